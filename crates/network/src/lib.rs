@@ -1,0 +1,3 @@
+//! Network.
+#![forbid(unsafe_code)]
+pub mod ops;

@@ -1,0 +1,1 @@
+//! The latency ledger: histograms a stage, misses against the budget.

@@ -1,0 +1,1 @@
+//! Where frames come from: pictures, the synthetic drive; later cameras and recordings.

@@ -1,0 +1,11 @@
+//! `unmask run`.
+
+use super::Outcome;
+
+/// Arguments of `unmask run`.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+pub(super) fn run(_args: &Args) -> anyhow::Result<Outcome> {
+    anyhow::bail!("not built yet")
+}

@@ -1,0 +1,11 @@
+//! `unmask score`.
+
+use super::Outcome;
+
+/// Arguments of `unmask score`.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+pub(super) fn run(_args: &Args) -> anyhow::Result<Outcome> {
+    anyhow::bail!("not built yet")
+}

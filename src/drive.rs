@@ -1,0 +1,1 @@
+//! The synthetic drive: a deterministic renderer of road scenes with exact masks.

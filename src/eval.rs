@@ -1,0 +1,1 @@
+//! Benchmark metrics: pixel and component, from score maps and labels.

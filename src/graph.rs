@@ -1,0 +1,1 @@
+//! Graphs on disk: writing the network as ONNX, reading checkpoints.

@@ -1,0 +1,1 @@
+//! The order of the rooms: the one file that knows it.

@@ -1,0 +1,1 @@
+//! From mask logits to an anomaly map, and from a map to components.

@@ -1,0 +1,1 @@
+//! What a person sees: overlays, contact sheet, page.

@@ -1,0 +1,3 @@
+//! Training room.
+#![forbid(unsafe_code)]
+fn main() {}

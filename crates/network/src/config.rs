@@ -1,0 +1,230 @@
+//! Sizes and switches of the network.
+
+use serde::{Deserialize, Serialize};
+
+/// Which cross-attention the transformer decoder uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    /// Mask2Anomaly's: one module looks inside the mask, one outside, their outputs are summed.
+    Global,
+    /// Mask2Former's: only inside the mask.
+    Masked,
+}
+
+/// What stands on the pixel decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// Queries, each a class and a mask.
+    Mask,
+    /// A 1×1 convolution to class logits: the per-pixel baseline.
+    PerPixel,
+}
+
+/// Sizes and switches of the network. The paper's values are those of the preset `r50`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// ResNet depth: 18, 34 or 50.
+    pub depth: usize,
+    /// Channels of the stem and of the first stage's 3×3 convolutions; 64 in the literature.
+    pub width: usize,
+    /// Use the running statistics of the backbone's batch norms while training too.
+    pub frozen_norm: bool,
+    /// Channels of the pixel decoder, the mask features and the queries (256 in the paper).
+    pub dim: usize,
+    /// Groups of the pixel decoder's group norms (32 in the paper).
+    pub groups: usize,
+    /// Attention heads, of the deformable and the decoder layers.
+    pub heads: usize,
+    /// Deformable encoder layers.
+    pub encoder_layers: usize,
+    /// Hidden channels of the encoder's feed-forward part.
+    pub encoder_ffn: usize,
+    /// Sampling points per head and level.
+    pub points: usize,
+    /// Transformer decoder layers (9 in the paper: detectron2's `DEC_LAYERS` less one).
+    pub decoder_layers: usize,
+    /// Hidden channels of the decoder's feed-forward part.
+    pub decoder_ffn: usize,
+    /// Queries.
+    pub queries: usize,
+    /// Known classes, without the no-object class.
+    pub classes: usize,
+    /// Cross-attention of the decoder.
+    pub attention: Attention,
+    /// Mask or per-pixel head.
+    pub head: Head,
+}
+
+/// What is wrong with a [`Config`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No preset of that name.
+    #[error("no preset `{0}`: the presets are tiny, small, r50")]
+    Preset(String),
+    /// A field holds a value that no network can be built with.
+    #[error("network config: {field} = {value}: {want}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Its value.
+        value: usize,
+        /// What would do.
+        want: &'static str,
+    },
+}
+
+impl Config {
+    /// One of the presets `tiny` (for tests), `small` (the shipped one), `r50` (the paper's).
+    ///
+    /// # Errors
+    /// [`ConfigError::Preset`] for any other name.
+    pub fn preset(name: &str) -> Result<Self, ConfigError> {
+        let small = Config {
+            depth: 18,
+            width: 32,
+            frozen_norm: false,
+            dim: 96,
+            groups: 32,
+            heads: 4,
+            encoder_layers: 2,
+            encoder_ffn: 256,
+            points: 4,
+            decoder_layers: 3,
+            decoder_ffn: 384,
+            queries: 24,
+            classes: 11,
+            attention: Attention::Global,
+            head: Head::Mask,
+        };
+        match name {
+            "tiny" => Ok(Config {
+                width: 8,
+                dim: 32,
+                groups: 8,
+                encoder_layers: 1,
+                encoder_ffn: 64,
+                decoder_layers: 3,
+                decoder_ffn: 64,
+                queries: 12,
+                ..small
+            }),
+            "small" => Ok(small),
+            "r50" => Ok(Config {
+                depth: 50,
+                width: 64,
+                frozen_norm: true,
+                dim: 256,
+                heads: 8,
+                encoder_layers: 6,
+                encoder_ffn: 1024,
+                decoder_layers: 9,
+                decoder_ffn: 2048,
+                queries: 100,
+                classes: 19,
+                ..small
+            }),
+            other => Err(ConfigError::Preset(other.to_owned())),
+        }
+    }
+
+    /// Checks that a network can be built.
+    ///
+    /// # Errors
+    /// [`ConfigError::Field`] naming the first field that cannot stand.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let field = |ok: bool, field, value, want| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ConfigError::Field { field, value, want })
+            }
+        };
+        let range = |name, value: usize, most: usize, want| {
+            field((1..=most).contains(&value), name, value, want)
+        };
+        field(
+            matches!(self.depth, 18 | 34 | 50),
+            "depth",
+            self.depth,
+            "use 18, 34 or 50",
+        )?;
+        range("width", self.width, 1024, "use 1 to 1024")?;
+        range("dim", self.dim, 4096, "use 1 to 4096")?;
+        range("heads", self.heads, 64, "use 1 to 64")?;
+        range("groups", self.groups, 1024, "use 1 to 1024")?;
+        field(
+            self.dim % 4 == 0,
+            "dim",
+            self.dim,
+            "use a multiple of 4 (positions need it)",
+        )?;
+        field(
+            self.dim % self.heads == 0,
+            "dim",
+            self.dim,
+            "use a multiple of `heads`",
+        )?;
+        field(
+            self.dim % self.groups == 0,
+            "dim",
+            self.dim,
+            "use a multiple of `groups`",
+        )?;
+        range("encoder_layers", self.encoder_layers, 64, "use 1 to 64")?;
+        range("encoder_ffn", self.encoder_ffn, 65_536, "use 1 to 65536")?;
+        range("points", self.points, 64, "use 1 to 64")?;
+        range("classes", self.classes, 1024, "use 1 to 1024")?;
+        if self.head == Head::Mask {
+            range("decoder_layers", self.decoder_layers, 64, "use 1 to 64")?;
+            range("decoder_ffn", self.decoder_ffn, 65_536, "use 1 to 65536")?;
+            range("queries", self.queries, 4096, "use 1 to 4096")?;
+        }
+        Ok(())
+    }
+
+    /// Channels of the maps at 1/4, 1/8, 1/16 and 1/32.
+    pub fn stage_channels(&self) -> [usize; 4] {
+        let expansion = if self.depth == 50 { 4 } else { 1 };
+        std::array::from_fn(|i| self.width * expansion << i)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_stand_and_others_are_named() {
+        for name in ["tiny", "small", "r50"] {
+            Config::preset(name).unwrap().check().unwrap();
+        }
+        assert_eq!(
+            Config::preset("big"),
+            Err(ConfigError::Preset("big".into()))
+        );
+        assert_eq!(
+            Config::preset("r50").unwrap().stage_channels(),
+            [256, 512, 1024, 2048]
+        );
+    }
+
+    #[test]
+    fn a_field_that_cannot_stand_is_named() {
+        let bad = |change: fn(&mut Config)| {
+            let mut config = Config::preset("tiny").unwrap();
+            change(&mut config);
+            match config.check().unwrap_err() {
+                ConfigError::Field { field, .. } => field,
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!(bad(|c| c.depth = 19), "depth");
+        assert_eq!(bad(|c| c.dim = 34), "dim");
+        assert_eq!(bad(|c| c.heads = 3), "dim");
+        assert_eq!(bad(|c| c.queries = 0), "queries");
+        assert_eq!(bad(|c| c.heads = 0), "heads");
+    }
+}

@@ -4,8 +4,10 @@
 //! Everything here is pure: slices in, maps out. Formulas are those of Mask2Anomaly (arXiv
 //! 2307.13316, inference and mask refinement); `docs/engine.md` writes them out.
 
+pub mod components;
 mod fast;
 mod mask;
+pub mod npy;
 mod pixel;
 mod upsample;
 

@@ -32,9 +32,9 @@ impl Upsampler {
         }
     }
 
-    /// The size that maps get, px.
-    pub fn to(&self) -> Size {
-        self.to
+    /// Whether the tables are for maps of `from` cells that become maps of `to` cells.
+    pub fn is_for(&self, from: Size, to: Size) -> bool {
+        (self.from, self.to) == (from, to)
     }
 
     /// Writes `map` at the new size into `out`.

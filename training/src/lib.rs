@@ -1,0 +1,4 @@
+//! Training of unmask's networks.
+#![forbid(unsafe_code)]
+
+pub mod data;

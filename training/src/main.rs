@@ -1,64 +1,96 @@
-//! `unmask-train`.
+//! `unmask-train`: trains a network by a recipe.
 #![forbid(unsafe_code)]
-use burn::tensor::{Device, Distribution, Tensor};
-use std::time::Instant;
-use unmask_network::{Config, Network, Outputs};
-use unmask_train::{
-    interpreter::{BurnOps, Value},
-    params::Params,
-};
 
-fn bench(name: &str, device: Device, h: usize, w: usize, f: fn(&mut Config)) {
-    let device = device.autodiff();
-    let mut c = Config::preset("small").unwrap();
-    f(&mut c);
-    let net = Network::new(c).unwrap();
-    let mut params = Params::new(device.clone(), 1);
-    let image = Tensor::<4>::random([4, 3, h, w], Distribution::Normal(0.0, 1.0), &device);
-    for i in 0..4 {
-        let t = Instant::now();
-        let mut ops = BurnOps::new(&mut params, true);
-        let out = net.forward(&mut ops, &Value::R4(image.clone()));
-        let loss = match out {
-            Outputs::Mask(heads) => heads
-                .iter()
-                .map(|h| h.mask_logits.r4().square().mean() + h.class_logits.r3().square().mean())
-                .reduce(|a, b| a + b)
-                .unwrap(),
-            Outputs::PerPixel(x) => x.r4().square().mean(),
-        };
-        let fwd = t.elapsed();
-        let _: f32 = loss.clone().into_scalar();
-        let fwd_done = t.elapsed();
-        let g = loss.backward();
-        let mut s = 0.0f32;
-        for (_, p) in params.iter() {
-            if p.trained {
-                if let Some(g) = p.value.grad(&g) {
-                    s += g.square().sum().into_scalar::<f32>();
-                }
-            }
+use burn::tensor::Device;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use unmask_train::recipe::Recipe;
+use unmask_train::trainer::{self, Folders, Manner};
+
+/// Trains a network by a recipe: closed set, then contrastive with pasted outliers.
+///
+/// Example: unmask-train --recipe engines/unmask-small.toml --data data --out runs/small
+#[derive(Parser, Debug)]
+#[command(name = "unmask-train", version)]
+struct Args {
+    /// The recipe (TOML).
+    #[arg(long)]
+    recipe: PathBuf,
+    /// The folder that the recipe's data paths are relative to.
+    #[arg(long)]
+    data: PathBuf,
+    /// Checkpoints and log go here.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the state in --out.
+    #[arg(long)]
+    resume: bool,
+    /// Start from this model instead of from nothing.
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Flex)]
+    backend: Backend,
+    /// Save a state every so many steps.
+    #[arg(long, default_value_t = 200)]
+    save_every: u64,
+    /// Stop after so many steps (the state is saved).
+    #[arg(long)]
+    stop_after: Option<u64>,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// CPU, pure Rust.
+    Flex,
+    /// CPU through LibTorch (feature `libtorch`).
+    Libtorch,
+    /// NVIDIA GPU (feature `cuda`).
+    Cuda,
+}
+
+fn device(backend: Backend) -> anyhow::Result<Device> {
+    match backend {
+        Backend::Flex => Ok(Device::flex()),
+        #[cfg(feature = "libtorch")]
+        Backend::Libtorch => Ok(Device::libtorch()),
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => Ok(Device::cuda(0)),
+        #[allow(unreachable_patterns)]
+        other => {
+            let name = format!("{other:?}").to_lowercase();
+            anyhow::bail!("this build has no {name} backend: build with --features {name}")
         }
-        println!(
-            "{name} {h}x{w} params {} step {i} fwd {fwd:?} {fwd_done:?} all {:?} gnorm {}",
-            params.count(),
-            t.elapsed(),
-            s.sqrt()
-        );
     }
 }
 
-fn main() {
-    #[cfg(feature = "libtorch")]
-    let dev = || Device::libtorch();
-    #[cfg(not(feature = "libtorch"))]
-    let dev = || Device::flex();
-    bench("small", dev(), 192, 384, |_| {});
-    bench("enc1p2", dev(), 192, 384, |c| {
-        c.encoder_layers = 1;
-        c.points = 2;
-    });
-    bench("pix", dev(), 192, 384, |c| {
-        c.head = unmask_network::Head::PerPixel
-    });
+fn run(args: &Args) -> anyhow::Result<()> {
+    let recipe = Recipe::read(&args.recipe)?;
+    let manner = Manner {
+        resume: args.resume,
+        init: args.init.clone(),
+        save_every: args.save_every.max(1),
+        stop_after: args.stop_after,
+        loader_threads: 1,
+        gpu: args.backend == Backend::Cuda,
+    };
+    let folders = Folders {
+        data: args.data.clone(),
+        out: args.out.clone(),
+    };
+    let model = trainer::run(&recipe, &folders, &manner, &device(args.backend)?)?;
+    println!("{}", model.display());
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unmask-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

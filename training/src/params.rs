@@ -2,9 +2,8 @@
 //!
 //! Flat leaves keep optimizer, clipping and checkpoints free of ranks: every state is rank 1.
 
+use crate::data::Rng;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use unmask_network::ops::Init;
 
@@ -99,6 +98,32 @@ impl Params {
         self.map.iter()
     }
 
+    /// A copy on `device` (without gradients), where `other` may give another value.
+    pub fn resting(&self, device: &Device, other: impl Fn(&str) -> Option<Tensor<1>>) -> Self {
+        let mut map = self.map.clone();
+        for (name, param) in &mut map {
+            param.value = other(name).unwrap_or_else(|| param.value.clone().inner());
+        }
+        Self {
+            device: device.clone(),
+            seed: self.seed,
+            map,
+        }
+    }
+
+    /// The reverse of [`Params::resting`]: leaves of `device`, with gradients.
+    pub fn moving(&self, device: &Device) -> Self {
+        let mut out = Self {
+            device: device.clone(),
+            seed: self.seed,
+            map: self.map.clone(),
+        };
+        for (name, param) in &self.map {
+            out.set(name, Tensor::from_inner(param.value.clone()));
+        }
+        out
+    }
+
     /// The parameter `name`.
     pub fn get(&self, name: &str) -> Option<&Param> {
         self.map.get(name)
@@ -121,8 +146,7 @@ fn start(seed: u64, name: &str, shape: &[usize], init: &Init) -> Vec<f32> {
     let stream = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
     });
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
+    let mut rng = Rng::new(&[seed, stream]);
     let receptive: usize = shape.iter().skip(2).product();
     let fan_in = shape.get(1).copied().unwrap_or(1) * receptive;
     let fan_out = shape.first().copied().unwrap_or(1) * receptive;
@@ -131,12 +155,13 @@ fn start(seed: u64, name: &str, shape: &[usize], init: &Init) -> Vec<f32> {
             .map(|_| rng.random_range(-1.0f32..1.0) * bound)
             .collect()
     };
-    let normal = |rng: &mut ChaCha8Rng, deviation: f32| -> Vec<f32> {
+    let normal = |rng: &mut Rng, deviation: f32| -> Vec<f32> {
         (0..n)
             .map(|_| {
                 // Box–Muller; 1 − u keeps the logarithm finite.
-                let (u, v): (f32, f32) = (rng.random(), rng.random());
-                (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos() * deviation
+                let (u, v) = (rng.unit(), rng.unit());
+                ((-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+                    * deviation
             })
             .collect()
     };

@@ -119,6 +119,9 @@ impl Provider for Recipe {
     }
 }
 
+/// A batch under way: its step, and where it will arrive.
+type Coming = (u64, Receiver<Result<Batch, DataError>>);
+
 /// Makes batches on threads of its own, one batch ahead.
 ///
 /// Batch `n` depends on the provider, the seed and `n` only: not on the number of threads, and not
@@ -127,7 +130,7 @@ pub struct Loader {
     provider: Arc<dyn Provider>,
     seed: u64,
     pool: rayon::ThreadPool,
-    ahead: Mutex<Option<(u64, Receiver<Result<Batch, DataError>>)>>,
+    ahead: Mutex<Option<Coming>>,
 }
 
 impl std::fmt::Debug for Loader {

@@ -57,23 +57,24 @@ const CITYSCAPES_IDS: [u8; 19] = [
 /// From a stored value to a train id, or `None` where the value must not occur.
 pub(super) type Table = [Option<u8>; 256];
 
-pub(super) fn camvid_table() -> Table {
+/// Train ids `0..classes` as they are, and 255 as void.
+fn train_ids(classes: usize) -> Table {
     let mut table = [None; 256];
-    for id in 0..CAMVID_CLASSES.len() {
-        table[id] = Some(id as u8);
+    for (id, slot) in (0..=254).zip(&mut table).take(classes) {
+        *slot = Some(id);
     }
-    table[CAMVID_CLASSES.len()] = Some(VOID);
     table[usize::from(VOID)] = Some(VOID);
     table
 }
 
-pub(super) fn cityscapes_train_table() -> Table {
-    let mut table = [None; 256];
-    for id in 0..CITYSCAPES_CLASSES.len() {
-        table[id] = Some(id as u8);
-    }
-    table[usize::from(VOID)] = Some(VOID);
+pub(super) fn camvid_table() -> Table {
+    let mut table = train_ids(CAMVID_CLASSES.len());
+    table[CAMVID_CLASSES.len()] = Some(VOID);
     table
+}
+
+pub(super) fn cityscapes_train_table() -> Table {
+    train_ids(CITYSCAPES_CLASSES.len())
 }
 
 pub(super) fn cityscapes_id_table() -> Table {

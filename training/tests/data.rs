@@ -43,3 +43,62 @@ fn coco128_has_581_objects_that_do_not_belong() {
     assert_eq!(kept + counts.empty + counts.no_picture, 581);
     assert!(every.outliers.iter().all(Outlier::is_sound));
 }
+
+#[test]
+fn a_resumed_run_sees_the_same_real_batches() {
+    let Some(root) = real("a_resumed_run_sees_the_same_real_batches") else {
+        return;
+    };
+    let recipe = |probability| {
+        let set = Dataset::camvid(&root.join("camvid"), "train").unwrap();
+        let cut = Cut {
+            max_objects: Some(40),
+            ..Cut::default()
+        };
+        let objects = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &cut).unwrap();
+        let paste = Paste {
+            probability,
+            ground: CAMVID_GROUND.to_vec(),
+            ..Paste::default()
+        };
+        let recipe = Recipe {
+            mixture: Mixture::new(vec![(set, 1.0)]).unwrap(),
+            augment: Augment {
+                crop: (256, 128),
+                ..Augment::default()
+            },
+            paste: Some((paste, objects.outliers.into())),
+            normalise: Normalise::default(),
+            batch_size: 4,
+        };
+        recipe.check().unwrap();
+        recipe
+    };
+    let run = Loader::new(recipe(1.0), 1, 11).unwrap();
+    let batches: Vec<Batch> = (0..4).map(|step| run.batch(step).unwrap()).collect();
+    let resumed = Loader::new(recipe(1.0), 2, 11).unwrap();
+    assert_eq!(resumed.batch(3).unwrap(), batches[3]);
+
+    for batch in &batches {
+        let mean = batch.images.iter().sum::<f32>() / batch.images.len() as f32;
+        assert!(
+            mean.abs() < 2.0,
+            "normalised values lie about 0, not {mean}"
+        );
+        assert!(
+            batch
+                .labels
+                .iter()
+                .all(|&v| v <= 10 || v == VOID || v == PASTED)
+        );
+        let pasted = batch
+            .labels
+            .chunks(256 * 128)
+            .filter(|l| l.contains(&PASTED))
+            .count();
+        assert!(pasted >= 3, "{pasted} of 4 have an object in sight");
+    }
+    let plain = Loader::new(recipe(0.0), 1, 11).unwrap().batch(0).unwrap();
+    assert!(!plain.labels.contains(&PASTED));
+    assert_eq!(plain.names, batches[0].names);
+}

@@ -232,13 +232,25 @@ fn recolour(pixel: &mut [f32], factor: f32, turn: f32) {
     };
     // Saturation is span / value and at most 1.
     let span = (span * factor).min(value);
-    let hue = (hue + turn).rem_euclid(6.0);
+    // hue is in -1..5 and turn in -3..3; `%` would cost more than all the rest.
+    let hue = wrap(wrap(hue) + turn);
     // Distance of each channel's hue from this one decides how much of the span it loses.
     let channel = |n: f32| {
-        let k = (n + hue) % 6.0;
+        let k = wrap(n + hue);
         value - span * k.min(4.0 - k).clamp(0.0, 1.0)
     };
     pixel.copy_from_slice(&[channel(5.0), channel(3.0), channel(1.0)]);
+}
+
+/// Brings a value from -6..12 into 0..6.
+fn wrap(hue: f32) -> f32 {
+    if hue < 0.0 {
+        hue + 6.0
+    } else if hue >= 6.0 {
+        hue - 6.0
+    } else {
+        hue
+    }
 }
 
 #[cfg(test)]

@@ -204,3 +204,239 @@ fn lay_out(
         labels: out,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Jitter, PASTED, ShortSide};
+    use unmask::frame::Picture;
+
+    const PLAIN: Normalise = Normalise {
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+
+    /// Red counts columns, green rows; labels are columns / 8.
+    fn sample(w: usize, h: usize) -> Sample {
+        let pixels = (0..w * h).flat_map(|i| [(i % w) as u8, (i / w) as u8, 50]);
+        Sample {
+            name: "grid".into(),
+            picture: Picture::new(Size::new(w, h), pixels.collect()).unwrap(),
+            labels: (0..w * h).map(|i| (i % w / 8) as u8).collect(),
+        }
+    }
+
+    fn plain(crop: (usize, usize), short: u32, hflip: f32) -> Augment {
+        Augment {
+            short_side: ShortSide::Choice(vec![short]),
+            crop,
+            hflip,
+            colour: Jitter {
+                probability: 0.0,
+                ..Jitter::default()
+            },
+            ..Augment::default()
+        }
+    }
+
+    fn make(sample: &Sample, augment: &Augment, seed: u64) -> Example {
+        make_example(sample, augment, None, &PLAIN, &mut Rng::new(&[seed])).unwrap()
+    }
+
+    #[test]
+    fn picture_and_labels_stay_aligned_under_crop_and_mirror() {
+        let sample = sample(64, 32);
+        for hflip in [0.0, 1.0] {
+            for seed in 0..20 {
+                let out = make(&sample, &plain((20, 10), 32, hflip), seed);
+                assert_eq!((out.image.len(), out.labels.len()), (600, 200));
+                for i in 0..200 {
+                    let column = out.image[i] as usize;
+                    assert_eq!(usize::from(out.labels[i]), column / 8);
+                    if i % 20 > 0 {
+                        let step = out.image[i] - out.image[i - 1];
+                        assert_eq!(step, if hflip > 0.0 { -1.0 } else { 1.0 });
+                    }
+                }
+                assert_eq!(out.image[200 + 20] - out.image[200], 1.0, "rows go down");
+                assert!(out.image[400..].iter().all(|&v| v == 50.0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_picture_is_filled_up_with_mean_and_void() {
+        let normalise = Normalise {
+            mean: [7.0; 3],
+            std: [2.0; 3],
+        };
+        for (seed, hflip) in [(1, 0.0), (2, 1.0)] {
+            let augment = plain((40, 20), 12, hflip);
+            let mut rng = Rng::new(&[seed]);
+            let out = make_example(&sample(24, 12), &augment, None, &normalise, &mut rng).unwrap();
+            assert_eq!((out.w, out.h), (40, 20));
+            for i in 0..800 {
+                let inside = i % 40 < 24 && i / 40 < 12;
+                assert_eq!(out.labels[i] == VOID, !inside);
+                assert_eq!(
+                    out.image[1600 + i],
+                    if inside { (50.0 - 7.0) / 2.0 } else { 0.0 }
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn pasted_pixels_and_labels_agree_after_all_steps() {
+        let size = Size::new(96, 72);
+        let sample = Sample {
+            name: "road".into(),
+            picture: Picture::filled(size, [20, 20, 20]),
+            labels: vec![0; size.area_px()],
+        };
+        let outlier = Outlier {
+            name: "white".into(),
+            w: 30,
+            h: 30,
+            rgb: vec![255; 2700],
+            alpha: (0..900)
+                .map(|i| if i / 30 >= i % 30 { 255 } else { 0 })
+                .collect(),
+        };
+        let paste = Paste {
+            probability: 1.0,
+            max_objects: 3,
+            on_ground: 0.0,
+            ..Paste::default()
+        };
+        let augment = plain((64, 48), 60, 0.5);
+        let mut covered = 0;
+        for seed in 0..60 {
+            let outliers = [outlier.clone()];
+            let mut rng = Rng::new(&[seed]);
+            let given = Some((&paste, outliers.as_slice()));
+            let out = make_example(&sample, &augment, given, &PLAIN, &mut rng).unwrap();
+            let pasted = out.labels.iter().filter(|&&v| v == PASTED).count();
+            assert!(pasted > 0, "objects land in the crop (seed {seed})");
+            let agree = (0..64 * 48)
+                .filter(|&i| (out.image[i] > 137.5) == (out.labels[i] == PASTED))
+                .count();
+            // Pixels that are half object may fall on either side.
+            assert!(agree > 64 * 48 * 96 / 100, "seed {seed}: {agree}");
+            covered += pasted;
+        }
+        assert!(covered < 60 * 64 * 48 / 4);
+        assert!(
+            sample.labels.iter().all(|&v| v == 0),
+            "the sample itself is untouched"
+        );
+    }
+
+    #[test]
+    fn the_same_stream_gives_the_same_bits() {
+        let (sample, augment) = (
+            sample(64, 48),
+            Augment {
+                crop: (48, 32),
+                ..Augment::default()
+            },
+        );
+        let bits = |seed| {
+            let out = make(&sample, &augment, seed);
+            (
+                out.image.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                out.labels,
+            )
+        };
+        assert_eq!(bits(3), bits(3));
+        assert_ne!(bits(3), bits(4));
+    }
+
+    #[test]
+    fn anomalies_of_the_sample_stay() {
+        let mut sample = sample(16, 16);
+        sample.labels.fill(PASTED);
+        assert!(
+            make(&sample, &plain((16, 16), 16, 0.5), 1)
+                .labels
+                .iter()
+                .all(|&v| v == PASTED)
+        );
+    }
+
+    #[test]
+    fn the_whole_picture_is_squeezed_without_a_draw() {
+        let out = fit_example(&sample(64, 32), (16, 16), &PLAIN).unwrap();
+        assert_eq!((out.w, out.h, out.image.len()), (16, 16, 768));
+        assert_eq!(
+            out.labels[..16],
+            [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7]
+        );
+        assert!((out.image[8] - 33.5).abs() < 0.6, "{}", out.image[8]);
+        assert!(fit_example(&sample(64, 32), (0, 16), &PLAIN).is_err());
+    }
+
+    #[test]
+    fn broken_samples_and_odd_settings_do_not_panic() {
+        let mut short = sample(8, 8);
+        short.labels.pop();
+        let mut rng = Rng::new(&[0]);
+        let error = make_example(&short, &Augment::default(), None, &PLAIN, &mut rng).unwrap_err();
+        assert!(matches!(error, DataError::SizeMismatch { .. }));
+        assert!(fit_example(&short, (4, 4), &PLAIN).is_err());
+
+        let odd = Paste {
+            probability: 1.0,
+            max_objects: 0,
+            height: (0.0, f32::NAN),
+            max_enlarge: f32::INFINITY,
+            ground: vec![200],
+            match_light: 5.0,
+            feather: true,
+            ..Paste::default()
+        };
+        let hollow = Outlier {
+            name: "o".into(),
+            w: 3,
+            h: 0,
+            rgb: vec![1],
+            alpha: vec![],
+        };
+        let dot = Outlier {
+            name: "o".into(),
+            w: 1,
+            h: 1,
+            rgb: vec![1; 3],
+            alpha: vec![255],
+        };
+        for outliers in [vec![], vec![hollow], vec![dot]] {
+            for short_side in [ShortSide::Choice(vec![]), ShortSide::Range(0, 3)] {
+                let augment = Augment {
+                    short_side,
+                    aspect: (0.0, 1.0),
+                    crop: (9, 7),
+                    ..Augment::default()
+                };
+                let given = Some((&odd, outliers.as_slice()));
+                let out = make_example(&sample(1, 1), &augment, given, &PLAIN, &mut rng).unwrap();
+                assert_eq!(out.image.len(), 3 * 63);
+            }
+        }
+    }
+
+    #[test]
+    fn means_and_deviations_are_checked() {
+        assert!(Normalise::default().check().is_ok());
+        for bad in [[1.0, 0.0, 1.0], [1.0, f32::NAN, 1.0], [-1.0, 1.0, 1.0]] {
+            assert!(Normalise { std: bad, ..PLAIN }.check().is_err());
+        }
+        assert!(
+            Normalise {
+                mean: [f32::INFINITY; 3],
+                ..PLAIN
+            }
+            .check()
+            .is_err()
+        );
+    }
+}

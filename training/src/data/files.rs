@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageReader};
 use unmask::frame::{LabelMap, Map, Picture, Size};
 
 use super::DataError;
@@ -18,7 +18,7 @@ const PICTURE_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// cut short or no picture.
 pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
     let bytes = std::fs::read(path).map_err(DataError::read(path))?;
-    let (image, _) = decode(path, &bytes)?;
+    let image = decode(path, &bytes)?;
     let size = Size::new(image.width() as usize, image.height() as usize);
     Picture::new(size, image.into_rgb8().into_raw())
         .ok_or_else(|| decode_error(path, "its size and its data disagree"))
@@ -27,24 +27,26 @@ pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
 /// Reads a PNG with one index a pixel. Greyscale of 1, 2 or 4 bits is taken at its stored values.
 ///
 /// # Errors
-/// As [`read_picture`], and [`DataError::NotLabels`] where the file is coloured (a palette counts
-/// as colour: the decoder gives its colours, not its indices), 16-bit or has an alpha channel.
+/// As [`read_picture`], and [`DataError::NotLabels`] where the file is no PNG, coloured (a palette
+/// counts as colour: the decoder gives its colours, not its indices), 16-bit or has an alpha
+/// channel.
 pub fn read_labels(path: &Path) -> Result<LabelMap, DataError> {
     let bytes = std::fs::read(path).map_err(DataError::read(path))?;
-    let (image, stored) = decode(path, &bytes)?;
+    let image = decode(path, &bytes)?;
     let size = Size::new(image.width() as usize, image.height() as usize);
-    // The decoder stretches fewer bits to 0..=255; dividing gives the stored index back.
-    let stretch = match stored {
-        ExtendedColorType::L1 => 255,
-        ExtendedColorType::L2 => 85,
-        ExtendedColorType::L4 => 17,
-        _ => 1,
+    let refuse = |what: String| DataError::NotLabels {
+        path: path.to_owned(),
+        what,
+    };
+    let stretch = match png_header(&bytes) {
+        Some((_, 3)) => return Err(refuse("it stores colours of a palette".into())),
+        // The decoder stretches fewer bits to 0..=255; dividing gives the stored index back.
+        Some((bits @ (1 | 2 | 4), 0)) => 255 / ((1 << bits) - 1),
+        Some(_) => 1,
+        None => return Err(refuse("it is no PNG".into())),
     };
     let DynamicImage::ImageLuma8(grey) = image else {
-        return Err(DataError::NotLabels {
-            path: path.to_owned(),
-            what: format!("its pixels are stored as {stored:?}"),
-        });
+        return Err(refuse(format!("its pixels are {:?}", image.color())));
     };
     let mut labels = grey.into_raw();
     if stretch > 1 {
@@ -60,7 +62,7 @@ fn decode_error(path: &Path, what: impl ToString) -> DataError {
     }
 }
 
-fn decode(path: &Path, bytes: &[u8]) -> Result<(DynamicImage, ExtendedColorType), DataError> {
+fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage, DataError> {
     if bytes.is_empty() {
         return Err(decode_error(path, "the file is empty"));
     }
@@ -70,10 +72,14 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<(DynamicImage, ExtendedColorType)
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|e| decode_error(path, e))?;
-    let decoder = reader.into_decoder().map_err(|e| decode_error(path, e))?;
-    let stored = decoder.original_color_type();
-    let image = DynamicImage::from_decoder(decoder).map_err(|e| decode_error(path, e))?;
-    Ok((image, stored))
+    reader.decode().map_err(|e| decode_error(path, e))
+}
+
+/// Bits a sample and colour type (0 grey, 3 palette) of a PNG, from its first chunk; `None` for
+/// any other file.
+fn png_header(bytes: &[u8]) -> Option<(u8, u8)> {
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n").then_some(())?;
+    Some((*bytes.get(24)?, *bytes.get(25)?))
 }
 
 /// Whether a JPEG has its end marker after the first scan. The decoder fills what is missing with
@@ -130,4 +136,141 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     paths.sort();
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::ImageFormat;
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/data")
+            .join(name)
+    }
+
+    /// A noisy picture as a file of `format`.
+    fn encoded(format: ImageFormat) -> Vec<u8> {
+        let picture = image::RgbImage::from_fn(64, 48, |x, y| {
+            image::Rgb([(x * 4) as u8, (y * 5) as u8, (x * y % 251) as u8])
+        });
+        let mut out = Cursor::new(Vec::new());
+        picture.write_to(&mut out, format).unwrap();
+        out.into_inner()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Picture, DataError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("road.jpg");
+        std::fs::write(&path, bytes).unwrap();
+        read_picture(&path)
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let error = read(bytes).unwrap_err();
+        assert!(matches!(error, DataError::Decode { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(
+            message.contains("road.jpg") && message.contains("replace"),
+            "{message}"
+        );
+        message
+    }
+
+    #[test]
+    fn pictures_are_read_whatever_their_ending_says() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            let picture = read(&encoded(format)).unwrap();
+            assert_eq!(picture.size(), Size::new(64, 48));
+            let [r, g, _] = picture.at(50, 20);
+            assert!(
+                r.abs_diff(200) < 30 && g.abs_diff(100) < 30,
+                "{format:?}: {r} {g}"
+            );
+        }
+    }
+
+    #[test]
+    fn cut_and_foreign_files_are_refused() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            let bytes = encoded(format);
+            for share in [1, 2, 5, 8, 9] {
+                refused(&bytes[..bytes.len() * share / 10]);
+            }
+        }
+        assert!(refused(b"").contains("empty"));
+        refused(b"<html>not found</html>");
+        refused(&[0xff, 0xd8]);
+        let missing = read_picture(Path::new("nowhere/road.jpg")).unwrap_err();
+        assert!(matches!(missing, DataError::Read { .. }));
+        assert!(missing.to_string().contains("nowhere/road.jpg"));
+    }
+
+    #[test]
+    fn the_end_of_a_thumbnail_is_not_the_end_of_the_picture() {
+        let bytes = encoded(ImageFormat::Jpeg);
+        // A comment segment that holds an end marker, as an embedded thumbnail does.
+        let mut with = bytes[..2].to_vec();
+        with.extend_from_slice(&[0xff, 0xfe, 0, 6, 0xff, 0xd9, 0xff, 0xd9]);
+        with.extend_from_slice(&bytes[2..]);
+        assert!(read(&with).is_ok());
+        assert!(refused(&with[..with.len() / 2]).contains("ends early"));
+        // Bytes after the end are harmless.
+        with.extend_from_slice(b"made by a camera");
+        assert!(read(&with).is_ok());
+    }
+
+    #[test]
+    fn labels_keep_their_stored_values_at_any_depth() {
+        let values = |name| read_labels(&fixture(name)).unwrap().into_data();
+        assert_eq!(values("grey1.png"), [0, 1, 1, 1, 0, 0]);
+        assert_eq!(values("grey2.png"), [0, 1, 2, 3, 0, 1]);
+        assert_eq!(values("grey4.png"), [0, 5, 11, 15, 1, 0]);
+        assert_eq!(values("grey8.png"), [0, 5, 11, 255, 1, 0]);
+    }
+
+    #[test]
+    fn pictures_are_no_label_maps() {
+        for name in ["grey16.png", "grey_alpha.png", "palette.png", "rgb.png"] {
+            let error = read_labels(&fixture(name)).unwrap_err();
+            assert!(
+                matches!(error, DataError::NotLabels { .. }),
+                "{name}: {error:?}"
+            );
+            let message = error.to_string();
+            assert!(
+                message.contains(name) && message.contains("8-bit greyscale"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_png_keeps_indices() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("road.png");
+        let grey = image::GrayImage::new(8, 8);
+        grey.save_with_format(&path, ImageFormat::Jpeg).unwrap();
+        let message = read_labels(&path).unwrap_err().to_string();
+        assert!(message.contains("it is no PNG"), "{message}");
+    }
+
+    #[test]
+    fn folders_are_listed_in_order_without_what_is_no_picture() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = pictures_in(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::Empty { .. }));
+        for name in ["b.PNG", "a.jpg", "c.webp", "._a.jpg", "notes.txt", "d"] {
+            std::fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("e.png")).unwrap();
+        let names: Vec<_> = pictures_in(dir.path())
+            .unwrap()
+            .iter()
+            .map(|p| p.file_name().unwrap().to_owned())
+            .collect();
+        assert_eq!(names, ["a.jpg", "b.PNG", "c.webp"]);
+        let error = pictures_in(&dir.path().join("gone")).unwrap_err();
+        assert!(matches!(error, DataError::Read { .. }));
+    }
 }

@@ -119,6 +119,9 @@ impl Provider for Recipe {
     }
 }
 
+/// A batch under way: its step, and where it will arrive.
+type Coming = (u64, Receiver<Result<Batch, DataError>>);
+
 /// Makes batches on threads of its own, one batch ahead.
 ///
 /// Batch `n` depends on the provider, the seed and `n` only: not on the number of threads, and not
@@ -127,7 +130,7 @@ pub struct Loader {
     provider: Arc<dyn Provider>,
     seed: u64,
     pool: rayon::ThreadPool,
-    ahead: Mutex<Option<(u64, Receiver<Result<Batch, DataError>>)>>,
+    ahead: Mutex<Option<Coming>>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -231,4 +234,159 @@ fn gather(provider: &dyn Provider, seed: u64, step: u64) -> Result<Batch, DataEr
         batch.names.push(example.name);
     }
     Ok(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Sample};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use unmask::frame::{Picture, Size};
+
+    fn recipe(batch_size: usize) -> Recipe {
+        let set = Dataset::frames("frames", 9, 4, |i| {
+            let size = Size::new(40, 30);
+            let rgb = (0..size.area_px() * 3)
+                .map(|k| (k as u64 * (i + 3) % 251) as u8)
+                .collect();
+            Ok(Sample {
+                name: format!("frame {i}"),
+                picture: Picture::new(size, rgb).unwrap(),
+                labels: vec![(i % 4) as u8; size.area_px()],
+            })
+        });
+        let outlier = Outlier {
+            name: "o".into(),
+            w: 5,
+            h: 5,
+            rgb: vec![200; 75],
+            alpha: vec![255; 25],
+        };
+        let paste = Paste {
+            probability: 0.5,
+            ground: vec![1],
+            ..Paste::default()
+        };
+        Recipe {
+            mixture: Mixture::new(vec![(set, 1.0)]).unwrap(),
+            augment: Augment {
+                crop: (32, 16),
+                ..Augment::default()
+            },
+            paste: Some((paste, vec![outlier].into())),
+            normalise: Normalise::default(),
+            batch_size,
+        }
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_threads_or_on_what_was_asked_before() {
+        let one = Loader::new(recipe(4), 1, 7).unwrap();
+        let all: Vec<Batch> = (0..6).map(|step| one.batch(step).unwrap()).collect();
+        assert_eq!(all[0].images.len(), 4 * 3 * 16 * 32);
+        assert_eq!(
+            (all[0].n, all[0].w, all[0].h, all[0].labels.len()),
+            (4, 32, 16, 4 * 16 * 32)
+        );
+        assert_ne!(all[0].images, all[1].images);
+
+        let three = Loader::new(recipe(4), 3, 7).unwrap();
+        for step in [4usize, 5, 0, 3, 3] {
+            assert_eq!(three.batch(step as u64).unwrap(), all[step], "step {step}");
+        }
+        let other = Loader::new(recipe(4), 0, 8).unwrap();
+        assert_ne!(other.batch(0).unwrap(), all[0]);
+    }
+
+    /// Fails in step 1, panics in step 2, gives a wrong size in step 3, counts its calls.
+    struct Moody(Arc<AtomicUsize>);
+
+    impl Provider for Moody {
+        fn batch_size(&self) -> usize {
+            3
+        }
+
+        fn size(&self) -> (usize, usize) {
+            (2, 1)
+        }
+
+        fn example(&self, _seed: u64, step: u64, slot: usize) -> Result<Example, DataError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            match (step, slot) {
+                (1, 1 | 2) => Err(DataError::Setting {
+                    name: "slot",
+                    what: slot.to_string(),
+                }),
+                (2, 1) => panic!("asked for step 2"),
+                _ => Ok(Example {
+                    name: format!("{step}.{slot}"),
+                    w: 2,
+                    h: 1,
+                    image: vec![step as f32; if (step, slot) == (3, 2) { 5 } else { 6 }],
+                    labels: vec![slot as u8; 2],
+                }),
+            }
+        }
+    }
+
+    #[test]
+    fn errors_and_panics_end_their_own_batch_only() {
+        let loader = Loader::new(Moody(Arc::default()), 2, 0).unwrap();
+        let first = loader.batch(0).unwrap();
+        assert_eq!(first.names, ["0.0", "0.1", "0.2"]);
+        assert_eq!(first.labels, [0, 0, 1, 1, 2, 2]);
+        let error = loader.batch(1).unwrap_err().to_string();
+        assert_eq!(error, "setting slot: 1", "the first slot that failed");
+        assert!(matches!(
+            loader.batch(2).unwrap_err(),
+            DataError::Stopped { step: 2, .. }
+        ));
+        let error = loader.batch(3).unwrap_err().to_string();
+        assert!(error.contains("'3.2' is not 2x1"), "{error}");
+        assert_eq!(loader.batch(4).unwrap().images, [4.0; 18]);
+    }
+
+    #[test]
+    fn the_next_batch_is_made_before_it_is_asked_for() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let loader = Loader::new(Moody(Arc::clone(&calls)), 1, 0).unwrap();
+        loader.batch(4).unwrap();
+        for _ in 0..500 {
+            if calls.load(Ordering::SeqCst) == 6 {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!(
+            "batch 5 was not started: {} calls",
+            calls.load(Ordering::SeqCst)
+        );
+    }
+
+    #[test]
+    fn settings_are_checked_together() {
+        assert!(recipe(1).check().is_ok());
+        let message = |change: fn(&mut Recipe)| {
+            let mut recipe = recipe(1);
+            change(&mut recipe);
+            recipe.check().unwrap_err().to_string()
+        };
+        assert!(message(|r| r.batch_size = 0).contains("batch_size"));
+        assert!(message(|r| r.augment.crop.0 = 0).contains("crop"));
+        assert!(message(|r| r.normalise.std[1] = 0.0).contains("std"));
+        assert!(message(|r| r.paste.as_mut().unwrap().0.ground = vec![4]).contains("no train id"));
+        assert!(message(|r| r.paste.as_mut().unwrap().0.max_objects = 0).contains("max_objects"));
+        assert!(message(|r| r.paste.as_mut().unwrap().1 = Arc::new([])).contains("no outlier"));
+        let unsound = message(|r| {
+            let outlier = Outlier {
+                name: "x:1".into(),
+                w: 2,
+                h: 2,
+                rgb: vec![],
+                alpha: vec![],
+            };
+            r.paste.as_mut().unwrap().1 = vec![outlier].into();
+        });
+        assert!(unsound.contains("x:1"), "{unsound}");
+    }
 }

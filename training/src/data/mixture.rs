@@ -136,3 +136,92 @@ fn shares(weights: &[f64]) -> Vec<u64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use unmask::frame::{Picture, Size};
+
+    fn set(name: &'static str, len: u64, classes: usize) -> Dataset {
+        Dataset::frames(name, len, classes, move |i| {
+            let picture = Picture::filled(Size::new(1, 1), [0; 3]);
+            Ok(Sample {
+                name: format!("{name} {i}"),
+                picture,
+                labels: vec![0],
+            })
+        })
+    }
+
+    #[test]
+    fn shares_are_exact_and_epochs_hold_every_sample_once() {
+        let mixture =
+            Mixture::new(vec![(set("road", 30, 11), 3.0), (set("drive", 7, 11), 2.0)]).unwrap();
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let mut road = 0;
+        // 70 rounds: 4200 draws of 30 samples, 2800 of 7.
+        for draw in 0..7000 {
+            let name = mixture.get(5, draw).unwrap().name;
+            road += u32::from(name.starts_with("road"));
+            *seen.entry(name).or_default() += 1;
+            if draw % 100 == 99 {
+                assert_eq!(road, 60, "of each round");
+                road = 0;
+            }
+        }
+        assert_eq!(seen.len(), 37);
+        for (name, n) in seen {
+            assert_eq!(
+                n,
+                if name.starts_with("road") { 140 } else { 400 },
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn order_is_shuffled_and_follows_the_seed() {
+        let mixture = Mixture::new(vec![(set("road", 100, 2), 1.0)]).unwrap();
+        let epoch = |seed, from: u64| -> Vec<u64> {
+            (from..from + 100)
+                .map(|draw| mixture.pick(seed, draw).1)
+                .collect()
+        };
+        assert_eq!(epoch(1, 0), epoch(1, 0));
+        assert_ne!(epoch(1, 0), epoch(2, 0));
+        assert_ne!(epoch(1, 0), epoch(1, 100), "another epoch, another order");
+        let ordered = epoch(1, 0).windows(2).filter(|w| w[1] == w[0] + 1).count();
+        assert!(ordered < 10);
+    }
+
+    #[test]
+    fn weights_become_whole_shares() {
+        assert_eq!(shares(&[1.0]), [100]);
+        assert_eq!(shares(&[0.6, 0.4]), [60, 40]);
+        assert_eq!(shares(&[1.0, 1.0, 1.0]).iter().sum::<u64>(), 100);
+        assert_eq!(shares(&[1e-9, 1.0]), [1, 99]);
+        assert_eq!(shares(&[f64::MAX, f64::MAX]), [50, 50]);
+        let many = shares(&[1.0; 50]);
+        assert_eq!(many, [2; 50]);
+        assert_eq!(shares(&[1e-9, 1e-9, 1e-9, 1e9]), [1, 1, 1, 97]);
+    }
+
+    #[test]
+    fn what_cannot_be_mixed_is_refused() {
+        let message = |parts| Mixture::new(parts).unwrap_err().to_string();
+        assert!(message(vec![]).contains("no data set"));
+        assert!(message(vec![(set("a", 1, 2), 0.0)]).contains("no data set"));
+        assert!(message(vec![(set("a", 1, 2), -1.0)]).contains("'a' has -1"));
+        assert!(message(vec![(set("a", 1, 2), f64::NAN)]).contains("'a' has NaN"));
+        assert!(message(vec![(set("a", 0, 2), 1.0)]).contains("a holds no samples"));
+        let message = message(vec![(set("a", 1, 2), 1.0), (set("b", 1, 3), 1.0)]);
+        assert!(message.contains("'a' has 2 classes and 'b' 3"), "{message}");
+        let many = (0..51).map(|_| (set("a", 1, 2), 1.0)).collect();
+        assert!(Mixture::new(many).is_err());
+        // A set without weight need not fit.
+        let kept = Mixture::new(vec![(set("a", 1, 2), 1.0), (set("b", 0, 3), 0.0)]).unwrap();
+        assert_eq!(kept.classes(), 2);
+        assert_eq!(kept.pick(0, u64::MAX).1, 0);
+    }
+}

@@ -1,16 +1,19 @@
 //! Outlier objects cut from pictures with polygon annotations: COCO instances, YOLO text.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod coco;
+mod yolo;
+
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde::Deserialize;
 use unmask::frame::Picture;
 
 use super::DataError;
-use super::files::{entries, pictures_in, read_picture};
+use super::files::read_picture;
 use super::polygon::{self, Corner};
 use super::rng::{fold, permute};
+pub use coco::read_coco;
+pub use yolo::read_yolo;
 
 /// Classes that a road scene knows, as indices in COCO's list of 80 names: person, bicycle, car,
 /// motorcycle, bus, train, truck, traffic light, stop sign. Pasting them would teach that they
@@ -118,222 +121,6 @@ struct Page {
     /// Size the annotations were made for; `None`: corners are relative to the picture.
     size: Option<(usize, usize)>,
     found: Vec<Found>,
-}
-
-/// Reads a COCO instances file and cuts its polygon objects from the pictures in `images`.
-/// `exclude` names the categories to leave out, such as [`ROAD_CLASS_NAMES`]. Only pictures with
-/// objects to keep are read, on all cores.
-///
-/// # Errors
-/// [`DataError::Json`] and [`DataError::Annotation`] for the annotation file,
-/// [`DataError::UnknownClass`] for a name in `exclude` that it does not have,
-/// [`DataError::Read`], [`DataError::Decode`] and [`DataError::SizeMismatch`] for a picture,
-/// [`DataError::Empty`] where no object is left.
-pub fn read_coco(
-    annotations: &Path,
-    images: &Path,
-    exclude: &[impl AsRef<str>],
-    cut: &Cut,
-) -> Result<OutlierSet, DataError> {
-    let bytes = std::fs::read(annotations).map_err(DataError::read(annotations))?;
-    let file: CocoFile = serde_json::from_slice(&bytes).map_err(|e| DataError::Json {
-        path: annotations.to_owned(),
-        line: e.line(),
-        column: e.column(),
-        what: e.to_string(),
-    })?;
-    drop(bytes);
-    let wrong = |id, what: String| DataError::Annotation {
-        path: annotations.to_owned(),
-        id,
-        what,
-    };
-
-    let mut left_out = BTreeSet::new();
-    for name in exclude.iter().map(AsRef::as_ref) {
-        let before = left_out.len();
-        left_out.extend(
-            file.categories
-                .iter()
-                .filter(|c| c.name == name)
-                .map(|c| c.id),
-        );
-        if left_out.len() == before && !file.categories.iter().any(|c| c.name == name) {
-            let known: Vec<&str> = file.categories.iter().map(|c| c.name.as_str()).collect();
-            return Err(DataError::UnknownClass {
-                path: annotations.to_owned(),
-                name: name.to_owned(),
-                known: known.join(", "),
-            });
-        }
-    }
-    let categories: BTreeSet<u64> = file.categories.iter().map(|c| c.id).collect();
-    let mut pages: Vec<Page> = Vec::with_capacity(file.images.len());
-    let mut page_of = HashMap::with_capacity(file.images.len());
-    for image in file.images {
-        page_of.insert(image.id, pages.len());
-        pages.push(Page {
-            path: images.join(image.file_name),
-            size: Some((image.width, image.height)),
-            found: Vec::new(),
-        });
-    }
-
-    let mut counts = OutlierCounts::default();
-    for annotation in file.annotations {
-        let id = annotation.id;
-        counts.objects += 1;
-        if !categories.contains(&annotation.category_id) {
-            let what = format!(
-                "its category_id {} is not in 'categories'",
-                annotation.category_id
-            );
-            return Err(wrong(id, what));
-        }
-        let Some(&page) = page_of.get(&annotation.image_id) else {
-            let what = format!("its image_id {} is not in 'images'", annotation.image_id);
-            return Err(wrong(id, what));
-        };
-        if left_out.contains(&annotation.category_id) {
-            counts.excluded += 1;
-            continue;
-        }
-        let rings = match annotation.segmentation {
-            Some(Segmentation::RunLength(_)) => {
-                counts.run_length += 1;
-                continue;
-            }
-            Some(Segmentation::Polygons(rings)) => rings,
-            None => Vec::new(),
-        };
-        let mut polygons = Vec::new();
-        for ring in rings {
-            if ring.len() % 2 == 1 {
-                let what = format!(
-                    "a polygon has {} numbers; corners are x y pairs",
-                    ring.len()
-                );
-                return Err(wrong(id, what));
-            }
-            // The published files hold a few polygons of two corners; they cover nothing.
-            if ring.len() >= 6 {
-                polygons.push(ring.chunks_exact(2).map(|c| (c[0], c[1])).collect());
-            }
-        }
-        if polygons.is_empty() {
-            counts.empty += 1;
-            continue;
-        }
-        let stem = pages[page]
-            .path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let name = format!("{stem}:{id}");
-        pages[page].found.push(Found { name, polygons });
-    }
-    cut_out(annotations, pages, cut, counts)
-}
-
-/// Reads `ROOT/images/*` with `ROOT/labels/STEM.txt`, one object a line: `class x1 y1 x2 y2 …`,
-/// corners relative to the picture. `exclude` lists the classes to leave out, such as
-/// [`ROAD_CLASSES_COCO80`]. A picture without a text file has no objects; a text
-/// file without its picture is counted, not read from.
-///
-/// # Errors
-/// [`DataError::Line`] for a line that is no polygon, otherwise as [`read_coco`].
-pub fn read_yolo(root: &Path, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, DataError> {
-    let images = root.join("images");
-    let mut by_stem = BTreeMap::new();
-    for path in pictures_in(&images)? {
-        let stem = path.file_stem().unwrap_or_default().to_owned();
-        if let Some(first) = by_stem.insert(stem, path.clone()) {
-            return Err(DataError::SameStem {
-                first,
-                second: path,
-            });
-        }
-    }
-    let mut counts = OutlierCounts::default();
-    let mut pages = Vec::new();
-    for path in entries(&root.join("labels"))? {
-        // Some tools leave their class list beside the labels.
-        if path.extension().is_none_or(|e| e != "txt") || path.ends_with("classes.txt") {
-            continue;
-        }
-        let stem = path.file_stem().unwrap_or_default();
-        let picture = by_stem.get(stem);
-        let text = std::fs::read_to_string(&path).map_err(DataError::read(&path))?;
-        let mut found = Vec::new();
-        for (i, line) in text.lines().enumerate() {
-            let wrong = |what| DataError::Line {
-                path: path.clone(),
-                line: i + 1,
-                what,
-            };
-            let Some((class, polygon)) = yolo_line(line).map_err(wrong)? else {
-                continue;
-            };
-            counts.objects += 1;
-            if exclude.contains(&class) {
-                counts.excluded += 1;
-            } else if picture.is_none() {
-                counts.no_picture += 1;
-            } else {
-                let name = format!("{}:{}", stem.to_string_lossy(), i + 1);
-                found.push(Found {
-                    name,
-                    polygons: vec![polygon],
-                });
-            }
-        }
-        if let Some(path) = picture.cloned() {
-            pages.push(Page {
-                path,
-                size: None,
-                found,
-            });
-        }
-    }
-    cut_out(root, pages, cut, counts)
-}
-
-/// Class and polygon of a line, `None` for a blank one.
-fn yolo_line(line: &str) -> Result<Option<(u32, Vec<Corner>)>, String> {
-    let mut words = line.split_whitespace();
-    let Some(class) = words.next() else {
-        return Ok(None);
-    };
-    let class = class.parse().map_err(|_| {
-        format!("'{class}' is no class index; a line reads: class x1 y1 x2 y2 x3 y3 …")
-    })?;
-    let mut numbers = Vec::new();
-    for word in words {
-        match word.parse::<f64>() {
-            Ok(v) if v.is_finite() => numbers.push(v),
-            _ => {
-                return Err(format!(
-                    "'{word}' is no coordinate; write numbers from 0 to 1"
-                ));
-            }
-        }
-    }
-    match numbers.len() {
-        4 => {
-            Err("a box, not a polygon (4 numbers after the class); use segmentation labels".into())
-        }
-        n if n < 6 || n % 2 == 1 => Err(format!(
-            "{n} numbers after the class; a polygon has three or more x y pairs"
-        )),
-        // Relative coordinates are 0..1 with a little slack; 2 and more can only be pixels.
-        _ if numbers.iter().any(|v| v.abs() >= 2.0) => {
-            Err("coordinates in pixels; divide x by the picture's width and y by its height".into())
-        }
-        _ => Ok(Some((
-            class,
-            numbers.chunks_exact(2).map(|c| (c[0], c[1])).collect(),
-        ))),
-    }
 }
 
 /// Applies the limit, reads the pictures and cuts the objects out.
@@ -482,45 +269,24 @@ fn cut_object(picture: &Picture, name: &str, polygons: &[Vec<Corner>]) -> CutOne
     }
 }
 
-#[derive(Deserialize)]
-struct CocoFile {
-    images: Vec<CocoImage>,
-    annotations: Vec<CocoAnnotation>,
-    categories: Vec<CocoCategory>,
-}
+#[cfg(test)]
+mod tests {
+    use super::Cut;
 
-#[derive(Deserialize)]
-struct CocoImage {
-    id: u64,
-    file_name: String,
-    width: usize,
-    height: usize,
-}
+    pub(super) const ALL: Cut = Cut {
+        min_area_px: 0,
+        max_objects: None,
+        seed: 0,
+    };
 
-#[derive(Deserialize)]
-struct CocoAnnotation {
-    id: u64,
-    image_id: u64,
-    category_id: u64,
-    #[serde(default)]
-    segmentation: Option<Segmentation>,
-}
-
-#[derive(Deserialize)]
-struct CocoCategory {
-    id: u64,
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Segmentation {
-    Polygons(Vec<Vec<f64>>),
-    RunLength(RunLength),
-}
-
-#[derive(Deserialize)]
-struct RunLength {
-    #[serde(rename = "counts")]
-    _counts: serde::de::IgnoredAny,
+    /// `images/one.png`, 20×10, column number in red; annotation texts are the tests' own.
+    pub(super) fn folder() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for sub in ["images", "labels"] {
+            std::fs::create_dir(dir.path().join(sub)).unwrap();
+        }
+        let picture = image::RgbImage::from_fn(20, 10, |x, _| image::Rgb([x as u8, 0, 0]));
+        picture.save(dir.path().join("images/one.png")).unwrap();
+        dir
+    }
 }

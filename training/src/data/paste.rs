@@ -1,10 +1,12 @@
 //! Pasting outlier objects into road pictures (Mask2Anomaly, outlier supervision).
 
+mod stamp;
+
 use serde::{Deserialize, Serialize};
 use unmask::frame::Size;
 
-use super::resample::{self, Window};
-use super::{DataError, Outlier, PASTED, Rng};
+use super::{DataError, Outlier, Rng};
+use stamp::Scaled;
 
 /// How objects are pasted. The authors' code pastes at the object's own size anywhere into
 /// 2048×1024 pictures; here the size is a share of the picture's height, since pictures and
@@ -202,149 +204,376 @@ impl Paste {
     }
 }
 
-/// An object at the size it is pasted in.
-struct Scaled {
-    w: usize,
-    h: usize,
-    /// RGB of the object, 0 to 255, and the share it covers of the pixel, 0 where it is not.
-    pixels: Vec<([f32; 3], f32)>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::PASTED;
 
-impl Scaled {
-    fn new(outlier: &Outlier, w: usize, h: usize, flip: bool, feather: bool) -> Self {
-        // Colours count as much as the object covers them, or its old surroundings would bleed in.
-        let mut source = Vec::with_capacity(outlier.alpha.len() * 4);
-        for (rgb, &alpha) in outlier.rgb.chunks_exact(3).zip(&outlier.alpha) {
-            let on = if alpha >= 128 { 255 } else { 0 };
-            source.extend(rgb.iter().map(|&v| v & on));
-            source.push(on);
-        }
-        let window = Window {
-            source: (outlier.w, outlier.h),
-            resized: (w, h),
-            offset: (0, 0),
-            size: (w, h),
-        };
-        let resized = resample::bilinear::<4>(&source, &window);
-        let mut pixels = Vec::with_capacity(w * h);
-        for line in resized.chunks_exact(w * 4) {
-            let one = |p: &[f32]| {
-                let share = p[3] / 255.0;
-                // A hard edge: half covered or more is object, the rest is not.
-                if share < 0.5 {
-                    return ([0.0; 3], 0.0);
-                }
-                ([p[0] / share, p[1] / share, p[2] / share], 1.0)
-            };
-            if flip {
-                pixels.extend(line.rchunks_exact(4).map(one));
-            } else {
-                pixels.extend(line.chunks_exact(4).map(one));
-            }
-        }
-        if feather {
-            feather_edge(&mut pixels, w, h);
-        }
-        Self { w, h, pixels }
-    }
+    const SIZE: Size = Size { w: 60, h: 40 };
 
-    /// Puts the object with its top left at `at`; parts outside are cut off.
-    fn put(
-        &self,
-        rgb: &mut [u8],
-        labels: &mut [u8],
-        size: Size,
-        at: (i64, i64),
-        match_light: f32,
-    ) -> usize {
-        let (gain, middle, shift) = if match_light > 0.0 {
-            self.light(rgb, size, at, match_light)
-        } else {
-            (1.0, 0.0, 0.0)
-        };
-        let mut count = 0;
-        for (i, &(colour, share)) in self.pixels.iter().enumerate() {
-            if share == 0.0 {
-                continue;
-            }
-            let (x, y) = (at.0 + (i % self.w) as i64, at.1 + (i / self.w) as i64);
-            let Some(there) = index(x, y, size) else {
-                continue;
-            };
-            for (old, new) in rgb[there * 3..there * 3 + 3].iter_mut().zip(colour) {
-                let new = (new - middle) * gain + middle + shift;
-                let mixed = share * new + (1.0 - share) * f32::from(*old);
-                *old = mixed.round().clamp(0.0, 255.0) as u8;
-            }
-            labels[there] = PASTED;
-            count += 1;
-        }
-        count
-    }
-
-    /// Gain, its fixed point and shift that move the object's brightness towards that of its
-    /// surroundings: the box around it, a quarter larger on each side.
-    fn light(&self, rgb: &[u8], size: Size, at: (i64, i64), strength: f32) -> (f32, f32, f32) {
-        let luma = |c: [f32; 3]| 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2];
-        let on: Vec<f32> = self
-            .pixels
-            .iter()
-            .filter(|p| p.1 > 0.0)
-            .map(|p| luma(p.0))
+    /// A grey block, 10 wide and 8 high, with its top right quarter missing.
+    fn block(value: u8) -> Outlier {
+        let alpha = (0..80)
+            .map(|i| if i % 10 >= 5 && i / 10 < 4 { 0 } else { 255 })
             .collect();
-        let (mx, my) = ((self.w as i64 / 4).max(4), (self.h as i64 / 4).max(4));
-        let mut around = Vec::new();
-        for y in -my..self.h as i64 + my {
-            for x in -mx..self.w as i64 + mx {
-                let covered =
-                    index(x, y, Size::new(self.w, self.h)).is_some_and(|i| self.pixels[i].1 > 0.0);
-                if let (false, Some(i)) = (covered, index(at.0 + x, at.1 + y, size)) {
-                    let c = &rgb[i * 3..i * 3 + 3];
-                    around.push(luma([f32::from(c[0]), f32::from(c[1]), f32::from(c[2])]));
-                }
+        Outlier {
+            name: "block".into(),
+            w: 10,
+            h: 8,
+            rgb: vec![value; 240],
+            alpha,
+        }
+    }
+
+    /// Height 8 px of 40, so the block keeps its size.
+    fn same_size() -> Paste {
+        Paste {
+            probability: 1.0,
+            height: (0.2, 0.2),
+            on_ground: 0.0,
+            hflip: false,
+            ..Paste::default()
+        }
+    }
+
+    struct Scene {
+        rgb: Vec<u8>,
+        labels: Vec<u8>,
+    }
+
+    impl Scene {
+        /// Grey 100 of class 0, with ground of class 3 from row 30.
+        fn new() -> Self {
+            let labels = (0..SIZE.area_px())
+                .map(|i| if i / SIZE.w >= 30 { 3 } else { 0 })
+                .collect();
+            Self {
+                rgb: vec![100; SIZE.area_px() * 3],
+                labels,
             }
         }
-        let (Some(own), Some(there)) = (spread(&on), spread(&around)) else {
-            return (1.0, 0.0, 0.0);
+
+        fn stamp(&mut self, paste: &Paste, region: Region, outlier: Outlier, seed: u64) -> usize {
+            let mut rng = Rng::new(&[seed]);
+            paste.stamp(
+                &mut self.rgb,
+                &mut self.labels,
+                SIZE,
+                region,
+                &[outlier],
+                &mut rng,
+            )
+        }
+
+        /// Left, top, right, bottom of what was pasted.
+        fn pasted(&self) -> Option<Region> {
+            let at = (0..SIZE.area_px()).filter(|&i| self.labels[i] == PASTED);
+            at.map(|i| (i % SIZE.w, i / SIZE.w))
+                .fold(None, |all, (x, y)| {
+                    let (x0, y0, x1, y1) = all.unwrap_or((x, y, x, y));
+                    Some((x0.min(x), y0.min(y), x1.max(x + 1), y1.max(y + 1)))
+                })
+        }
+    }
+
+    const WHOLE: Region = (0, 0, SIZE.w, SIZE.h);
+
+    #[test]
+    fn the_shape_is_kept_and_nothing_else_changes() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.stamp(&same_size(), WHOLE, block(200), 1), 60);
+        let (x0, y0, x1, y1) = scene.pasted().unwrap();
+        assert_eq!((x1 - x0, y1 - y0), (10, 8));
+        for i in 0..SIZE.area_px() {
+            let (x, y) = (i % SIZE.w, i / SIZE.w);
+            let inside = (x0..x1).contains(&x) && (y0..y1).contains(&y);
+            let on = inside && !(x - x0 >= 5 && y - y0 < 4);
+            assert_eq!(scene.labels[i] == PASTED, on);
+            assert_eq!(scene.rgb[i * 3], if on { 200 } else { 100 });
+        }
+    }
+
+    #[test]
+    fn mirroring_happens_to_half_of_the_objects() {
+        let paste = Paste {
+            hflip: true,
+            ..same_size()
         };
-        // A plain wall must not flatten the object, nor foliage turn it into noise.
-        let wanted = (there.1 / own.1.max(1.0)).clamp(0.6, 1.6);
-        (
-            1.0 + strength * (wanted - 1.0),
-            own.0,
-            strength * (there.0 - own.0),
-        )
+        let mirrored = (0..100)
+            .filter(|&seed| {
+                let mut scene = Scene::new();
+                scene.stamp(&paste, WHOLE, block(200), seed);
+                let (x0, y0, ..) = scene.pasted().unwrap();
+                scene.labels[y0 * SIZE.w + x0] != PASTED
+            })
+            .count();
+        assert!((30..70).contains(&mirrored), "{mirrored}");
     }
-}
 
-/// Mean and standard deviation.
-fn spread(values: &[f32]) -> Option<(f32, f32)> {
-    if values.is_empty() {
-        return None;
+    #[test]
+    fn objects_stay_in_the_region_and_are_cut_where_they_do_not_fit() {
+        for seed in 0..200 {
+            let mut scene = Scene::new();
+            let region = (20, 10, 45, 35);
+            assert_eq!(scene.stamp(&same_size(), region, block(200), seed), 60);
+            let (x0, y0, x1, y1) = scene.pasted().unwrap();
+            assert!(x0 >= 20 && y0 >= 10 && x1 <= 45 && y1 <= 35);
+            // A corner smaller than the object: it hangs over, but covers the corner.
+            let mut scene = Scene::new();
+            let whole = Outlier {
+                alpha: vec![255; 80],
+                ..block(200)
+            };
+            let count = scene.stamp(&same_size(), (57, 36, 60, 40), whole, seed);
+            let (x0, y0, x1, y1) = scene.pasted().unwrap();
+            assert!(x0 <= 57 && y0 <= 36 && (x1, y1) == (SIZE.w, SIZE.h));
+            assert_eq!(count, (x1 - x0) * (y1 - y0));
+        }
     }
-    let n = values.len() as f32;
-    let mean = values.iter().sum::<f32>() / n;
-    let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
-    Some((mean, variance.sqrt()))
-}
 
-/// Index of a pixel, `None` outside.
-fn index(x: i64, y: i64, size: Size) -> Option<usize> {
-    let (x, y) = (usize::try_from(x).ok()?, usize::try_from(y).ok()?);
-    (x < size.w && y < size.h).then_some(y * size.w + x)
-}
+    #[test]
+    fn an_object_fully_outside_leaves_no_trace() {
+        let object = Scaled::new(&block(200), 10, 8, false, false);
+        for at in [
+            (-10, 0),
+            (60, 0),
+            (0, -8),
+            (0, 40),
+            (i64::MIN / 2, 5),
+            (5, i64::MAX / 2),
+        ] {
+            let mut scene = Scene::new();
+            assert_eq!(
+                object.put(&mut scene.rgb, &mut scene.labels, SIZE, at, 1.0),
+                0
+            );
+            assert_eq!(scene.pasted(), None);
+            assert!(scene.rgb.iter().all(|&v| v == 100));
+        }
+    }
 
-/// Gives object pixels at the edge the share of their 3×3 neighbourhood that is object.
-fn feather_edge(pixels: &mut [([f32; 3], f32)], w: usize, h: usize) {
-    let size = Size::new(w, h);
-    let shares: Vec<f32> = pixels.iter().map(|p| p.1).collect();
-    for (i, pixel) in pixels.iter_mut().enumerate().filter(|(_, p)| p.1 > 0.0) {
-        let (x, y) = ((i % w) as i64, (i / w) as i64);
-        let near = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)));
-        let sum: f32 = near
-            .filter_map(|(x, y)| index(x, y, size))
-            .map(|j| shares[j])
-            .sum();
-        pixel.1 = sum / 9.0;
+    #[test]
+    fn standing_objects_have_their_foot_on_the_ground() {
+        let paste = Paste {
+            on_ground: 1.0,
+            ground: vec![3],
+            ..same_size()
+        };
+        let mut feet = std::collections::BTreeSet::new();
+        for seed in 0..200 {
+            let mut scene = Scene::new();
+            scene.stamp(&paste, (10, 20, 50, 36), block(200), seed);
+            let (x0, _, x1, y1) = scene.pasted().unwrap();
+            assert!((31..=36).contains(&y1), "foot in row {}", y1 - 1);
+            assert!(x0 + 5 >= 10 && x1 - 5 <= 50);
+            feet.insert(y1);
+        }
+        assert_eq!(feet.len(), 6);
+        // No ground in sight: anywhere will do.
+        let mut scene = Scene::new();
+        assert_eq!(scene.stamp(&paste, (0, 0, 60, 20), block(200), 1), 60);
+    }
+
+    #[test]
+    fn sizes_follow_the_settings() {
+        let paste = Paste {
+            height: (0.1, 0.5),
+            max_enlarge: 1.5,
+            ..same_size()
+        };
+        let (mut small, mut large) = (usize::MAX, 0);
+        for seed in 0..200 {
+            let mut scene = Scene::new();
+            scene.stamp(&paste, WHOLE, block(200), seed);
+            let (_, y0, _, y1) = scene.pasted().unwrap();
+            (small, large) = (small.min(y1 - y0), large.max(y1 - y0));
+        }
+        assert_eq!(
+            (small, large),
+            (4, 12),
+            "0.1 of 40 px; not above 1.5 times 8 px"
+        );
+        // A long object is held to the picture's width.
+        let long = Outlier {
+            name: "pole".into(),
+            w: 400,
+            h: 2,
+            rgb: vec![9; 2400],
+            alpha: vec![255; 800],
+        };
+        let mut scene = Scene::new();
+        assert!(scene.stamp(&paste, WHOLE, long, 1) > 0);
+        let (x0, _, x1, _) = scene.pasted().unwrap();
+        assert_eq!(x1 - x0, 54);
+    }
+
+    #[test]
+    fn an_object_that_becomes_too_thin_vanishes() {
+        let mut alpha = vec![0; 40 * 40];
+        (0..40).for_each(|i| alpha[i * 41] = 255);
+        let thread = Outlier {
+            name: "thread".into(),
+            w: 40,
+            h: 40,
+            rgb: vec![9; 4800],
+            alpha,
+        };
+        let mut scene = Scene::new();
+        assert_eq!(
+            scene.stamp(
+                &Paste {
+                    height: (0.1, 0.1),
+                    ..same_size()
+                },
+                WHOLE,
+                thread,
+                1
+            ),
+            0
+        );
+        assert_eq!(scene.pasted(), None);
+    }
+
+    #[test]
+    fn old_surroundings_do_not_bleed_in() {
+        let mut outlier = block(10);
+        for (rgb, &alpha) in outlier.rgb.chunks_exact_mut(3).zip(&outlier.alpha) {
+            if alpha == 0 {
+                rgb.fill(255);
+            }
+        }
+        let mut scene = Scene::new();
+        scene.stamp(
+            &Paste {
+                height: (0.33, 0.33),
+                ..same_size()
+            },
+            WHOLE,
+            outlier,
+            3,
+        );
+        for (rgb, &label) in scene.rgb.chunks_exact(3).zip(&scene.labels) {
+            assert_eq!(rgb[0], if label == PASTED { 10 } else { 100 });
+        }
+    }
+
+    #[test]
+    fn feathering_blends_the_edge_only() {
+        let mut scene = Scene::new();
+        let whole = Outlier {
+            alpha: vec![255; 80],
+            ..block(200)
+        };
+        assert_eq!(
+            scene.stamp(
+                &Paste {
+                    feather: true,
+                    ..same_size()
+                },
+                WHOLE,
+                whole,
+                1
+            ),
+            80
+        );
+        let (x0, y0, ..) = scene.pasted().unwrap();
+        let at = |x: usize, y: usize| scene.rgb[((y0 + y) * SIZE.w + x0 + x) * 3];
+        assert_eq!((at(0, 0), at(4, 0), at(4, 4)), (144, 167, 200));
+    }
+
+    #[test]
+    fn light_moves_towards_the_surroundings() {
+        let shade = |strength| {
+            let mut scene = Scene::new();
+            let paste = Paste {
+                match_light: strength,
+                ..same_size()
+            };
+            scene.stamp(&paste, WHOLE, block(200), 1);
+            let (x0, y0, ..) = scene.pasted().unwrap();
+            scene.rgb[(y0 * SIZE.w + x0) * 3]
+        };
+        assert_eq!((shade(0.0), shade(0.5), shade(1.0)), (200, 150, 100));
+    }
+
+    #[test]
+    fn counts_follow_the_probability() {
+        let paste = Paste {
+            probability: 0.25,
+            max_objects: 3,
+            ..Paste::default()
+        };
+        let mut seen = [0; 4];
+        for seed in 0..2000 {
+            seen[paste.draw_count(&mut Rng::new(&[seed]))] += 1;
+        }
+        assert!((1400..1600).contains(&seen[0]), "{seen:?}");
+        assert!(seen[1..].iter().all(|n| (120..220).contains(n)), "{seen:?}");
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let base = || Paste {
+            ground: vec![3],
+            ..Paste::default()
+        };
+        assert!(base().check().is_ok());
+        let message = |paste: Paste| paste.check().unwrap_err().to_string();
+        assert!(
+            message(Paste {
+                probability: 1.1,
+                ..base()
+            })
+            .contains("probability")
+        );
+        assert!(
+            message(Paste {
+                on_ground: f32::NAN,
+                ..base()
+            })
+            .contains("probability")
+        );
+        assert!(
+            message(Paste {
+                match_light: 2.0,
+                ..base()
+            })
+            .contains("match_light")
+        );
+        assert!(
+            message(Paste {
+                height: (0.0, 0.1),
+                ..base()
+            })
+            .contains("height")
+        );
+        assert!(
+            message(Paste {
+                height: (0.5, 0.1),
+                ..base()
+            })
+            .contains("height")
+        );
+        assert!(
+            message(Paste {
+                max_enlarge: 0.0,
+                ..base()
+            })
+            .contains("max_enlarge")
+        );
+        assert!(
+            message(Paste {
+                max_objects: 0,
+                ..base()
+            })
+            .contains("max_objects")
+        );
+        assert!(
+            message(Paste {
+                ground: vec![],
+                ..base()
+            })
+            .contains("ground")
+        );
     }
 }

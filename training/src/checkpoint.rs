@@ -93,7 +93,7 @@ pub fn write_model(
             Some(mean) => mean.to_data(),
             None => param.value.to_data(),
         };
-        let values = value.to_vec::<f32>().expect("float32 values");
+        let values = value.try_to_vec::<f32>().expect("float32 values");
         (name.clone(), param.shape.clone(), values)
     });
     write(path, tensors.collect(), facts(recipe))
@@ -116,7 +116,7 @@ pub fn write_state(
             let values = param
                 .value
                 .to_data()
-                .to_vec::<f32>()
+                .try_to_vec::<f32>()
                 .expect("float32 values");
             (format!("p.{name}"), param.shape.clone(), values)
         })

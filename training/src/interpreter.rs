@@ -116,7 +116,7 @@ impl Value {
 
     /// Values in row-major order.
     pub fn to_vec(&self) -> Vec<f32> {
-        read!(self, t => t.to_data().to_vec::<f32>().expect("float32 values"))
+        read!(self, t => t.to_data().try_to_vec::<f32>().expect("float32 values"))
     }
 
     fn reshaped(&self, shape: &[usize]) -> Value {
@@ -490,9 +490,12 @@ impl BurnOps<'_> {
                 .clone()
                 .select(0, row.reshape([n * queries * heads * taps]).int());
             let factor = share(&fx, dx) * share(&fy, dy) * ok * weights.clone();
+            // A product of tiny matrices a sample would be slower than this by far.
             let part = rows.reshape([n * queries * heads, taps, ch]);
-            let factor = factor.reshape([n * queries * heads, 1, taps]);
-            let part = factor.matmul(part).reshape([n * queries * heads, ch]);
+            let factor = factor.reshape([n * queries * heads, taps, 1]);
+            let part = (part * factor)
+                .sum_dim(1)
+                .reshape([n * queries * heads, ch]);
             sum = Some(match sum {
                 Some(sum) => sum + part,
                 None => part,

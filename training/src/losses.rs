@@ -351,5 +351,5 @@ fn resize(x: Tensor<4>, h: usize, w: usize, align_corners: bool) -> Tensor<4> {
 }
 
 fn to_vec<const D: usize>(x: &Tensor<D>) -> Vec<f32> {
-    x.to_data().to_vec::<f32>().expect("float32 values")
+    x.to_data().try_to_vec::<f32>().expect("float32 values")
 }

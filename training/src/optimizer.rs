@@ -175,7 +175,7 @@ impl Memory {
 
     /// Everything remembered, as named flat vectors.
     pub fn to_vectors(&self) -> (Vec<(String, Vec<f32>)>, u64) {
-        let vec = |t: &Tensor<1>| t.to_data().to_vec::<f32>().expect("float32 values");
+        let vec = |t: &Tensor<1>| t.to_data().try_to_vec::<f32>().expect("float32 values");
         let mut out = Vec::new();
         let mut time = 0;
         for (name, state) in &self.adam {

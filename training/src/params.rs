@@ -150,9 +150,9 @@ fn start(seed: u64, name: &str, shape: &[usize], init: &Init) -> Vec<f32> {
     let receptive: usize = shape.iter().skip(2).product();
     let fan_in = shape.get(1).copied().unwrap_or(1) * receptive;
     let fan_out = shape.first().copied().unwrap_or(1) * receptive;
-    let uniform = |rng: &mut ChaCha8Rng, bound: f32| -> Vec<f32> {
+    let uniform = |rng: &mut Rng, bound: f32| -> Vec<f32> {
         (0..n)
-            .map(|_| rng.random_range(-1.0f32..1.0) * bound)
+            .map(|_| (rng.unit() * 2.0 - 1.0) as f32 * bound)
             .collect()
     };
     let normal = |rng: &mut Rng, deviation: f32| -> Vec<f32> {

@@ -172,7 +172,7 @@ fn class_sums(
     };
     let [_, _, h, w] = sums.dims();
     (
-        sums.to_data().to_vec::<f32>().expect("float32 values"),
+        sums.to_data().try_to_vec::<f32>().expect("float32 values"),
         w,
         h,
     )

@@ -93,6 +93,8 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     }
     let mut bytes = Vec::new();
     // A file that grows meanwhile is cut; the reader then finds it broken.
-    file.take(FILE_LIMIT_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }

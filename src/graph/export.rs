@@ -68,16 +68,22 @@ pub fn check(bytes: &[u8]) -> Result<(), Error> {
     let proto = ModelProto::from_bytes(bytes)?;
     let graph = proto.graph.unwrap_or_default();
     let shape = match &graph.input[..] {
-        [image] => image.static_shape().and_then(|s| <[usize; 4]>::try_from(s).ok()),
+        [image] => image
+            .static_shape()
+            .and_then(|s| <[usize; 4]>::try_from(s).ok()),
         _ => None,
     };
     let Some(shape) = shape else {
-        return Err(failed("it has not one static input of four axes".to_owned()));
+        return Err(failed(
+            "it has not one static input of four axes".to_owned(),
+        ));
     };
     let engine = Model::load(bytes.to_vec())
         .map_err(|e| failed(format!("the CPU engine does not take it: {e}")))?;
     let id = |name: &str| -> Result<NodeId, Error> {
-        engine.node_id(name).map_err(|e| failed(format!("`{name}`: {e}")))
+        engine
+            .node_id(name)
+            .map_err(|e| failed(format!("`{name}`: {e}")))
     };
     let name = |info: &super::onnx::ValueInfoProto| info.name.clone().unwrap_or_default();
     let mut outputs = Vec::with_capacity(graph.output.len());
@@ -85,7 +91,10 @@ pub fn check(bytes: &[u8]) -> Result<(), Error> {
         outputs.push(id(&name(output))?);
     }
     let picture = test_picture(shape);
-    let input = (id(&name(&graph.input[0]))?, ValueOrView::from(picture.view()));
+    let input = (
+        id(&name(&graph.input[0]))?,
+        ValueOrView::from(picture.view()),
+    );
     let values = engine
         .run(vec![input], &outputs, None)
         .map_err(|e| failed(format!("the CPU engine does not run it: {e}")))?;
@@ -142,7 +151,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         std::process::id()
     ));
     let done = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)
@@ -173,7 +185,14 @@ mod tests {
             let zero = g.add_parameter("zero", &[1, 1, 1, 1], vec![0.0].into());
             let scope = "a".into();
             let inputs = [Some(x), Some(zero)];
-            let y = g.add_node("Div", &scope, &inputs, vec![], DataType::Float, &[1, 3, 8, 8]);
+            let y = g.add_node(
+                "Div",
+                &scope,
+                &inputs,
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 8],
+            );
             g.add_output("y", y);
         });
         let error = check(&bytes).unwrap_err().to_string();
@@ -185,7 +204,14 @@ mod tests {
         let bytes = graph(|g| {
             let x = g.add_input("image", &[1, 3, 8, 8]);
             let scope = "a".into();
-            let y = g.add_node("Relu", &scope, &[Some(x)], vec![], DataType::Float, &[1, 3, 8, 9]);
+            let y = g.add_node(
+                "Relu",
+                &scope,
+                &[Some(x)],
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 9],
+            );
             g.add_output("y", y);
         });
         let error = check(&bytes).unwrap_err();
@@ -197,7 +223,14 @@ mod tests {
         let bytes = graph(|g| {
             let x = g.add_input("image", &[1, 3, 8, 8]);
             let scope = "a".into();
-            let y = g.add_node("Bogus", &scope, &[Some(x)], vec![], DataType::Float, &[1, 3, 8, 8]);
+            let y = g.add_node(
+                "Bogus",
+                &scope,
+                &[Some(x)],
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 8],
+            );
             g.add_output("y", y);
         });
         let error = check(&bytes).unwrap_err().to_string();

@@ -7,6 +7,8 @@
 mod elementary;
 mod fold;
 mod sampling;
+#[cfg(test)]
+mod tests;
 
 use super::checkpoint::Weights;
 use super::error::{Error, Problem};
@@ -74,11 +76,15 @@ impl OnnxOps {
     /// [`Error::Unfit`] with every key that is missing, misshapen or left over, and every
     /// operation whose shapes do not go together.
     pub fn finish(mut self) -> Result<Graph, Error> {
-        let extra = self.weights.iter().filter(|(k, _)| !self.asked.contains(*k));
-        self.problems.extend(extra.map(|(key, tensor)| Problem::Extra {
-            key: key.to_owned(),
-            found: tensor.shape.clone(),
-        }));
+        let extra = self
+            .weights
+            .iter()
+            .filter(|(k, _)| !self.asked.contains(*k));
+        self.problems
+            .extend(extra.map(|(key, tensor)| Problem::Extra {
+                key: key.to_owned(),
+                found: tensor.shape.clone(),
+            }));
         if !self.problems.is_empty() {
             return Err(Error::Unfit {
                 problems: self.problems,
@@ -111,7 +117,8 @@ impl OnnxOps {
     /// A value that stands for one that cannot be had. It is never written: a problem was noted.
     fn placeholder(&mut self, shape: &[usize]) -> ValueId {
         let scope = self.scope.clone();
-        self.graph.add_node("Missing", &scope, &[], vec![], DataType::Float, shape)
+        self.graph
+            .add_node("Missing", &scope, &[], vec![], DataType::Float, shape)
     }
 
     /// Adds a float32 node, named after the parameter among its inputs if there is one.
@@ -149,7 +156,8 @@ impl OnnxOps {
             self.scope = scope;
         }
         let scope = self.scope.clone();
-        self.graph.add_node(op, &scope, inputs, attributes, dtype, shape)
+        self.graph
+            .add_node(op, &scope, inputs, attributes, dtype, shape)
     }
 
     /// The part of the network that a parameter belongs to: its key without `.weight` and the like.
@@ -180,20 +188,26 @@ impl OnnxOps {
     /// Adds `tensor`, computed from `from`, as a constant that is named after the first of them
     /// that has a name.
     fn folded(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
-        let label = from.iter().find_map(|&id| self.graph.value(id).label.clone());
-        self.graph.add_constant(&tensor.shape, Data::F32(tensor.data), label)
+        let label = from
+            .iter()
+            .find_map(|&id| self.graph.value(id).label.clone());
+        self.graph
+            .add_constant(&tensor.shape, Data::F32(tensor.data), label)
     }
 
     fn f32s(&mut self, shape: &[usize], values: Vec<f32>) -> ValueId {
-        self.graph.add_constant(shape, Data::F32(values.into()), None)
+        self.graph
+            .add_constant(shape, Data::F32(values.into()), None)
     }
 
     fn i64s(&mut self, values: Vec<i64>) -> ValueId {
-        self.graph.add_constant(&[values.len()], Data::I64(values.into()), None)
+        self.graph
+            .add_constant(&[values.len()], Data::I64(values.into()), None)
     }
 
     fn i32s(&mut self, shape: &[usize], values: Vec<i32>) -> ValueId {
-        self.graph.add_constant(shape, Data::I32(values.into()), None)
+        self.graph
+            .add_constant(shape, Data::I32(values.into()), None)
     }
 }
 
@@ -320,7 +334,12 @@ impl Ops for OnnxOps {
             AttributeProto::int("axis", -1),
             AttributeProto::float("epsilon", EPS),
         ];
-        self.node("LayerNormalization", &[*x, *gamma, *beta], attributes, &shape)
+        self.node(
+            "LayerNormalization",
+            &[*x, *gamma, *beta],
+            attributes,
+            &shape,
+        )
     }
 
     fn max_pool3s2(&mut self, x: &ValueId) -> ValueId {
@@ -363,7 +382,12 @@ impl Ops for OnnxOps {
 
     fn softmax(&mut self, x: &ValueId) -> ValueId {
         let shape = self.shape(x);
-        self.node("Softmax", &[*x], vec![AttributeProto::int("axis", -1)], &shape)
+        self.node(
+            "Softmax",
+            &[*x],
+            vec![AttributeProto::int("axis", -1)],
+            &shape,
+        )
     }
 
     fn add(&mut self, a: &ValueId, b: &ValueId) -> ValueId {
@@ -419,7 +443,12 @@ impl Ops for OnnxOps {
         }
         let list = self.i64s(as_i64(indices));
         let axis = AttributeProto::int("axis", 0);
-        self.node("Gather", &[*table, list], vec![axis], &[indices.len(), shape[1]])
+        self.node(
+            "Gather",
+            &[*table, list],
+            vec![axis],
+            &[indices.len(), shape[1]],
+        )
     }
 
     fn resize(&mut self, x: &ValueId, h: usize, w: usize) -> ValueId {
@@ -428,7 +457,9 @@ impl Ops for OnnxOps {
 
     fn repeat_batch(&mut self, x: &ValueId, n: usize) -> ValueId {
         let mut shape = self.shape(x);
-        if !self.require(shape.first() == Some(&1), || format!("a repeat of {shape:?}")) {
+        if !self.require(shape.first() == Some(&1), || {
+            format!("a repeat of {shape:?}")
+        }) {
             return self.placeholder(&shape);
         }
         if n == 1 {

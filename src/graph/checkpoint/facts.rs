@@ -52,14 +52,20 @@ impl Facts {
         let indices = |name: &str| -> Result<Vec<usize>, (String, String)> {
             let list: Vec<usize> = json(name, text(name)?)?;
             match list.iter().find(|&&i| i >= classes) {
-                Some(i) => Err(wrong(name, format!("holds {i}, but there are {classes} classes"))),
+                Some(i) => Err(wrong(
+                    name,
+                    format!("holds {i}, but there are {classes} classes"),
+                )),
                 None => Ok(list),
             }
         };
         let mean = colour("unmask.mean")?;
         let std = colour("unmask.std")?;
         if std.iter().any(|&v| v <= 0.0) {
-            return Err(wrong("unmask.std", format!("is {std:?}: each must be above 0")));
+            return Err(wrong(
+                "unmask.std",
+                format!("is {std:?}: each must be above 0"),
+            ));
         }
         let names: Vec<String> = json("unmask.classes", text("unmask.classes")?)?;
         if names.len() != classes {
@@ -91,7 +97,10 @@ impl Facts {
         let mut pairs = vec![
             ("unmask.mean", serde_json::json!(self.mean).to_string()),
             ("unmask.std", serde_json::json!(self.std).to_string()),
-            ("unmask.classes", serde_json::json!(self.classes).to_string()),
+            (
+                "unmask.classes",
+                serde_json::json!(self.classes).to_string(),
+            ),
             ("unmask.road", serde_json::json!(self.road).to_string()),
             ("unmask.stuff", serde_json::json!(self.stuff).to_string()),
             ("unmask.size", format!("{}x{}", self.size.h, self.size.w)),
@@ -107,8 +116,12 @@ impl Facts {
 }
 
 fn json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, (String, String)> {
-    serde_json::from_str(text)
-        .map_err(|e| (name.to_owned(), format!("is `{text}`, which cannot be read: {e}")))
+    serde_json::from_str(text).map_err(|e| {
+        (
+            name.to_owned(),
+            format!("is `{text}`, which cannot be read: {e}"),
+        )
+    })
 }
 
 /// Reads `HxW`, both multiples of 32 from 32 to 8192 px, as the network needs them.
@@ -120,7 +133,9 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
         .split_once('x')
         .and_then(|(h, w)| Some((h.trim().parse().ok()?, w.trim().parse().ok()?)));
     let Some((h, w)) = sides else {
-        return Err(format!("is `{text}`: give height and width as HxW, 256x512 say"));
+        return Err(format!(
+            "is `{text}`: give height and width as HxW, 256x512 say"
+        ));
     };
     let fits = |side: usize| (32..=SIDE_LIMIT_PX).contains(&side) && side.is_multiple_of(32);
     if fits(h) && fits(w) {
@@ -151,7 +166,10 @@ mod tests {
 
     fn read(pairs: &[(String, String)]) -> Result<Facts, (String, String)> {
         Facts::from_lookup(2, |name| {
-            pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
+            pairs
+                .iter()
+                .find(|(k, _)| k == name)
+                .map(|(_, v)| v.as_str())
         })
     }
 
@@ -187,7 +205,11 @@ mod tests {
             ("mean", "[1, 2, 1e60]", "not finite"),
             ("std", "[1, 0, 1]", "above 0"),
             ("std", "nonsense", "cannot be read"),
-            ("classes", "[\"road\"]", "names 1 classes, the network has 2"),
+            (
+                "classes",
+                "[\"road\"]",
+                "names 1 classes, the network has 2",
+            ),
             ("road", "[2]", "holds 2, but there are 2"),
             ("stuff", "[-1]", "cannot be read"),
             ("size", "256", "HxW"),

@@ -81,7 +81,13 @@ impl Weights {
                 )));
             }
             let shape = view.shape().to_vec();
-            weights.insert(name, Tensor { shape, data: data.into() });
+            weights.insert(
+                name,
+                Tensor {
+                    shape,
+                    data: data.into(),
+                },
+            );
         }
         Ok(weights)
     }
@@ -91,12 +97,22 @@ impl Weights {
 fn as_f32(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     let half = |c: &[u8; 2]| u16::from_le_bytes(*c);
     Some(match dtype {
-        Dtype::F32 => bytes.as_chunks().0.iter().map(|&c| f32::from_le_bytes(c)).collect(),
+        Dtype::F32 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&c| f32::from_le_bytes(c))
+            .collect(),
         Dtype::F64 => {
             let doubles = bytes.as_chunks().0.iter();
             doubles.map(|&c| f64::from_le_bytes(c) as f32).collect()
         }
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|c| from_f16(half(c))).collect(),
+        Dtype::F16 => bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|c| from_f16(half(c)))
+            .collect(),
         Dtype::BF16 => {
             let upper = bytes.as_chunks().0.iter().map(half);
             upper.map(|h| f32::from_bits(u32::from(h) << 16)).collect()
@@ -145,7 +161,10 @@ mod tests {
     #[test]
     fn every_float_type_becomes_f32() {
         assert_eq!(as_f32(Dtype::F32, &1.5f32.to_le_bytes()), Some(vec![1.5]));
-        assert_eq!(as_f32(Dtype::F64, &(-0.1f64).to_le_bytes()), Some(vec![-0.1]));
+        assert_eq!(
+            as_f32(Dtype::F64, &(-0.1f64).to_le_bytes()),
+            Some(vec![-0.1])
+        );
         assert_eq!(as_f32(Dtype::F16, &[0x00, 0x3c]), Some(vec![1.0]));
         assert_eq!(as_f32(Dtype::BF16, &[0x20, 0xc0]), Some(vec![-2.5]));
         assert_eq!(as_f32(Dtype::I64, &[0; 8]), None);

@@ -1,10 +1,10 @@
 //! From a graph in memory to an ONNX model.
 
-use super::super::onnx::{
+use super::{Data, Graph, Source, ValueId};
+use crate::graph::onnx::{
     GraphProto, IR_VERSION, ModelProto, NodeProto, OPSET, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, ValueInfoProto,
 };
-use super::{Data, Graph, Source, ValueId};
 use std::collections::{HashMap, HashSet};
 
 /// Names that are given once.
@@ -46,7 +46,9 @@ impl Graph {
         for &id in &self.inputs {
             let value = self.value(id);
             let name = names.unique(value.label.as_deref().unwrap_or("input"));
-            graph.input.push(ValueInfoProto::tensor(&name, value.dtype, &value.shape));
+            graph
+                .input
+                .push(ValueInfoProto::tensor(&name, value.dtype, &value.shape));
             values.insert(id, name);
         }
         // Outputs take their names before anything else can. One that no node writes, or that has
@@ -55,7 +57,9 @@ impl Graph {
         for (wanted, id) in &self.outputs {
             let value = self.value(*id);
             let name = names.unique(wanted);
-            graph.output.push(ValueInfoProto::tensor(&name, value.dtype, &value.shape));
+            graph
+                .output
+                .push(ValueInfoProto::tensor(&name, value.dtype, &value.shape));
             if matches!(value.source, Source::Node(_)) && !values.contains_key(id) {
                 values.insert(*id, name);
             } else {
@@ -66,7 +70,9 @@ impl Graph {
             let value = self.value(id);
             if let Source::Constant(data) = &value.source {
                 let name = names.unique(value.label.as_deref().unwrap_or("constant"));
-                graph.initializer.push(initializer(&name, &value.shape, data));
+                graph
+                    .initializer
+                    .push(initializer(&name, &value.shape, data));
                 values.insert(id, name);
             }
         }
@@ -140,6 +146,7 @@ fn initializer(name: &str, shape: &[usize], data: &Data) -> TensorProto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::onnx::DataType;
 
     #[test]
     fn names_are_unique_and_outputs_keep_theirs() {
@@ -152,15 +159,32 @@ mod tests {
         let a = relu(&mut g, x);
         let b = relu(&mut g, a);
         let w = g.add_parameter("x", &[2], vec![1.0, 2.0].into());
-        let c = g.add_node("Add", &scope, &[Some(b), Some(w)], vec![], DataType::Float, &[2]);
+        let c = g.add_node(
+            "Add",
+            &scope,
+            &[Some(b), Some(w)],
+            vec![],
+            DataType::Float,
+            &[2],
+        );
         g.add_output("y", c);
         g.add_output("y_again", c);
         g.add_output("x_again", x);
         let graph = g.to_model(&[]).graph.unwrap();
-        let names: Vec<_> = graph.node.iter().map(|n| n.name.as_deref().unwrap()).collect();
+        let names: Vec<_> = graph
+            .node
+            .iter()
+            .map(|n| n.name.as_deref().unwrap())
+            .collect();
         assert_eq!(
             names,
-            ["a/Relu", "a/Relu_1", "a/Add", "y_again/Identity", "x_again/Identity"]
+            [
+                "a/Relu",
+                "a/Relu_1",
+                "a/Add",
+                "y_again/Identity",
+                "x_again/Identity"
+            ]
         );
         // The parameter called like the input gives way.
         assert_eq!(graph.initializer[0].name.as_deref(), Some("x_1"));
@@ -168,7 +192,11 @@ mod tests {
         assert_eq!(graph.node[2].output, ["y"]);
         assert_eq!(graph.node[3].input, ["y"]);
         assert_eq!(graph.node[4].input, ["x"]);
-        let infos: Vec<_> = graph.value_info.iter().map(|v| v.name.as_deref().unwrap()).collect();
+        let infos: Vec<_> = graph
+            .value_info
+            .iter()
+            .map(|v| v.name.as_deref().unwrap())
+            .collect();
         assert_eq!(infos, ["a/Relu.out", "a/Relu_1.out"]);
     }
 
@@ -183,8 +211,22 @@ mod tests {
         // Another type with the same bytes is another constant.
         let m = g.add_constant(&[1], Data::I32(vec![0x3f80_0000].into()), None);
         assert_ne!(k, m);
-        let y = g.add_node("Add", &scope, &[Some(x), Some(k)], vec![], DataType::Float, &[2]);
-        let z = g.add_node("Add", &scope, &[Some(y), Some(l)], vec![], DataType::Float, &[2]);
+        let y = g.add_node(
+            "Add",
+            &scope,
+            &[Some(x), Some(k)],
+            vec![],
+            DataType::Float,
+            &[2],
+        );
+        let z = g.add_node(
+            "Add",
+            &scope,
+            &[Some(y), Some(l)],
+            vec![],
+            DataType::Float,
+            &[2],
+        );
         g.add_output("z", z);
         assert_eq!(g.to_model(&[]).graph.unwrap().initializer.len(), 1);
     }

@@ -121,8 +121,8 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::onnx::DataType;
     use super::*;
+    use crate::graph::onnx::DataType;
 
     fn conv_norm(extra_reader: bool) -> (Graph, ValueId) {
         let mut g = Graph::default();
@@ -130,7 +130,14 @@ mod tests {
         let x = g.add_input("x", &[1, 1, 2, 2]);
         let w = g.add_parameter("stem.weight", &[2, 1, 1, 1], vec![2.0, 3.0].into());
         let shape = [1, 2, 2, 2];
-        let conv = g.add_node("Conv", &scope, &[Some(x), Some(w)], vec![], DataType::Float, &shape);
+        let conv = g.add_node(
+            "Conv",
+            &scope,
+            &[Some(x), Some(w)],
+            vec![],
+            DataType::Float,
+            &shape,
+        );
         let mut inputs = vec![Some(conv)];
         for (name, v) in [("weight", 4.0), ("bias", 1.0), ("mean", 0.5), ("var", 3.0)] {
             inputs.push(Some(g.add_parameter(name, &[2], vec![v; 2].into())));
@@ -170,8 +177,22 @@ mod tests {
     fn nodes_that_reach_no_output_go() {
         let (mut g, y) = conv_norm(false);
         let scope = "dead".into();
-        let a = g.add_node("Relu", &scope, &[Some(y)], vec![], DataType::Float, &[1, 2, 2, 2]);
-        g.add_node("Relu", &scope, &[Some(a)], vec![], DataType::Float, &[1, 2, 2, 2]);
+        let a = g.add_node(
+            "Relu",
+            &scope,
+            &[Some(y)],
+            vec![],
+            DataType::Float,
+            &[1, 2, 2, 2],
+        );
+        g.add_node(
+            "Relu",
+            &scope,
+            &[Some(a)],
+            vec![],
+            DataType::Float,
+            &[1, 2, 2, 2],
+        );
         g.remove_dead_nodes();
         assert_eq!(g.nodes().len(), 2);
         assert_eq!(g.producer(y).unwrap().op, "BatchNormalization");

@@ -21,7 +21,9 @@ impl OnnxOps {
             && stride > 0
             && (0..2).all(|i| kernel[2 + i] > 0 && from[2 + i] + 2 * pad >= kernel[2 + i])
             && b.is_none_or(|b| self.dims(b) == &kernel[..1]);
-        if !self.require(fits, || format!("a convolution of {from:?} with {kernel:?}")) {
+        if !self.require(fits, || {
+            format!("a convolution of {from:?} with {kernel:?}")
+        }) {
             let mut shape = from;
             if let (Some(c), Some(&out)) = (shape.get_mut(1), kernel.first()) {
                 *c = out;
@@ -37,7 +39,12 @@ impl OnnxOps {
         ];
         let mut inputs = vec![x, w];
         inputs.extend(b);
-        self.node("Conv", &inputs, attributes, &[from[0], kernel[0], side(0), side(1)])
+        self.node(
+            "Conv",
+            &inputs,
+            attributes,
+            &[from[0], kernel[0], side(0), side(1)],
+        )
     }
 
     /// MatMul with the transposed weight, then Add: engines fuse the pair, pack the constant once,
@@ -51,7 +58,9 @@ impl OnnxOps {
         if let (Some(last), Some(&out)) = (shape.last_mut(), weight.first()) {
             *last = out;
         }
-        if !self.require(fits, || format!("a linear layer of {from:?} with {weight:?}")) {
+        if !self.require(fits, || {
+            format!("a linear layer of {from:?} with {weight:?}")
+        }) {
             return self.placeholder(&shape);
         }
         let all: Vec<ValueId> = [x, w].into_iter().chain(b).collect();
@@ -84,7 +93,9 @@ impl OnnxOps {
             && shape[1].is_multiple_of(groups)
             && self.dims(gamma) == &shape[1..2]
             && self.dims(beta) == &shape[1..2];
-        if !self.require(fits, || format!("a group norm of {shape:?} in {groups} groups")) {
+        if !self.require(fits, || {
+            format!("a group norm of {shape:?} in {groups} groups")
+        }) {
             return self.placeholder(&shape);
         }
         if let Some(scope) = self.scope_of(gamma) {
@@ -95,10 +106,18 @@ impl OnnxOps {
         let ones = self.f32s(&[groups], vec![1.0; groups]);
         let zeros = self.f32s(&[groups], vec![0.0; groups]);
         let eps = AttributeProto::float("epsilon", EPS);
-        let y = self.node("InstanceNormalization", &[y, ones, zeros], vec![eps], &grouped);
+        let y = self.node(
+            "InstanceNormalization",
+            &[y, ones, zeros],
+            vec![eps],
+            &grouped,
+        );
         let y = self.write_reshape(y, &shape);
         let column = [1, shape[1], 1, 1];
-        let (gamma, beta) = (self.write_reshape(gamma, &column), self.write_reshape(beta, &column));
+        let (gamma, beta) = (
+            self.write_reshape(gamma, &column),
+            self.write_reshape(beta, &column),
+        );
         let y = self.node("Mul", &[y, gamma], vec![], &shape);
         self.node("Add", &[y, beta], vec![], &shape)
     }
@@ -188,7 +207,9 @@ impl OnnxOps {
         if let Some(side) = shape.get_mut(axis) {
             *side = len;
         }
-        if !self.require(fits, || format!("{start}..{end} on axis {axis} of {from:?}")) {
+        if !self.require(fits, || {
+            format!("{start}..{end} on axis {axis} of {from:?}")
+        }) {
             return self.placeholder(&shape);
         }
         if len == from[axis] {
@@ -212,9 +233,12 @@ impl OnnxOps {
             && xs.iter().all(|&x| {
                 let other = self.dims(x);
                 let sides = other.iter().zip(&shape).enumerate();
-                other.len() == shape.len() && sides.fold(true, |ok, (i, (a, b))| ok & (i == axis || a == b))
+                other.len() == shape.len()
+                    && sides.fold(true, |ok, (i, (a, b))| ok & (i == axis || a == b))
             });
-        if !self.require(fits, || format!("a concat of {shape:?} and others on axis {axis}")) {
+        if !self.require(fits, || {
+            format!("a concat of {shape:?} and others on axis {axis}")
+        }) {
             return self.placeholder(&shape);
         }
         if xs.len() == 1 {

@@ -93,10 +93,19 @@ pub(super) fn rows(table: &Tensor, indices: &[usize]) -> Tensor {
 
 /// Applies `f` to pairs; axes of length 1 broadcast.
 pub(super) fn binary(a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Tensor {
-    let shape: Vec<usize> = a.shape.iter().zip(&b.shape).map(|(&m, &n)| m.max(n)).collect();
+    let shape: Vec<usize> = a
+        .shape
+        .iter()
+        .zip(&b.shape)
+        .map(|(&m, &n)| m.max(n))
+        .collect();
     let steps = |t: &Tensor| -> Vec<usize> {
         let broadcast = |(s, &d): (usize, &usize)| if d == 1 { 0 } else { s };
-        strides(&t.shape).into_iter().zip(&t.shape).map(broadcast).collect()
+        strides(&t.shape)
+            .into_iter()
+            .zip(&t.shape)
+            .map(broadcast)
+            .collect()
     };
     let data: Vec<f32> = walk(&shape, &steps(a), 0)
         .zip(walk(&shape, &steps(b), 0))
@@ -137,7 +146,11 @@ pub(super) fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) ->
     let mut data = Vec::with_capacity(x.data.len());
     for row in x.data.chunks_exact(c) {
         let mean = row.iter().map(|&v| f64::from(v)).sum::<f64>() / c as f64;
-        let var = row.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / c as f64;
+        let var = row
+            .iter()
+            .map(|&v| (f64::from(v) - mean).powi(2))
+            .sum::<f64>()
+            / c as f64;
         let by = 1.0 / (var + eps).sqrt();
         data.extend(row.iter().zip(gamma.data.iter().zip(beta.data.iter())).map(
             |(&v, (&g, &b))| ((f64::from(v) - mean) * by * f64::from(g) + f64::from(b)) as f32,
@@ -172,7 +185,10 @@ mod tests {
         let b = slice(&x, 1, 1, 2);
         assert_eq!(b.data[..], [2.0, 3.0, 4.0, 5.0, 8.0, 9.0, 10.0, 11.0]);
         assert_eq!(concat(&[a, b], 1), x);
-        assert_eq!(rows(&count(&[3, 2]), &[2, 0]).data[..], [4.0, 5.0, 0.0, 1.0]);
+        assert_eq!(
+            rows(&count(&[3, 2]), &[2, 0]).data[..],
+            [4.0, 5.0, 0.0, 1.0]
+        );
     }
 
     #[test]

@@ -45,7 +45,11 @@ impl OnnxOps {
         locations: ValueId,
         weights: ValueId,
     ) -> ValueId {
-        let (v, l, w) = (self.shape(&value), self.shape(&locations), self.shape(&weights));
+        let (v, l, w) = (
+            self.shape(&value),
+            self.shape(&locations),
+            self.shape(&weights),
+        );
         let tokens: usize = levels.iter().map(|&(h, w)| h * w).sum();
         let fits = v.len() == 4
             && l.len() == 6
@@ -178,9 +182,7 @@ impl OnnxOps {
         // Per axis: the pixel before the place (−1 … side − 1), as int32, and how far past it.
         let mut axes = Vec::with_capacity(2);
         for axis in 0..2 {
-            let side = |less: f32| -> Vec<f32> {
-                per_spot(&|h, w| [w, h][axis] as f32 - less)
-            };
+            let side = |less: f32| -> Vec<f32> { per_spot(&|h, w| [w, h][axis] as f32 - less) };
             let last = self.f32s(&[1, 1, spots], side(1.0));
             let side = self.f32s(&[1, 1, spots], side(0.0));
             let c = self.write_slice(locations, 3, axis, 1);
@@ -201,7 +203,12 @@ impl OnnxOps {
         };
         let index = self.corner_index(x, y, sizes, &shape);
         let gather = AttributeProto::int("axis", 0);
-        let rows = self.node("Gather", &[table, index], vec![gather], &[batch, lq, spots, 4 * ch]);
+        let rows = self.node(
+            "Gather",
+            &[table, index],
+            vec![gather],
+            &[batch, lq, spots, 4 * ch],
+        );
 
         // Weights of the corners, in the table's order: upper left, upper right, lower left,
         // lower right.
@@ -221,7 +228,12 @@ impl OnnxOps {
         let each = spots / heads * 4;
         let corners = self.write_reshape(corners, &[batch * lq * heads, 1, each]);
         let rows = self.write_reshape(rows, &[batch * lq * heads, each, ch]);
-        let sum = self.node("MatMul", &[corners, rows], vec![], &[batch * lq * heads, 1, ch]);
+        let sum = self.node(
+            "MatMul",
+            &[corners, rows],
+            vec![],
+            &[batch * lq * heads, 1, ch],
+        );
         self.write_reshape(sum, &[batch, lq, heads * ch])
     }
 

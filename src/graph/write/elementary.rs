@@ -171,7 +171,8 @@ impl OnnxOps {
             return x;
         }
         let target = self.i64s(as_i64(shape));
-        self.node("Reshape", &[x, target], vec![], shape)
+        let dtype = self.graph.value(x).dtype;
+        self.typed_node("Reshape", &[x, target], vec![], dtype, shape)
     }
 
     pub(super) fn write_permute(&mut self, x: ValueId, order: &[usize]) -> ValueId {

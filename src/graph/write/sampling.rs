@@ -37,6 +37,14 @@ struct Sizes {
     levels: Vec<(usize, usize)>,
 }
 
+impl Sizes {
+    /// Rows of one picture in the table of all levels with their borders.
+    fn rows(&self) -> usize {
+        let pixels = self.levels.iter().map(|&(h, w)| (h + 2) * (w + 2));
+        pixels.sum::<usize>() * self.heads
+    }
+}
+
 impl OnnxOps {
     pub(super) fn write_deformable_sample(
         &mut self,
@@ -143,14 +151,13 @@ impl OnnxOps {
         self.write_permute(sum, &[0, 2, 1])
     }
 
-    /// Every level gets a border of zeros; each row of one table then holds the four neighbours
-    /// of a place between pixels, so that one Gather with one index a point fetches all that
-    /// bilinear sampling needs, and one product with the corner weights sums corners, points and
-    /// levels.
+    /// Every level gets a border of zeros; the four pixels around a place are rows of one table,
+    /// fetched by a Gather a corner and summed over the points by a product with the weights.
     ///
     /// A place is clamped to the border, where all that it reads is zero: no comparison, no mask,
     /// no index out of range. Indices are int32 from the rounding on, whatever precision the rest
-    /// of the graph is given.
+    /// of the graph is given. Each corner's index is made from the one before it, so that an engine
+    /// that runs nodes as they become ready holds the rows of one corner at a time.
     fn by_gather(
         &mut self,
         value: ValueId,
@@ -166,26 +173,24 @@ impl OnnxOps {
             points,
             ..
         } = sizes;
-        let table = self.corner_table(value, sizes);
-        // All heads, levels and points of a query: one axis.
-        let spots = heads * sizes.levels.len() * points;
-        let shape = [batch, lq, spots];
+        // Levels and points of a head: one axis.
+        let (queries, spots) = (batch * lq, sizes.levels.len() * points);
+        let shape = [queries, heads, 1, spots];
         let per_spot = |f: &dyn Fn(usize, usize) -> f32| -> Vec<f32> {
-            (0..heads)
-                .flat_map(|_| sizes.levels.iter())
-                .flat_map(|&(h, w)| vec![f(h, w); points])
-                .collect()
+            let levels = sizes.levels.iter();
+            levels.flat_map(|&(h, w)| vec![f(h, w); points]).collect()
         };
-        let locations = self.write_reshape(locations, &[batch, lq, spots, 2]);
+        let locations = self.write_reshape(locations, &[queries, heads * spots, 2]);
         let half = self.f32s(&[], vec![0.5]);
         let minus_one = self.f32s(&[], vec![-1.0]);
         // Per axis: the pixel before the place (−1 … side − 1), as int32, and how far past it.
         let mut axes = Vec::with_capacity(2);
         for axis in 0..2 {
-            let side = |less: f32| -> Vec<f32> { per_spot(&|h, w| [w, h][axis] as f32 - less) };
-            let last = self.f32s(&[1, 1, spots], side(1.0));
-            let side = self.f32s(&[1, 1, spots], side(0.0));
-            let c = self.write_slice(locations, 3, axis, 1);
+            let last = per_spot(&|h, w| [w, h][axis] as f32 - 1.0);
+            let last = self.f32s(&[1, 1, 1, spots], last);
+            let side = per_spot(&|h, w| [w, h][axis] as f32);
+            let side = self.f32s(&[1, 1, 1, spots], side);
+            let c = self.write_slice(locations, 2, axis, 1);
             let c = self.write_reshape(c, &shape);
             let c = self.node("Mul", &[c, side], vec![], &shape);
             let c = self.node("Sub", &[c, half], vec![], &shape);
@@ -201,17 +206,6 @@ impl OnnxOps {
         let [(x, right), (y, down)] = axes[..] else {
             return self.placeholder(&[batch, lq, heads * ch]);
         };
-        let index = self.corner_index(x, y, sizes, &shape);
-        let gather = AttributeProto::int("axis", 0);
-        let rows = self.node(
-            "Gather",
-            &[table, index],
-            vec![gather],
-            &[batch, lq, spots, 4 * ch],
-        );
-
-        // Weights of the corners, in the table's order: upper left, upper right, lower left,
-        // lower right.
         let weights = self.write_reshape(weights, &shape);
         let lower = self.node("Mul", &[weights, down], vec![], &shape);
         let upper = self.node("Sub", &[weights, lower], vec![], &shape);
@@ -219,91 +213,98 @@ impl OnnxOps {
         let lower_left = self.node("Sub", &[lower, lower_right], vec![], &shape);
         let upper_right = self.node("Mul", &[upper, right], vec![], &shape);
         let upper_left = self.node("Sub", &[upper, upper_right], vec![], &shape);
-        let corners: Vec<ValueId> = [upper_left, upper_right, lower_left, lower_right]
-            .into_iter()
-            .map(|c| self.write_reshape(c, &[batch, lq, spots, 1]))
-            .collect();
-        let corners = self.write_concat(&corners, 3);
 
-        let each = spots / heads * 4;
-        let corners = self.write_reshape(corners, &[batch * lq * heads, 1, each]);
-        let rows = self.write_reshape(rows, &[batch * lq * heads, each, ch]);
-        let sum = self.node(
-            "MatMul",
-            &[corners, rows],
-            vec![],
-            &[batch * lq * heads, 1, ch],
-        );
-        self.write_reshape(sum, &[batch, lq, heads * ch])
+        let table = self.bordered_rows(value, sizes);
+        let Some(indices) = self.corner_indices(x, y, sizes) else {
+            return self.placeholder(&[batch, lq, heads * ch]);
+        };
+        let mut sum: Option<ValueId> = None;
+        let by = [upper_left, upper_right, lower_right, lower_left];
+        for (index, weights) in indices.into_iter().zip(by) {
+            let gather = AttributeProto::int("axis", 0);
+            let rows = [queries, heads, spots, ch];
+            let rows = self.node("Gather", &[table, index], vec![gather], &rows);
+            let shape = [queries, heads, 1, ch];
+            let part = self.node("MatMul", &[weights, rows], vec![], &shape);
+            sum = Some(match sum {
+                Some(sum) => self.node("Add", &[sum, part], vec![], &shape),
+                None => part,
+            });
+        }
+        self.write_reshape(sum.unwrap_or(value), &[batch, lq, heads * ch])
     }
 
-    /// `[rows, 4·ch]`: for every level, picture of the batch, place between pixels (`h + 1` by
-    /// `w + 1` of them) and head, the values of the four pixels around it.
-    fn corner_table(&mut self, value: ValueId, sizes: &Sizes) -> ValueId {
+    /// `[rows, ch]`: for every picture of the batch, level, pixel of the level with its border of
+    /// one zero on each side, and head: the values.
+    fn bordered_rows(&mut self, value: ValueId, sizes: &Sizes) -> ValueId {
         let &Sizes {
             batch, heads, ch, ..
         } = sizes;
-        let mut tables = Vec::with_capacity(sizes.levels.len());
+        let mut levels = Vec::with_capacity(sizes.levels.len());
         let mut start = 0;
         for &(h, w) in &sizes.levels {
             let part = self.write_slice(value, 1, start, h * w);
             start += h * w;
             let map = self.write_reshape(part, &[batch, h, w, heads * ch]);
             let map = self.write_pad(map, &[0, 1, 1, 0], &[0, 1, 1, 0]);
-            let map = self.write_reshape(map, &[batch, h + 2, (w + 2) * heads, ch]);
-            let mut corners = Vec::with_capacity(4);
-            for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                let c = self.write_slice(map, 1, down, h + 1);
-                corners.push(self.write_slice(c, 2, right * heads, (w + 1) * heads));
-            }
-            let table = self.write_concat(&corners, 3);
-            let rows = batch * (h + 1) * (w + 1) * heads;
-            tables.push(self.write_reshape(table, &[rows, 4 * ch]));
+            levels.push(self.write_reshape(map, &[batch, (h + 2) * (w + 2) * heads, ch]));
         }
-        self.write_concat(&tables, 0)
+        let all = self.write_concat(&levels, 1);
+        self.write_reshape(all, &[batch * sizes.rows(), ch])
     }
 
-    /// The row of the corner table for the place after pixel (`x`, `y`), int32 of `shape`.
-    fn corner_index(&mut self, x: ValueId, y: ValueId, sizes: &Sizes, shape: &[usize]) -> ValueId {
+    /// Rows of the four pixels at and after (`x`, `y`), int32 `[N·Lq, heads, levels·points]`: upper
+    /// left, upper right, lower right, lower left.
+    fn corner_indices(&mut self, x: ValueId, y: ValueId, sizes: &Sizes) -> Option<[ValueId; 4]> {
         let &Sizes {
             batch,
+            lq,
             heads,
             points,
             ..
         } = sizes;
-        let spots = shape[2];
-        let mut first = Vec::with_capacity(batch * spots);
-        let mut row = Vec::with_capacity(spots);
-        let mut starts = Vec::with_capacity(sizes.levels.len());
-        let mut total = 0;
-        for &(h, w) in &sizes.levels {
-            starts.push(total);
-            total += batch * (h + 1) * (w + 1) * heads;
-        }
+        let total = batch.saturating_mul(sizes.rows());
         if !self.require(i32::try_from(total).is_ok(), || {
             format!("a deformable sampling of {total} rows: more than an int32 can count")
         }) {
-            return self.placeholder(shape);
+            return None;
         }
-        for n in 0..batch {
-            for head in 0..heads {
-                for (&(h, w), start) in sizes.levels.iter().zip(&starts) {
-                    // The pixel at (−1, −1), the border's corner, is the first place.
-                    let here = start + (n * (h + 1) * (w + 1) + (w + 1) + 1) * heads + head;
-                    first.extend(vec![here as i32; points]);
-                    if n == 0 {
-                        row.extend(vec![((w + 1) * heads) as i32; points]);
-                    }
-                }
+        // The row of pixel (0, 0), and the step to the next line, for every head, level and point.
+        let mut origins = Vec::with_capacity(heads * sizes.levels.len() * points);
+        for head in 0..heads {
+            let mut start = 0;
+            for &(h, w) in &sizes.levels {
+                let origin = start + (w + 2 + 1) * heads + head;
+                origins.extend(vec![origin; points]);
+                start += (h + 2) * (w + 2) * heads;
             }
         }
-        let first = self.i32s(&[batch, 1, spots], first);
-        let row = self.i32s(&[1, 1, spots], row);
-        let column = self.i32s(&[], vec![heads as i32]);
-        let int = DataType::Int32;
-        let x = self.typed_node("Mul", &[x, column], vec![], int, shape);
-        let y = self.typed_node("Mul", &[y, row], vec![], int, shape);
-        let index = self.typed_node("Add", &[x, y], vec![], int, shape);
-        self.typed_node("Add", &[index, first], vec![], int, shape)
+        let step = |&(_, w): &(usize, usize)| vec![((w + 2) * heads) as i32; points];
+        let lines: Vec<i32> = sizes.levels.iter().flat_map(step).collect();
+        let spots = lines.len();
+        // Pictures of a batch lie one after the other; with one, its origins serve all queries.
+        let (repeats, leading) = if batch == 1 { (1, 1) } else { (lq, batch * lq) };
+        let origins: Vec<i32> = (0..batch)
+            .flat_map(|n| vec![n * sizes.rows(); repeats])
+            .flat_map(|first| origins.iter().map(move |o| (first + o) as i32))
+            .collect();
+
+        let shape = [batch * lq, heads, spots];
+        let origins = self.i32s(&[leading, heads, spots], origins);
+        let line = self.i32s(&[1, 1, spots], lines);
+        let pixel = self.i32s(&[], vec![heads as i32]);
+        let mut int = |ops: &mut Self, op, a, b| {
+            ops.typed_node(op, &[a, b], vec![], DataType::Int32, &shape)
+        };
+        let x = self.write_reshape(x, &shape);
+        let y = self.write_reshape(y, &shape);
+        let x = int(self, "Mul", x, pixel);
+        let y = int(self, "Mul", y, line);
+        let place = int(self, "Add", x, y);
+        let upper_left = int(self, "Add", place, origins);
+        let upper_right = int(self, "Add", upper_left, pixel);
+        let lower_right = int(self, "Add", upper_right, line);
+        let lower_left = int(self, "Sub", lower_right, pixel);
+        Some([upper_left, upper_right, lower_right, lower_left])
     }
 }

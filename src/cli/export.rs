@@ -1,11 +1,77 @@
 //! `unmask export`.
 
 use super::Outcome;
+use crate::frame::Size;
+use crate::graph::checkpoint::{Checkpoint, parse_size};
+use crate::graph::export;
+use crate::graph::write::Sampling;
+use anyhow::Context;
+use std::path::PathBuf;
 
 /// Arguments of `unmask export`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+#[command(after_help = "Example:\n  unmask export --checkpoint small.safetensors --out model.onnx")]
+pub struct Args {
+    /// Checkpoint that training wrote (safetensors).
+    #[arg(long, value_name = "FILE")]
+    checkpoint: PathBuf,
+    /// ONNX file to write.
+    #[arg(long, value_name = "FILE", default_value = "model.onnx")]
+    out: PathBuf,
+    /// Height and width of the input, multiples of 32 [default: the size it was trained for].
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<Size>,
+    /// How deformable attention samples its maps.
+    #[arg(long, value_enum, default_value_t)]
+    sampling: Sampling,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    json: bool,
+}
 
-pub(super) fn run(_args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::bail!("not built yet")
+fn size(text: &str) -> Result<Size, String> {
+    parse_size(text).map_err(|what| format!("the size {what}"))
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let options = export::Options {
+        size: args.size,
+        sampling: args.sampling,
+    };
+    let file = || format!("cannot export {}", args.checkpoint.display());
+    let model = export::model(&checkpoint, &options).with_context(file)?;
+    let bytes = model.to_bytes();
+    export::check(&bytes).with_context(file)?;
+    export::write_file(&args.out, &bytes)?;
+
+    let graph = model.graph.unwrap_or_default();
+    let size = options.size.unwrap_or(checkpoint.facts.size);
+    let summary = serde_json::json!({
+        "out": args.out,
+        "bytes": bytes.len(),
+        "height": size.h,
+        "width": size.w,
+        "classes": checkpoint.config.classes,
+        "nodes": graph.node.len(),
+        "parameters": checkpoint.weights.elements(),
+        "sampling": args.sampling.to_string(),
+        "outputs": graph.output.iter().map(|o| o.name.clone()).collect::<Vec<_>>(),
+    });
+    if args.json {
+        println!("{summary}");
+    } else {
+        println!(
+            "{}: input {}x{} (HxW), {} classes, {} nodes, {:.2} M parameters, {:.1} MB, runs on \
+             the CPU engine",
+            args.out.display(),
+            size.h,
+            size.w,
+            checkpoint.config.classes,
+            graph.node.len(),
+            checkpoint.weights.elements() as f64 / 1e6,
+            bytes.len() as f64 / 1e6,
+        );
+    }
+    Ok(Outcome::Clean)
 }

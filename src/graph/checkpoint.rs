@@ -1,0 +1,100 @@
+//! This project's training checkpoints: safetensors with the network's facts in the header.
+//!
+//! Every parameter lies under its detectron2 name. `__metadata__` holds `unmask.config` (the
+//! network's sizes, JSON) and the facts of [`Facts`]; other entries are left alone.
+
+mod facts;
+mod weights;
+
+pub use facts::{Facts, parse_size};
+use safetensors::SafeTensors;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use unmask_network::Config;
+pub use weights::{Tensor, Weights};
+
+use super::Error;
+
+/// The largest checkpoint that is read: 4 GiB.
+pub const FILE_LIMIT_BYTES: u64 = 4 << 30;
+
+/// A trained network: sizes, facts, parameters.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The network's sizes and switches.
+    pub config: Config,
+    /// What the model says about itself.
+    pub facts: Facts,
+    /// Parameters by detectron2 name.
+    pub weights: Weights,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint at `path`: at most 4 GiB, tensors as f32, f64, f16 or bf16.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, is no whole safetensors file, or a key is missing,
+    /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
+    /// and key.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = read_file(path)?;
+        let broken = |what: String| Error::NotSafetensors {
+            path: path.to_owned(),
+            what,
+        };
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+            return Err(broken("it looks like a PyTorch pickle".to_owned()));
+        }
+        let header = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
+        let weights = Weights::from_safetensors(path, &tensors)?;
+
+        let none = std::collections::HashMap::new();
+        let facts = header.1.metadata().as_ref().unwrap_or(&none);
+        let key = |key: &str, what: String| Error::Key {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            what,
+        };
+        let config = facts.get("unmask.config").ok_or_else(|| {
+            let what = "is missing from the file's header: give a checkpoint of unmask-train";
+            key("unmask.config", what.to_owned())
+        })?;
+        let config: Config = serde_json::from_str(config)
+            .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
+        config
+            .check()
+            .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
+        let facts = Facts::from_lookup(config.classes, |name| facts.get(name).map(String::as_str))
+            .map_err(|(name, what)| key(&name, what))?;
+        Ok(Self {
+            config,
+            facts,
+            weights,
+        })
+    }
+}
+
+/// The whole file, where it is not larger than a checkpoint may be.
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > FILE_LIMIT_BYTES {
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            bytes: size,
+            limit: FILE_LIMIT_BYTES,
+        });
+    }
+    let mut bytes = Vec::new();
+    // A file that grows meanwhile is cut; the reader then finds it broken.
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(bytes)
+}

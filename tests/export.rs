@@ -1,0 +1,693 @@
+//! Export: checkpoint → ONNX → CPU engine, against the PyTorch restatement in
+//! `tests/fixtures/network`.
+
+use rten::{Model, ValueOrView};
+use rten_tensor::Tensor;
+use rten_tensor::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use unmask::frame::Size;
+use unmask::graph::checkpoint::{self, Checkpoint};
+use unmask::graph::export::{self, Options};
+use unmask::graph::onnx::ModelProto;
+use unmask::graph::write::Sampling;
+use unmask::graph::{Error, Problem};
+use unmask_network::{Attention, Config, Head};
+
+const HEAD: &str = "sem_seg_head.predictor";
+
+type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+
+fn fixture(name: &str) -> Tensors {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network");
+    let bytes = fs::read(path.join(format!("{name}.safetensors"))).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    file.iter()
+        .map(|(name, view)| {
+            let values = view.data().as_chunks().0.iter();
+            let values = values.map(|&c| f32::from_le_bytes(c)).collect();
+            (name.to_owned(), (view.shape().to_vec(), values))
+        })
+        .collect()
+}
+
+fn weights(tensors: &Tensors) -> Tensors {
+    let own = tensors.iter().filter(|(k, _)| !k.starts_with("io."));
+    own.map(|(k, t)| (k.clone(), t.clone())).collect()
+}
+
+/// The network of `tiny.safetensors`.
+fn tiny() -> Config {
+    Config {
+        depth: 18,
+        width: 2,
+        frozen_norm: false,
+        dim: 8,
+        groups: 4,
+        heads: 4,
+        encoder_layers: 2,
+        encoder_ffn: 16,
+        points: 4,
+        decoder_layers: 3,
+        decoder_ffn: 16,
+        queries: 6,
+        classes: 4,
+        attention: Attention::Global,
+        head: Head::Mask,
+    }
+}
+
+fn header(config: &Config) -> HashMap<String, String> {
+    [
+        ("unmask.config", serde_json::to_string(config).unwrap()),
+        ("unmask.mean", "[123.675, 116.28, 103.53]".to_owned()),
+        ("unmask.std", "[58.395, 57.12, 57.375]".to_owned()),
+        (
+            "unmask.classes",
+            r#"["road", "building", "sky", "car"]"#.to_owned(),
+        ),
+        ("unmask.road", "[0]".to_owned()),
+        ("unmask.stuff", "[1, 2]".to_owned()),
+        ("unmask.size", "64x96".to_owned()),
+        ("unmask.recipe", r#"{"seed": 7}"#.to_owned()),
+    ]
+    .map(|(k, v)| (k.to_owned(), v))
+    .into()
+}
+
+/// Writes a checkpoint file; `encode` turns values into the stored type.
+fn write_checkpoint(
+    path: &Path,
+    tensors: &Tensors,
+    header: HashMap<String, String>,
+    dtype: Dtype,
+    encode: impl Fn(f32) -> Vec<u8>,
+) {
+    let stored: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .iter()
+        .map(|(name, (shape, values))| {
+            let bytes = values.iter().flat_map(|&v| encode(v)).collect();
+            (name.clone(), shape.clone(), bytes)
+        })
+        .collect();
+    let views = stored.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(dtype, shape.clone(), bytes).unwrap();
+        (name.as_str(), view)
+    });
+    fs::write(path, safetensors::serialize(views, Some(header)).unwrap()).unwrap();
+}
+
+fn write_f32(path: &Path, tensors: &Tensors, header: HashMap<String, String>) {
+    let encode = |v: f32| v.to_le_bytes().to_vec();
+    write_checkpoint(path, tensors, header, Dtype::F32, encode);
+}
+
+/// A folder with a checkpoint of `tensors` in it.
+fn folder(tensors: &Tensors, config: &Config) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint.safetensors");
+    write_f32(&path, tensors, header(config));
+    (dir, path)
+}
+
+/// Runs a model on `image`: values by output name.
+fn run(bytes: &[u8], image: &(Vec<usize>, Vec<f32>)) -> Tensors {
+    let engine = Model::load(bytes.to_vec()).unwrap();
+    let input = engine.node_id("image").unwrap();
+    let value = Tensor::from_data(&image.0, image.1.clone());
+    let ids = engine.output_ids().to_vec();
+    let values = engine
+        .run(vec![(input, ValueOrView::from(value))], &ids, None)
+        .unwrap();
+    ids.iter()
+        .zip(values)
+        .map(|(&id, value)| {
+            let name = engine.node_info(id).unwrap().name().unwrap().to_owned();
+            let value: Tensor<f32> = value.try_into().unwrap();
+            (name, (value.shape().to_vec(), value.to_vec()))
+        })
+        .collect()
+}
+
+/// Largest difference over the largest value of `want`.
+fn difference(got: &(Vec<usize>, Vec<f32>), want: &(Vec<usize>, Vec<f32>)) -> f64 {
+    assert_eq!(got.0, want.0);
+    let largest = want
+        .1
+        .iter()
+        .fold(0.0f64, |m, &v| m.max(f64::from(v.abs())));
+    let apart = got
+        .1
+        .iter()
+        .zip(&want.1)
+        .map(|(&a, &b)| f64::from(a) - f64::from(b));
+    apart.fold(0.0, |m: f64, d| m.max(d.abs())) / largest
+}
+
+/// Exports `tensors` as `config` in both forms of sampling; every output must be within 1e-4 of
+/// what `want` names.
+fn parity(
+    label: &str,
+    tensors: &Tensors,
+    config: &Config,
+    image: &(Vec<usize>, Vec<f32>),
+    want: &[(&str, &(Vec<usize>, Vec<f32>))],
+) {
+    let (_dir, path) = folder(tensors, config);
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+        let options = Options {
+            sampling,
+            ..Options::default()
+        };
+        let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
+        export::check(&bytes).unwrap();
+        let got = run(&bytes, image);
+        assert_eq!(got.len(), want.len(), "{label}: outputs");
+        for (name, values) in want {
+            let apart = difference(&got[*name], values);
+            println!("{label}, {sampling}: {name} differs by {apart:.1e}");
+            assert!(
+                apart <= 1e-4,
+                "{label}, {sampling}: {name} differs by {apart:.1e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn global_masked_attention_is_exported_exactly() {
+    let all = fixture("tiny");
+    let want = [
+        ("class_logits", &all["io.class_logits.3"]),
+        ("mask_logits", &all["io.mask_logits.3"]),
+    ];
+    parity("tiny", &weights(&all), &tiny(), &all["io.image"], &want);
+}
+
+#[test]
+fn masked_attention_is_exported_exactly() {
+    let (all, masked) = (fixture("tiny"), fixture("tiny_masked"));
+    let mut tensors = weights(&all);
+    tensors.retain(|k, _| !k.contains("multihead_attn_"));
+    tensors.extend(weights(&masked));
+    let config = Config {
+        attention: Attention::Masked,
+        ..tiny()
+    };
+    let want = [
+        ("class_logits", &masked["io.class_logits.3"]),
+        ("mask_logits", &masked["io.mask_logits.3"]),
+    ];
+    parity("masked", &tensors, &config, &all["io.image"], &want);
+}
+
+#[test]
+fn the_per_pixel_head_is_exported_exactly() {
+    let (all, pixel) = (fixture("tiny"), fixture("tiny_pixel"));
+    let mut tensors = weights(&all);
+    tensors.retain(|k, _| !k.starts_with(HEAD));
+    tensors.extend(weights(&pixel));
+    let config = Config {
+        head: Head::PerPixel,
+        ..tiny()
+    };
+    let want = [("logits", &pixel["io.logits"])];
+    parity("per pixel", &tensors, &config, &all["io.image"], &want);
+}
+
+#[test]
+fn bottleneck_blocks_are_exported_exactly() {
+    let (tiny_file, all) = (fixture("tiny"), fixture("bottleneck"));
+    let config = Config {
+        depth: 50,
+        width: 1,
+        encoder_layers: 1,
+        decoder_layers: 1,
+        ..tiny()
+    };
+    let want = [
+        ("class_logits", &all["io.class_logits.1"]),
+        ("mask_logits", &all["io.mask_logits.1"]),
+    ];
+    parity(
+        "bottleneck",
+        &weights(&all),
+        &config,
+        &tiny_file["io.image"],
+        &want,
+    );
+}
+
+#[test]
+fn the_file_keeps_the_contract() {
+    let (_dir, path) = folder(&weights(&fixture("tiny")), &tiny());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    let options = Options {
+        size: Some(Size::new(128, 32)),
+        ..Options::default()
+    };
+    let model = export::model(&checkpoint, &options).unwrap();
+    assert_eq!(model.opset_import[0].version, Some(17));
+    let graph = model.graph.as_ref().unwrap();
+    let infos = |list: &[unmask::graph::onnx::ValueInfoProto]| -> Vec<(String, Vec<usize>)> {
+        let pair = |v: &unmask::graph::onnx::ValueInfoProto| {
+            (v.name.clone().unwrap(), v.static_shape().unwrap())
+        };
+        list.iter().map(pair).collect()
+    };
+    assert_eq!(
+        infos(&graph.input),
+        [("image".to_owned(), vec![1, 3, 32, 128])]
+    );
+    assert_eq!(
+        infos(&graph.output),
+        [
+            ("class_logits".to_owned(), vec![1, 6, 5]),
+            ("mask_logits".to_owned(), vec![1, 6, 8, 32]),
+        ]
+    );
+    // Facts survive, the size is the one exported for.
+    let facts = checkpoint::Facts::from_lookup(4, |key| model.fact(key)).unwrap();
+    assert_eq!(facts.size, Size::new(128, 32));
+    assert_eq!(facts.classes, checkpoint.facts.classes);
+    assert_eq!(facts.recipe.as_deref(), Some(r#"{"seed": 7}"#));
+    let config: Config = serde_json::from_str(model.fact("unmask.config").unwrap()).unwrap();
+    assert_eq!(config, tiny());
+    // Norms are folded, names are unique and say where a node belongs, every value is used, and
+    // only the last head's classes are computed.
+    let named = |n: &unmask::graph::onnx::NodeProto| n.name.clone().unwrap();
+    let mut names: Vec<String> = graph.node.iter().map(named).collect();
+    assert!(names.contains(&"backbone.res2.0.conv1/Conv".to_owned()));
+    let classes = names
+        .iter()
+        .filter(|n| n.contains("class_embed/MatMul"))
+        .count();
+    assert_eq!(classes, 1, "one class head");
+    assert!(
+        graph
+            .node
+            .iter()
+            .all(|n| n.op_type.as_deref() != Some("BatchNormalization"))
+    );
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), graph.node.len());
+    let read: std::collections::HashSet<&String> = graph
+        .node
+        .iter()
+        .flat_map(|n| &n.input)
+        .chain(graph.output.iter().filter_map(|o| o.name.as_ref()))
+        .collect();
+    for tensor in &graph.initializer {
+        assert!(
+            read.contains(tensor.name.as_ref().unwrap()),
+            "{:?}",
+            tensor.name
+        );
+    }
+    for node in &graph.node {
+        assert!(read.contains(&node.output[0]), "{:?}", node.name);
+    }
+    // The same checkpoint gives the same bytes.
+    assert_eq!(
+        export::model(&checkpoint, &options).unwrap().to_bytes(),
+        model.to_bytes()
+    );
+}
+
+#[test]
+fn every_size_in_use_can_be_exported() {
+    let (_dir, path) = folder(&weights(&fixture("tiny")), &tiny());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    for (h, w) in [(32, 32), (64, 32), (160, 288)] {
+        let options = Options {
+            size: Some(Size::new(w, h)),
+            ..Options::default()
+        };
+        let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
+        export::check(&bytes).unwrap();
+    }
+}
+
+#[test]
+fn other_float_types_are_read() {
+    let all = fixture("tiny");
+    let tensors = weights(&all);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.safetensors");
+    write_f32(&path, &tensors, header(&tiny()));
+    let single = Checkpoint::read(&path).unwrap();
+    let double = |v: f32| f64::from(v).to_le_bytes().to_vec();
+    write_checkpoint(&path, &tensors, header(&tiny()), Dtype::F64, double);
+    assert_eq!(Checkpoint::read(&path).unwrap().weights, single.weights);
+    let upper = |v: f32| (v.to_bits() >> 16).to_le_bytes()[..2].to_vec();
+    write_checkpoint(&path, &tensors, header(&tiny()), Dtype::BF16, upper);
+    let brain = Checkpoint::read(&path).unwrap();
+    for ((name, exact), (_, cut)) in single.weights.iter().zip(brain.weights.iter()) {
+        for (&a, &b) in exact.data.iter().zip(cut.data.iter()) {
+            assert!((a - b).abs() <= a.abs() / 128.0, "{name}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn weights_that_do_not_fit_are_all_named() {
+    let mut tensors = weights(&fixture("tiny"));
+    tensors.remove("backbone.res3.0.conv1.weight").unwrap();
+    tensors
+        .remove("backbone.stem.conv1.norm.running_var")
+        .unwrap();
+    let class = tensors
+        .get_mut(&format!("{HEAD}.class_embed.weight"))
+        .unwrap();
+    class.0 = vec![8, 5];
+    tensors.insert("extra.weight".to_owned(), (vec![2], vec![0.0; 2]));
+    let (_dir, path) = folder(&tensors, &tiny());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    let error = export::model(&checkpoint, &Options::default()).unwrap_err();
+    let Error::Unfit { problems } = &error else {
+        panic!("{error}");
+    };
+    let missing = |key: &str, expected: &[usize]| Problem::Missing {
+        key: key.to_owned(),
+        expected: expected.to_vec(),
+    };
+    let want = [
+        missing("backbone.stem.conv1.norm.running_var", &[2]),
+        missing("backbone.res3.0.conv1.weight", &[4, 2, 3, 3]),
+        Problem::Shape {
+            key: format!("{HEAD}.class_embed.weight"),
+            expected: vec![5, 8],
+            found: vec![8, 5],
+        },
+        Problem::Extra {
+            key: "extra.weight".to_owned(),
+            found: vec![2],
+        },
+    ];
+    assert_eq!(problems, &want);
+    for part in [
+        "running_var` [2] is missing",
+        "should be [5, 8] but is [8, 5]",
+        "extra.weight",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+fn refused(path: &Path) -> String {
+    let error = Checkpoint::read(path).unwrap_err().to_string();
+    assert!(
+        error.contains("c.safetensors"),
+        "the file is named: {error}"
+    );
+    error
+}
+
+#[test]
+fn damaged_and_foreign_files_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.safetensors");
+    assert!(refused(&path).contains("cannot read"));
+
+    let tensors = weights(&fixture("tiny"));
+    write_f32(&path, &tensors, header(&tiny()));
+    let whole = fs::read(&path).unwrap();
+    for keep in [0, 4, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..keep]).unwrap();
+        assert!(
+            refused(&path).contains("not a whole safetensors file"),
+            "{keep} bytes"
+        );
+    }
+    let mut longer = whole.clone();
+    longer.push(0);
+    fs::write(&path, longer).unwrap();
+    assert!(refused(&path).contains("not a whole safetensors file"));
+
+    fs::write(&path, b"PK\x03\x04 zip of a pickle").unwrap();
+    assert!(refused(&path).contains("pickle"));
+    fs::write(&path, [0xff; 64]).unwrap();
+    assert!(refused(&path).contains("not a whole safetensors file"));
+    // A tensor that claims more bytes than the file has: refused before anything is allocated.
+    let text = r#"{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}"#;
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(text.bytes());
+    fs::write(&path, bytes).unwrap();
+    assert!(refused(&path).contains("not a whole safetensors file"));
+    // The size is looked at before the file is read: this one has no bytes on disk.
+    let huge = fs::File::create(&path).unwrap();
+    huge.set_len(checkpoint::FILE_LIMIT_BYTES + 1).unwrap();
+    assert!(refused(&path).contains("at most 4294967296"));
+}
+
+#[test]
+fn headers_that_do_not_describe_a_model_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.safetensors");
+    let tensors = weights(&fixture("tiny"));
+    let with = |key: &str, text: Option<&str>| {
+        let mut header = header(&tiny());
+        match text {
+            Some(text) => header.insert(key.to_owned(), text.to_owned()),
+            None => header.remove(key),
+        };
+        write_f32(&path, &tensors, header);
+        refused(&path)
+    };
+    let error = with("unmask.config", None);
+    assert!(error.contains("`unmask.config` is missing"), "{error}");
+    let error = with("unmask.config", Some("{\"depth\": 18}"));
+    assert!(error.contains("does not describe a network"), "{error}");
+    let mut config = tiny();
+    config.depth = 20;
+    let error = with(
+        "unmask.config",
+        Some(&serde_json::to_string(&config).unwrap()),
+    );
+    assert!(error.contains("depth = 20"), "{error}");
+    let error = with("unmask.mean", None);
+    assert!(error.contains("`unmask.mean` is missing"), "{error}");
+    let error = with("unmask.size", Some("100x100"));
+    assert!(error.contains("`unmask.size` is `100x100`"), "{error}");
+}
+
+#[test]
+fn tensors_that_hold_no_weights_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.safetensors");
+    let mut tensors = weights(&fixture("tiny"));
+    let key = "backbone.stem.conv1.weight";
+    tensors.get_mut(key).unwrap().1[3] = f32::NAN;
+    write_f32(&path, &tensors, header(&tiny()));
+    let error = refused(&path);
+    assert!(
+        error.contains(key) && error.contains("NaN at element 3"),
+        "{error}"
+    );
+
+    let integers = |v: f32| (v as i32).to_le_bytes().to_vec();
+    tensors.retain(|k, _| k == key);
+    write_checkpoint(&path, &tensors, header(&tiny()), Dtype::I32, integers);
+    let error = refused(&path);
+    assert!(
+        error.contains(key) && error.contains("no weights"),
+        "{error}"
+    );
+}
+
+#[test]
+fn counters_of_batch_norms_are_passed_over() {
+    let mut tensors = weights(&fixture("tiny"));
+    let key = "backbone.stem.conv1.norm.num_batches_tracked".to_owned();
+    tensors.insert(key, (vec![], vec![1.0]));
+    let (_dir, path) = folder(&tensors, &tiny());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    export::model(&checkpoint, &Options::default()).unwrap();
+}
+
+fn unmask(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_unmask"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_verb_writes_a_model_and_says_so() {
+    let all = fixture("tiny");
+    let (dir, path) = folder(&weights(&all), &tiny());
+    let out = dir.path().join("model.onnx");
+    let (from, to) = (path.to_str().unwrap(), out.to_str().unwrap());
+    let done = unmask(&["export", "--checkpoint", from, "--out", to]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(
+        text.contains("64x96") && text.contains("4 classes"),
+        "{text}"
+    );
+    let bytes = fs::read(&out).unwrap();
+    let apart = difference(
+        &run(&bytes, &all["io.image"])["mask_logits"],
+        &all["io.mask_logits.3"],
+    );
+    assert!(apart <= 1e-4, "{apart}");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        2,
+        "nothing else is left"
+    );
+
+    let extra = ["--size", "96x128", "--sampling", "gridsample", "--json"];
+    let done = unmask(&[&["export", "--checkpoint", from, "--out", to][..], &extra].concat());
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(
+        (json["height"].as_u64(), json["width"].as_u64()),
+        (Some(96), Some(128))
+    );
+    let graph = ModelProto::from_bytes(&fs::read(&out).unwrap())
+        .unwrap()
+        .graph
+        .unwrap();
+    assert_eq!(graph.input[0].static_shape(), Some(vec![1, 3, 96, 128]));
+    assert!(
+        graph
+            .node
+            .iter()
+            .any(|n| n.op_type.as_deref() == Some("GridSample"))
+    );
+}
+
+#[test]
+fn the_verb_fails_in_one_line_and_leaves_no_file() {
+    let (dir, path) = folder(&weights(&fixture("tiny")), &tiny());
+    let from = path.to_str().unwrap();
+    let out = dir.path().join("model.onnx");
+    let to = out.to_str().unwrap();
+    let missing = dir.path().join("none.safetensors");
+    let cases = [
+        (
+            vec![
+                "export",
+                "--checkpoint",
+                missing.to_str().unwrap(),
+                "--out",
+                to,
+            ],
+            1,
+            "none.safe",
+        ),
+        (
+            vec![
+                "export",
+                "--checkpoint",
+                from,
+                "--out",
+                to,
+                "--size",
+                "65x96",
+            ],
+            2,
+            "multiples",
+        ),
+        (
+            vec!["export", "--checkpoint", from, "--out", to, "--size", "big"],
+            2,
+            "HxW",
+        ),
+        (
+            vec!["export", "--checkpoint", from, "--out", "/"],
+            1,
+            "cannot write /",
+        ),
+        (vec!["export", "--out", to], 2, "--checkpoint"),
+    ];
+    for (args, code, says) in cases {
+        let done = unmask(&args);
+        let error = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(code), "{error}");
+        assert!(error.contains(says), "{error}");
+        if code == 1 {
+            assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+        }
+        assert!(!out.exists());
+    }
+}
+
+/// Checks a model with `onnx.checker` and runs it on ONNX Runtime: prints the largest difference
+/// to the outputs that lie beside it as raw f32, over their largest value.
+const ORACLE: &str = r#"
+import sys, numpy as np, onnx, onnxruntime
+model, image, *outputs = sys.argv[1:]
+onnx.checker.check_model(model, full_check=True)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+x = session.get_inputs()[0]
+got = session.run(None, {x.name: np.fromfile(image, "<f4").reshape(x.shape)})
+assert len(got) == len(outputs)
+for value, path in zip(got, outputs):
+    want = np.fromfile(path, "<f4").reshape(value.shape)
+    print(float(np.abs(value - want).max() / np.abs(want).max()))
+"#;
+
+#[test]
+fn onnx_runtime_gives_the_same() {
+    let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
+        println!("skipped onnx_runtime_gives_the_same: UNMASK_PYTHON is not set");
+        return;
+    };
+    let all = fixture("tiny");
+    let (dir, path) = folder(&weights(&all), &tiny());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    let put = |name: &str, values: &[f32]| {
+        let path = dir.path().join(name);
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let mut files = vec![put("image", &all["io.image"].1)];
+    files.push(put("class", &all["io.class_logits.3"].1));
+    files.push(put("mask", &all["io.mask_logits.3"].1));
+    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+        let options = Options {
+            sampling,
+            ..Options::default()
+        };
+        let model = dir.path().join("model.onnx");
+        let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
+        export::write_file(&model, &bytes).unwrap();
+        let done = Command::new(&python)
+            .args(["-c", ORACLE])
+            .arg(&model)
+            .args(&files)
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        let text = String::from_utf8(done.stdout).unwrap();
+        println!(
+            "{sampling}: differences {}",
+            text.trim().replace('\n', ", ")
+        );
+        for line in text.lines() {
+            assert!(line.parse::<f64>().unwrap() <= 1e-4, "{sampling}: {line}");
+        }
+    }
+}

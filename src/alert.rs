@@ -2,14 +2,17 @@
 //!
 //! `find` turns an anomaly map into findings (components above the threshold), `track` follows
 //! findings from frame to frame, and [`Alert`] is the fixed form in which events leave: one JSON
-//! object a line, schema `unmask.alert/1` (`docs/schema/unmask.alert-1.json`).
+//! object a line, schema `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares
+//! alerts with the truth, where a source knows it.
 
 mod decide;
 mod find;
+mod judge;
 mod track;
 
-pub use decide::{Decider, DecideError, Settings};
+pub use decide::{DecideError, Decider, Settings};
 pub use find::Finding;
+pub use judge::{Judge, Verdict};
 pub use track::{Confirm, Track};
 
 use crate::frame::{Moment, Token};
@@ -36,10 +39,13 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineId {
     /// Where it ran: `cpu`.
+    #[serde(with = "shared")]
     pub name: Arc<str>,
     /// Numeric precision: `fp32`.
+    #[serde(with = "shared")]
     pub precision: Arc<str>,
     /// SHA-256 of the model file, hexadecimal.
+    #[serde(with = "shared")]
     pub hash: Arc<str>,
 }
 
@@ -48,8 +54,10 @@ pub struct EngineId {
 #[serde(deny_unknown_fields)]
 pub struct Alert {
     /// Always [`SCHEMA`].
+    #[serde(with = "shared")]
     pub schema: Arc<str>,
     /// The same for all events of one thing; unique on a board over all its runs.
+    #[serde(with = "shared")]
     pub id: Arc<str>,
     /// What happened.
     pub event: Event,
@@ -81,7 +89,22 @@ pub struct Alert {
     /// What computed the scores.
     pub engine: EngineId,
     /// The source, as the user wrote it.
+    #[serde(with = "shared")]
     pub source: Arc<str>,
+}
+
+/// Shared text in JSON: plain strings.
+mod shared {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::sync::Arc;
+
+    pub fn serialize<S: Serializer>(text: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(from).map(Arc::from)
+    }
 }
 
 /// The parts of an alert that stay the same through a run.

@@ -56,10 +56,7 @@ impl JsonLines {
             path: path.to_path_buf(),
             source,
         })?;
-        Ok(Self::to_writer(
-            path.display().to_string(),
-            Box::new(file),
-        ))
+        Ok(Self::to_writer(path.display().to_string(), Box::new(file)))
     }
 
     /// To any writer; `name` stands in errors.

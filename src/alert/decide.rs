@@ -69,8 +69,7 @@ impl Decider {
             only_near_road,
             ..
         } = self.settings;
-        let mut findings: Vec<Finding> =
-            find(scored, &self.road, picture, threshold, min_area_px);
+        let mut findings: Vec<Finding> = find(scored, &self.road, picture, threshold, min_area_px);
         findings.retain(|f| f.on_road || !only_near_road);
         self.tracker.step(captured_unix_ns, &findings)
     }

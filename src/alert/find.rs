@@ -38,7 +38,12 @@ pub(super) fn find(
     min_area_px: u32,
 ) -> Vec<Finding> {
     let grid = scored.score.size();
-    let above = scored.score.data().iter().map(|&a| a >= threshold).collect();
+    let above = scored
+        .score
+        .data()
+        .iter()
+        .map(|&a| a >= threshold)
+        .collect();
     let mask = Map::new(grid, above).expect("one value a cell");
     let components = label(&mask);
     if components.list().is_empty() {
@@ -148,7 +153,11 @@ impl RoadSpans {
             .enumerate()
             .max_by_key(|(_, c)| c.area_px)
             .map(|(i, _)| i as u32);
-        for run in pieces.runs().iter().filter(|r| Some(r.component) == largest) {
+        for run in pieces
+            .runs()
+            .iter()
+            .filter(|r| Some(r.component) == largest)
+        {
             let (start, end) = (run.start as usize, run.end as usize);
             let row: &mut Option<(usize, usize)> = &mut rows[run.y as usize];
             *row = Some(match *row {
@@ -210,7 +219,13 @@ mod tests {
         let map = scored(&["0000", "0990", "0700", "0000"]);
         let found = find(&map, &[0], Size::new(40, 20), 0.7, 1);
         assert_eq!(found.len(), 1);
-        let Finding { bbox, area_px, score_max, score_mean, on_road } = found[0];
+        let Finding {
+            bbox,
+            area_px,
+            score_max,
+            score_mean,
+            on_road,
+        } = found[0];
         assert_eq!((bbox, area_px, on_road), ([10, 5, 20, 10], 150, true));
         assert_eq!(score_max, 0.9);
         assert!((score_mean - 2.5 / 3.0).abs() < 1e-6);
@@ -218,10 +233,19 @@ mod tests {
 
     #[test]
     fn boxes_are_rounded_outwards() {
-        assert_eq!(to_picture([1, 1, 1, 1], Size::new(3, 3), Size::new(10, 10)), [3, 3, 4, 4]);
-        assert_eq!(to_picture([0, 0, 3, 3], Size::new(3, 3), Size::new(10, 7)), [0, 0, 10, 7]);
+        assert_eq!(
+            to_picture([1, 1, 1, 1], Size::new(3, 3), Size::new(10, 10)),
+            [3, 3, 4, 4]
+        );
+        assert_eq!(
+            to_picture([0, 0, 3, 3], Size::new(3, 3), Size::new(10, 7)),
+            [0, 0, 10, 7]
+        );
         // A picture smaller than the grid: a box never vanishes.
-        assert_eq!(to_picture([5, 5, 1, 1], Size::new(8, 8), Size::new(4, 4)), [2, 2, 1, 1]);
+        assert_eq!(
+            to_picture([5, 5, 1, 1], Size::new(8, 8), Size::new(4, 4)),
+            [2, 2, 1, 1]
+        );
     }
 
     #[test]
@@ -242,7 +266,13 @@ mod tests {
     #[test]
     fn on_road_is_what_stands_on_the_road_or_beside_it() {
         // The road narrows upwards; everything else is class 1.
-        let rows = ["aaaaaaaaaa", "aaaa00aaaa", "aaa0000aaa", "aa000000aa", "a00000000a"];
+        let rows = [
+            "aaaaaaaaaa",
+            "aaaa00aaaa",
+            "aaa0000aaa",
+            "aa000000aa",
+            "a00000000a",
+        ];
         let stands = |x: usize, y: usize| {
             let mut map = scored(&rows);
             map.score.data_mut()[y * 10 + x] = 0.9;
@@ -254,7 +284,10 @@ mod tests {
         assert!(stands(5, 3) && stands(4, 1), "on the road");
         assert!(stands(1, 3) && stands(9, 4), "beside it");
         assert!(stands(4, 0), "its foot reaches the road below");
-        assert!(!stands(0, 0) && !stands(9, 1) && !stands(0, 1), "away from it");
+        assert!(
+            !stands(0, 0) && !stands(9, 1) && !stands(0, 1),
+            "away from it"
+        );
     }
 
     #[test]

@@ -217,17 +217,27 @@ mod tests {
             };
             events.iter().map(one).collect::<Vec<_>>().join(" ")
         };
-        let mut all: Vec<String> =
-            frames.iter().map(|f| shown(tracker.step(5_000_000, f))).collect();
+        let mut all: Vec<String> = frames
+            .iter()
+            .map(|f| shown(tracker.step(5_000_000, f)))
+            .collect();
         all.push(shown(tracker.finish()));
         all
     }
 
     #[test]
     fn one_thing_has_one_id_from_begin_to_end() {
-        let frames: [&[Finding]; 5] =
-            [&[at(10, 10, 8)], &[at(12, 11, 9)], &[at(15, 12, 12)], &[], &[]];
-        assert_eq!(play(Confirm::AT_ONCE, &frames), ["B1", "U1", "U1", "E1", "", ""]);
+        let frames: [&[Finding]; 5] = [
+            &[at(10, 10, 8)],
+            &[at(12, 11, 9)],
+            &[at(15, 12, 12)],
+            &[],
+            &[],
+        ];
+        assert_eq!(
+            play(Confirm::AT_ONCE, &frames),
+            ["B1", "U1", "U1", "E1", "", ""]
+        );
     }
 
     #[test]
@@ -236,7 +246,10 @@ mod tests {
         let a: &[Finding] = &[at(10, 10, 8)];
         let none: &[Finding] = &[];
         // Seen once: never told.
-        assert_eq!(play(two_of_three, &[a, none, none, none]), ["", "", "", "", ""]);
+        assert_eq!(
+            play(two_of_three, &[a, none, none, none]),
+            ["", "", "", "", ""]
+        );
         // Seen, missed, seen: told; then it stays through two misses and ends at the third.
         assert_eq!(
             play(two_of_three, &[a, none, a, none, a, none, none, none]),
@@ -250,7 +263,10 @@ mod tests {
     fn two_things_keep_their_own_ids() {
         let (a, b) = (at(10, 10, 8), at(100, 10, 8));
         let frames: [&[Finding]; 3] = [&[a, b], &[b, a], &[b]];
-        assert_eq!(play(Confirm::AT_ONCE, &frames), ["B1 B2", "U1 U2", "E1 U2", "E2"]);
+        assert_eq!(
+            play(Confirm::AT_ONCE, &frames),
+            ["B1 B2", "U1 U2", "E1 U2", "E2"]
+        );
     }
 
     #[test]
@@ -283,11 +299,17 @@ mod tests {
 
     #[test]
     fn confirm_is_read_as_k_of_n() {
-        assert_eq!("2/3".parse::<Confirm>().unwrap(), Confirm::new(2, 3).unwrap());
+        assert_eq!(
+            "2/3".parse::<Confirm>().unwrap(),
+            Confirm::new(2, 3).unwrap()
+        );
         assert_eq!("1/1".parse::<Confirm>().unwrap(), Confirm::AT_ONCE);
         assert_eq!(Confirm::new(32, 32).unwrap().to_string(), "32/32");
         for text in ["", "2", "0/3", "4/3", "1/33", "a/b", "-1/2", "1/2/3"] {
-            assert!(text.parse::<Confirm>().unwrap_err().contains("K/N"), "{text}");
+            assert!(
+                text.parse::<Confirm>().unwrap_err().contains("K/N"),
+                "{text}"
+            );
         }
     }
 

@@ -210,7 +210,10 @@ mod tests {
             let whole = encoded(format);
             // The last 12 bytes of a PNG are an empty end chunk, which no pixel needs.
             for end in (0..whole.len() - 12).step_by(11) {
-                assert!(decode(&whole[..end]).is_err(), "{format:?} of {end} bytes was read");
+                assert!(
+                    decode(&whole[..end]).is_err(),
+                    "{format:?} of {end} bytes was read"
+                );
             }
         }
         let jpeg = encoded(ImageFormat::Jpeg);
@@ -221,8 +224,16 @@ mod tests {
     #[test]
     fn other_files_are_refused_with_the_reason() {
         assert!(decode(b"").unwrap_err().contains("empty"));
-        assert!(decode(b"plain text, no picture").unwrap_err().contains("no JPEG"));
-        assert!(decode(b"GIF89a\x01\x00\x01\x00").unwrap_err().contains("no JPEG"));
+        assert!(
+            decode(b"plain text, no picture")
+                .unwrap_err()
+                .contains("no JPEG")
+        );
+        assert!(
+            decode(b"GIF89a\x01\x00\x01\x00")
+                .unwrap_err()
+                .contains("no JPEG")
+        );
         let error = read_picture(Path::new("/nowhere/x.png")).unwrap_err();
         assert!(error.contains("No such file"), "{error}");
     }
@@ -261,7 +272,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Pictures::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("holds no picture"), "{error}");
-        let error = Pictures::open(&folder.path().join("gone")).unwrap_err().to_string();
+        let error = Pictures::open(&folder.path().join("gone"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("gone: No such file"), "{error}");
     }
 }

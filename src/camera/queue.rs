@@ -136,7 +136,10 @@ mod tests {
             assert!(queue.send(i));
         }
         queue.end();
-        assert_eq!((queue.take(), queue.take(), queue.dropped()), (Some(4), None, 4));
+        assert_eq!(
+            (queue.take(), queue.take(), queue.dropped()),
+            (Some(4), None, 4)
+        );
     }
 
     #[test]

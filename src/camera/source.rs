@@ -65,7 +65,10 @@ mod tests {
             ("pictures:c:d", Source::Pictures("c:d".into())),
             ("synthetic", Source::Synthetic(1)),
             ("synthetic:0", Source::Synthetic(0)),
-            ("synthetic:18446744073709551615", Source::Synthetic(u64::MAX)),
+            (
+                "synthetic:18446744073709551615",
+                Source::Synthetic(u64::MAX),
+            ),
         ];
         for (text, want) in cases {
             let source: Source = text.parse().unwrap();
@@ -76,9 +79,19 @@ mod tests {
 
     #[test]
     fn errors_list_the_valid_forms() {
-        for text in ["", "pictures", "pictures:", "synthetic:x", "synthetic:-1", "camera:0"] {
+        for text in [
+            "",
+            "pictures",
+            "pictures:",
+            "synthetic:x",
+            "synthetic:-1",
+            "camera:0",
+        ] {
             let error = text.parse::<Source>().unwrap_err().to_string();
-            assert!(error.contains("pictures:DIR") && error.contains("synthetic:SEED"), "{error}");
+            assert!(
+                error.contains("pictures:DIR") && error.contains("synthetic:SEED"),
+                "{error}"
+            );
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }
         for text in ["v4l2:/dev/video0", "recording:x"] {

@@ -1,7 +1,7 @@
 //! The score of a mask-classification network, and its refinement.
 
 use super::{ScoreError, Scored, check, fast};
-use crate::frame::{LabelMap, Map, ScoreMap, Size};
+use crate::frame::{LabelMap, ScoreMap, Size};
 
 /// Cells worked on at a time: the class sums of a block stay in the first-level cache.
 const BLOCK: usize = 256;
@@ -201,7 +201,7 @@ fn best_class(sums: &[f32], known: usize, score: &mut [f32], classes: &mut [u8])
 
 /// The same score written as the formula reads, in f64: what the fast one is tested against.
 #[cfg(test)]
-pub(crate) fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> Map<f64> {
+pub(crate) fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> crate::frame::Map<f64> {
     let (cells, columns) = (out.size.area_px(), out.known + 1);
     let sigmoid =
         |q: usize, i: usize| 1.0 / (1.0 + (-f64::from(out.mask_logits[q * cells + i])).exp());
@@ -235,7 +235,7 @@ pub(crate) fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> Map<
         let covered = kept.len() >= 2 && kept.iter().any(|&(q, p)| p * sigmoid(q, i) >= 0.5);
         if covered { 0.0 } else { 1.0 - best }
     });
-    Map::new(out.size, data.collect()).expect("one value a cell")
+    crate::frame::Map::new(out.size, data.collect()).expect("one value a cell")
 }
 
 #[cfg(test)]

@@ -106,10 +106,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// The picture's rows and columns under a rectangle of the pen.
-    fn pixels(
-        &self,
-        area: &Rectangle,
-    ) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+    fn pixels(&self, area: &Rectangle) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
         let size = self.picture.size();
         let span = |from: i32, len: u32, limit: usize| {
             let start = i64::from(from) * self.scale as i64;
@@ -181,7 +178,13 @@ mod tests {
         canvas.fill([-5, -5, 8, 8], [9, 9, 9]);
         canvas.fill([18, 8, 100, 100], [7, 7, 7]);
         canvas.outline([-3, -3, 100, 100], 2, [5; 3]);
-        canvas.text("far too long for this picture", 3, 2, [255; 3], Some([1; 3]));
+        canvas.text(
+            "far too long for this picture",
+            3,
+            2,
+            [255; 3],
+            Some([1; 3]),
+        );
         canvas.darken([50, 50, 3, 3], 0);
         canvas.fill([3, 3, -4, 5], [200; 3]);
         assert_eq!(picture.at(0, 0), [9; 3]);

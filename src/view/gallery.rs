@@ -145,6 +145,7 @@ impl Gallery {
     }
 
     fn follow(&mut self, alert: &Alert) {
+        let room = self.spans.len() < SPANS;
         let known = self.spans.iter_mut().rev().find(|s| s.id == *alert.id);
         match (known, alert.event) {
             (Some(span), Event::Update | Event::Begin) => {
@@ -153,7 +154,7 @@ impl Gallery {
                 span.area_px = span.area_px.max(alert.area_px);
                 span.late |= !alert.on_time;
             }
-            (None, Event::Begin) if self.spans.len() < SPANS => self.spans.push(Span {
+            (None, Event::Begin) if room => self.spans.push(Span {
                 id: alert.id.to_string(),
                 first: alert.frame,
                 last: alert.frame,
@@ -336,7 +337,10 @@ pub(super) mod tests {
         gallery.add(&next).unwrap();
         let span = &gallery.spans()[0];
         assert_eq!(gallery.spans().len(), 1);
-        assert_eq!((span.first, span.last, span.score_max, span.late), (2, 5, 0.99, true));
+        assert_eq!(
+            (span.first, span.last, span.score_max, span.late),
+            (2, 5, 0.99, true)
+        );
     }
 
     #[test]
@@ -348,7 +352,11 @@ pub(super) mod tests {
             let mut frame = looked(size, frame, frame == 77 || frame > 150);
             for alert in &mut frame.alerts {
                 alert.id = format!("1-{}", alert.frame).into();
-                alert.event = if alert.frame == 77 { Event::Begin } else { Event::Update };
+                alert.event = if alert.frame == 77 {
+                    Event::Begin
+                } else {
+                    Event::Update
+                };
             }
             gallery.add(&frame).unwrap();
         }
@@ -377,7 +385,12 @@ pub(super) mod tests {
             threshold: 0.5,
             budget: Duration::ZERO,
         };
-        assert!(Gallery::new(settings).unwrap_err().to_string().contains("deep/er"));
+        assert!(
+            Gallery::new(settings)
+                .unwrap_err()
+                .to_string()
+                .contains("deep/er")
+        );
     }
 
     #[test]

@@ -197,9 +197,8 @@ mod tests {
     #[test]
     fn a_late_frame_shows_red_and_one_in_time_green() {
         let frame = looked(Size::new(320, 200), 1, false);
-        let has = |picture: &Picture, colour: Colour| {
-            picture.rgb().chunks(3).any(|px| px == colour)
-        };
+        let has =
+            |picture: &Picture, colour: Colour| picture.rgb().chunks(3).any(|px| px == colour);
         let late = overlay(&frame, 0.5, Duration::from_millis(1));
         assert!(has(&late, LATE) && !has(&late, IN_TIME));
         let in_time = overlay(&frame, 0.5, Duration::from_secs(1));

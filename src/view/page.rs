@@ -301,7 +301,11 @@ fn ages(out: &mut String, page: &Page<'_>) {
         from = *to;
     }
     let budget = x(page.budget_ms);
-    let side = if budget > WIDTH - 110.0 { "end" } else { "start" };
+    let side = if budget > WIDTH - 110.0 {
+        "end"
+    } else {
+        "start"
+    };
     let shift = if side == "end" { -5.0 } else { 5.0 };
     let _ = write!(
         out,
@@ -440,7 +444,10 @@ mod tests {
         html(&Page {
             title: "A <run> & more",
             lead: "lead",
-            facts: &[Fact::plain("12", "frames"), Fact::judged("3", "missed", false)],
+            facts: &[
+                Fact::plain("12", "frames"),
+                Fact::judged("3", "missed", false),
+            ],
             frames: 20,
             alerts,
             truth,
@@ -455,7 +462,9 @@ mod tests {
 
     /// Opened and closed tags must match: a crude check, but it sees a forgotten end.
     fn assert_balanced(html: &str) {
-        for tag in ["html", "body", "main", "section", "div", "table", "svg", "p", "text", "rect"] {
+        for tag in [
+            "html", "body", "main", "section", "div", "table", "svg", "p", "text", "rect",
+        ] {
             let opened = html.matches(&format!("<{tag}>")).count()
                 + html.matches(&format!("<{tag} ")).count();
             let closed = html.matches(&format!("</{tag}>")).count();
@@ -465,12 +474,26 @@ mod tests {
 
     #[test]
     fn a_page_names_what_happened_and_needs_nothing_from_the_net() {
-        let truth = [span("dog", Some(true), false), span("box", Some(false), false)];
-        let alerts = [span("f-1", Some(true), true), span("f-2", Some(false), false)];
+        let truth = [
+            span("dog", Some(true), false),
+            span("box", Some(false), false),
+        ];
+        let alerts = [
+            span("f-1", Some(true), true),
+            span("f-2", Some(false), false),
+        ];
         let html = page(&alerts, Some(&truth));
         assert_balanced(&html);
-        let parts = ["dog: found", "box: missed", "alert f-2: score 0.80", "false alert", ", late",
-            "class=\"bad\"", "budget 50 ms", "9 of 20 frames missed"];
+        let parts = [
+            "dog: found",
+            "box: missed",
+            "alert f-2: score 0.80",
+            "false alert",
+            ", late",
+            "class=\"bad\"",
+            "budget 50 ms",
+            "9 of 20 frames missed",
+        ];
         for part in parts {
             assert!(html.contains(part), "{part}");
         }
@@ -492,13 +515,25 @@ mod tests {
         let html = page(&[], None);
         assert!(html.contains("Nothing was told"));
         assert_balanced(&html);
-        let many: Vec<Span> = (0..100).map(|i| span(&format!("f-{i}"), None, false)).collect();
+        let many: Vec<Span> = (0..100)
+            .map(|i| span(&format!("f-{i}"), None, false))
+            .collect();
         let html = page(&many, None);
         assert!(html.contains("60 more are not shown"));
         let none = Ledger::new(Duration::ZERO, false);
         let empty = self::html(&Page {
-            title: "t", lead: "l", facts: &[], frames: 0, alerts: &[], truth: None, ledger: &none,
-            budget_ms: 0.0, sheet: "s", overlay_folder: "", overlays: &[], notes: &[],
+            title: "t",
+            lead: "l",
+            facts: &[],
+            frames: 0,
+            alerts: &[],
+            truth: None,
+            ledger: &none,
+            budget_ms: 0.0,
+            sheet: "s",
+            overlay_folder: "",
+            overlays: &[],
+            notes: &[],
         });
         assert!(empty.contains("No frame was finished"));
     }

@@ -95,7 +95,8 @@ mod tests {
     fn tile(colour: [u8; 3]) -> Tile {
         Tile {
             picture: Picture::filled(Size::new(640, 360), colour),
-            caption: "frame 1: #1 begins, a caption that is far too long for its tile, by some".into(),
+            caption: "frame 1: #1 begins, a caption that is far too long for its tile, by some"
+                .into(),
         }
     }
 
@@ -103,8 +104,12 @@ mod tests {
     fn tiles_stand_in_rows_of_three() {
         let tiles: Vec<Tile> = (0..4).map(|i| tile([i * 60 + 10, 0, 0])).collect();
         let sheet = contact_sheet("a run", &tiles);
-        assert_eq!(sheet.size(), Size::new(12 + 3 * 412, 34 + 2 * (225 + 32) + 12));
-        let at = |column: usize, row: usize| sheet.at(12 + column * 412 + 200, 34 + row * 257 + 100)[0];
+        assert_eq!(
+            sheet.size(),
+            Size::new(12 + 3 * 412, 34 + 2 * (225 + 32) + 12)
+        );
+        let at =
+            |column: usize, row: usize| sheet.at(12 + column * 412 + 200, 34 + row * 257 + 100)[0];
         assert_eq!([at(0, 0), at(1, 0), at(2, 0), at(0, 1)], [10, 70, 130, 190]);
         assert_eq!(at(1, 1), PAPER[0]);
     }
@@ -112,7 +117,10 @@ mod tests {
     #[test]
     fn an_empty_sheet_and_tiny_pictures_are_drawn() {
         assert!(contact_sheet("nothing", &[]).size().h > 0);
-        let small = Tile { picture: Picture::filled(Size::new(3, 2), [1; 3]), caption: "x".into() };
+        let small = Tile {
+            picture: Picture::filled(Size::new(3, 2), [1; 3]),
+            caption: "x".into(),
+        };
         assert_eq!(contact_sheet("one", &[small]).at(12, 34), [1; 3]);
     }
 
@@ -121,6 +129,9 @@ mod tests {
         let picture = Picture::filled(Size::new(1000, 500), [9; 3]);
         assert_eq!(shrink(&picture, 100).size(), Size::new(100, 50));
         assert_eq!(shrink(&picture, 2000).size(), picture.size());
-        assert_eq!(shrink(&Picture::filled(Size::new(900, 1), [9; 3]), 3).size(), Size::new(3, 1));
+        assert_eq!(
+            shrink(&Picture::filled(Size::new(900, 1), [9; 3]), 3).size(),
+            Size::new(3, 1)
+        );
     }
 }

@@ -301,13 +301,17 @@ fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
 
 #[test]
 fn in_real_time_overtaken_frames_are_counted() {
-    let camera = Camera::open(&Source::Synthetic(2), 10.0).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..6 {
+        put(folder.path(), &format!("{i}.png"), &picture(None));
+    }
+    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
     let mut sink = JsonLines::to_writer("test", Box::new(Shared::default()));
-    let mut fast = settings("synthetic:2");
-    fast.frames = Some(6);
+    let mut fast = settings("s");
     fast.pace = Pace::Realtime { rate_hz: 1000.0 };
     let mut engine = engine("mask.onnx");
-    let mut slow = |_: Noted<'_>| std::thread::sleep(Duration::from_millis(500));
+    let mut busy = Some(Duration::from_secs(2));
+    let mut slow = |_: Noted<'_>| std::thread::sleep(busy.take().unwrap_or_default());
     let summary = run(&mut engine, camera, &fast, &mut sink, None, &mut slow).unwrap();
     assert_eq!(summary.ledger.frames() + summary.dropped, 6);
     assert!(summary.dropped > 0);

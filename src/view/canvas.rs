@@ -175,16 +175,10 @@ mod tests {
     fn drawing_over_the_edge_is_cut_off() {
         let mut picture = Picture::filled(Size::new(20, 10), [0; 3]);
         let mut canvas = Canvas::new(&mut picture);
+        canvas.outline([-3, -3, 100, 100], 2, [5; 3]);
+        canvas.text("too long for this picture", 3, 2, [255; 3], Some([1; 3]));
         canvas.fill([-5, -5, 8, 8], [9, 9, 9]);
         canvas.fill([18, 8, 100, 100], [7, 7, 7]);
-        canvas.outline([-3, -3, 100, 100], 2, [5; 3]);
-        canvas.text(
-            "far too long for this picture",
-            3,
-            2,
-            [255; 3],
-            Some([1; 3]),
-        );
         canvas.darken([50, 50, 3, 3], 0);
         canvas.fill([3, 3, -4, 5], [200; 3]);
         assert_eq!(picture.at(0, 0), [9; 3]);

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 /// Options of every verb that watches a source.
 #[derive(clap::Args, Clone, Debug)]
+#[group(id = "watch")]
 pub(in crate::cli) struct Args {
     /// The model, ONNX [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]

@@ -136,6 +136,9 @@ pub struct Stage {
     /// Optimizer.
     #[serde(default)]
     pub optim: Optim,
+    /// Keep the batch norms' statistics as they are: for small batches.
+    #[serde(default)]
+    pub frozen_norm: bool,
     /// Point sampling.
     #[serde(default)]
     pub points: Points,

@@ -275,7 +275,7 @@ fn train_step(
         w: batch.w,
         h: batch.h,
     };
-    let mut ops = BurnOps::new(params, true);
+    let mut ops = BurnOps::new(params, !stage.frozen_norm);
     if manner.gpu {
         ops = ops.for_gpu();
     }

@@ -1,11 +1,414 @@
 //! `unmask eval`.
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
 use super::Outcome;
+use crate::eval::dataset::{labelled_pictures, saved_scores};
+use crate::eval::{
+    BadPicture, ErrorBounds, LabelRules, Options, Pair, Problem, Report, Track, evaluate,
+};
+use crate::frame::{Picture, ScoreMap, Size};
+use crate::score::npy;
+
+const EXAMPLES: &str = "Examples:
+  unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2
+  unmask eval --scores out --labels road_anomaly/labels --anomaly-value 2 --json
+  unmask eval --scores out --dataset road_obstacle21_val --track obstacle
+
+Definitions, file formats and exit codes: docs/eval.md.";
 
 /// Arguments of `unmask eval`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+#[command(group(clap::ArgGroup::new("source").args(["model", "scores"]).required(true)))]
+pub struct Args {
+    /// Model (ONNX) that scores the pictures of --dataset.
+    #[arg(long, value_name = "FILE", requires = "dataset")]
+    model: Option<PathBuf>,
+    /// Folder of saved score maps, NAME.npy [H,W] float; higher = more anomalous.
+    #[arg(long, value_name = "DIR")]
+    scores: Option<PathBuf>,
+    /// Folder with images/NAME.* and labels/NAME.png.
+    #[arg(long, value_name = "DIR", required_unless_present = "labels")]
+    dataset: Option<PathBuf>,
+    /// Folder of label pictures, NAME.png, for --scores.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "model"])]
+    labels: Option<PathBuf>,
+    /// Label values of anomalous pixels (RoadAnomaly: 2).
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
+    anomaly_value: Vec<u8>,
+    /// Label values of pixels that do not count.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "255")]
+    ignore_value: Vec<u8>,
+    /// Label values of normal pixels, besides 0. Any other value is an error.
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    normal_values: Vec<u8>,
+    /// Component sizes: anomaly (predicted ≥ 500 px, labelled ≥ 100 px), obstacle (≥ 50, ≥ 10).
+    #[arg(long, value_enum, default_value_t = TrackName::Anomaly)]
+    track: TrackName,
+    /// Component metrics at this threshold (score > T) instead of the one with the best pixel F1.
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    threshold: Option<f32>,
+    /// Binned pixel metrics: no temporary file; the possible error is printed.
+    #[arg(long)]
+    fast: bool,
+    /// Resize score maps (bilinear) that differ from their label picture in size.
+    #[arg(long)]
+    resize: bool,
+    /// Network input size; needed where the model leaves it open.
+    #[arg(long, value_name = "HxW", value_parser = parse_size, requires = "model")]
+    size: Option<Size>,
+    /// Score without mask refinement.
+    #[arg(long, requires = "model")]
+    no_refine: bool,
+    /// Threads [default: one per core].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
 
-pub(super) fn run(_args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::bail!("not built yet")
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum TrackName {
+    Anomaly,
+    Obstacle,
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let sides = text.split_once(['x', 'X']).and_then(|(h, w)| {
+        let (h, w) = (h.parse().ok()?, w.parse().ok()?);
+        (h > 0 && w > 0).then_some(Size::new(w, h))
+    });
+    sides.ok_or_else(|| format!("'{text}' is not HEIGHTxWIDTH, for example 256x512"))
+}
+
+/// Scores one picture at its own size.
+type Scorer = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let options = Options {
+        rules: LabelRules::new(&args.anomaly_value, &args.ignore_value, &args.normal_values)
+            .context("--anomaly-value, --ignore-value and --normal-values must differ")?,
+        track: match args.track {
+            TrackName::Anomaly => Track::Anomaly,
+            TrackName::Obstacle => Track::Obstacle,
+        },
+        threshold: args.threshold,
+        fast: args.fast,
+        resize: args.resize,
+    };
+    // Score maps of a model live in this folder until both passes have read them.
+    let temporary = tempfile::tempdir().context("cannot make a temporary folder; set TMPDIR")?;
+    let (pairs, mut bad) = match (&args.model, &args.scores, &args.dataset, &args.labels) {
+        (Some(model), _, Some(dataset), _) => {
+            let scorer = model_scorer(model, args)?;
+            score_pictures(dataset, scorer, temporary.path())?
+        }
+        (_, Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
+        (_, Some(scores), Some(dataset), _) => saved_scores(scores, &dataset.join("labels"))?,
+        _ => bail!("give --model and --dataset, or --scores and --labels"),
+    };
+    if pairs.is_empty() {
+        report_bad(&bad, 0);
+        bail!("no picture could be evaluated");
+    }
+    let bar = progress_bar(2 * pairs.len(), "evaluating");
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build()
+        .context("cannot start threads")?;
+    let evaluated = pool.install(|| evaluate(&pairs, &options, &|_| bar.inc(1)));
+    bar.finish_and_clear();
+    let mut report = match evaluated {
+        Ok(report) => report,
+        Err(error) => {
+            report_bad(&bad, 0);
+            return Err(error.into());
+        }
+    };
+    bad.append(&mut report.bad);
+    report.bad = bad;
+    report_bad(&report.bad, report.images);
+    let text = if args.json {
+        json(&report, args)?
+    } else {
+        table(&report, args)
+    };
+    std::io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .context("cannot write the report")?;
+    Ok(if report.bad.is_empty() {
+        Outcome::Clean
+    } else {
+        Outcome::SomeBadInputs
+    })
+}
+
+/// Opens the model.
+fn model_scorer(model: &Path, _args: &Args) -> anyhow::Result<Scorer> {
+    bail!(
+        "cannot open {}: this build has no engine; evaluate saved score maps with --scores",
+        model.display()
+    )
+}
+
+/// Scores every picture of a data set into `dir`, one float32 file each: the evaluation then
+/// reads them as it reads saved score maps, and memory does not grow with their number.
+fn score_pictures(
+    dataset: &Path,
+    mut scorer: Scorer,
+    dir: &Path,
+) -> anyhow::Result<(Vec<Pair>, Vec<BadPicture>)> {
+    let (pictures, mut bad) = labelled_pictures(dataset)?;
+    let bar = progress_bar(pictures.len(), "scoring");
+    let mut pairs = Vec::new();
+    for (index, found) in pictures.into_iter().enumerate() {
+        let scored = read_picture(&found.picture).and_then(|picture| scorer(&picture));
+        bar.inc(1);
+        let map = match scored {
+            Ok(map) => map,
+            Err(error) => {
+                bad.push(BadPicture {
+                    name: found.name,
+                    problem: Problem::NotScored(format!("{error:#}")),
+                });
+                continue;
+            }
+        };
+        let scores = dir.join(format!("{index}.npy"));
+        npy::write(&scores, &map).context("cannot keep a score map; free space or set TMPDIR")?;
+        pairs.push(Pair {
+            name: found.name,
+            scores,
+            shown: found.picture,
+            labels: found.labels,
+        });
+    }
+    bar.finish_and_clear();
+    Ok((pairs, bad))
+}
+
+fn read_picture(path: &Path) -> anyhow::Result<Picture> {
+    let picture = image::ImageReader::open(path)
+        .map_err(image::ImageError::from)
+        .and_then(|reader| reader.with_guessed_format()?.decode())
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .into_rgb8();
+    let size = Size::new(picture.width() as usize, picture.height() as usize);
+    Picture::new(size, picture.into_raw()).context("the picture has a wrong number of bytes")
+}
+
+fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
+    // On stderr, and hidden where that is no terminal.
+    let bar = ProgressBar::new(len as u64).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn report_bad(bad: &[BadPicture], good: usize) {
+    for bad in bad {
+        eprintln!("unmask: {}: {}", bad.name, bad.problem);
+    }
+    if !bad.is_empty() {
+        eprintln!("unmask: {}, {good} evaluated", left_out(bad.len()));
+    }
+}
+
+fn left_out(count: usize) -> String {
+    match count {
+        1 => "1 picture or label left out".into(),
+        n => format!("{n} pictures or labels left out"),
+    }
+}
+
+/// The keys up to `anomaly_pixels` are a contract; those after it may grow.
+#[derive(Serialize)]
+struct Json {
+    auprc: f64,
+    fpr95: f64,
+    auroc: f64,
+    siou: f64,
+    ppv: f64,
+    f1_mean: f64,
+    threshold: f32,
+    images: usize,
+    anomaly_pixels: u64,
+    normal_pixels: u64,
+    best_f1: f64,
+    best_f1_threshold: f32,
+    labelled_components: u64,
+    predicted_components: u64,
+    track: &'static str,
+    exact: bool,
+    error_bounds: JsonBounds,
+    bad: usize,
+}
+
+#[derive(Serialize)]
+struct JsonBounds {
+    auprc: f64,
+    fpr95: f64,
+    auroc: f64,
+}
+
+fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
+    let (pixels, components) = (&report.pixels, &report.components);
+    let ErrorBounds {
+        auprc,
+        fpr95,
+        auroc,
+    } = pixels.bounds;
+    let json = Json {
+        auprc: pixels.auprc,
+        fpr95: pixels.fpr95,
+        auroc: pixels.auroc,
+        siou: components.siou,
+        ppv: components.ppv,
+        f1_mean: components.f1_mean,
+        threshold: report.threshold,
+        images: report.images,
+        anomaly_pixels: pixels.positives,
+        normal_pixels: pixels.negatives,
+        best_f1: pixels.best_f1,
+        best_f1_threshold: pixels.threshold,
+        labelled_components: components.labelled,
+        predicted_components: components.predicted,
+        track: track_name(args.track),
+        exact: !args.fast,
+        error_bounds: JsonBounds {
+            auprc,
+            fpr95,
+            auroc,
+        },
+        bad: report.bad.len(),
+    };
+    Ok(serde_json::to_string(&json)? + "\n")
+}
+
+fn track_name(track: TrackName) -> &'static str {
+    match track {
+        TrackName::Anomaly => "anomaly",
+        TrackName::Obstacle => "obstacle",
+    }
+}
+
+fn table(report: &Report, args: &Args) -> String {
+    use std::fmt::Write as _;
+    let (pixels, components) = (&report.pixels, &report.components);
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<24}{value}");
+    };
+    let percent = |value: f64| format!("{:>7.2} %", 100.0 * value);
+    let within = |value: f64, bound: f64| {
+        if args.fast {
+            format!("{} ± {:.4}", percent(value), 100.0 * bound)
+        } else {
+            percent(value)
+        }
+    };
+    let mean = |value: f64, over: u64, what: &str| match over {
+        0 => format!("      –   (no {what} components)"),
+        1 => format!("{}  over 1 {what} component", percent(value)),
+        n => format!("{}  over {n} {what} components", percent(value)),
+    };
+    let total = pixels.positives + pixels.negatives;
+    let aside = match report.bad.len() {
+        0 => String::new(),
+        n => format!("  ({})", left_out(n)),
+    };
+    line("pictures", format!("{:>7}{aside}", report.images));
+    let share = percent(pixels.positives as f64 / total as f64);
+    line("anomalous pixels", format!("{share}  of {total}"));
+    line("AuPRC", within(pixels.auprc, pixels.bounds.auprc));
+    line("FPR95", within(pixels.fpr95, pixels.bounds.fpr95));
+    line("AUROC", within(pixels.auroc, pixels.bounds.auroc));
+    let best = percent(pixels.best_f1);
+    line(
+        "best pixel F1",
+        format!("{best}  at score > {}", pixels.threshold),
+    );
+    line(
+        "components",
+        format!(
+            "    track {}, score > {}",
+            track_name(args.track),
+            report.threshold
+        ),
+    );
+    line(
+        "  sIoU",
+        mean(components.siou, components.labelled, "labelled"),
+    );
+    line(
+        "  PPV",
+        mean(components.ppv, components.predicted, "predicted"),
+    );
+    line("  mean F1", percent(components.f1_mean));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_height_by_width() {
+        assert_eq!(parse_size("256x512"), Ok(Size::new(512, 256)));
+        for bad in ["256", "0x512", "256x", "ax1", "1x2x3", "-1x2"] {
+            assert!(
+                parse_size(bad).unwrap_err().contains("HEIGHTxWIDTH"),
+                "{bad}"
+            );
+        }
+    }
+
+    fn picture(path: &Path, level: u8) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(4, 2, image::Rgb([level; 3]))
+            .save(path)
+            .unwrap();
+    }
+
+    #[test]
+    fn pictures_are_scored_into_files_and_bad_ones_are_counted() {
+        let data = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            picture(&data.path().join(format!("images/{name}.png")), 51);
+            picture(&data.path().join(format!("labels/{name}.png")), 0);
+        }
+        std::fs::write(data.path().join("images/b.png"), b"no picture").unwrap();
+        let mut seen = 0;
+        let scorer: Scorer = Box::new(move |picture| {
+            seen += 1;
+            anyhow::ensure!(seen == 1, "the engine failed");
+            let data = picture
+                .rgb()
+                .chunks(3)
+                .map(|p| f32::from(p[0]) / 255.0)
+                .collect();
+            ScoreMap::new(picture.size(), data).context("size")
+        });
+        let out = tempfile::tempdir().unwrap();
+        let (pairs, bad) = score_pictures(data.path(), scorer, out.path()).unwrap();
+        assert_eq!(pairs.len(), 1);
+        assert_eq!(pairs[0].shown, data.path().join("images/a.png"));
+        assert_eq!(
+            npy::read(&pairs[0].scores).unwrap(),
+            ScoreMap::filled(Size::new(4, 2), 0.2)
+        );
+        let said: Vec<_> = bad.iter().map(|bad| bad.problem.to_string()).collect();
+        assert!(said[0].contains("images/b.png"), "{said:?}");
+        assert_eq!(said[1], "the engine failed");
+    }
 }

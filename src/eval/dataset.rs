@@ -1,0 +1,558 @@
+//! Finding the files of a data set, and reading label pictures.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::driver::{BadPicture, Problem};
+use super::{ANOMALY, EvalError, IGNORE, NORMAL};
+use crate::frame::{LabelMap, Map, Size};
+
+/// Label pictures with more pixels than this are refused: 2^27, about 11,500 × 11,500 px.
+pub const MAX_PIXELS: usize = 1 << 27;
+
+/// A score map and its labels, on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The stem both files share.
+    pub name: String,
+    /// The score map, `.npy`.
+    pub scores: PathBuf,
+    /// The file that errors about the scores name: the score map, or the picture it comes from.
+    pub shown: PathBuf,
+    /// The label picture, `.png`.
+    pub labels: PathBuf,
+}
+
+/// A picture and its labels, on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledPicture {
+    /// The stem both files share.
+    pub name: String,
+    /// The picture.
+    pub picture: PathBuf,
+    /// The label picture, `.png`.
+    pub labels: PathBuf,
+}
+
+/// Pairs `scores/NAME.npy` with `labels/NAME.png`, in the order of their names.
+///
+/// Files without counterpart are returned as bad pictures.
+///
+/// # Errors
+/// A folder that cannot be listed or holds no such file.
+pub fn saved_scores(
+    scores: &Path,
+    labels: &Path,
+) -> Result<(Vec<Pair>, Vec<BadPicture>), EvalError> {
+    let (found, bad) = pair(
+        (scores, &["npy"], "score map (.npy)"),
+        (labels, &["png"], "label picture (.png)"),
+    )?;
+    let pairs = found.into_iter().map(|(name, scores, labels)| Pair {
+        name,
+        shown: scores.clone(),
+        scores,
+        labels,
+    });
+    Ok((pairs.collect(), bad))
+}
+
+/// Pairs `DIR/images/NAME.*` with `DIR/labels/NAME.png`, in the order of their names.
+///
+/// Files without counterpart are returned as bad pictures.
+///
+/// # Errors
+/// A folder that cannot be listed or holds no such file.
+pub fn labelled_pictures(dir: &Path) -> Result<(Vec<LabelledPicture>, Vec<BadPicture>), EvalError> {
+    let (found, bad) = pair(
+        (
+            &dir.join("images"),
+            &["jpg", "jpeg", "png", "webp"],
+            "picture (.jpg, .png, .webp)",
+        ),
+        (&dir.join("labels"), &["png"], "label picture (.png)"),
+    )?;
+    let pictures = found
+        .into_iter()
+        .map(|(name, picture, labels)| LabelledPicture {
+            name,
+            picture,
+            labels,
+        });
+    Ok((pictures.collect(), bad))
+}
+
+/// Stem, file of the left folder, file of the right folder.
+type Found = (String, PathBuf, PathBuf);
+
+/// Folder, extensions, and what such a file is called.
+type Side<'a> = (&'a Path, &'a [&'a str], &'static str);
+
+fn pair(left: Side<'_>, right: Side<'_>) -> Result<(Vec<Found>, Vec<BadPicture>), EvalError> {
+    let mut bad = Vec::new();
+    let lefts = list(left, &mut bad)?;
+    let mut rights = list(right, &mut bad)?;
+    let mut pairs = Vec::new();
+    let mut alone = |name: String, path: PathBuf, side: Side<'_>| {
+        bad.push(BadPicture {
+            name,
+            problem: Problem::Alone {
+                path,
+                what: side.2,
+                dir: side.0.into(),
+            },
+        });
+    };
+    for (stem, path) in lefts {
+        let name = stem.to_string_lossy().into_owned();
+        match rights.remove(&stem) {
+            Some(other) => pairs.push((name, path, other)),
+            None => alone(name, path, right),
+        }
+    }
+    for (stem, path) in rights {
+        alone(stem.to_string_lossy().into_owned(), path, left);
+    }
+    bad.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((pairs, bad))
+}
+
+/// The files of a folder that have one of the extensions, by stem. Names that start with a dot
+/// are not looked at.
+fn list(
+    (dir, extensions, what): Side<'_>,
+    bad: &mut Vec<BadPicture>,
+) -> Result<BTreeMap<OsString, PathBuf>, EvalError> {
+    let failed = |source| EvalError::Folder {
+        dir: dir.into(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let known = path.extension().is_some_and(|extension| {
+            extensions
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        if known && !hidden && path.is_file() {
+            paths.push(path);
+        }
+    }
+    // Folders list in no fixed order; of two files with one stem, the first by name stays.
+    paths.sort();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let stem = path.file_stem().unwrap_or_default().to_owned();
+        if let Some(first) = files.get(&stem).cloned() {
+            bad.push(BadPicture {
+                name: stem.to_string_lossy().into_owned(),
+                problem: Problem::Twice { path, other: first },
+            });
+        } else {
+            files.insert(stem, path);
+        }
+    }
+    if files.is_empty() {
+        return Err(EvalError::Empty {
+            dir: dir.into(),
+            what,
+        });
+    }
+    Ok(files)
+}
+
+/// What the values of label pictures mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelRules {
+    /// Class by value; none = an error.
+    meaning: [Option<u8>; 256],
+}
+
+/// Label values that contradict each other.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("label value {value} is given twice: as {first} and as {second}")]
+pub struct RulesError {
+    value: u8,
+    first: &'static str,
+    second: &'static str,
+}
+
+impl LabelRules {
+    /// Value 0 is normal unless listed otherwise; what is not listed is an error in a label
+    /// picture.
+    ///
+    /// # Errors
+    /// A value in two of the lists.
+    pub fn new(anomaly: &[u8], ignore: &[u8], normal: &[u8]) -> Result<Self, RulesError> {
+        let mut meaning = [None; 256];
+        let lists = [(anomaly, ANOMALY), (ignore, IGNORE), (normal, NORMAL)];
+        for (values, class) in lists {
+            for &value in values {
+                let place = &mut meaning[usize::from(value)];
+                if let Some(first) = place.filter(|&first| first != class) {
+                    return Err(RulesError {
+                        value,
+                        first: class_name(first),
+                        second: class_name(class),
+                    });
+                }
+                *place = Some(class);
+            }
+        }
+        meaning[0].get_or_insert(NORMAL);
+        Ok(Self { meaning })
+    }
+
+    /// The values of one meaning, as text.
+    fn values(&self, class: u8) -> String {
+        let values = (0..256).filter(|&value| self.meaning[value] == Some(class));
+        values
+            .map(|value| value.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+impl Default for LabelRules {
+    /// 0 normal, 1 anomaly, 255 ignore.
+    fn default() -> Self {
+        Self::new(&[ANOMALY], &[IGNORE], &[]).expect("three different values")
+    }
+}
+
+fn class_name(class: u8) -> &'static str {
+    match class {
+        ANOMALY => "anomaly",
+        IGNORE => "ignore",
+        _ => "normal",
+    }
+}
+
+/// Reads a label picture: 0 normal, 1 anomaly, 255 ignore.
+///
+/// PNG with grey values or palette indices of up to 8 bits, taken as they are, or RGB with three
+/// equal channels.
+///
+/// # Errors
+/// A text without the file's name: what is wrong with the file, or which value is not in `rules`.
+pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> {
+    let (size, mut labels) = read_values(path)?;
+    let known = rules.meaning.map(|class| class.is_some());
+    if let Some(at) = labels.iter().position(|&value| !known[usize::from(value)]) {
+        return Err(format!(
+            "value {} at column {}, row {} means nothing: anomaly is {}, ignore is {}, normal is \
+             {} (--anomaly-value, --ignore-value, --normal-values)",
+            labels[at],
+            at % size.w,
+            at / size.w,
+            rules.values(ANOMALY),
+            rules.values(IGNORE),
+            rules.values(NORMAL),
+        ));
+    }
+    let classes = rules.meaning.map(|class| class.unwrap_or(NORMAL));
+    for label in &mut labels {
+        *label = classes[usize::from(*label)];
+    }
+    Ok(Map::new(size, labels).expect("one value a pixel was read"))
+}
+
+fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut decoder = png::Decoder::new_with_limits(
+        BufReader::new(file),
+        png::Limits {
+            bytes: 4 * MAX_PIXELS,
+        },
+    );
+    // Values as stored: palette indices are labels, colours are not.
+    decoder.set_transformations(png::Transformations::IDENTITY);
+    let broken = |error: png::DecodingError| format!("not a readable PNG file: {error}");
+    let mut reader = decoder.read_info().map_err(broken)?;
+    let size = Size::new(reader.info().width as usize, reader.info().height as usize);
+    if size
+        .w
+        .checked_mul(size.h)
+        .is_none_or(|area_px| area_px > MAX_PIXELS)
+    {
+        return Err(format!("{size} is more than {MAX_PIXELS} pixels"));
+    }
+    let (colour, depth) = reader.output_color_type();
+    if depth == png::BitDepth::Sixteen {
+        return Err("it has 16 bits a channel; labels have 8".into());
+    }
+    let bytes = reader.output_buffer_size().ok_or("it is too large")?;
+    let mut data = vec![0; bytes];
+    let frame = reader.next_frame(&mut data).map_err(broken)?;
+    if frame.line_size == size.w && depth == png::BitDepth::Eight {
+        return Ok((size, data));
+    }
+    let rows = data.chunks_exact(frame.line_size).take(size.h);
+    let mut values = Vec::with_capacity(size.area_px());
+    match colour {
+        png::ColorType::Grayscale | png::ColorType::Indexed => {
+            // Fewer than 8 bits: several values a byte, the first in the highest bits.
+            let bits = depth as usize;
+            for row in rows {
+                values.extend((0..size.w).map(|x| {
+                    let shift = 8 - bits - (x * bits) % 8;
+                    row[x * bits / 8] >> shift & ((1 << bits) - 1)
+                }));
+            }
+        }
+        _ => {
+            let channels = colour.samples();
+            let colours = channels - usize::from(channels % 2 == 0);
+            for pixel in rows.flat_map(|row| row[..size.w * channels].chunks_exact(channels)) {
+                let opaque = pixel[colours..].iter().all(|&alpha| alpha == 255);
+                if !opaque || pixel[..colours].iter().any(|&value| value != pixel[0]) {
+                    let (x, y) = (values.len() % size.w, values.len() / size.w);
+                    return Err(format!(
+                        "it is a colour picture ({pixel:?} at column {x}, row {y}); labels are \
+                         one number a pixel: save it as 8-bit grey or with a palette"
+                    ));
+                }
+                values.push(pixel[0]);
+            }
+        }
+    }
+    Ok((size, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use png::{BitDepth, ColorType};
+
+    fn save(
+        path: &Path,
+        (w, h): (u32, u32),
+        colour: ColorType,
+        depth: BitDepth,
+        data: &[u8],
+    ) -> PathBuf {
+        let mut encoder = png::Encoder::new(File::create(path).unwrap(), w, h);
+        encoder.set_color(colour);
+        encoder.set_depth(depth);
+        if colour == ColorType::Indexed {
+            encoder.set_palette(vec![9u8; 3 * 16]);
+        }
+        encoder
+            .write_header()
+            .unwrap()
+            .write_image_data(data)
+            .unwrap();
+        path.into()
+    }
+
+    #[test]
+    fn every_kind_of_label_picture_gives_its_values() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let eight = BitDepth::Eight;
+        let rules = LabelRules::new(&[1, 2], &[255, 3], &[]).unwrap();
+        let want = [0, 1, 255, 1, 255, 0];
+        let grey = [0, 1, 255, 2, 3, 0];
+        let triple: Vec<u8> = grey.iter().flat_map(|&v| [v; 3]).collect();
+        let opaque: Vec<u8> = grey.iter().flat_map(|&v| [v, v, v, 255]).collect();
+        let grey_opaque: Vec<u8> = grey.iter().flat_map(|&v| [v, 255]).collect();
+        for (name, colour, data) in [
+            ("grey", ColorType::Grayscale, &grey[..]),
+            ("rgb", ColorType::Rgb, &triple),
+            ("rgba", ColorType::Rgba, &opaque),
+            ("grey_alpha", ColorType::GrayscaleAlpha, &grey_opaque),
+        ] {
+            let path = save(&at(name), (3, 2), colour, eight, data);
+            let labels = read_labels(&path, &rules).unwrap();
+            assert_eq!(labels.data(), want, "{name}");
+            assert_eq!(labels.size(), Size::new(3, 2));
+        }
+        let palette = save(
+            &at("p"),
+            (3, 2),
+            ColorType::Indexed,
+            eight,
+            &[0, 1, 3, 2, 3, 0],
+        );
+        assert_eq!(read_labels(&palette, &rules).unwrap().data(), want);
+        // Two bits a pixel, rows padded to bytes: 0 1 3 | 2 3 0.
+        for colour in [ColorType::Grayscale, ColorType::Indexed] {
+            let data = [0b0001_1100, 0b1011_0000];
+            let two_bits = save(&at("two"), (3, 2), colour, BitDepth::Two, &data);
+            assert_eq!(read_labels(&two_bits, &rules).unwrap().data(), want);
+        }
+        let one_bit = save(
+            &at("one"),
+            (3, 1),
+            ColorType::Grayscale,
+            BitDepth::One,
+            &[0b0100_0000],
+        );
+        assert_eq!(read_labels(&one_bit, &rules).unwrap().data(), [0, 1, 0]);
+    }
+
+    #[test]
+    fn unusable_label_pictures_say_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let rules = LabelRules::default();
+        let said = |path: &Path| read_labels(path, &rules).unwrap_err();
+        let colours = [1, 1, 1, 1, 0, 1];
+        let path = save(
+            &at("rgb"),
+            (2, 1),
+            ColorType::Rgb,
+            BitDepth::Eight,
+            &colours,
+        );
+        assert!(said(&path).contains("[1, 0, 1] at column 1, row 0"));
+        let clear = [1, 1, 1, 0];
+        let path = save(
+            &at("clear"),
+            (1, 1),
+            ColorType::Rgba,
+            BitDepth::Eight,
+            &clear,
+        );
+        assert!(said(&path).contains("colour picture"));
+        let deep = [0; 4];
+        let path = save(
+            &at("deep"),
+            (2, 1),
+            ColorType::Grayscale,
+            BitDepth::Sixteen,
+            &deep,
+        );
+        assert!(said(&path).contains("16 bits"));
+        let path = save(
+            &at("two"),
+            (2, 2),
+            ColorType::Grayscale,
+            BitDepth::Eight,
+            &[0, 1, 2, 0],
+        );
+        let message = said(&path);
+        assert!(message.contains("value 2 at column 0, row 1"), "{message}");
+        assert!(
+            message.contains("anomaly is 1, ignore is 255, normal is 0"),
+            "{message}"
+        );
+        let noise: Vec<u8> = (0..64 * 64u32)
+            .map(|i| (i.wrapping_mul(i) >> 7) as u8 & 1)
+            .collect();
+        let path = save(
+            &at("cut"),
+            (64, 64),
+            ColorType::Grayscale,
+            BitDepth::Eight,
+            &noise,
+        );
+        assert!(read_labels(&path, &rules).is_ok());
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(said(&path).contains("not a readable PNG"));
+        std::fs::write(&path, b"hello").unwrap();
+        assert!(said(&path).contains("not a readable PNG"));
+        assert!(!said(&at("missing")).is_empty());
+    }
+
+    #[test]
+    fn rules_must_not_contradict() {
+        let error = LabelRules::new(&[2], &[255, 2], &[]).unwrap_err();
+        let said = "label value 2 is given twice: as anomaly and as ignore";
+        assert_eq!(error.to_string(), said);
+        assert!(LabelRules::new(&[1], &[], &[1]).is_err());
+        // LostAndFound: 0 is ignored, 1 is road, 2 and more are objects.
+        let rules = LabelRules::new(&[2, 3], &[0], &[1]).unwrap();
+        let read = |value: usize| rules.meaning[value];
+        assert_eq!(
+            [read(0), read(1), read(2), read(4)],
+            [Some(255), Some(0), Some(1), None]
+        );
+    }
+
+    fn touch(path: PathBuf) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"").unwrap();
+    }
+
+    #[test]
+    fn files_are_paired_by_stem() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "images/b.jpg",
+            "images/a.webp",
+            "images/c.d.PNG",
+            "images/notes.txt",
+        ] {
+            touch(dir.path().join(name));
+        }
+        for name in [
+            "labels/a.png",
+            "labels/b.png",
+            "labels/c.d.png",
+            "labels/.b.png",
+        ] {
+            touch(dir.path().join(name));
+        }
+        let (found, bad) = labelled_pictures(dir.path()).unwrap();
+        assert!(bad.is_empty(), "{bad:?}");
+        let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c.d"]);
+        assert_eq!(found[2].picture, dir.path().join("images/c.d.PNG"));
+        assert_eq!(found[2].labels, dir.path().join("labels/c.d.png"));
+    }
+
+    #[test]
+    fn files_alone_or_double_are_bad_pictures() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "images/a.jpg",
+            "images/a.png",
+            "images/b.jpg",
+            "labels/a.png",
+            "labels/c.png",
+        ] {
+            touch(dir.path().join(name));
+        }
+        let (found, bad) = labelled_pictures(dir.path()).unwrap();
+        assert_eq!(found.len(), 1);
+        let said: Vec<_> = bad.iter().map(|bad| bad.problem.to_string()).collect();
+        assert!(said[0].contains("a.png has the same name as"), "{said:?}");
+        assert!(
+            said[1].contains("b.jpg has no label picture (.png)"),
+            "{said:?}"
+        );
+        assert!(
+            said[2].contains("c.png has no picture (.jpg, .png, .webp)"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn empty_and_missing_folders_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |scores: &str, labels: &str| {
+            let at = |name: &str| dir.path().join(name);
+            saved_scores(&at(scores), &at(labels))
+                .unwrap_err()
+                .to_string()
+        };
+        touch(dir.path().join("scores/a.npy"));
+        touch(dir.path().join("empty/readme.txt"));
+        assert!(said("nowhere", "empty").contains("nowhere"));
+        let message = said("scores", "empty");
+        assert!(
+            message.ends_with("empty holds no label picture (.png)"),
+            "{message}"
+        );
+        assert!(said("empty", "scores").contains("holds no score map (.npy)"));
+    }
+}

@@ -338,7 +338,9 @@ impl Stage {
         outliers: &Arc<[Outlier]>,
         normalise: Normalise,
     ) -> Result<data::Recipe, RecipeError> {
-        let anomaly = if self.paste.is_some() { PASTED } else { VOID };
+        // Anomalies of the drive teach where outliers do; the closed set must not see them.
+        let open = self.paste.is_some() || self.margin.is_some();
+        let anomaly = if open { PASTED } else { VOID };
         let mut parts = Vec::new();
         for source in &self.sources {
             parts.push(source.open(root, "train", anomaly)?);

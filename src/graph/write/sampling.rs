@@ -293,9 +293,8 @@ impl OnnxOps {
         let origins = self.i32s(&[leading, heads, spots], origins);
         let line = self.i32s(&[1, 1, spots], lines);
         let pixel = self.i32s(&[], vec![heads as i32]);
-        let mut int = |ops: &mut Self, op, a, b| {
-            ops.typed_node(op, &[a, b], vec![], DataType::Int32, &shape)
-        };
+        let mut int =
+            |ops: &mut Self, op, a, b| ops.typed_node(op, &[a, b], vec![], DataType::Int32, &shape);
         let x = self.write_reshape(x, &shape);
         let y = self.write_reshape(y, &shape);
         let x = int(self, "Mul", x, pixel);

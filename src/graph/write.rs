@@ -160,10 +160,19 @@ impl OnnxOps {
             .add_node(op, &scope, inputs, attributes, dtype, shape)
     }
 
+    /// Writes what `write` says under the name `scope`.
+    fn within(&mut self, scope: &str, write: impl FnOnce(&mut Self) -> ValueId) -> ValueId {
+        let outside = std::mem::replace(&mut self.scope, scope.into());
+        let value = write(self);
+        self.scope = outside;
+        value
+    }
+
     /// The part of the network that a parameter belongs to: its key without `.weight` and the like.
     fn scope_of(&self, id: ValueId) -> Option<Arc<str>> {
         self.graph.f32_constant(id)?;
         let label = self.graph.value(id).label.as_deref()?;
+        let label = label.strip_suffix(".folded").unwrap_or(label);
         let scope = match label.rsplit_once('.') {
             Some((stem, last)) if last.ends_with("weight") || last.ends_with("bias") => stem,
             _ => label,
@@ -185,14 +194,27 @@ impl OnnxOps {
         ids.iter().map(|&id| self.constant_of(id)).collect()
     }
 
-    /// Adds `tensor`, computed from `from`, as a constant that is named after the first of them
-    /// that has a name.
-    fn folded(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
-        let label = from
-            .iter()
-            .find_map(|&id| self.graph.value(id).label.clone());
+    /// Adds `tensor`, whose values are those of `from` in another order, under the name of the
+    /// first of them that has one.
+    fn rearranged(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
+        let label = self.label_of(from);
         self.graph
             .add_constant(&tensor.shape, Data::F32(tensor.data), label)
+    }
+
+    /// Adds `tensor`, computed from `from`, named after the first of them that has a name.
+    fn folded(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
+        let label = self.label_of(from).map(|l| match l.ends_with(".folded") {
+            true => l,
+            false => format!("{l}.folded").into(),
+        });
+        self.graph
+            .add_constant(&tensor.shape, Data::F32(tensor.data), label)
+    }
+
+    fn label_of(&self, ids: &[ValueId]) -> Option<Arc<str>> {
+        ids.iter()
+            .find_map(|&id| self.graph.value(id).label.clone())
     }
 
     fn f32s(&mut self, shape: &[usize], values: Vec<f32>) -> ValueId {
@@ -439,7 +461,7 @@ impl Ops for OnnxOps {
             return self.placeholder(&[indices.len(), shape.last().copied().unwrap_or(0)]);
         }
         if let Some(c) = self.constant_of(*table) {
-            return self.folded(fold::rows(&c, indices), &[*table]);
+            return self.rearranged(fold::rows(&c, indices), &[*table]);
         }
         let list = self.i64s(as_i64(indices));
         let axis = AttributeProto::int("axis", 0);

@@ -1,3 +1,96 @@
-//! Training room.
+//! `unmask-train`: trains a network by a recipe.
 #![forbid(unsafe_code)]
-fn main() {}
+
+use burn::tensor::Device;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use unmask_train::recipe::Recipe;
+use unmask_train::trainer::{self, Folders, Manner};
+
+/// Trains a network by a recipe: closed set, then contrastive with pasted outliers.
+///
+/// Example: unmask-train --recipe engines/unmask-small.toml --data data --out runs/small
+#[derive(Parser, Debug)]
+#[command(name = "unmask-train", version)]
+struct Args {
+    /// The recipe (TOML).
+    #[arg(long)]
+    recipe: PathBuf,
+    /// The folder that the recipe's data paths are relative to.
+    #[arg(long)]
+    data: PathBuf,
+    /// Checkpoints and log go here.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the state in --out.
+    #[arg(long)]
+    resume: bool,
+    /// Start from this model instead of from nothing.
+    #[arg(long)]
+    init: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Backend::Flex)]
+    backend: Backend,
+    /// Save a state every so many steps.
+    #[arg(long, default_value_t = 200)]
+    save_every: u64,
+    /// Stop after so many steps (the state is saved).
+    #[arg(long)]
+    stop_after: Option<u64>,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// CPU, pure Rust.
+    Flex,
+    /// CPU through LibTorch (feature `libtorch`).
+    Libtorch,
+    /// NVIDIA GPU (feature `cuda`).
+    Cuda,
+}
+
+fn device(backend: Backend) -> anyhow::Result<Device> {
+    match backend {
+        Backend::Flex => Ok(Device::flex()),
+        #[cfg(feature = "libtorch")]
+        Backend::Libtorch => Ok(Device::libtorch()),
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => Ok(Device::cuda(0)),
+        #[allow(unreachable_patterns)]
+        other => {
+            let name = format!("{other:?}").to_lowercase();
+            anyhow::bail!("this build has no {name} backend: build with --features {name}")
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let recipe = Recipe::read(&args.recipe)?;
+    let manner = Manner {
+        resume: args.resume,
+        init: args.init.clone(),
+        save_every: args.save_every.max(1),
+        stop_after: args.stop_after,
+        loader_threads: 1,
+        gpu: args.backend == Backend::Cuda,
+    };
+    let folders = Folders {
+        data: args.data.clone(),
+        out: args.out.clone(),
+    };
+    let model = trainer::run(&recipe, &folders, &manner, &device(args.backend)?)?;
+    println!("{}", model.display());
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unmask-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

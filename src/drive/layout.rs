@@ -1,0 +1,256 @@
+//! Where the road runs and what kind of ground lies beside it.
+
+use super::noise::Rng;
+use super::space::{Axes, V, v};
+use super::stage::Spot;
+use super::style::Style;
+
+/// Length of a stretch of street that is made in one go, m.
+pub(super) const CHUNK_M: f32 = 32.0;
+/// Stretches that share the kind of neighbourhood.
+const RUN: i64 = 5;
+/// How far ahead streets are made, m.
+pub(super) const REACH_M: f32 = 290.0;
+/// Half width of a side road, m.
+pub(super) const SIDE_ROAD_M: f32 = 3.4;
+/// Period after which patterns on the ground repeat, m; pattern lengths divide it.
+const REPEAT_M: f64 = 1920.0;
+
+/// What a side of the street looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zone {
+    /// Houses wall to wall, shops.
+    Terrace,
+    /// Large modern buildings.
+    Blocks,
+    /// Detached houses behind gardens.
+    Suburb,
+    /// Trees behind railings.
+    Park,
+    /// Grass, hedges, fields; no pavement.
+    Rural,
+    /// Sheds and yards behind wire fences.
+    Industry,
+}
+
+/// All zones, in the order of the style's weights.
+pub(super) const ZONES: [Zone; 6] = [
+    Zone::Terrace,
+    Zone::Blocks,
+    Zone::Suburb,
+    Zone::Park,
+    Zone::Rural,
+    Zone::Industry,
+];
+
+/// A stretch of street. Side 0 is left, 1 is right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    /// Its number along the drive.
+    pub k: i64,
+    /// Where it begins, m ahead of the camera.
+    pub z: f32,
+    pub zone: [Zone; 2],
+    /// Whether a side road opens at the middle.
+    pub side_road: [bool; 2],
+    /// Width of the pavement, m; 0 for none.
+    pub pave: [f32; 2],
+}
+
+impl Chunk {
+    /// The middle, m ahead of the camera.
+    pub fn middle(&self) -> f32 {
+        self.z + 0.5 * CHUNK_M
+    }
+}
+
+/// Kinds of ground.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ground {
+    Road,
+    Kerb,
+    Pavement,
+    Grass,
+    Yard,
+}
+
+/// Where a ray meets the ground.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroundHit {
+    pub kind: Ground,
+    pub t: f32,
+    /// Ahead of the camera along the road and right of the road's centre, m.
+    pub z: f32,
+    pub d: f32,
+}
+
+/// The street around one camera position.
+pub(super) struct Layout {
+    /// Camera position along the road, m.
+    pub s0: f64,
+    /// The same within the repeat of ground patterns.
+    pub s_pattern: f32,
+    pub chunks: Vec<Chunk>,
+    /// Half width of the carriageway, m.
+    pub half_road: f32,
+    /// The road's heading here, radians, right positive.
+    pub course: f32,
+    centre: Vec<f32>,
+}
+
+/// Height of pavements above the road, m.
+pub(super) const KERB_M: f32 = 0.12;
+const BEHIND_M: i64 = 1;
+
+/// Lateral position of the road's centre at `s` along it, m.
+fn bend(style: &Style, s: f64) -> f64 {
+    style
+        .bends
+        .iter()
+        .map(|b| b.amplitude_m * ((s / b.length_m) + b.phase).sin())
+        .sum()
+}
+
+fn slope(style: &Style, s: f64) -> f64 {
+    style
+        .bends
+        .iter()
+        .map(|b| b.amplitude_m / b.length_m * ((s / b.length_m) + b.phase).cos())
+        .sum()
+}
+
+impl Layout {
+    pub fn new(style: &Style, s0: f64) -> Self {
+        let (c0, k0) = (bend(style, s0), slope(style, s0));
+        let centre = (0..=440)
+            .map(|i| {
+                let z = f64::from(i - 20);
+                (bend(style, s0 + z) - c0 - k0 * z) as f32
+            })
+            .collect();
+        let first = (s0 / f64::from(CHUNK_M)).floor() as i64 - BEHIND_M;
+        let count = (REACH_M / CHUNK_M) as i64 + 1 + BEHIND_M;
+        let chunks = (first..=first.saturating_add(count))
+            .map(|k| chunk(style, k, s0))
+            .collect();
+        Self {
+            s0,
+            s_pattern: (s0 % REPEAT_M) as f32,
+            chunks,
+            half_road: style.half_road(),
+            course: k0 as f32,
+            centre,
+        }
+    }
+
+    /// Lateral position of the road's centre `z` ahead, m right of the camera axis's start.
+    pub fn centre_at(&self, z: f32) -> f32 {
+        let at = (z + 20.0).clamp(0.0, 439.0);
+        let i = at as usize;
+        let a = self.centre[i];
+        a + (self.centre[i + 1] - a) * (z + 20.0 - i as f32)
+    }
+
+    /// Heading of the road `z` ahead relative to here, radians, right positive.
+    pub fn heading_at(&self, z: f32) -> f32 {
+        (self.centre_at(z + 1.0) - self.centre_at(z - 1.0)) * 0.5
+    }
+
+    /// A spot `z` ahead and `d` right of the road's centre, looking along the road.
+    pub fn spot(&self, z: f32, d: f32) -> Spot {
+        let h = self.heading_at(z);
+        // The offset is measured across the road, which is turned by the heading.
+        let pos = v(self.centre_at(z) + d, 0.0, z - d * h);
+        Spot::new(pos, Axes::yaw(h))
+    }
+
+    /// The stretch at `z`.
+    pub fn chunk_at(&self, z: f32) -> &Chunk {
+        let i = ((z - self.chunks[0].z) / CHUNK_M).max(0.0) as usize;
+        &self.chunks[i.min(self.chunks.len() - 1)]
+    }
+
+    /// Kind of ground and its height, m.
+    pub fn ground(&self, z: f32, d: f32) -> (Ground, f32) {
+        let a = d.abs();
+        if a <= self.half_road {
+            return (Ground::Road, 0.0);
+        }
+        let c = self.chunk_at(z);
+        let side = usize::from(d > 0.0);
+        let pave = c.pave[side];
+        let kerb = if pave > 0.0 { KERB_M } else { 0.0 };
+        if c.side_road[side] {
+            let away = (z - c.middle()).abs();
+            // The mouth of the side road is rounded.
+            let mouth = (1.0 - (a - self.half_road) / 3.0).max(0.0);
+            let half = SIDE_ROAD_M + 3.0 * mouth * mouth;
+            if away < half {
+                return (Ground::Road, 0.0);
+            }
+            if away < half + 1.8 && pave > 0.0 {
+                return (Ground::Pavement, kerb);
+            }
+        }
+        if a <= self.half_road + pave {
+            return (Ground::Pavement, kerb);
+        }
+        match c.zone[side] {
+            Zone::Terrace | Zone::Blocks => (Ground::Pavement, kerb),
+            Zone::Suburb | Zone::Park | Zone::Rural => (Ground::Grass, kerb),
+            Zone::Industry => (Ground::Yard, kerb),
+        }
+    }
+
+    /// Where the ray `o + t dir` meets the ground.
+    pub fn meet(&self, o: V, dir: V) -> Option<GroundHit> {
+        if dir.y >= -1e-5 {
+            return None;
+        }
+        let at = |height: f32| {
+            let t = (height - o.y) / dir.y;
+            let (x, z) = (o.x + t * dir.x, o.z + t * dir.z);
+            let d = x - self.centre_at(z);
+            let (kind, top) = self.ground(z, d);
+            (GroundHit { kind, t, z, d }, top)
+        };
+        let (high, top) = at(KERB_M);
+        if top > 0.0 {
+            return Some(high);
+        }
+        let (mut low, top) = at(0.0);
+        if top > 0.0 {
+            low.kind = Ground::Kerb;
+        }
+        Some(low)
+    }
+}
+
+fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
+    let run = k.div_euclid(RUN);
+    let mut of_run = Rng::new(&[style.seed, 0x21, run as u64]);
+    let one = |rng: &mut Rng| ZONES[rng.weighted(&style.zones)];
+    let left = one(&mut of_run);
+    // Sides often match.
+    let right = if of_run.chance(0.45) {
+        left
+    } else {
+        one(&mut of_run)
+    };
+    let zone = [left, right];
+    let pave = zone.map(|z| {
+        let w = style.pave_m * of_run.range(0.85, 1.2);
+        if z == Zone::Rural { 0.0 } else { w }
+    });
+    let mut own = Rng::new(&[style.seed, 0x22, k as u64]);
+    let open = own.chance(style.side_roads);
+    let both = own.chance(0.4);
+    let which = own.below(2);
+    Chunk {
+        k,
+        z: (k as f64 * f64::from(CHUNK_M) - s0) as f32,
+        zone,
+        side_road: [open && (both || which == 0), open && (both || which == 1)],
+        pave,
+    }
+}

@@ -1,0 +1,232 @@
+//! Seeded numbers and baked noise textures.
+
+use std::sync::OnceLock;
+
+use super::space::{V, floor_i, fract};
+
+/// Mixes the bits of `x` (the SplitMix64 finaliser).
+pub(super) fn scramble(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// One seed from several numbers.
+pub(super) fn seed_of(parts: &[u64]) -> u64 {
+    parts
+        .iter()
+        .fold(0x5151_7a3d, |acc, p| scramble(acc ^ p.rotate_left(17)))
+}
+
+/// A hash of a lattice point, in `[0, 1)`. Fast enough for one call a pixel.
+pub(super) fn lattice(x: i32, y: i32, seed: u32) -> f32 {
+    let mut h = (x as u32)
+        .wrapping_mul(0x85eb_ca6b)
+        .wrapping_add((y as u32).wrapping_mul(0xc2b2_ae35))
+        .wrapping_add(seed.wrapping_mul(0x27d4_eb2f));
+    h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
+    h = (h ^ (h >> 12)).wrapping_mul(0x297a_2d39);
+    h ^= h >> 15;
+    (h >> 8) as f32 / 16_777_216.0
+}
+
+/// A small seeded generator.
+#[derive(Clone, Debug)]
+pub(super) struct Rng(u64);
+
+impl Rng {
+    pub fn new(parts: &[u64]) -> Self {
+        Self(seed_of(parts))
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        scramble(self.0)
+    }
+
+    /// In `[0, 1)`.
+    pub fn unit(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / 16_777_216.0
+    }
+
+    pub fn range(&mut self, a: f32, b: f32) -> f32 {
+        a + (b - a) * self.unit()
+    }
+
+    /// In `0..n`; 0 where `n` is 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.bits() % n.max(1) as u64) as usize
+    }
+
+    pub fn chance(&mut self, p: f32) -> bool {
+        self.unit() < p
+    }
+
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    /// +1 or -1.
+    pub fn sign(&mut self) -> f32 {
+        if self.chance(0.5) { 1.0 } else { -1.0 }
+    }
+
+    /// `colour` with every channel and the brightness changed by up to `amount`, relative.
+    pub fn tint(&mut self, colour: V, amount: f32) -> V {
+        let all = 1.0 + self.range(-amount, amount);
+        let mut one = |c: f32| (c * all * (1.0 + self.range(-amount, amount) * 0.35)).max(0.0);
+        super::space::v(one(colour.x), one(colour.y), one(colour.z))
+    }
+
+    /// Index drawn with the given weights.
+    pub fn weighted(&mut self, weights: &[f32]) -> usize {
+        let mut at = self.unit() * weights.iter().sum::<f32>();
+        for (i, w) in weights.iter().enumerate() {
+            at -= w;
+            if at < 0.0 {
+                return i;
+            }
+        }
+        weights.len() - 1
+    }
+}
+
+/// Side of the finest level, texels.
+const SIDE: usize = 256;
+
+/// A square noise texture that repeats, with its averaged levels, values in `[0, 1]`, mean near 0.5.
+pub(super) struct Texture {
+    levels: Vec<(usize, Vec<f32>)>,
+}
+
+impl Texture {
+    fn bake(fine: Vec<f32>) -> Self {
+        let mut levels = vec![(SIDE, fine)];
+        loop {
+            let (side, last) = &levels[levels.len() - 1];
+            if *side == 1 {
+                return Self { levels };
+            }
+            let half = side / 2;
+            let next = (0..half * half)
+                .map(|i| {
+                    let (x, y) = (i % half * 2, i / half * 2);
+                    let at = |x: usize, y: usize| last[y * side + x];
+                    0.25 * (at(x, y) + at(x + 1, y) + at(x, y + 1) + at(x + 1, y + 1))
+                })
+                .collect();
+            levels.push((half, next));
+        }
+    }
+
+    /// The value at `(u, v)` in tiles, averaged over a footprint of `foot` tiles.
+    pub fn at(&self, u: f32, v: f32, foot: f32) -> f32 {
+        // Exponent bits of the footprint in texels give the level: a logarithm without a call.
+        let texels = (foot * SIDE as f32).clamp(1.0, SIDE as f32);
+        let level = ((texels.to_bits() >> 23) as usize).saturating_sub(127);
+        let (side, data) = &self.levels[level.min(self.levels.len() - 1)];
+        let (side, mask) = (*side, *side - 1);
+        let x = fract(u) * side as f32;
+        let y = fract(v) * side as f32;
+        let (xi, yi) = (x as usize, y as usize);
+        let (fx, fy) = (x - xi as f32, y - yi as f32);
+        let (x0, x1) = (xi & mask, (xi + 1) & mask);
+        let (y0, y1) = ((yi & mask) * side, ((yi + 1) & mask) * side);
+        let top = data[y0 + x0] + (data[y0 + x1] - data[y0 + x0]) * fx;
+        let low = data[y1 + x0] + (data[y1 + x1] - data[y1 + x0]) * fx;
+        top + (low - top) * fy
+    }
+}
+
+/// The baked textures.
+pub(super) struct Textures {
+    /// Soft clouds of many sizes (fractal value noise).
+    pub cloud: Texture,
+    /// Fine grain.
+    pub grain: Texture,
+    /// Thin dark lines on white (borders of cells): cracks, veins.
+    pub crack: Texture,
+}
+
+/// Value noise on a lattice of `cells` that repeats.
+fn value_noise(x: f32, y: f32, cells: i32, seed: u32) -> f32 {
+    let (x, y) = (x * cells as f32, y * cells as f32);
+    let (xi, yi) = (floor_i(x), floor_i(y));
+    let ease = |t: f32| t * t * (3.0 - 2.0 * t);
+    let (fx, fy) = (ease(x - xi as f32), ease(y - yi as f32));
+    let at = |dx: i32, dy: i32| {
+        lattice(
+            (xi + dx).rem_euclid(cells),
+            (yi + dy).rem_euclid(cells),
+            seed,
+        )
+    };
+    let top = at(0, 0) + (at(1, 0) - at(0, 0)) * fx;
+    let low = at(0, 1) + (at(1, 1) - at(0, 1)) * fx;
+    top + (low - top) * fy
+}
+
+fn bake_cloud(x: f32, y: f32) -> f32 {
+    let (mut sum, mut weight, mut total) = (0.0, 1.0, 0.0);
+    for octave in 0..6 {
+        sum += weight * value_noise(x, y, 4 << octave, 11 + octave);
+        total += weight;
+        weight *= 0.55;
+    }
+    // Sums of octaves crowd at the middle: spread them to the full range.
+    ((sum / total - 0.5) * 1.9 + 0.5).clamp(0.0, 1.0)
+}
+
+fn bake_grain(x: f32, y: f32) -> f32 {
+    let fine = lattice((x * SIDE as f32) as i32, (y * SIDE as f32) as i32, 71);
+    let soft = value_noise(x, y, 128, 72);
+    let mid = value_noise(x, y, 48, 73);
+    (0.45 * fine + 0.35 * soft + 0.2 * mid).clamp(0.0, 1.0)
+}
+
+fn bake_crack(x: f32, y: f32) -> f32 {
+    const CELLS: i32 = 9;
+    let (x, y) = (x * CELLS as f32, y * CELLS as f32);
+    let (xi, yi) = (floor_i(x), floor_i(y));
+    let (mut first, mut second) = (9.0f32, 9.0f32);
+    for dy in -1..=1 {
+        for dx in -1..=1 {
+            let (cx, cy) = (xi + dx, yi + dy);
+            let (wx, wy) = (cx.rem_euclid(CELLS), cy.rem_euclid(CELLS));
+            let px = cx as f32 + lattice(wx, wy, 5) - x;
+            let py = cy as f32 + lattice(wx, wy, 6) - y;
+            let far = (px * px + py * py).sqrt();
+            if far < first {
+                (first, second) = (far, first);
+            } else {
+                second = second.min(far);
+            }
+        }
+    }
+    ((second - first) * 7.0).min(1.0)
+}
+
+/// The textures, baked on first use; the same for every seed (seeds shift and scale them).
+pub(super) fn textures() -> &'static Textures {
+    static BAKED: OnceLock<Textures> = OnceLock::new();
+    BAKED.get_or_init(|| {
+        let bake = |f: fn(f32, f32) -> f32| {
+            Texture::bake(
+                (0..SIDE * SIDE)
+                    .map(|i| {
+                        f(
+                            (i % SIDE) as f32 / SIDE as f32,
+                            (i / SIDE) as f32 / SIDE as f32,
+                        )
+                    })
+                    .collect(),
+            )
+        };
+        Textures {
+            cloud: bake(bake_cloud),
+            grain: bake(bake_grain),
+            crack: bake(bake_crack),
+        }
+    })
+}

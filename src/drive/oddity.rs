@@ -1,0 +1,165 @@
+//! What does not belong: the list of kinds, and where along a drive they stand.
+
+use super::animals;
+use super::class::ANOMALY;
+use super::layout::{KERB_M, Layout};
+use super::noise::Rng;
+use super::space::{Axes, v};
+use super::stage::{Spot, Stage, Thing};
+use super::style::Style;
+use super::things;
+
+/// Builds a thing at a spot; gives how far it reaches sideways, m.
+type Builder = fn(&mut Stage, &Spot, &mut Rng) -> f32;
+
+/// Kinds with their weight in the draw.
+pub(super) const KINDS: [(&str, Builder, f32); 33] = [
+    ("dog", animals::dog, 1.2),
+    ("cow", animals::cow, 1.0),
+    ("horse", animals::horse, 1.0),
+    ("deer", animals::deer, 1.2),
+    ("sheep", animals::sheep, 1.0),
+    ("boar", animals::boar, 0.8),
+    ("fox", animals::fox, 0.6),
+    ("bird", animals::bird, 0.8),
+    ("small animal", animals::crouched, 0.6),
+    ("boxes", things::boxes, 1.3),
+    ("pallet", things::pallet, 1.0),
+    ("tyres", things::tyres, 1.3),
+    ("crate", things::crate_, 1.0),
+    ("barrel", things::barrel, 1.0),
+    ("bags", things::bags, 1.2),
+    ("sofa", things::sofa, 1.0),
+    ("appliance", things::appliance, 0.9),
+    ("mattress", things::mattress, 0.7),
+    ("rocks", things::rocks, 1.4),
+    ("log", things::log, 1.1),
+    ("cones", things::cones, 1.0),
+    ("ladder", things::ladder, 0.6),
+    ("chair", things::chair, 0.9),
+    ("suitcase", things::suitcase, 0.9),
+    ("ball", things::round, 0.7),
+    ("planks", things::planks, 0.8),
+    ("concrete", things::concrete, 0.8),
+    ("bin", things::bin, 0.9),
+    ("sheet", things::sheet, 0.7),
+    ("trolley", things::trolley, 0.6),
+    ("debris", things::debris, 1.6),
+    ("wreckage", things::debris, 0.8),
+    ("structure", things::sculpture, 0.6),
+];
+
+/// Something that does not belong, and where.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Oddity {
+    /// Number within the drive; no two share it.
+    pub number: u64,
+    pub kind: usize,
+    /// Along the road, m from its start.
+    pub s: f64,
+    /// Right of the road's centre, m.
+    pub d: f32,
+    pub seed: u64,
+}
+
+/// Seconds of driving that hold one cluster of oddities and one free stretch.
+const BLOCK_S: f64 = 30.0;
+/// Most oddities in a block.
+const MOST: u64 = 5;
+/// Share of a block at which its cluster begins and ends.
+const CLUSTER: (f64, f64) = (0.1, 0.62);
+/// How far ahead oddities stand, m.
+pub(super) const VISIBLE_M: f32 = 95.0;
+
+fn draw_kind(rng: &mut Rng) -> usize {
+    let weights: [f32; KINDS.len()] = std::array::from_fn(|i| KINDS[i].2);
+    rng.weighted(&weights)
+}
+
+/// Where across the road: mostly on it, now and then on its rim.
+fn draw_lateral(style: &Style, rng: &mut Rng) -> f32 {
+    let half = style.half_road() - style.parking_m;
+    match rng.weighted(&[0.46, 0.2, 0.24, 0.1]) {
+        0 => style.own_lane() + rng.range(-0.45, 0.45) * style.lane_m,
+        1 => -style.own_lane() + rng.range(-0.4, 0.4) * style.lane_m,
+        2 => style.hand * rng.range(half - 0.9, half + 0.2),
+        _ => rng.sign() * (style.half_road() + rng.range(0.3, 0.9)),
+    }
+}
+
+/// The oddities of a drive between `from` and `to` metres along it.
+pub(super) fn along_drive(style: &Style, from: f64, to: f64) -> Vec<Oddity> {
+    let long = BLOCK_S * style.speed_mps;
+    let first = (from / long).floor().max(0.0) as u64;
+    let last = (to / long).floor().max(0.0) as u64;
+    let mut out = Vec::new();
+    for block in first..=last {
+        let mut rng = Rng::new(&[style.seed, 0x41, block]);
+        let count = 3 + rng.below(3) as u64;
+        let mut last_kind = KINDS.len();
+        for i in 0..count {
+            let part = (i as f64 + f64::from(rng.range(0.15, 0.85))) / count as f64;
+            let at = CLUSTER.0 + (CLUSTER.1 - CLUSTER.0) * part;
+            let mut kind = draw_kind(&mut rng);
+            if kind == last_kind {
+                kind = draw_kind(&mut rng);
+            }
+            last_kind = kind;
+            out.push(Oddity {
+                number: block * MOST + i,
+                kind,
+                s: (block as f64 + at) * long,
+                d: draw_lateral(style, &mut rng),
+                seed: rng.bits(),
+            });
+        }
+    }
+    out.retain(|o| o.s >= from && o.s < to);
+    out
+}
+
+/// Up to three oddities for a still, at distances from near to far.
+pub(super) fn for_still(style: &Style, s0: f64, rng: &mut Rng) -> Vec<Oddity> {
+    let count = rng.weighted(&[0.15, 0.4, 0.28, 0.17]);
+    (0..count)
+        .map(|i| {
+            // Even in the logarithm: apparent sizes of all scales are equally likely.
+            let z = 4.0 * (45.0f32 / 4.0).powf(rng.unit());
+            let d = if rng.chance(0.6) {
+                draw_lateral(style, rng)
+            } else {
+                rng.range(-1.0, 1.0) * (style.half_road() + 0.8)
+            };
+            Oddity {
+                number: i as u64,
+                kind: draw_kind(rng),
+                s: s0 + f64::from(z),
+                d,
+                seed: rng.bits(),
+            }
+        })
+        .collect()
+}
+
+/// Puts an oddity on the stage.
+pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
+    let mut rng = Rng::new(&[odd.seed]);
+    let z = (odd.s - layout.s0) as f32;
+    let mut spot = layout.spot(z, odd.d);
+    let (_, height) = layout.ground(z, odd.d);
+    spot.pos = spot.pos + v(0.0, height.min(KERB_M), 0.0);
+    spot.axes = spot.axes.then(&Axes::yaw(rng.unit() * 6.28));
+    let (kind, build, _) = KINDS[odd.kind];
+    let away = spot.pos - stage.eye.pos;
+    stage.thing(
+        Thing {
+            id,
+            kind,
+            class: None,
+            distance_m: (away.x * away.x + away.z * away.z).sqrt(),
+        },
+        spot.pos + v(0.0, 0.5, 0.0),
+    );
+    debug_assert_eq!(stage.groups.last().map(|g| g.class), Some(ANOMALY));
+    build(stage, &spot, &mut rng);
+}

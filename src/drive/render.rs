@@ -1,0 +1,512 @@
+//! From a stage to linear colours and a key a pixel: visibility, light, shade, smooth edges.
+
+use rayon::prelude::*;
+
+use super::layout::{Ground, GroundHit, Layout};
+use super::noise::lattice;
+use super::road::ground;
+use super::shape::MISS;
+use super::skin::{Point, surface};
+use super::sky::{Backdrop, backdrop, far_colour, sky};
+use super::space::{V, ramp, v};
+use super::stage::{Rect, Solid, Stage};
+use super::style::Style;
+
+/// Side of a tile, px.
+const TILE: usize = 16;
+
+/// Keys below this are not solids.
+const FIRST_SOLID: u32 = 16;
+
+/// What a pixel shows.
+fn ground_key(kind: Ground) -> u32 {
+    match kind {
+        Ground::Road => 3,
+        Ground::Pavement => 4,
+        Ground::Kerb => 5,
+        Ground::Grass => 6,
+        Ground::Yard => 7,
+    }
+}
+
+fn backdrop_key(what: Backdrop) -> u32 {
+    match what {
+        Backdrop::Sky => 0,
+        Backdrop::Trees => 1,
+        Backdrop::Houses => 2,
+    }
+}
+
+/// Class of a key that is no solid.
+fn plain_class(key: u32) -> u8 {
+    match key {
+        0 => 0,
+        1 | 6 => 5,
+        2 => 1,
+        3 => 3,
+        _ => 4,
+    }
+}
+
+/// Numbers sorted into tiles.
+struct Bins {
+    starts: Vec<u32>,
+    items: Vec<u32>,
+    columns: usize,
+}
+
+impl Bins {
+    fn new(columns: usize, rows: usize, rects: impl Fn(&mut dyn FnMut(u32, Rect))) -> Self {
+        let span = |r: &Rect| {
+            let t = TILE as i32;
+            (r.x0 / t..(r.x1 + t - 1) / t, r.y0 / t..(r.y1 + t - 1) / t)
+        };
+        let mut starts = vec![0u32; columns * rows + 1];
+        rects(&mut |_, r| {
+            if r.is_empty() {
+                return;
+            }
+            let (xs, ys) = span(&r);
+            for y in ys {
+                for x in xs.clone() {
+                    starts[y as usize * columns + x as usize + 1] += 1;
+                }
+            }
+        });
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut next = starts.clone();
+        let mut items = vec![0; starts[starts.len() - 1] as usize];
+        rects(&mut |i, r| {
+            if r.is_empty() {
+                return;
+            }
+            let (xs, ys) = span(&r);
+            for y in ys {
+                for x in xs.clone() {
+                    let at = &mut next[y as usize * columns + x as usize];
+                    items[*at as usize] = i;
+                    *at += 1;
+                }
+            }
+        });
+        Self {
+            starts,
+            items,
+            columns,
+        }
+    }
+
+    fn tile(&self, column: usize, row: usize) -> &[u32] {
+        let i = row * self.columns + column;
+        &self.items[self.starts[i] as usize..self.starts[i + 1] as usize]
+    }
+}
+
+/// A finished picture before the sensor: linear colours, and class and thing of every pixel.
+pub(super) struct Drawn {
+    pub colours: Vec<V>,
+    pub classes: Vec<u8>,
+    /// Index into the stage's things plus 1; 0 for none.
+    pub things: Vec<u16>,
+}
+
+struct Scene<'a> {
+    stage: &'a Stage,
+    layout: &'a Layout,
+    style: &'a Style,
+    solids: Bins,
+    shades: Bins,
+    smudges: Bins,
+    /// Heading of the camera over ground, for the far skyline.
+    course: f32,
+    far_seed: f32,
+}
+
+/// Draws the stage. The result does not depend on the number of threads: every pixel is computed
+/// from the stage alone.
+pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
+    stage.light(style.weather.sun);
+    let size = stage.eye.size;
+    let (columns, rows) = (size.w.div_ceil(TILE), size.h.div_ceil(TILE));
+    // Near solids first: most of what is behind them is then skipped.
+    let mut order: Vec<u32> = (0..stage.solids.len() as u32)
+        .filter(|&i| !stage.solids[i as usize].rect.is_empty())
+        .collect();
+    order.sort_by(|&a, &b| {
+        let near = |i: u32| stage.solids[i as usize].near;
+        near(a).total_cmp(&near(b)).then(a.cmp(&b))
+    });
+    let stage = &*stage;
+    let solids = Bins::new(columns, rows, |add| {
+        for &i in &order {
+            add(i, stage.solids[i as usize].rect);
+        }
+    });
+    let sun = style.weather.sun;
+    let shade_rects: Vec<(u32, Rect)> = if style.weather.sun_light.brightness() > 0.25 {
+        casters(stage, sun)
+    } else {
+        Vec::new()
+    };
+    let shades = Bins::new(columns, rows, |add| {
+        for &(i, r) in &shade_rects {
+            add(i, r);
+        }
+    });
+    let smudges = Bins::new(columns, rows, |add| {
+        for (i, s) in stage.smudges.iter().enumerate() {
+            add(i as u32, s.rect);
+        }
+    });
+    let scene = Scene {
+        stage,
+        layout,
+        style,
+        solids,
+        shades,
+        smudges,
+        course: layout.course,
+        far_seed: (style.seed % 1021) as f32 / 1021.0,
+    };
+    scene.draw()
+}
+
+/// Solids that throw shade on the ground, and the pixels where it may fall.
+fn casters(stage: &Stage, sun: V) -> Vec<(u32, Rect)> {
+    let eye = &stage.eye;
+    let mut out = Vec::new();
+    for (i, s) in stage.solids.iter().enumerate() {
+        if !stage.groups[s.group as usize].casts {
+            continue;
+        }
+        let (mut lo, mut hi) = ((MISS, MISS), (-MISS, -MISS));
+        for c in s.corners() {
+            let c = v(c.x, c.y.max(0.0), c.z);
+            let down = c - sun * (c.y / sun.y);
+            for p in [c, down] {
+                lo = (lo.0.min(p.x), lo.1.min(p.z));
+                hi = (hi.0.max(p.x), hi.1.max(p.z));
+            }
+        }
+        let depth = eye.see(s.pos).z.max(1.0);
+        // Too small to be seen on the ground.
+        if s.half.length() * eye.focal / depth < 1.5 {
+            continue;
+        }
+        let rect = eye.ground_bounds(lo, hi);
+        if !rect.is_empty() {
+            out.push((i as u32, rect));
+        }
+    }
+    out
+}
+
+impl Scene<'_> {
+    fn draw(&self) -> Drawn {
+        let size = self.stage.eye.size;
+        let mut keys = vec![0u32; size.area_px()];
+        let mut depths = vec![0f32; size.area_px()];
+        let band = TILE * size.w;
+        keys.par_chunks_mut(band)
+            .zip(depths.par_chunks_mut(band))
+            .enumerate()
+            .for_each(|(row, (keys, depths))| self.see_band(row, keys, depths));
+        let mut colours = vec![V::ZERO; size.area_px()];
+        colours
+            .par_chunks_mut(band)
+            .enumerate()
+            .for_each(|(row, out)| self.shade_band(row, &keys, &depths, out));
+        let group = |key: u32| {
+            let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
+            &self.stage.groups[solid.group as usize]
+        };
+        let classes = keys
+            .iter()
+            .map(|&k| {
+                if k < FIRST_SOLID {
+                    plain_class(k)
+                } else {
+                    group(k).class
+                }
+            })
+            .collect();
+        let things = keys
+            .iter()
+            .map(|&k| if k < FIRST_SOLID { 0 } else { group(k).thing })
+            .collect();
+        Drawn {
+            colours,
+            classes,
+            things,
+        }
+    }
+
+    /// Finds what every pixel of a row of tiles shows.
+    fn see_band(&self, row: usize, keys: &mut [u32], depths: &mut [f32]) {
+        let eye = &self.stage.eye;
+        let (w, y0) = (eye.size.w, row * TILE);
+        let height = keys.len() / w;
+        for y in 0..height {
+            for x in 0..w {
+                let dir = eye.ray(x as f32 + 0.5, (y0 + y) as f32 + 0.5);
+                let (key, depth) = self.floor(dir);
+                keys[y * w + x] = key;
+                depths[y * w + x] = depth;
+            }
+        }
+        for column in 0..w.div_ceil(TILE) {
+            let (tx0, tx1) = (column * TILE, (column * TILE + TILE).min(w));
+            for &i in self.solids.tile(column, row) {
+                let s = &self.stage.solids[i as usize];
+                let xs = tx0.max(s.rect.x0 as usize)..tx1.min(s.rect.x1 as usize);
+                let ys = y0.max(s.rect.y0 as usize)..(y0 + height).min(s.rect.y1 as usize);
+                for y in ys {
+                    for x in xs.clone() {
+                        let at = (y - y0) * w + x;
+                        if depths[at] <= s.near {
+                            continue;
+                        }
+                        let t = self.meet(s, x as f32 + 0.5, y as f32 + 0.5, depths[at]);
+                        if t < depths[at] {
+                            depths[at] = t;
+                            keys[at] = i + FIRST_SOLID;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ground or backdrop in direction `dir`.
+    fn floor(&self, dir: V) -> (u32, f32) {
+        match self.layout.meet(self.stage.eye.pos, dir) {
+            Some(hit) if hit.t < 3000.0 => (ground_key(hit.kind), hit.t),
+            _ => (
+                backdrop_key(backdrop(dir, self.course, self.far_seed)),
+                MISS,
+            ),
+        }
+    }
+
+    /// Depth at which the ray through `(x, y)` meets the solid before `limit`.
+    fn meet(&self, s: &Solid, x: f32, y: f32, limit: f32) -> f32 {
+        let d = s.base + s.across * x + s.down * y;
+        let t = s.form.enter(&self.stage.planes, s.eye, d);
+        if t >= limit || t < super::stage::NEAR_M {
+            return MISS;
+        }
+        if s.cut != super::shape::Cut::Solid {
+            let foot = t / (self.stage.eye.focal * s.half.x.max(s.half.z));
+            let dice = lattice((x * 4.0) as i32, (y * 4.0) as i32, s.group);
+            if !s.cut.stands(s.eye + d * t, d, foot, dice) {
+                return MISS;
+            }
+        }
+        t
+    }
+
+    fn shade_band(&self, row: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
+        let size = self.stage.eye.size;
+        let (w, y0) = (size.w, row * TILE);
+        for (i, colour) in out.iter_mut().enumerate() {
+            let (x, y) = (i % w, y0 + i / w);
+            let at = y * w + x;
+            let key = keys[at];
+            let tile = (x / TILE, row);
+            let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
+            let centre = self.shade(key, depths[at], fx, fy, tile);
+            // Where a neighbour shows something else, three more samples smooth the edge.
+            let edge = (x > 0 && keys[at - 1] != key)
+                || (x + 1 < w && keys[at + 1] != key)
+                || (y > 0 && keys[at - w] != key)
+                || (y + 1 < size.h && keys[at + w] != key);
+            *colour = if edge {
+                let mut sum = centre;
+                for (dx, dy) in [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)] {
+                    let (key, depth) = self.probe(fx + dx, fy + dy, tile);
+                    sum += self.shade(key, depth, fx + dx, fy + dy, tile);
+                }
+                sum * 0.25
+            } else {
+                centre
+            };
+        }
+    }
+
+    /// What the ray through a point of a tile shows.
+    fn probe(&self, x: f32, y: f32, tile: (usize, usize)) -> (u32, f32) {
+        let (mut key, mut depth) = self.floor(self.stage.eye.ray(x, y));
+        for &i in self.solids.tile(tile.0, tile.1) {
+            let s = &self.stage.solids[i as usize];
+            // Sorted by nearest depth: nothing further on can be nearer.
+            if s.near >= depth {
+                break;
+            }
+            let r = &s.rect;
+            if x < r.x0 as f32 || x >= r.x1 as f32 || y < r.y0 as f32 || y >= r.y1 as f32 {
+                continue;
+            }
+            let t = self.meet(s, x, y, depth);
+            if t < depth {
+                depth = t;
+                key = i + FIRST_SOLID;
+            }
+        }
+        (key, depth)
+    }
+
+    fn shade(&self, key: u32, depth: f32, x: f32, y: f32, tile: (usize, usize)) -> V {
+        let eye = &self.stage.eye;
+        let weather = &self.style.weather;
+        let ray = eye.ray(x, y);
+        let long = ray.length();
+        let dir = ray * (1.0 / long);
+        let (colour, far) = match key {
+            0 => return self.sky(dir),
+            1 | 2 => {
+                let what = if key == 1 {
+                    Backdrop::Trees
+                } else {
+                    Backdrop::Houses
+                };
+                let c = far_colour(weather, what, self.style.leaf, dir, self.course);
+                (c, 330.0)
+            }
+            3..FIRST_SOLID => {
+                let Some(hit) = self.layout.meet(eye.pos, ray) else {
+                    return self.sky(dir);
+                };
+                (self.shade_ground(&hit, ray, dir, tile), hit.t * long)
+            }
+            _ => {
+                let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
+                (self.shade_solid(solid, depth, ray, dir, x, y), depth * long)
+            }
+        };
+        // Haze by distance; 1 / (1 + x + x²/2 + x³/6) is close to exp(-x) and needs no call.
+        let h = far * weather.haze_per_m;
+        let clear = 1.0 / (1.0 + h * (1.0 + h * (0.5 + h * (1.0 / 6.0))));
+        let toward = dir.dot(weather.sun).max(0.0);
+        let haze = weather.haze + weather.sun_light * (0.12 * toward * toward);
+        haze.mix(colour, clear)
+    }
+
+    fn sky(&self, dir: V) -> V {
+        sky(&self.style.weather, dir, self.course)
+    }
+
+    /// What a mirror sees in direction `dir`: sky above, dim street below.
+    fn mirrored(&self, dir: V) -> V {
+        let w = &self.style.weather;
+        let street = (w.sky_light + w.sun_light * 0.15) * 0.1;
+        let rise = ramp(0.02, 0.28, dir.y);
+        let sky = w
+            .sky_low
+            .mix(w.sky_top, dir.y.max(0.0))
+            .mix(w.cloud_light, 0.4 * w.cloud);
+        street.mix(sky, rise)
+    }
+
+    fn shade_ground(&self, hit: &GroundHit, ray: V, dir: V, tile: (usize, usize)) -> V {
+        let eye = &self.stage.eye;
+        let w = &self.style.weather;
+        let point = eye.pos + ray * hit.t;
+        let across = hit.t / eye.focal;
+        let along = across / (-dir.y).max(0.01);
+        let look = ground(self.style, self.layout, hit, (across, along));
+        let mut sun = 1.0f32;
+        for &i in self.shades.tile(tile.0, tile.1) {
+            let s = &self.stage.solids[i as usize];
+            let o = s.point_in(v(point.x, point.y + 0.01, point.z));
+            let d = s.dir_in(w.sun);
+            let t = s.form.enter(&self.stage.planes, o, d);
+            if t < MISS {
+                sun *= match s.cut {
+                    super::shape::Cut::Solid => 0.0,
+                    super::shape::Cut::Leaves { shift, .. } => {
+                        let p = o + d * t;
+                        let hole = super::noise::textures().cloud.at(
+                            p.x * 0.5 + shift,
+                            p.z * 0.5 + p.y * 0.3,
+                            0.0,
+                        );
+                        0.85 * ramp(0.45, 0.62, hole)
+                    }
+                    _ => 0.6,
+                };
+                if sun < 0.02 {
+                    sun = 0.0;
+                    break;
+                }
+            }
+        }
+        let mut open = 1.0f32;
+        for &i in self.smudges.tile(tile.0, tile.1) {
+            let m = &self.stage.smudges[i as usize];
+            let p = m.axes.inward(point - m.pos);
+            let (a, b) = (p.x / m.half.0, p.z / m.half.1);
+            let r = (a * a + b * b).sqrt();
+            open *= 1.0 - m.strength * (1.0 - ramp(0.55, 1.65, r));
+        }
+        let n = v(0.35 * look.bump.0, 1.0, 0.35 * look.bump.1).unit();
+        let facing = n.dot(w.sun).max(0.0);
+        let light = w.sun_light * (facing * sun) + w.sky_light * open;
+        let mut colour = look.colour.times(light);
+        if look.gloss > 0.02 {
+            let grazing = 1.0 - (-dir.y).clamp(0.0, 1.0);
+            let g2 = grazing * grazing;
+            let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
+            colour = colour.mix(self.mirrored(dir.mirror(n)), share.clamp(0.0, 1.0));
+        }
+        colour
+    }
+
+    fn shade_solid(&self, s: &Solid, depth: f32, ray: V, dir: V, x: f32, y: f32) -> V {
+        let eye = &self.stage.eye;
+        let w = &self.style.weather;
+        let group = &self.stage.groups[s.group as usize];
+        let unit = s.eye + (s.base + s.across * x + s.down * y) * depth;
+        let n_local = s.form.normal(&self.stage.planes, unit).times(s.inv).unit();
+        let point = Point {
+            m: unit.times(s.half),
+            n: n_local,
+            half: s.half,
+            foot: depth / eye.focal,
+            lamps: w.lamps,
+        };
+        let face = s.axes.out(n_local);
+        let slant = (-face.dot(dir)).clamp(0.15, 1.0);
+        let look = surface(
+            &self.stage.skins[s.skin as usize],
+            &Point {
+                foot: point.foot / slant.sqrt(),
+                ..point
+            },
+        );
+        let n = s.axes.out(n_local + look.bump).unit();
+        let above = eye.pos.y + ray.y * depth;
+        // Near the ground less sky is seen.
+        let open = 0.62 + 0.38 * ramp(0.0, 1.6, above);
+        let facing = n.dot(w.sun).max(0.0) * if face.dot(w.sun) > 0.0 { 1.0 } else { 0.0 };
+        let up = 0.5 + 0.5 * n.y;
+        let light = w.sun_light * (facing * group.lit)
+            + w.sky_light * (up * open)
+            + w.bounce
+                .times(w.sky_light + w.sun_light * (0.5 * group.lit))
+                * (1.0 - up);
+        let mut colour = look.colour.times(light);
+        if look.gloss > 0.0 {
+            let grazing = (1.0 + n.dot(dir)).clamp(0.0, 1.0);
+            let g2 = grazing * grazing;
+            let share = look.gloss + (1.0 - look.gloss) * 0.5 * g2 * g2 * grazing;
+            let out = dir.mirror(n);
+            let share = share.clamp(0.0, 0.95);
+            colour = colour.mix(self.mirrored(out), share);
+            let spark = out.dot(w.sun).max(0.0).powi(60) * group.lit;
+            colour += w.sun_light * (spark * 2.5 * look.gloss);
+        }
+        colour + look.glow
+    }
+}

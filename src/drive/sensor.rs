@@ -1,0 +1,120 @@
+//! What lens and sensor add: blur, vignette, noise, rain streaks, tone.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use crate::frame::{Picture, Size};
+
+use super::noise::{lattice, textures};
+use super::space::{V, v};
+use super::style::Style;
+
+/// Entries of the tone table.
+const STEPS: usize = 4096;
+/// Linear value at the end of the table.
+const TOP: f32 = 4.0;
+
+/// sRGB bytes of linear values, by the square root of the value.
+fn tone_table() -> &'static [f32] {
+    static TABLE: OnceLock<Vec<f32>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        (0..=STEPS)
+            .map(|i| {
+                let x = (i as f32 / STEPS as f32).powi(2) * TOP;
+                // Linear up to a knee, then a soft shoulder towards white.
+                let knee = 0.55;
+                let x = if x <= knee {
+                    x
+                } else {
+                    let over = (x - knee) / (1.0 - knee);
+                    knee + (1.0 - knee) * (1.0 - (-over * 1.15).exp()) * 1.02
+                };
+                let x = x.min(1.0);
+                255.0
+                    * if x <= 0.003_130_8 {
+                        12.92 * x
+                    } else {
+                        1.055 * x.powf(1.0 / 2.4) - 0.055
+                    }
+            })
+            .collect()
+    })
+}
+
+/// Develops linear colours into a picture. `shot` numbers the exposure: noise and rain differ from
+/// one to the next.
+pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Picture {
+    let sensor = &style.sensor;
+    let table = tone_table();
+    let shot_seed = super::noise::seed_of(&[style.seed, shot]) as u32;
+    let (w, h) = (size.w, size.h);
+    let rain = style.weather.rain;
+    let side = sensor.blur;
+    let middle = 1.0 - 2.0 * side;
+    let mut picture = Picture::filled(size, [0; 3]);
+    picture
+        .rgb_mut()
+        .par_chunks_mut(w * 3)
+        .enumerate()
+        .for_each(|(y, row)| {
+            let up = &colours[y.saturating_sub(1) * w..][..w];
+            let here = &colours[y * w..][..w];
+            let down = &colours[(y + 1).min(h - 1) * w..][..w];
+            // Blurred down the columns first, then along the row.
+            let tall: Vec<V> = (0..w)
+                .map(|x| here[x] * middle + (up[x] + down[x]) * side)
+                .collect();
+            let dy = (y as f32 + 0.5) / h as f32 - 0.5;
+            for x in 0..w {
+                let mut c = tall[x] * middle
+                    + (tall[x.saturating_sub(1)] + tall[(x + 1).min(w - 1)]) * side;
+                let dx = (x as f32 + 0.5) / w as f32 - 0.5;
+                let edge = 1.0 - sensor.vignette * 2.0 * (dx * dx + dy * dy);
+                if rain > 0.0 {
+                    c = streak(style, c, x, y, size, shot_seed);
+                }
+                c = c.times(sensor.balance) * (sensor.exposure * edge);
+                c = c.saturate(sensor.saturation);
+                let bright = c.brightness().max(0.0);
+                // Shot noise grows with the root of the light; some of it is coloured.
+                let a = noise(x, y, shot_seed);
+                let b = noise(x, y, shot_seed ^ 0x5bd1);
+                let amount = sensor.noise * (0.35 + bright.sqrt());
+                c += v(a + 0.5 * b, a, a - 0.5 * b) * amount;
+                let out = &mut row[x * 3..x * 3 + 3];
+                for (byte, value) in out.iter_mut().zip([c.x, c.y, c.z]) {
+                    let at = (value.clamp(0.0, TOP) * (1.0 / TOP)).sqrt() * STEPS as f32;
+                    let i = (at as usize).min(STEPS - 1);
+                    let tone = table[i] + (table[i + 1] - table[i]) * (at - i as f32);
+                    // Contrast about middle grey.
+                    let tone = 118.0 + (tone - 118.0) * sensor.contrast;
+                    *byte = (tone + 0.5).clamp(0.0, 255.0) as u8;
+                }
+            }
+        });
+    picture
+}
+
+/// Close to normal, standard deviation 1.
+fn noise(x: usize, y: usize, seed: u32) -> f32 {
+    let a = lattice(x as i32, y as i32, seed);
+    let b = lattice(x as i32, y as i32, seed ^ 0x9e37);
+    (a + b - 1.0) * 2.45
+}
+
+/// Light streaks of falling drops.
+fn streak(style: &Style, c: V, x: usize, y: usize, size: Size, seed: u32) -> V {
+    let rain = style.weather.rain;
+    let unit = size.h as f32 / 360.0;
+    let (fx, fy) = (x as f32 / unit, y as f32 / unit);
+    let shift = (seed & 1023) as f32 / 1024.0;
+    let lean = 0.12;
+    let t = textures().grain.at(
+        (fx - lean * fy) / 330.0 + shift,
+        fy / 6000.0 + shift * 7.0,
+        0.0,
+    );
+    let over = (t - 0.74).max(0.0) * rain * 1.1;
+    c.mix(style.weather.haze, over.min(0.35))
+}

@@ -1,0 +1,369 @@
+//! Surfaces: what colour a point of a solid has before light falls on it.
+
+use super::facade::{Facade, facade};
+use super::noise::{lattice, textures};
+use super::space::{V, cover, floor_i, fract, ramp, stripes, v};
+use super::vehicle_skin;
+
+/// The pattern on a surface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Pattern {
+    /// One colour with grain and soft stains of the given strengths.
+    Plain { grain: f32, stain: f32 },
+    /// A house wall with windows.
+    Wall(Facade),
+    /// Rows of tiles, `row` metres apart.
+    Tiles { row: f32 },
+    /// Leaves: speckled light and dark; `size` of the speckles in metres.
+    Leaves { size: f32 },
+    /// Bark or rough wood along `y`.
+    Bark,
+    /// Boards of `width` metres across the given local axis (0 x, 1 y, 2 z).
+    Boards { width: f32, axis: u8 },
+    /// Card with a strip of tape, folds and a printed mark.
+    Card,
+    /// Hair: streaks, darker on top by `saddle`, lighter below by `belly`.
+    Fur { saddle: f32, belly: f32 },
+    /// Patches of the second colour over `share` of the surface, `size` metres wide.
+    Blotch { size: f32, share: f32 },
+    /// Bands of the second colour: period in metres, along an axis (0 x, 1 y, 2 z).
+    Bands { period: f32, axis: u8 },
+    /// Checks of three colours, `size` metres.
+    Checks { size: f32 },
+    /// Stone: coarse tones and cracks.
+    Rock,
+    /// Crumpled film: many small folds.
+    Film,
+    /// Vehicle body; half width, half length, and how it is built.
+    Body(vehicle_skin::Body),
+    /// Vehicle windows with pillars; half length of the cabin.
+    Cabin { half_length: f32 },
+    /// Wheel face of the given radius on the ends of a tube.
+    Wheel { rim: f32 },
+    /// A traffic sign's face.
+    Sign { design: u8 },
+    /// Traffic light face.
+    Signal { lit: u8 },
+}
+
+/// A surface: pattern, colours and how it mirrors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Skin {
+    pub pattern: Pattern,
+    pub a: V,
+    pub b: V,
+    pub c: V,
+    /// Shifts the textures, so that no two things look the same.
+    pub shift: f32,
+    /// Share of mirrored sky, head on.
+    pub gloss: f32,
+    /// Light it gives off itself, as a share of `a`.
+    pub glow: f32,
+}
+
+impl Skin {
+    /// A dull surface of one pattern with colours `a` and `b`.
+    pub fn new(pattern: Pattern, a: V, b: V, shift: f32) -> Self {
+        Self {
+            pattern,
+            a,
+            b,
+            c: b,
+            shift,
+            gloss: 0.0,
+            glow: 0.0,
+        }
+    }
+
+    /// A dull surface of one colour.
+    pub fn plain(a: V, shift: f32) -> Self {
+        Self::new(
+            Pattern::Plain {
+                grain: 0.15,
+                stain: 0.25,
+            },
+            a,
+            a,
+            shift,
+        )
+    }
+
+    pub fn gloss(self, gloss: f32) -> Self {
+        Self { gloss, ..self }
+    }
+
+    pub fn glow(self, glow: f32) -> Self {
+        Self { glow, ..self }
+    }
+}
+
+/// A point of a surface, in the solid's own axes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    /// From the solid's centre, m.
+    pub m: V,
+    /// Unit normal.
+    pub n: V,
+    /// Half extents of the solid, m.
+    pub half: V,
+    /// Width of a pixel there, m.
+    pub foot: f32,
+    /// How far lamps are lit.
+    pub lamps: f32,
+}
+
+/// What the light meets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surface {
+    pub colour: V,
+    pub gloss: f32,
+    pub glow: V,
+    /// Added to the normal, in the solid's own axes.
+    pub bump: V,
+}
+
+impl Surface {
+    pub fn dull(colour: V) -> Self {
+        Self {
+            colour,
+            gloss: 0.0,
+            glow: V::ZERO,
+            bump: V::ZERO,
+        }
+    }
+}
+
+impl Point {
+    /// Coordinates on the surface: the two axes that the normal points along least.
+    pub fn uv(&self) -> (f32, f32) {
+        let n = v(self.n.x.abs(), self.n.y.abs(), self.n.z.abs());
+        if n.y > n.x && n.y > n.z {
+            (self.m.x, self.m.z)
+        } else if n.x > n.z {
+            (self.m.z, self.m.y)
+        } else {
+            (self.m.x, self.m.y)
+        }
+    }
+
+    /// Coordinates without seams on round things: stretched where the surface turns away.
+    pub fn soft_uv(&self) -> (f32, f32) {
+        (
+            self.m.x * 0.87 + self.m.z * 0.71,
+            self.m.y * 0.9 + self.m.z * 0.45 - self.m.x * 0.35,
+        )
+    }
+
+    pub fn along(&self, axis: u8) -> f32 {
+        match axis {
+            0 => self.m.x,
+            1 => self.m.y,
+            _ => self.m.z,
+        }
+    }
+}
+
+/// The surface of `skin` at `p`.
+pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
+    let t = textures();
+    let s = skin.shift;
+    let (su, sv) = p.soft_uv();
+    let cloud = |size: f32| {
+        t.cloud
+            .at(su / size + s, sv / size + s * 1.7, p.foot / size)
+    };
+    let grain = |size: f32| t.grain.at(su / size + s, sv / size + s, p.foot / size);
+    let mut out = Surface::dull(skin.a);
+    out.gloss = skin.gloss;
+    match skin.pattern {
+        Pattern::Plain { grain: g, stain } => {
+            let k = 1.0 + g * (grain(0.9) - 0.5) + stain * (cloud(2.6) - 0.5) * 1.4;
+            out.colour = skin.a * k.max(0.0);
+        }
+        Pattern::Wall(f) => return facade(skin, &f, p),
+        Pattern::Tiles { row } => {
+            let (u, w) = if p.n.x.abs() > p.n.z.abs() {
+                (p.m.z, p.m.x)
+            } else {
+                (p.m.x, p.m.z)
+            };
+            let slant = w.abs() + p.m.y.abs();
+            let line = floor_i(slant / row);
+            let joint = stripes(slant, 0.0, 0.22 * row, row, p.foot.max(0.01));
+            let tone = lattice(floor_i(u / 0.3 + line as f32 * 0.5), line, 9);
+            let fade = (1.0 - p.foot * 2.0).clamp(0.0, 1.0);
+            let k = 1.0 + fade * 0.35 * (tone - 0.5) - 0.4 * joint + 0.5 * (cloud(5.0) - 0.5);
+            out.colour = skin.a * k;
+        }
+        Pattern::Leaves { size } => {
+            let big = cloud(size * 9.0);
+            let fine = t.grain.at(
+                su / (size * 22.0) + s,
+                sv / (size * 22.0) + s,
+                p.foot / (size * 22.0),
+            );
+            let mid = cloud(size * 3.1);
+            let k = 0.35 + 0.75 * mid + 1.1 * (fine - 0.5) + 0.35 * (big - 0.5);
+            out.colour = skin.a.mix(skin.b, big.clamp(0.0, 1.0)) * k.max(0.12);
+            out.bump = v(fine - 0.5, mid - 0.5, big - 0.5) * 1.2;
+        }
+        Pattern::Bark => {
+            let streak = t.grain.at(su * 2.2 + s, sv * 0.35, p.foot * 0.7);
+            out.colour = skin.a * (0.6 + 0.8 * streak) * (0.75 + 0.5 * cloud(1.5));
+        }
+        Pattern::Boards { width, axis } => {
+            let x = p.along(axis);
+            let board = floor_i(x / width);
+            let gap = stripes(x, 0.0, 0.08 * width, width, p.foot.max(0.002));
+            let tone = lattice(board, 5, (s * 997.0) as u32);
+            let (u, w) = p.uv();
+            let streak = t.cloud.at(u * 1.3 + tone, w * 0.35 + s, p.foot);
+            let k = (0.75 + 0.45 * tone) * (0.72 + 0.56 * streak) * (1.0 - 0.75 * gap);
+            out.colour = skin.a.mix(skin.b, tone * 0.6) * k;
+        }
+        Pattern::Card => {
+            let (u, w) = p.uv();
+            let (hu, hw) = if p.n.y.abs() > 0.7 {
+                (p.half.x, p.half.z)
+            } else if p.n.x.abs() > 0.7 {
+                (p.half.z, p.half.y)
+            } else {
+                (p.half.x, p.half.y)
+            };
+            let foot = p.foot.max(0.004);
+            let tape = cover(u, -0.05 * hu - 0.02, 0.05 * hu + 0.02, foot);
+            let mark = cover(u, 0.2 * hu, 0.75 * hu, foot) * cover(w, -0.6 * hw, -0.1 * hw, foot);
+            let rim =
+                1.0 - cover(u, -0.96 * hu, 0.96 * hu, foot) * cover(w, -0.96 * hw, 0.96 * hw, foot);
+            let k = 0.85 + 0.3 * cloud(0.8) + 0.12 * (grain(0.5) - 0.5) - 0.25 * rim;
+            let ink = mark * ramp(0.45, 0.55, t.grain.at(u * 1.7 + s, w * 1.7, p.foot * 2.0));
+            out.colour = (skin.a * k).mix(skin.b, (tape * 0.7).max(ink * 0.8));
+        }
+        Pattern::Fur { saddle, belly } => {
+            let streak = t.grain.at(su * 1.4 + s, sv * 0.7 + s, p.foot);
+            let up = p.n.y;
+            let shade = 1.0 - saddle * up.max(0.0) + belly * (-up).max(0.0);
+            let k = (0.7 + 0.6 * streak) * (0.8 + 0.4 * cloud(0.7)) * shade;
+            out.colour = skin.a.mix(skin.b, ramp(0.55, 0.8, cloud(1.3)) * 0.5) * k;
+        }
+        Pattern::Blotch { size, share } => {
+            let at = ramp(share - 0.03, share + 0.03, cloud(size * 4.0));
+            let k = 0.8 + 0.4 * grain(0.7);
+            out.colour = skin.b.mix(skin.a, at) * k;
+        }
+        Pattern::Bands { period, axis } => {
+            let x = p.along(axis) + s * period;
+            let b = stripes(x, 0.0, 0.5 * period, period, p.foot.max(0.004));
+            out.colour = skin.a.mix(skin.b, b) * (0.8 + 0.4 * cloud(0.9));
+        }
+        Pattern::Checks { size } => {
+            let (u, w) = p.uv();
+            let a = stripes(u, 0.0, 0.5 * size, size, p.foot.max(0.004));
+            let b = stripes(w, 0.0, 0.35 * size, size, p.foot.max(0.004));
+            out.colour =
+                skin.a.mix(skin.b, a * 0.8).mix(skin.c, b * 0.6) * (0.8 + 0.4 * cloud(0.9));
+        }
+        Pattern::Rock => {
+            let vein = t.crack.at(su * 0.4 + s, sv * 0.4 + s, p.foot * 0.4);
+            let k = (0.5 + 0.9 * cloud(1.4)) * (0.75 + 0.5 * grain(1.1)) * (0.65 + 0.35 * vein);
+            out.colour = skin.a.mix(skin.b, cloud(3.0)) * k;
+            out.bump = v(cloud(0.8) - 0.5, cloud(0.9) - 0.5, grain(1.5) - 0.5) * 0.8;
+        }
+        Pattern::Film => {
+            let f = cloud(0.7);
+            let g = t.crack.at(su * 0.9 + s, sv * 0.9 + s, p.foot * 0.9);
+            out.colour = skin.a * (0.72 + 0.4 * f) * (0.8 + 0.2 * g);
+            out.bump = v(f - 0.5, cloud(0.45) - 0.5, g - 0.7) * 1.3;
+        }
+        Pattern::Body(body) => return vehicle_skin::body(skin, &body, p),
+        Pattern::Cabin { half_length } => return vehicle_skin::cabin(skin, half_length, p),
+        Pattern::Wheel { rim } => return vehicle_skin::wheel(skin, rim, p),
+        Pattern::Sign { design } => out = sign(skin, design, p),
+        Pattern::Signal { lit } => out = signal(skin, lit, p),
+    }
+    if skin.glow > 0.0 {
+        out.glow += skin.a * skin.glow;
+    }
+    out
+}
+
+fn sign(skin: &Skin, design: u8, p: &Point) -> Surface {
+    if p.n.z > -0.5 && p.n.y < 0.9 {
+        // The back and the rim.
+        return Surface::dull(v(0.25, 0.25, 0.26));
+    }
+    // The face is an end of a tube about y, or the near side of a box.
+    let (u, w, hu, hw) = if p.n.y.abs() >= 0.9 {
+        (p.m.x, p.m.z, p.half.x, p.half.z)
+    } else {
+        (p.m.x, p.m.y, p.half.x, p.half.y)
+    };
+    let (x, y) = (u / hu, w / hw);
+    let foot = (p.foot / hu).max(0.01);
+    let white = v(0.75, 0.75, 0.74);
+    let colour = match design % 5 {
+        // Ring on white.
+        0 => {
+            let r = (x * x + y * y).sqrt();
+            let ring = cover(r, 0.72, 1.2, foot);
+            let digit = cover(x, -0.38, -0.06, foot) * cover(y.abs(), 0.0, 0.4, foot)
+                + cover(x, 0.06, 0.38, foot) * cover(y.abs(), 0.0, 0.4, foot);
+            let hollow =
+                cover((x.abs() - 0.22).abs(), 0.0, 0.07, foot) * cover(y.abs(), 0.0, 0.26, foot);
+            white
+                .mix(skin.a, ring)
+                .mix(v(0.02, 0.02, 0.02), (digit - hollow).clamp(0.0, 1.0))
+        }
+        // Bar on a full disc.
+        1 => {
+            let bar = cover(x.abs(), 0.0, 0.7, foot) * cover(y.abs(), 0.0, 0.17, foot);
+            skin.a.mix(white, bar)
+        }
+        // Rows of letters on a panel.
+        2 => {
+            let rim = 1.0 - cover(x.abs(), 0.0, 0.95, foot) * cover(y.abs(), 0.0, 0.92, foot);
+            let row = floor_i((y + 1.0) * 2.0);
+            let inside = cover(fract((y + 1.0) * 2.0), 0.25, 0.75, foot);
+            let letter = lattice(floor_i((x + 1.0) * 9.0), row, (skin.shift * 999.0) as u32);
+            let ink = if letter > 0.35 { inside } else { 0.0 };
+            skin.a.mix(white, rim.max(ink * 0.9))
+        }
+        // Arrow on a disc.
+        3 => {
+            let stem = cover(x.abs(), 0.0, 0.12, foot) * cover(y, -0.6, 0.3, foot);
+            let head =
+                cover(x.abs(), 0.0, (0.7 - y).clamp(0.0, 0.42), foot) * cover(y, 0.2, 0.7, foot);
+            skin.a.mix(white, stem.max(head))
+        }
+        // Chevrons.
+        _ => {
+            let band = stripes(x + y.abs(), 0.0, 0.35, 0.7, foot);
+            skin.a.mix(white, band)
+        }
+    };
+    Surface {
+        colour,
+        gloss: 0.04,
+        glow: V::ZERO,
+        bump: V::ZERO,
+    }
+}
+
+fn signal(skin: &Skin, lit: u8, p: &Point) -> Surface {
+    let mut out = Surface::dull(skin.a);
+    if p.n.z < -0.5 {
+        let lamps = [v(0.9, 0.06, 0.03), v(0.9, 0.45, 0.03), v(0.05, 0.8, 0.35)];
+        for (i, lamp) in lamps.iter().enumerate() {
+            let dy = (p.m.y / p.half.y - (0.62 - 0.62 * i as f32)) * p.half.y;
+            let dx = p.m.x;
+            let r = (dx * dx + dy * dy).sqrt() / (0.26 * p.half.y);
+            let in_lamp = cover(r, -1.0, 1.0, (p.foot / (0.26 * p.half.y)).max(0.02));
+            let on = i == usize::from(lit);
+            out.colour = out.colour.mix(*lamp * 0.12, in_lamp);
+            if on {
+                out.glow += *lamp * (in_lamp * 2.2);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,435 @@
+//! What stands in one picture: solids with their skins, grouped into objects, seen by an eye.
+
+use crate::frame::Size;
+
+use super::shape::{Cut, Form, MISS, Plane};
+use super::skin::Skin;
+use super::space::{Axes, V, v};
+
+/// Nothing is drawn nearer than this, m.
+pub(super) const NEAR_M: f32 = 0.35;
+
+/// Camera position and optics, in the frame's own world: origin on the road centre below the
+/// camera, `x` right, `y` up, `z` along the road.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eye {
+    pub pos: V,
+    pub axes: Axes,
+    /// Focal length, px.
+    pub focal: f32,
+    pub size: Size,
+}
+
+/// A rectangle of pixels `[x0, x1) × [y0, y1)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rect {
+    pub x0: i32,
+    pub y0: i32,
+    pub x1: i32,
+    pub y1: i32,
+}
+
+impl Rect {
+    pub const EMPTY: Rect = Rect {
+        x0: 0,
+        y0: 0,
+        x1: 0,
+        y1: 0,
+    };
+
+    pub fn is_empty(&self) -> bool {
+        self.x0 >= self.x1 || self.y0 >= self.y1
+    }
+}
+
+impl Eye {
+    fn centre(&self) -> (f32, f32) {
+        (0.5 * self.size.w as f32, 0.5 * self.size.h as f32)
+    }
+
+    /// Direction through picture point `(x, y)`, px; its length is 1 along the optical axis.
+    pub fn ray(&self, x: f32, y: f32) -> V {
+        let (cx, cy) = self.centre();
+        self.axes.z + self.axes.x * ((x - cx) / self.focal) - self.axes.y * ((y - cy) / self.focal)
+    }
+
+    /// Point in camera axes.
+    pub fn see(&self, p: V) -> V {
+        self.axes.inward(p - self.pos)
+    }
+
+    fn project(&self, c: V) -> (f32, f32) {
+        let (cx, cy) = self.centre();
+        let k = self.focal / c.z;
+        (cx + c.x * k, cy - c.y * k)
+    }
+
+    /// Pixels that a convex solid with these camera-space corners may touch, by its edges.
+    fn bounds(&self, corners: &[V], edges: &[(usize, usize)]) -> Rect {
+        let mut lo = (f32::INFINITY, f32::INFINITY);
+        let mut hi = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        let mut add = |p: V| {
+            let (x, y) = self.project(p);
+            lo = (lo.0.min(x), lo.1.min(y));
+            hi = (hi.0.max(x), hi.1.max(y));
+        };
+        for c in corners {
+            if c.z >= NEAR_M {
+                add(*c);
+            }
+        }
+        for &(a, b) in edges {
+            let (a, b) = (corners[a], corners[b]);
+            if (a.z < NEAR_M) != (b.z < NEAR_M) {
+                let t = (NEAR_M - a.z) / (b.z - a.z);
+                let mut p = a + (b - a) * t;
+                p.z = NEAR_M;
+                add(p);
+            }
+        }
+        if lo.0 > hi.0 {
+            return Rect::EMPTY;
+        }
+        // One pixel more on each side for the extra samples at edges.
+        let (w, h) = (self.size.w as f32, self.size.h as f32);
+        Rect {
+            x0: (lo.0 - 1.0).clamp(0.0, w) as i32,
+            y0: (lo.1 - 1.0).clamp(0.0, h) as i32,
+            x1: (hi.0 + 2.0).clamp(0.0, w) as i32,
+            y1: (hi.1 + 2.0).clamp(0.0, h) as i32,
+        }
+    }
+
+    /// Pixels of a rectangle on the ground.
+    pub fn ground_bounds(&self, lo: (f32, f32), hi: (f32, f32)) -> Rect {
+        let corner = |x: f32, z: f32| self.see(v(x, 0.0, z));
+        let corners = [
+            corner(lo.0, lo.1),
+            corner(hi.0, lo.1),
+            corner(hi.0, hi.1),
+            corner(lo.0, hi.1),
+        ];
+        self.bounds(&corners, &[(0, 1), (1, 2), (2, 3), (3, 0)])
+    }
+}
+
+/// One solid.
+#[derive(Clone, Debug)]
+pub(super) struct Solid {
+    pub form: Form,
+    pub cut: Cut,
+    pub pos: V,
+    pub axes: Axes,
+    pub half: V,
+    pub inv: V,
+    pub skin: u32,
+    pub group: u32,
+    /// The eye in unit space, and the ray there as `base + x * across + y * down`.
+    pub eye: V,
+    pub base: V,
+    pub across: V,
+    pub down: V,
+    /// Least depth at which a ray may meet it, m.
+    pub near: f32,
+    pub rect: Rect,
+}
+
+impl Solid {
+    /// A direction in unit space.
+    pub fn dir_in(&self, d: V) -> V {
+        self.axes.inward(d).times(self.inv)
+    }
+
+    /// A point in unit space.
+    pub fn point_in(&self, p: V) -> V {
+        self.axes.inward(p - self.pos).times(self.inv)
+    }
+
+    /// Corners of its bounding box.
+    pub fn corners(&self) -> [V; 8] {
+        std::array::from_fn(|i| {
+            let sign = |bit: usize| if i >> bit & 1 == 1 { 1.0 } else { -1.0 };
+            self.pos + self.axes.out(v(sign(0), sign(1), sign(2)).times(self.half))
+        })
+    }
+}
+
+const BOX_EDGES: [(usize, usize); 12] = [
+    (0, 1),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (0, 2),
+    (1, 3),
+    (4, 6),
+    (5, 7),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (3, 7),
+];
+
+/// Solids that share class, object and light.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    /// Class index, 255 for what does not belong.
+    pub class: u8,
+    /// Index into the stage's things, plus 1; 0 for none.
+    pub thing: u16,
+    /// Share of direct sun that reaches it.
+    pub lit: f32,
+    /// A point from which the sun is looked for.
+    pub probe: V,
+    /// Whether it throws shade on the ground.
+    pub casts: bool,
+    /// Whether it shades whole objects (houses).
+    pub big: bool,
+}
+
+/// An object with an identity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Thing {
+    pub id: u32,
+    pub kind: &'static str,
+    pub class: Option<u8>,
+    pub distance_m: f32,
+}
+
+/// Soft darkening of the ground under something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Smudge {
+    pub pos: V,
+    pub axes: Axes,
+    pub half: (f32, f32),
+    pub strength: f32,
+    pub rect: Rect,
+}
+
+/// Where a builder puts its parts: a position, axes and a common scale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub pos: V,
+    pub axes: Axes,
+    pub scale: f32,
+}
+
+impl Spot {
+    pub fn new(pos: V, axes: Axes) -> Self {
+        Self {
+            pos,
+            axes,
+            scale: 1.0,
+        }
+    }
+
+    pub fn scaled(self, scale: f32) -> Self {
+        Self {
+            scale: self.scale * scale,
+            ..self
+        }
+    }
+
+    /// A point of the builder in the world.
+    pub fn point(&self, p: V) -> V {
+        self.pos + self.axes.out(p * self.scale)
+    }
+
+    /// A spot at `p` with `axes`, both given within this one.
+    pub fn inner(&self, p: V, axes: Axes) -> Spot {
+        Spot {
+            pos: self.point(p),
+            axes: self.axes.then(&axes),
+            scale: self.scale,
+        }
+    }
+}
+
+/// Everything in one picture.
+pub(super) struct Stage {
+    pub eye: Eye,
+    pub solids: Vec<Solid>,
+    pub planes: Vec<Plane>,
+    pub skins: Vec<Skin>,
+    pub groups: Vec<Group>,
+    pub things: Vec<Thing>,
+    pub smudges: Vec<Smudge>,
+}
+
+impl Stage {
+    pub fn new(eye: Eye) -> Self {
+        Self {
+            eye,
+            solids: Vec::with_capacity(2048),
+            planes: Vec::with_capacity(512),
+            skins: Vec::with_capacity(512),
+            groups: Vec::with_capacity(256),
+            things: Vec::new(),
+            smudges: Vec::with_capacity(128),
+        }
+    }
+
+    /// Starts a group; what follows belongs to it.
+    pub fn group(&mut self, class: u8, probe: V) {
+        self.groups.push(Group {
+            class,
+            thing: 0,
+            lit: 1.0,
+            probe,
+            casts: true,
+            big: false,
+        });
+    }
+
+    /// Starts a group that is an object with an identity.
+    pub fn thing(&mut self, thing: Thing, probe: V) {
+        self.things.push(thing);
+        self.group(thing.class.unwrap_or(255), probe);
+        let number = self.things.len() as u16;
+        if let Some(g) = self.groups.last_mut() {
+            g.thing = number;
+        }
+    }
+
+    /// Changes the group under construction.
+    pub fn tune(&mut self, change: impl FnOnce(&mut Group)) {
+        if let Some(g) = self.groups.last_mut() {
+            change(g);
+        }
+    }
+
+    /// Adds a skin and gives its number.
+    pub fn skin(&mut self, skin: Skin) -> u32 {
+        self.skins.push(skin);
+        self.skins.len() as u32 - 1
+    }
+
+    /// Adds the planes of a hull and gives the form.
+    pub fn hull(&mut self, planes: &[Plane]) -> Form {
+        let start = self.planes.len() as u32;
+        self.planes.extend_from_slice(planes);
+        Form::Hull {
+            start,
+            len: planes.len() as u32,
+        }
+    }
+
+    /// Adds a solid with centre `p` and half extents `half` in the spot's axes.
+    pub fn put(&mut self, spot: &Spot, p: V, half: V, form: Form, skin: u32) {
+        self.put_cut(spot, p, half, form, skin, Cut::Solid);
+    }
+
+    /// Adds a solid that lets rays through in places.
+    pub fn put_cut(&mut self, spot: &Spot, p: V, half: V, form: Form, skin: u32, cut: Cut) {
+        let pos = spot.point(p);
+        let axes = spot.axes;
+        let mut half = half * spot.scale;
+        let depth = self.eye.see(pos).z;
+        if let Form::Tube { .. } = form {
+            // Thin posts far off would fall between the samples.
+            let least = 0.38 * depth / self.eye.focal;
+            half.x = half.x.max(least);
+            half.z = half.z.max(least);
+        }
+        let half = v(half.x.max(1e-3), half.y.max(1e-3), half.z.max(1e-3));
+        let inv = v(1.0 / half.x, 1.0 / half.y, 1.0 / half.z);
+        let mut solid = Solid {
+            form,
+            cut,
+            pos,
+            axes,
+            half,
+            inv,
+            skin,
+            group: self.groups.len() as u32 - 1,
+            eye: V::ZERO,
+            base: V::ZERO,
+            across: V::ZERO,
+            down: V::ZERO,
+            near: 0.0,
+            rect: Rect::EMPTY,
+        };
+        let eye = &self.eye;
+        let corners = solid.corners().map(|c| eye.see(c));
+        let far = corners.iter().fold(f32::NEG_INFINITY, |m, c| m.max(c.z));
+        if far > NEAR_M {
+            solid.rect = eye.bounds(&corners, &BOX_EDGES);
+        }
+        solid.near = corners.iter().fold(MISS, |m, c| m.min(c.z)).max(NEAR_M);
+        solid.eye = solid.point_in(eye.pos);
+        solid.base = solid.dir_in(eye.ray(0.0, 0.0));
+        solid.across = solid.dir_in(eye.axes.x * (1.0 / eye.focal));
+        solid.down = solid.dir_in(-eye.axes.y * (1.0 / eye.focal));
+        self.solids.push(solid);
+    }
+
+    /// A limb: a tube from `a` to `b` (in the spot's axes), radius `ra` at `a` and `rb` at `b`.
+    pub fn limb(&mut self, spot: &Spot, a: V, b: V, ra: f32, rb: f32, skin: u32) {
+        // The wider end is the bottom, so that the taper stays within 0..=1.
+        let (a, b, ra, rb) = if ra >= rb {
+            (a, b, ra, rb)
+        } else {
+            (b, a, rb, ra)
+        };
+        let along = b - a;
+        let inner = spot.inner(a.mix(b, 0.5), Axes::along(along));
+        let half = v(ra, 0.5 * along.length(), ra);
+        let form = Form::Tube {
+            taper: rb / ra.max(1e-6),
+            hole: 0.0,
+        };
+        self.put(&inner, V::ZERO, half, form, skin);
+    }
+
+    /// A ball stretched to `half`, centred at `p`.
+    pub fn ball(&mut self, spot: &Spot, p: V, half: V, skin: u32) {
+        self.put(spot, p, half, Form::Ball, skin);
+    }
+
+    /// A block with half extents `half`, centred at `p`.
+    pub fn block(&mut self, spot: &Spot, p: V, half: V, skin: u32) {
+        self.put(spot, p, half, Form::Box, skin);
+    }
+
+    /// Soft shade on the ground around the spot, `half` across and along.
+    pub fn smudge(&mut self, spot: &Spot, half: (f32, f32), strength: f32) {
+        let half = (half.0 * spot.scale, half.1 * spot.scale);
+        let reach = 1.7 * (half.0 * half.0 + half.1 * half.1).sqrt();
+        let pos = v(spot.pos.x, 0.0, spot.pos.z);
+        let rect = self.eye.ground_bounds(
+            (pos.x - reach, pos.z - reach),
+            (pos.x + reach, pos.z + reach),
+        );
+        self.smudges.push(Smudge {
+            pos,
+            axes: spot.axes,
+            half,
+            strength,
+            rect,
+        });
+    }
+
+    /// Finds for every group whether houses keep the sun off it.
+    pub fn light(&mut self, sun: V) {
+        let big: Vec<usize> = (0..self.solids.len())
+            .filter(|&i| self.groups[self.solids[i].group as usize].big)
+            .collect();
+        for g in 0..self.groups.len() {
+            let group = self.groups[g];
+            if group.big {
+                continue;
+            }
+            let hidden = big.iter().any(|&i| {
+                let s = &self.solids[i];
+                // A house shades at most a few times its height away.
+                let away = s.pos - group.probe;
+                away.dot(away) < 90.0 * 90.0
+                    && s.form
+                        .enter(&self.planes, s.point_in(group.probe), s.dir_in(sun))
+                        < MISS
+            });
+            if hidden {
+                self.groups[g].lit = 0.12;
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Training data: labelled pictures, outlier objects, augmentation, pasting, batches.
+//!
+//! The way of an example: a [`Mixture`] of [`Dataset`]s says which sample comes next, [`Paste`]
+//! puts outlier objects into the picture, [`Augment`] scales, crops, flips and recolours it,
+//! [`Loader`] gathers batches ahead of the training step. (Mask2Anomaly, arXiv 2307.13316, section
+//! on training; the pasting follows its released code, with the object's size as a setting.)
+//!
+//! There is no hidden state: batch `n` follows from the seed and `n` alone, whatever the number of
+//! threads and whatever was asked before. A run that is killed and resumed sees the same batches.
+
+mod augment;
+mod dataset;
+mod error;
+mod example;
+mod files;
+mod loader;
+mod mixture;
+mod outlier;
+mod paste;
+mod polygon;
+mod resample;
+mod rng;
+
+pub use augment::{Augment, Jitter, ShortSide};
+pub use dataset::{
+    CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND, Dataset, FrameSource,
+    Sample,
+};
+pub use error::DataError;
+pub use example::{Example, Normalise, fit_example, make_example};
+pub use files::{read_labels, read_picture};
+pub use loader::{Batch, Loader, Provider, Recipe};
+pub use mixture::Mixture;
+pub use outlier::{
+    Cut, Outlier, OutlierCounts, OutlierSet, ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80, read_coco,
+    read_yolo,
+};
+pub use paste::Paste;
+pub use rng::Rng;
+
+/// Label of a pixel that no loss looks at as a known class: unlabelled, or outside the picture.
+pub const VOID: u8 = 255;
+
+/// Label of a pixel of an object that does not belong: pasted, or an anomaly of the synthetic
+/// drive.
+pub const PASTED: u8 = 254;

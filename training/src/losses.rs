@@ -1,0 +1,355 @@
+//! What the network is trained on: the set loss (Mask2Former), the per-pixel loss of the baseline,
+//! and the margin loss of mask contrastive learning (Mask2Anomaly, sec. 3.3).
+
+use crate::data::{PASTED, Rng, VOID};
+use crate::interpreter::Value;
+use crate::matcher::{self, Labels, Predictions, Weights};
+use crate::points::{self, Points};
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use unmask_network::MaskHead;
+
+/// Labels of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// `[batch, h, w]` train ids, [`VOID`] or [`PASTED`].
+    pub labels: &'a [u8],
+    /// Pictures.
+    pub batch: usize,
+    /// Width, px.
+    pub w: usize,
+    /// Height, px.
+    pub h: usize,
+}
+
+impl<'a> Targets<'a> {
+    /// Labels of picture `b`.
+    pub fn picture(&self, b: usize) -> Labels<'a> {
+        let area = self.w * self.h;
+        Labels {
+            labels: &self.labels[b * area..(b + 1) * area],
+            w: self.w,
+            h: self.h,
+        }
+    }
+}
+
+/// The parts of the set loss, each summed over the heads, not yet weighted.
+#[derive(Clone, Debug)]
+pub struct SetLoss {
+    /// Cross-entropy of the classes.
+    pub class: Tensor<1>,
+    /// Binary cross-entropy at the points.
+    pub mask: Tensor<1>,
+    /// Dice at the points.
+    pub dice: Tensor<1>,
+}
+
+impl SetLoss {
+    /// The weighted sum.
+    pub fn total(&self, weights: &Weights) -> Tensor<1> {
+        self.class.clone() * weights.class
+            + self.mask.clone() * weights.mask
+            + self.dice.clone() * weights.dice
+    }
+}
+
+/// Logits of all heads, one after the other along the batch.
+#[derive(Clone, Debug)]
+pub struct Stacked {
+    /// `[heads * batch, Q, K + 1]`.
+    pub class_logits: Tensor<3>,
+    /// `[heads * batch, Q, h, w]`.
+    pub mask_logits: Tensor<4>,
+    /// Heads.
+    pub heads: usize,
+}
+
+impl Stacked {
+    /// Stacks the heads, which all count alike (deep supervision).
+    pub fn new(heads: &[MaskHead<Value>]) -> Self {
+        Self {
+            class_logits: Tensor::cat(heads.iter().map(|h| h.class_logits.r3()).collect(), 0),
+            mask_logits: Tensor::cat(heads.iter().map(|h| h.mask_logits.r4()).collect(), 0),
+            heads: heads.len(),
+        }
+    }
+}
+
+/// A query matched with a target: row of the stacked `[heads * batch * Q, h * w]` masks, and the
+/// points it is judged at.
+struct Match {
+    row: usize,
+    entry: usize,
+    class: u8,
+    points: Vec<points::Point>,
+}
+
+/// The set loss: Hungarian matching for every head and picture, cross-entropy with a weight for
+/// "no object", mask BCE and dice at sampled points, both divided by the number of targets.
+pub fn set_loss(
+    stacked: &Stacked,
+    targets: &Targets<'_>,
+    weights: &Weights,
+    how: &Points,
+    seed: &[u64],
+) -> SetLoss {
+    let [entries, queries, k1] = stacked.class_logits.dims();
+    let [_, _, h, w] = stacked.mask_logits.dims();
+    let area = h * w;
+    let class_host = to_vec(&stacked.class_logits);
+    let mask_host = to_vec(&stacked.mask_logits);
+
+    let matches: Vec<Match> = (0..entries)
+        .into_par_iter()
+        .flat_map_iter(|entry| {
+            let labels = targets.picture(entry % targets.batch);
+            let present = labels.present(k1 - 1);
+            let predictions = Predictions {
+                class_logits: &class_host[entry * queries * k1..(entry + 1) * queries * k1],
+                mask_logits: &mask_host[entry * queries * area..(entry + 1) * queries * area],
+                queries,
+                w,
+                h,
+            };
+            let mut key = seed.to_vec();
+            key.push(entry as u64);
+            let mut rng = Rng::new(&key);
+            let at = points::uniform(&mut rng, how.count);
+            let costs = matcher::costs(&predictions, &labels, &present, &at, weights);
+            let assigned = matcher::assign(&costs, queries, present.len());
+            let mut out = Vec::with_capacity(present.len());
+            for (&class, query) in present.iter().zip(assigned) {
+                let Some(q) = query else { continue };
+                let mask = &predictions.mask_logits[q * area..(q + 1) * area];
+                let points = points::uncertain(mask, w, h, how, &mut rng);
+                out.push(Match {
+                    row: entry * queries + q,
+                    entry,
+                    class,
+                    points,
+                });
+            }
+            out
+        })
+        .collect();
+
+    let device = stacked.class_logits.device();
+    let class = class_loss(stacked, &matches, queries, weights.no_object, &device);
+    if matches.is_empty() {
+        let none = stacked.mask_logits.clone().sum() * 0.0;
+        return SetLoss {
+            class,
+            mask: none.clone(),
+            dice: none,
+        };
+    }
+    let at_points: Vec<f32> = matches
+        .par_iter()
+        .flat_map_iter(|m| {
+            let labels = targets.picture(m.entry % targets.batch);
+            let value = |&p| points::sample_label(labels.labels, labels.w, labels.h, m.class, p);
+            m.points.iter().map(value).collect::<Vec<_>>()
+        })
+        .collect();
+    let n = matches.len();
+    let target: Tensor<2> = Tensor::from_data(TensorData::new(at_points, [n, how.count]), &device);
+    let logits = gather_points(&stacked.mask_logits, &matches, how.count, &device);
+    // The number of targets of one head: every head sees the same labels.
+    let masks = (n as f32 / stacked.heads as f32).max(1.0);
+
+    // BCE(x, t) = (1 − t)·x − log σ(x).
+    let bce =
+        (target.clone().neg() + 1.0) * logits.clone() - activation::log_sigmoid(logits.clone());
+    let mask = bce.mean_dim(1).sum() / masks;
+    let sigmoid = activation::sigmoid(logits);
+    let overlap = (sigmoid.clone() * target.clone()).sum_dim(1) * 2.0 + 1.0;
+    let size = sigmoid.sum_dim(1) + target.sum_dim(1) + 1.0;
+    let dice = ((overlap / size).neg() + 1.0).sum() / masks;
+    SetLoss { class, mask, dice }
+}
+
+/// `F.cross_entropy` with class weights, a mean of its own for every head, summed over the heads.
+fn class_loss(
+    stacked: &Stacked,
+    matches: &[Match],
+    queries: usize,
+    no_object: f32,
+    device: &Device,
+) -> Tensor<1> {
+    let [entries, _, k1] = stacked.class_logits.dims();
+    let rows = entries * queries;
+    let mut class = vec![k1 - 1; rows];
+    for m in matches {
+        class[m.row] = m.class as usize;
+    }
+    let weight = |c: usize| if c == k1 - 1 { no_object } else { 1.0 };
+    let per_head = rows / stacked.heads;
+    let mut one_hot = vec![0.0f32; rows * k1];
+    for head in 0..stacked.heads {
+        let rows = head * per_head..(head + 1) * per_head;
+        let sum: f32 = rows.clone().map(|r| weight(class[r])).sum();
+        for r in rows {
+            one_hot[r * k1 + class[r]] = weight(class[r]) / sum;
+        }
+    }
+    let one_hot: Tensor<3> =
+        Tensor::from_data(TensorData::new(one_hot, [entries, queries, k1]), device);
+    (activation::log_softmax(stacked.class_logits.clone(), 2) * one_hot)
+        .sum()
+        .neg()
+}
+
+/// Mask logits of the matches at their points, `[matches, points]`.
+fn gather_points(masks: &Tensor<4>, matches: &[Match], count: usize, device: &Device) -> Tensor<2> {
+    let [entries, queries, h, w] = masks.dims();
+    let n = matches.len();
+    let (mut index, mut share) = (vec![0i32; n * 4 * count], vec![0.0f32; n * 4 * count]);
+    index
+        .par_chunks_mut(4 * count)
+        .zip(share.par_chunks_mut(4 * count))
+        .zip(matches)
+        .for_each(|((index, share), m)| {
+            for (i, &p) in m.points.iter().enumerate() {
+                for (c, (pixel, weight)) in points::corners(p, w, h).into_iter().enumerate() {
+                    index[c * count + i] = pixel as i32;
+                    share[c * count + i] = weight;
+                }
+            }
+        });
+    let rows: Vec<i32> = matches.iter().map(|m| m.row as i32).collect();
+    let rows: Tensor<1, Int> = Tensor::from_data(TensorData::new(rows, [n]), device);
+    let index: Tensor<2, Int> = Tensor::from_data(TensorData::new(index, [n, 4 * count]), device);
+    let share: Tensor<2> = Tensor::from_data(TensorData::new(share, [n, 4 * count]), device);
+    let flat = masks
+        .clone()
+        .reshape([entries * queries, h * w])
+        .select(0, rows);
+    (flat.gather(1, index) * share)
+        .reshape([n, 4, count])
+        .sum_dim(1)
+        .squeeze_dim(1)
+}
+
+/// Cross-entropy of the per-pixel head at label size; [`VOID`] and [`PASTED`] pixels do not count.
+pub fn pixel_loss(logits: &Tensor<4>, targets: &Targets<'_>) -> Tensor<1> {
+    let [batch, classes, _, _] = logits.dims();
+    let device = logits.device();
+    let area = targets.w * targets.h;
+    let up = resize(logits.clone(), targets.h, targets.w, false).reshape([batch, classes, area]);
+    let known = |l: u8| (l as usize) < classes;
+    let count = targets.labels.iter().filter(|&&l| known(l)).count().max(1);
+    let index: Vec<i32> = targets
+        .labels
+        .iter()
+        .map(|&l| if known(l) { i32::from(l) } else { 0 })
+        .collect();
+    let share: Vec<f32> = targets
+        .labels
+        .iter()
+        .map(|&l| if known(l) { 1.0 / count as f32 } else { 0.0 })
+        .collect();
+    let index: Tensor<3, Int> =
+        Tensor::from_data(TensorData::new(index, [batch, 1, area]), &device);
+    let share: Tensor<3> = Tensor::from_data(TensorData::new(share, [batch, 1, area]), &device);
+    (activation::log_softmax(up, 1).gather(1, index) * share)
+        .sum()
+        .neg()
+}
+
+/// Which way the margin loss pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// As the authors' code has it: `s = −max_c P_c`, known pixels are pulled to 0 and pasted ones
+    /// to `outlier`, so both lose confidence; what holds the known ones up is the set loss.
+    Authors,
+    /// `s = 1 − max_c P_c`: known pixels are pushed below `inlier`, pasted ones above `outlier`.
+    Separating,
+}
+
+/// Settings of the margin loss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Margin {
+    /// Which way it pushes.
+    pub sign: Sign,
+    /// Pasted pixels below this score cost (1.0 in the authors' code, 0.75 in the paper).
+    pub outlier: f32,
+    /// Known pixels above this score cost; only with [`Sign::Separating`].
+    pub inlier: f32,
+    /// Weight in the sum of the losses (1.0).
+    pub weight: f32,
+}
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self {
+            sign: Sign::Separating,
+            outlier: 0.75,
+            inlier: 0.1,
+            weight: 1.0,
+        }
+    }
+}
+
+/// The margin loss of mask contrastive learning, summed over the heads: mean over known pixels plus
+/// mean over pasted pixels of a squared distance, halved, at label size. Void pixels count as known
+/// for [`Sign::Authors`] (as in their code) and not at all for [`Sign::Separating`].
+pub fn margin_loss(stacked: &Stacked, targets: &Targets<'_>, margin: &Margin) -> Tensor<1> {
+    let [entries, queries, k1] = stacked.class_logits.dims();
+    let [_, _, h, w] = stacked.mask_logits.dims();
+    let device = stacked.class_logits.device();
+    let class = activation::softmax(stacked.class_logits.clone(), 2).narrow(2, 0, k1 - 1);
+    let masks = activation::sigmoid(stacked.mask_logits.clone()).reshape([entries, queries, h * w]);
+    let sums = class.permute([0, 2, 1]).matmul(masks);
+    let confidence = sums.max_dim(1).reshape([entries, 1, h, w]);
+    let confidence = resize(confidence, targets.h, targets.w, true);
+    let area = targets.w * targets.h;
+    let confidence = confidence.reshape([stacked.heads, targets.batch * area]);
+
+    let share = |counts: &dyn Fn(u8) -> bool| -> Option<Tensor<2>> {
+        let n = targets.labels.iter().filter(|&&l| counts(l)).count();
+        let each = 1.0 / n.max(1) as f32;
+        let values: Vec<f32> = targets
+            .labels
+            .iter()
+            .map(|&l| if counts(l) { each } else { 0.0 })
+            .collect();
+        let data = TensorData::new(values, [1, targets.batch * area]);
+        (n > 0).then(|| Tensor::from_data(data, &device))
+    };
+    let pasted = share(&|l| l == PASTED);
+    let (known, below, above) = match margin.sign {
+        Sign::Authors => {
+            let score = confidence.neg();
+            let above = activation::relu(score.clone().neg() + margin.outlier);
+            (share(&|l| l != PASTED), score, above)
+        }
+        Sign::Separating => {
+            let score = confidence.neg() + 1.0;
+            let above = activation::relu(score.clone().neg() + margin.outlier);
+            let below = activation::relu(score - margin.inlier);
+            (share(&|l| l != PASTED && l != VOID), below, above)
+        }
+    };
+    let part = |distance: Tensor<2>, share: Option<Tensor<2>>| match share {
+        Some(share) => (distance.square() * share).sum(),
+        None => distance.sum() * 0.0,
+    };
+    (part(below, known) + part(above, pasted)) * 0.5
+}
+
+/// Bilinear resize of maps.
+fn resize(x: Tensor<4>, h: usize, w: usize, align_corners: bool) -> Tensor<4> {
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear)
+        .with_output_size([h, w])
+        .with_align_corners(align_corners);
+    module::interpolate(x, options)
+}
+
+fn to_vec<const D: usize>(x: &Tensor<D>) -> Vec<f32> {
+    x.to_data().try_to_vec::<f32>().expect("float32 values")
+}

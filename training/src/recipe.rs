@@ -1,0 +1,413 @@
+//! What a training run does, as a TOML file: network, data, stages.
+
+use crate::data::{
+    self, Augment, CAMVID_CLASSES, CITYSCAPES_CLASSES, Cut, DataError, Dataset, Mixture, Normalise,
+    Outlier, PASTED, Paste, ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80, Sample, VOID,
+};
+use crate::losses::Margin;
+use crate::matcher::Weights;
+use crate::optimizer::Optim;
+use crate::points::Points;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use unmask_network::{Attention, Config, ConfigError, Head};
+
+/// A training run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the run, and of the files it writes.
+    pub name: String,
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// The network.
+    pub network: NetworkChoice,
+    /// Classes by name; where absent, those of the data (CamVid or Cityscapes).
+    #[serde(default)]
+    pub normalise: Normalise,
+    /// Outlier objects: folders relative to the data folder.
+    #[serde(default)]
+    pub outliers: Vec<OutlierSource>,
+    /// Validation pictures.
+    pub validation: Validation,
+    /// Stages, one after the other.
+    pub stages: Vec<Stage>,
+}
+
+/// A preset and what differs from it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkChoice {
+    /// `tiny`, `small` or `r50`.
+    pub preset: String,
+    /// Cross-attention, where another than the preset's.
+    pub attention: Option<Attention>,
+    /// Head, where another than the preset's.
+    pub head: Option<Head>,
+    /// ResNet depth, where another than the preset's.
+    pub depth: Option<usize>,
+    /// Base width, where another than the preset's.
+    pub width: Option<usize>,
+}
+
+/// Where labelled pictures come from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// `PATH/train/{images,labels}` with CamVid's 11 classes.
+    Camvid {
+        /// Folder, relative to the data folder.
+        path: PathBuf,
+        /// Share of the draws.
+        share: f64,
+    },
+    /// `PATH/leftImg8bit/train` and `PATH/gtFine/train` with Cityscapes' 19 classes.
+    Cityscapes {
+        /// Folder, relative to the data folder.
+        path: PathBuf,
+        /// Share of the draws.
+        share: f64,
+    },
+    /// Stills of the synthetic drive (CamVid's 11 classes).
+    Drive {
+        /// Seed of the drive.
+        seed: u64,
+        /// Number of different stills.
+        stills: u64,
+        /// Width and height of a still, px.
+        size: (usize, usize),
+        /// Share of the draws.
+        share: f64,
+    },
+}
+
+/// Where outlier objects come from. Classes that a road scene knows are left out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum OutlierSource {
+    /// `PATH/images` and `PATH/labels/*.txt`, class numbers of COCO's 80 names.
+    Yolo {
+        /// Folder, relative to the data folder.
+        path: PathBuf,
+    },
+    /// A COCO instances file and its pictures.
+    Coco {
+        /// Annotation file, relative to the data folder.
+        annotations: PathBuf,
+        /// Picture folder, relative to the data folder.
+        images: PathBuf,
+    },
+}
+
+/// How progress is judged while training; not the figures of the model card.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Labelled pictures (their `val` split).
+    pub source: Source,
+    /// At most so many of them.
+    pub pictures: u64,
+    /// Every so many steps.
+    pub every: u64,
+    /// Width and height they are squeezed to, px: multiples of 32.
+    pub size: (usize, usize),
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Name, for logs and files.
+    pub name: String,
+    /// Steps.
+    pub steps: u64,
+    /// Pictures a step.
+    pub batch: usize,
+    /// Labelled pictures.
+    pub sources: Vec<Source>,
+    /// How examples are cut; the crop is a multiple of 32.
+    #[serde(default)]
+    pub augment: Augment,
+    /// Pasting of outliers; absent = closed set.
+    pub paste: Option<Paste>,
+    /// The margin loss; absent = none.
+    pub margin: Option<Margin>,
+    /// Optimizer.
+    #[serde(default)]
+    pub optim: Optim,
+    /// Point sampling.
+    #[serde(default)]
+    pub points: Points,
+    /// Weights of the set loss.
+    #[serde(default)]
+    pub weights: Weights,
+}
+
+/// Why a recipe cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// The file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The recipe file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no recipe.
+    #[error("{path}: {what}")]
+    Parse {
+        /// The recipe file.
+        path: PathBuf,
+        /// What and where.
+        what: String,
+    },
+    /// A setting that cannot stand.
+    #[error("recipe: {key}: {what}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// What is wrong and what would do.
+        what: String,
+    },
+    /// The network cannot be built.
+    #[error("recipe: network: {0}")]
+    Network(#[from] ConfigError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    ///
+    /// # Errors
+    /// [`RecipeError::Read`], [`RecipeError::Parse`] with line and key, and what
+    /// [`Recipe::check`] finds.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let recipe: Self = toml::from_str(&text).map_err(|e| RecipeError::Parse {
+            path: path.to_owned(),
+            what: e.to_string().trim().to_owned(),
+        })?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// Checks what can be checked without the data.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] or [`RecipeError::Network`], naming the key.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        self.config()?;
+        let setting = |key: String, what: &str| {
+            Err(RecipeError::Setting {
+                key,
+                what: what.to_owned(),
+            })
+        };
+        if self.stages.is_empty() {
+            return setting("stages".into(), "give at least one stage");
+        }
+        let multiple = |(w, h): (usize, usize)| w > 0 && h > 0 && w % 32 == 0 && h % 32 == 0;
+        if !multiple(self.validation.size) {
+            return setting(
+                "validation.size".into(),
+                "width and height must be multiples of 32",
+            );
+        }
+        for (i, stage) in self.stages.iter().enumerate() {
+            let key = |field: &str| format!("stages[{i}].{field}");
+            if stage.steps == 0 || stage.batch == 0 {
+                return setting(key("steps, batch"), "must be 1 or more");
+            }
+            if !multiple(stage.augment.crop) {
+                return setting(
+                    key("augment.crop"),
+                    "width and height must be multiples of 32",
+                );
+            }
+            if stage.points.count == 0 || stage.points.oversample < 1.0 {
+                return setting(key("points"), "count and oversample must be 1 or more");
+            }
+            if stage.paste.is_some() && self.outliers.is_empty() {
+                return setting(
+                    "outliers".into(),
+                    "a stage pastes objects: give a source of them",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The network's configuration: the preset, the overrides, and the classes of the data.
+    ///
+    /// # Errors
+    /// [`RecipeError::Network`].
+    pub fn config(&self) -> Result<Config, RecipeError> {
+        let mut config = Config::preset(&self.network.preset)?;
+        config.attention = self.network.attention.unwrap_or(config.attention);
+        config.head = self.network.head.unwrap_or(config.head);
+        config.depth = self.network.depth.unwrap_or(config.depth);
+        config.width = self.network.width.unwrap_or(config.width);
+        config.classes = self.classes().len();
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Class names, in the order of their train ids.
+    pub fn classes(&self) -> &'static [&'static str] {
+        match &self.validation.source {
+            Source::Cityscapes { .. } => &CITYSCAPES_CLASSES,
+            Source::Camvid { .. } | Source::Drive { .. } => &CAMVID_CLASSES,
+        }
+    }
+
+    /// Train ids of the road.
+    pub fn road(&self) -> Vec<usize> {
+        self.ids(&["road"])
+    }
+
+    /// Train ids that refinement may suppress: stuff other than the ground (paper, sec. 3.4).
+    pub fn stuff(&self) -> Vec<usize> {
+        self.ids(&[
+            "sky",
+            "building",
+            "pole",
+            "tree",
+            "sign",
+            "fence",
+            "wall",
+            "traffic light",
+            "traffic sign",
+            "vegetation",
+            "terrain",
+        ])
+    }
+
+    fn ids(&self, names: &[&str]) -> Vec<usize> {
+        let classes = self.classes().iter().enumerate();
+        classes
+            .filter(|(_, c)| names.contains(c))
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    /// Reads all outlier objects below `root`.
+    ///
+    /// # Errors
+    /// [`RecipeError::Data`].
+    pub fn read_outliers(&self, root: &Path) -> Result<Vec<Outlier>, RecipeError> {
+        let mut out = Vec::new();
+        for source in &self.outliers {
+            let set = match source {
+                OutlierSource::Yolo { path } => {
+                    data::read_yolo(&root.join(path), &ROAD_CLASSES_COCO80, &Cut::default())?
+                }
+                OutlierSource::Coco {
+                    annotations,
+                    images,
+                } => data::read_coco(
+                    &root.join(annotations),
+                    &root.join(images),
+                    &ROAD_CLASS_NAMES,
+                    &Cut::default(),
+                )?,
+            };
+            out.extend(set.outliers);
+        }
+        Ok(out)
+    }
+}
+
+impl Stage {
+    /// What gives this stage's examples.
+    ///
+    /// # Errors
+    /// [`RecipeError::Data`].
+    pub fn provider(
+        &self,
+        root: &Path,
+        outliers: &Arc<[Outlier]>,
+        normalise: Normalise,
+    ) -> Result<data::Recipe, RecipeError> {
+        let anomaly = if self.paste.is_some() { PASTED } else { VOID };
+        let mut parts = Vec::new();
+        for source in &self.sources {
+            parts.push(source.open(root, "train", anomaly)?);
+        }
+        let provider = data::Recipe {
+            mixture: Mixture::new(parts)?,
+            augment: self.augment.clone(),
+            paste: self.paste.clone().map(|p| (p, outliers.clone())),
+            normalise,
+            batch_size: self.batch,
+        };
+        provider.check()?;
+        Ok(provider)
+    }
+}
+
+impl Source {
+    /// The data set and its share. Anomalies of the drive get the label `anomaly`.
+    ///
+    /// # Errors
+    /// [`RecipeError::Data`].
+    pub fn open(
+        &self,
+        root: &Path,
+        split: &str,
+        anomaly: u8,
+    ) -> Result<(Dataset, f64), RecipeError> {
+        Ok(match self {
+            Source::Camvid { path, share } => (Dataset::camvid(&root.join(path), split)?, *share),
+            Source::Cityscapes { path, share } => {
+                (Dataset::cityscapes(&root.join(path), split)?, *share)
+            }
+            Source::Drive {
+                seed,
+                stills,
+                size,
+                share,
+            } => (drive(*seed, *stills, *size, anomaly)?, *share),
+        })
+    }
+}
+
+/// Stills of the synthetic drive.
+fn drive(
+    seed: u64,
+    stills: u64,
+    size: (usize, usize),
+    anomaly: u8,
+) -> Result<Dataset, RecipeError> {
+    let settings = unmask::drive::Settings {
+        seed,
+        size: unmask::frame::Size::new(size.0, size.1),
+        ..unmask::drive::Settings::default()
+    };
+    let drive = unmask::drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
+        key: "sources: drive".into(),
+        what: e.to_string(),
+    })?;
+    let lookup: Vec<u8> = (0..CAMVID_CLASSES.len() as u8).collect();
+    Ok(Dataset::frames(
+        "the synthetic drive",
+        stills,
+        CAMVID_CLASSES.len(),
+        move |n| {
+            let scene = drive.random_scene(n);
+            Sample::from_scene(
+                format!("drive-{n}"),
+                scene.picture,
+                scene.classes.data(),
+                &lookup,
+                anomaly,
+            )
+        },
+    ))
+}

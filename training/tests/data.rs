@@ -1,0 +1,104 @@
+//! The training data on real files, where `UNMASK_DATA` names a folder with them.
+
+use std::path::PathBuf;
+
+use unmask_train::data::*;
+
+/// The folder with real data, or a line that says why the test was passed over.
+fn real(test: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("UNMASK_DATA").map(PathBuf::from);
+    if root.is_none() {
+        println!("skipped {test}: UNMASK_DATA is not set");
+    }
+    root
+}
+
+#[test]
+fn camvid_is_whole() {
+    let Some(root) = real("camvid_is_whole") else {
+        return;
+    };
+    for (split, len) in [("train", 367), ("val", 101)] {
+        let set = Dataset::camvid(&root.join("camvid"), split).unwrap();
+        assert_eq!(set.len(), len);
+        let wrong = set.check(|| ());
+        assert!(wrong.is_empty(), "{}", wrong[0]);
+    }
+}
+
+#[test]
+fn coco128_has_581_objects_that_do_not_belong() {
+    let Some(root) = real("coco128_has_581_objects_that_do_not_belong") else {
+        return;
+    };
+    let set = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &Cut::default()).unwrap();
+    println!("{:?}", set.counts);
+    assert_eq!(set.counts.objects - set.counts.excluded, 581);
+    let all = Cut {
+        min_area_px: 0,
+        ..Cut::default()
+    };
+    let every = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &all).unwrap();
+    let (kept, counts) = (every.outliers.len(), every.counts);
+    assert_eq!(kept + counts.empty + counts.no_picture, 581);
+    assert!(every.outliers.iter().all(Outlier::is_sound));
+}
+
+#[test]
+fn a_resumed_run_sees_the_same_real_batches() {
+    let Some(root) = real("a_resumed_run_sees_the_same_real_batches") else {
+        return;
+    };
+    let recipe = |probability| {
+        let set = Dataset::camvid(&root.join("camvid"), "train").unwrap();
+        let cut = Cut {
+            max_objects: Some(40),
+            ..Cut::default()
+        };
+        let objects = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &cut).unwrap();
+        let paste = Paste {
+            probability,
+            ground: CAMVID_GROUND.to_vec(),
+            ..Paste::default()
+        };
+        let recipe = Recipe {
+            mixture: Mixture::new(vec![(set, 1.0)]).unwrap(),
+            augment: Augment {
+                crop: (256, 128),
+                ..Augment::default()
+            },
+            paste: Some((paste, objects.outliers.into())),
+            normalise: Normalise::default(),
+            batch_size: 4,
+        };
+        recipe.check().unwrap();
+        recipe
+    };
+    let run = Loader::new(recipe(1.0), 1, 11).unwrap();
+    let batches: Vec<Batch> = (0..4).map(|step| run.batch(step).unwrap()).collect();
+    let resumed = Loader::new(recipe(1.0), 2, 11).unwrap();
+    assert_eq!(resumed.batch(3).unwrap(), batches[3]);
+
+    for batch in &batches {
+        let mean = batch.images.iter().sum::<f32>() / batch.images.len() as f32;
+        assert!(
+            mean.abs() < 2.0,
+            "normalised values lie about 0, not {mean}"
+        );
+        assert!(
+            batch
+                .labels
+                .iter()
+                .all(|&v| v <= 10 || v == VOID || v == PASTED)
+        );
+        let pasted = batch
+            .labels
+            .chunks(256 * 128)
+            .filter(|l| l.contains(&PASTED))
+            .count();
+        assert!(pasted >= 3, "{pasted} of 4 have an object in sight");
+    }
+    let plain = Loader::new(recipe(0.0), 1, 11).unwrap().batch(0).unwrap();
+    assert!(!plain.labels.contains(&PASTED));
+    assert_eq!(plain.names, batches[0].names);
+}

@@ -216,7 +216,8 @@ impl Recipe {
         if self.stages.is_empty() {
             return setting("stages".into(), "give at least one stage");
         }
-        let multiple = |(w, h): (usize, usize)| w > 0 && h > 0 && w % 32 == 0 && h % 32 == 0;
+        let multiple =
+            |(w, h): (usize, usize)| w > 0 && h > 0 && w.is_multiple_of(32) && h.is_multiple_of(32);
         if !multiple(self.validation.size) {
             return setting(
                 "validation.size".into(),

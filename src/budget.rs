@@ -1,1 +1,261 @@
-//! The latency ledger: histograms a stage, misses against the budget.
+//! The latency ledger: a histogram a stage, and misses against the budget.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Longest time that is told apart, ns: ten minutes.
+const LONGEST_NS: u64 = 600_000_000_000;
+/// Significant decimal digits of a histogram.
+const DIGITS: u8 = 3;
+
+/// A part of a frame's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Decoding or rendering, on the camera's own thread.
+    Read,
+    /// Waiting for the camera's thread.
+    Wait,
+    /// Resize and normalise.
+    Prepare,
+    /// The network.
+    Engine,
+    /// Score and refinement.
+    Score,
+    /// Components and tracks.
+    Decide,
+    /// Writing alerts.
+    Emit,
+    /// Handing the frame to the view; the drawing itself runs on the view's own thread.
+    View,
+}
+
+impl Stage {
+    /// All stages, in the order of a frame's way.
+    pub const ALL: [Stage; 8] = [
+        Stage::Read,
+        Stage::Wait,
+        Stage::Prepare,
+        Stage::Engine,
+        Stage::Score,
+        Stage::Decide,
+        Stage::Emit,
+        Stage::View,
+    ];
+
+    /// Its name in tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Read => "read",
+            Stage::Wait => "wait",
+            Stage::Prepare => "prepare",
+            Stage::Engine => "engine",
+            Stage::Score => "score",
+            Stage::Decide => "decide",
+            Stage::Emit => "emit",
+            Stage::View => "view",
+        }
+    }
+}
+
+/// Percentiles of a time, ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// Half of the values lie at or below.
+    pub p50_ms: f64,
+    /// 99 of 100 values lie at or below.
+    pub p99_ms: f64,
+    /// The largest value.
+    pub max_ms: f64,
+}
+
+/// One time's histogram and exact sum.
+#[derive(Clone, Debug)]
+struct Times {
+    histogram: Histogram<u64>,
+    sum: Duration,
+}
+
+impl Times {
+    fn new() -> Self {
+        Self {
+            histogram: Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)
+                .expect("the bounds are constants that fit"),
+            sum: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(LONGEST_NS);
+        self.histogram.saturating_record(ns);
+        self.sum += time;
+    }
+
+    fn percentiles(&self) -> Percentiles {
+        let ms = |ns: u64| (ns as f64 / 1e6 * 1e3).round() / 1e3;
+        if self.histogram.is_empty() {
+            return Percentiles::default();
+        }
+        Percentiles {
+            p50_ms: ms(self.histogram.value_at_quantile(0.5)),
+            p99_ms: ms(self.histogram.value_at_quantile(0.99)),
+            max_ms: ms(self.histogram.max()),
+        }
+    }
+}
+
+/// The times of a run.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    stages: [Times; Stage::ALL.len()],
+    age: Times,
+    budget: Duration,
+    misses: u64,
+    idle_waits: bool,
+}
+
+impl Ledger {
+    /// A ledger for frames whose alerts may be `budget` old.
+    ///
+    /// `idle_waits`: frames come at a fixed rate, so waiting for one is idleness and not a cost.
+    pub fn new(budget: Duration, idle_waits: bool) -> Self {
+        Self {
+            stages: std::array::from_fn(|_| Times::new()),
+            age: Times::new(),
+            budget,
+            misses: 0,
+            idle_waits,
+        }
+    }
+
+    /// Notes what `stage` of one frame took.
+    pub fn add(&mut self, stage: Stage, time: Duration) {
+        self.stages[stage as usize].add(time);
+    }
+
+    /// Notes the age of a frame whose alerts are written: a miss where it exceeds the budget.
+    pub fn finish_frame(&mut self, age: Duration) {
+        self.age.add(age);
+        self.misses += u64::from(age > self.budget);
+    }
+
+    /// Frames finished.
+    pub fn frames(&self) -> u64 {
+        self.age.histogram.len()
+    }
+
+    /// Frames older than the budget when their alerts were written.
+    pub fn misses(&self) -> u64 {
+        self.misses
+    }
+
+    /// Percentiles of one stage.
+    pub fn stage(&self, stage: Stage) -> Percentiles {
+        self.stages[stage as usize].percentiles()
+    }
+
+    /// Percentiles of a frame's age when its alerts were written.
+    pub fn age(&self) -> Percentiles {
+        self.age.percentiles()
+    }
+
+    /// Time spent outside the engine as a share of all time on the frames' way, 0 to 1.
+    ///
+    /// Counted: everything that keeps the engine from its next frame. Reading and drawing run on
+    /// threads of their own and count only where the engine had to wait for them.
+    pub fn outside_engine_share(&self) -> f64 {
+        let counted = |stage: &Stage| match stage {
+            Stage::Read => false,
+            Stage::Wait => !self.idle_waits,
+            _ => true,
+        };
+        let all: Duration = Stage::ALL
+            .iter()
+            .filter(|s| counted(s))
+            .map(|&s| self.stages[s as usize].sum)
+            .sum();
+        if all.is_zero() {
+            return 0.0;
+        }
+        let engine = self.stages[Stage::Engine as usize].sum;
+        1.0 - engine.as_secs_f64() / all.as_secs_f64()
+    }
+
+    /// Ages of frames in `bins` equal steps from 0 to the largest: upper bound in ms and count.
+    pub fn age_histogram(&self, bins: usize) -> Vec<(f64, u64)> {
+        let max = self.age.histogram.max();
+        if self.age.histogram.is_empty() || bins == 0 {
+            return Vec::new();
+        }
+        let step = (max / bins as u64 + 1).max(1);
+        let mut counts: Vec<(f64, u64)> = (1..=bins as u64)
+            .map(|i| ((i * step) as f64 / 1e6, 0))
+            .collect();
+        for value in self.age.histogram.iter_recorded() {
+            let bin = (value.value_iterated_to() / step) as usize;
+            counts[bin.min(bins - 1)].1 += value.count_at_value();
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_values() {
+        let mut ledger = Ledger::new(ms(95), false);
+        for i in 1..=100 {
+            ledger.add(Stage::Engine, ms(i));
+            ledger.finish_frame(ms(i));
+        }
+        let engine = ledger.stage(Stage::Engine);
+        assert!((engine.p50_ms - 50.0).abs() < 0.1 && (engine.p99_ms - 99.0).abs() < 0.2);
+        assert!((engine.max_ms - 100.0).abs() < 0.2);
+        assert_eq!((ledger.frames(), ledger.misses()), (100, 5));
+        assert_eq!(ledger.stage(Stage::View), Percentiles::default());
+    }
+
+    #[test]
+    fn the_share_outside_leaves_out_what_runs_beside() {
+        let mut ledger = Ledger::new(ms(1), false);
+        ledger.add(Stage::Read, ms(500));
+        ledger.add(Stage::Engine, ms(90));
+        ledger.add(Stage::Score, ms(6));
+        ledger.add(Stage::Wait, ms(4));
+        assert!((ledger.outside_engine_share() - 0.1).abs() < 1e-9);
+        ledger.idle_waits = true;
+        assert!((ledger.outside_engine_share() - 6.0 / 96.0).abs() < 1e-9);
+        assert_eq!(Ledger::new(ms(1), false).outside_engine_share(), 0.0);
+    }
+
+    #[test]
+    fn times_beyond_the_histogram_are_held_at_its_end() {
+        let mut ledger = Ledger::new(Duration::ZERO, false);
+        ledger.add(Stage::Emit, Duration::MAX / 2);
+        ledger.add(Stage::Decide, Duration::ZERO);
+        assert!(ledger.stage(Stage::Emit).max_ms >= 600_000.0);
+        ledger.finish_frame(Duration::ZERO);
+        assert_eq!(ledger.misses(), 0);
+    }
+
+    #[test]
+    fn every_frame_falls_into_one_bin() {
+        let mut ledger = Ledger::new(ms(10), false);
+        assert!(ledger.age_histogram(5).is_empty());
+        for i in [0, 1, 5, 10, 10, 20] {
+            ledger.finish_frame(ms(i));
+        }
+        let bins = ledger.age_histogram(4);
+        assert_eq!(bins.len(), 4);
+        assert_eq!(bins.iter().map(|b| b.1).sum::<u64>(), 6);
+        assert!(bins[3].0 >= 20.0 && bins[3].1 == 1);
+        assert!(bins.windows(2).all(|w| w[0].0 < w[1].0));
+    }
+}

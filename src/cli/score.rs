@@ -1,11 +1,152 @@
 //! `unmask score`.
 
 use super::Outcome;
+use super::run::watch;
+use crate::camera::{Pictures, read_picture};
+use crate::engine::{Engine, Options, find_model};
+use crate::frame::Size;
+use crate::score::npy;
+use anyhow::{Context, bail, ensure};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Arguments of `unmask score`.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+#[command(after_help = "\
+Example:
+  unmask score --model engines/unmask-small.onnx --images photos --out maps
 
-pub(super) fn run(_args: &Args) -> anyhow::Result<Outcome> {
-    anyhow::bail!("not built yet")
+Writes maps/NAME.npy for every picture photos/NAME.*: float32, [H, W] of the picture, higher =
+more anomalous. Read them with numpy.load, or evaluate them with `unmask eval --scores maps`.
+
+Exit code: 0 every picture was scored; 2 some were bad, counted and named; 1 nothing was scored.")]
+pub struct Args {
+    /// The model, ONNX [default: $UNMASK_MODEL, else the shipped one]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// Folder of the pictures (jpg, png, webp)
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+
+    /// Folder for the maps; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Input size that the model must have, height x width. A model's size is fixed when it is
+    /// exported: for another one, export it again with `unmask export --size`
+    #[arg(long, value_name = "HxW")]
+    size: Option<String>,
+
+    /// Leave mask refinement out
+    #[arg(long)]
+    no_refine: bool,
+
+    /// Threads to compute with; 0 = all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let wanted = args.size.as_deref().map(parse_size).transpose()?;
+    let pictures = Pictures::open(&args.images)?;
+    let model = match &args.model {
+        Some(model) => model.clone(),
+        None => find_model()?,
+    };
+    let mut engine = Engine::open(
+        &model,
+        Options {
+            threads: args.threads,
+        },
+    )?;
+    let input = engine.facts().input;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != input) {
+        bail!(
+            "--size {}x{} does not fit: the model {} is fixed at {}x{} (height x width). Export \
+             it again: unmask export --size {0}x{1}",
+            wanted.h,
+            wanted.w,
+            model.display(),
+            input.h,
+            input.w
+        );
+    }
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+
+    let bar = watch::progress_bar(Some(pictures.len()), "scoring");
+    let (mut bad, mut first_bad) = (0u64, None);
+    let mut taken = HashSet::new();
+    for path in pictures.paths() {
+        let stem = path.file_stem().unwrap_or_default();
+        let scored = if taken.insert(stem.to_os_string()) {
+            read_picture(path).and_then(|picture| {
+                engine
+                    .score(&picture, !args.no_refine)
+                    .map_err(|e| e.to_string())
+            })
+        } else {
+            Err("another picture has the same name up to its ending".to_string())
+        };
+        bar.inc(1);
+        match scored {
+            Ok(map) => {
+                let mut name = stem.to_os_string();
+                name.push(".npy");
+                npy::write(&args.out.join(name), &map)?;
+            }
+            Err(reason) => {
+                let line = format!("{}: {reason}", path.display());
+                bar.suspend(|| eprintln!("unmask: bad picture {line}"));
+                bad += 1;
+                first_bad.get_or_insert(line);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    let good = pictures.len() - bad;
+    if let Some(first) = first_bad.filter(|_| good == 0) {
+        bail!("none of the {bad} pictures could be scored; the first: {first}");
+    }
+    eprintln!(
+        "{good} maps written to {}, {bad} bad pictures",
+        args.out.display()
+    );
+    Ok(if bad == 0 {
+        Outcome::Clean
+    } else {
+        Outcome::SomeBadInputs
+    })
+}
+
+/// Reads `HxW`.
+fn parse_size(text: &str) -> anyhow::Result<Size> {
+    let size = text
+        .split_once('x')
+        .and_then(|(h, w)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
+    let Some(size) = size else {
+        bail!("--size `{text}`: wanted height x width, for example 256x512");
+    };
+    ensure!(
+        size.w > 0 && size.h > 0,
+        "--size `{text}`: both sides must be above 0"
+    );
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_height_by_width() {
+        assert_eq!(parse_size("256x512").unwrap(), Size::new(512, 256));
+        for text in ["", "256", "x", "256x", "axb", "-1x2", "0x5"] {
+            assert!(
+                parse_size(text).unwrap_err().to_string().contains(text),
+                "{text}"
+            );
+        }
+    }
 }

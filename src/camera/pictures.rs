@@ -1,0 +1,280 @@
+//! A folder of pictures as a source.
+
+use super::{BadFrame, CameraError, Shot};
+use crate::frame::{Picture, Size};
+use image::{ImageFormat, ImageReader};
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// File name endings of pictures.
+const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+
+/// No picture file is larger; reading one whole must not take the memory.
+const FILE_LIMIT_BYTES: u64 = 512 << 20;
+
+/// The pictures of one folder, in order of their names.
+#[derive(Debug)]
+pub struct Pictures {
+    paths: Vec<PathBuf>,
+    next: usize,
+}
+
+impl Pictures {
+    /// Lists `folder` (not the folders in it). Hidden files are left out.
+    ///
+    /// # Errors
+    /// The folder cannot be listed or holds no picture.
+    pub fn open(folder: &Path) -> Result<Self, CameraError> {
+        let refuse = |source| CameraError::Folder {
+            path: folder.to_path_buf(),
+            source,
+        };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(refuse)? {
+            let path = entry.map_err(refuse)?.path();
+            if is_picture(&path) && !path.is_dir() {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            return Err(CameraError::NoPictures {
+                path: folder.to_path_buf(),
+            });
+        }
+        paths.sort();
+        Ok(Self { paths, next: 0 })
+    }
+
+    /// The files, in the order they will come.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> u64 {
+        self.paths.len() as u64
+    }
+
+    /// Whether there is none; never so after [`Pictures::open`].
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+        let path = self.paths.get(self.next)?;
+        let number = self.next as u64;
+        self.next += 1;
+        let start = Instant::now();
+        Some(match read_picture(path) {
+            Ok(picture) => Ok(Shot {
+                number,
+                name: path
+                    .file_name()
+                    .map(|name| Arc::from(name.to_string_lossy())),
+                picture,
+                truth: None,
+                read: start.elapsed(),
+            }),
+            Err(reason) => Err(BadFrame {
+                number,
+                name: path.display().to_string(),
+                reason,
+            }),
+        })
+    }
+}
+
+fn is_picture(path: &Path) -> bool {
+    let hidden = path
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let ending = path.extension().and_then(|e| e.to_str());
+    !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// Reads one picture as 8-bit RGB: transparency is dropped, grey becomes three equal colours, a
+/// rotation noted in the file is not applied (labels and boxes are those of the stored rows).
+///
+/// The format is told by the content, not by the name.
+///
+/// # Errors
+/// What is wrong with the file, without its name: unreadable, no picture, cut short, or empty.
+pub fn read_picture(path: &Path) -> Result<Picture, String> {
+    let bytes = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if bytes > FILE_LIMIT_BYTES {
+        return Err(format!("{bytes} bytes are too many for a picture"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    decode(&bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Picture, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".into());
+    }
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| e.to_string())?;
+    match reader.format() {
+        Some(ImageFormat::Jpeg) if !jpeg_is_whole(bytes) => {
+            return Err("the file is cut short".into());
+        }
+        Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
+        _ => return Err("no JPEG, PNG or WebP picture".into()),
+    }
+    let rgb = reader.decode().map_err(|e| e.to_string())?.into_rgb8();
+    let size = Size::new(rgb.width() as usize, rgb.height() as usize);
+    if size.area_px() == 0 {
+        return Err("the picture has no pixels".into());
+    }
+    Picture::new(size, rgb.into_raw()).ok_or_else(|| "the picture is damaged".into())
+}
+
+/// Whether the file's own end marker is there. The decoder fills what is missing with grey and
+/// says nothing, and half a picture is no picture.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&marker) = bytes.get(at + 1) {
+        if bytes[at] != 0xff {
+            return false;
+        }
+        match marker {
+            // Fill bytes before a marker.
+            0xff => at += 1,
+            0xd9 => return true,
+            // A segment; after a start of scan (0xda) compressed data follows it.
+            _ => {
+                let Some(&[high, low]) = bytes.get(at + 2..).and_then(|b| b.first_chunk::<2>())
+                else {
+                    return false;
+                };
+                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+                if marker == 0xda {
+                    let Some(scan) = bytes.get(at..) else {
+                        return false;
+                    };
+                    // Inside a scan 0xff is followed by 0 (a data byte) or a restart marker.
+                    let Some(len) = scan
+                        .windows(2)
+                        .position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xd0..=0xd7))
+                    else {
+                        return false;
+                    };
+                    at += len;
+                }
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(format: ImageFormat) -> Vec<u8> {
+        let picture = image::RgbImage::from_fn(40, 30, |x, y| {
+            image::Rgb([(x * 6) as u8, (y * 8) as u8, 90])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn the_three_formats_are_read_whatever_the_name_says() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            let path = folder.path().join("any.jpg");
+            std::fs::write(&path, encoded(format)).unwrap();
+            let picture = read_picture(&path).unwrap();
+            assert_eq!(picture.size(), Size::new(40, 30));
+            let [r, g, b] = picture.at(20, 15).map(i32::from);
+            assert!((r - 120).abs() < 8 && (g - 120).abs() < 8 && (b - 90).abs() < 8);
+        }
+    }
+
+    #[test]
+    fn grey_and_transparent_pictures_become_rgb() {
+        let mut bytes = Cursor::new(Vec::new());
+        let grey = image::GrayAlphaImage::from_pixel(3, 2, image::LumaA([77, 10]));
+        grey.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        assert_eq!(decode(bytes.get_ref()).unwrap().at(2, 1), [77; 3]);
+    }
+
+    #[test]
+    fn a_picture_cut_anywhere_is_refused() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            let whole = encoded(format);
+            // The last 12 bytes of a PNG are an empty end chunk, which no pixel needs.
+            for end in (0..whole.len() - 12).step_by(11) {
+                assert!(
+                    decode(&whole[..end]).is_err(),
+                    "{format:?} of {end} bytes was read"
+                );
+            }
+        }
+        let jpeg = encoded(ImageFormat::Jpeg);
+        assert!(decode(&jpeg[..jpeg.len() - 1]).is_err());
+        assert!(decode(&[&jpeg[..], b"trailing"].concat()).is_ok());
+    }
+
+    #[test]
+    fn other_files_are_refused_with_the_reason() {
+        assert!(decode(b"").unwrap_err().contains("empty"));
+        assert!(
+            decode(b"plain text, no picture")
+                .unwrap_err()
+                .contains("no JPEG")
+        );
+        assert!(
+            decode(b"GIF89a\x01\x00\x01\x00")
+                .unwrap_err()
+                .contains("no JPEG")
+        );
+        let error = read_picture(Path::new("/nowhere/x.png")).unwrap_err();
+        assert!(error.contains("No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_is_listed_by_name_and_goes_on_after_a_bad_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        };
+        let png = encoded(ImageFormat::Png);
+        put("b.PNG", &png);
+        put("a.jpg", &encoded(ImageFormat::Jpeg));
+        put("c.webp", b"RIFF");
+        put("d.png", &png);
+        put("notes.txt", b"x");
+        put(".hidden.png", &png);
+        std::fs::create_dir(folder.path().join("deeper.png")).unwrap();
+        let mut pictures = Pictures::open(folder.path()).unwrap();
+        assert_eq!((pictures.len(), pictures.is_empty()), (4, false));
+        let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
+        let names: Vec<_> = all
+            .iter()
+            .map(|shot| match shot {
+                Ok(shot) => format!("{} {}", shot.number, shot.name.as_ref().unwrap()),
+                Err(bad) => format!("{} bad", bad.number),
+            })
+            .collect();
+        assert_eq!(names, ["0 a.jpg", "1 b.PNG", "2 bad", "3 d.png"]);
+        let bad = all[2].as_ref().unwrap_err().to_string();
+        assert!(bad.contains("c.webp: "), "{bad}");
+    }
+
+    #[test]
+    fn a_missing_or_empty_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Pictures::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("holds no picture"), "{error}");
+        let error = Pictures::open(&folder.path().join("gone"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("gone: No such file"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! What the user writes to name a source.
+
+use super::CameraError;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Seed of the drive where the user gives none.
+const DEFAULT_SEED: u64 = 1;
+
+/// Where frames are to come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `pictures:DIR`: the pictures of a folder, in order of their names.
+    Pictures(PathBuf),
+    /// `synthetic` or `synthetic:SEED`: a rendered drive, without end.
+    Synthetic(u64),
+}
+
+impl FromStr for Source {
+    type Err = CameraError;
+
+    fn from_str(text: &str) -> Result<Self, CameraError> {
+        let refuse = |reason| CameraError::Source {
+            text: text.to_string(),
+            reason,
+        };
+        let (kind, rest) = match text.split_once(':') {
+            Some((kind, rest)) => (kind, Some(rest)),
+            None => (text, None),
+        };
+        match (kind, rest) {
+            ("pictures", None | Some("")) => Err(refuse("the folder is missing")),
+            ("pictures", Some(folder)) => Ok(Source::Pictures(folder.into())),
+            ("synthetic", None) => Ok(Source::Synthetic(DEFAULT_SEED)),
+            ("synthetic", Some(seed)) => seed
+                .parse()
+                .map(Source::Synthetic)
+                .map_err(|_| refuse("the seed is no whole number of at most 64 bits")),
+            ("v4l2" | "recording", _) => Err(CameraError::NotInThisBuild {
+                text: text.to_string(),
+            }),
+            _ => Err(refuse("unknown kind")),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Pictures(folder) => write!(f, "pictures:{}", folder.display()),
+            Source::Synthetic(seed) => write!(f, "synthetic:{seed}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn valid_forms_are_read_and_written() {
+        let cases = [
+            ("pictures:a/b", Source::Pictures("a/b".into())),
+            ("pictures:c:d", Source::Pictures("c:d".into())),
+            ("synthetic", Source::Synthetic(1)),
+            ("synthetic:0", Source::Synthetic(0)),
+            (
+                "synthetic:18446744073709551615",
+                Source::Synthetic(u64::MAX),
+            ),
+        ];
+        for (text, want) in cases {
+            let source: Source = text.parse().unwrap();
+            assert_eq!(source, want);
+            assert_eq!(source.to_string().parse::<Source>().unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn errors_list_the_valid_forms() {
+        for text in [
+            "",
+            "pictures",
+            "pictures:",
+            "synthetic:x",
+            "synthetic:-1",
+            "camera:0",
+        ] {
+            let error = text.parse::<Source>().unwrap_err().to_string();
+            assert!(
+                error.contains("pictures:DIR") && error.contains("synthetic:SEED"),
+                "{error}"
+            );
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
+        for text in ["v4l2:/dev/video0", "recording:x"] {
+            let error = text.parse::<Source>().unwrap_err().to_string();
+            assert!(error.contains("not in this build"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,631 @@
+//! What is known about a model besides its graph: colours, classes, threshold.
+//!
+//! The facts travel inside the ONNX file (`metadata_props`, keys `unmask.*`). For files made
+//! elsewhere they may lie in `model.toml` beside the file; a key in the file wins over the same
+//! key in `model.toml`. Nothing is guessed: wrong mean or class order gives wrong scores silently.
+
+use crate::frame::Size;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Values of std up to this one mean that mean and std are on the scale 0–1.
+const UNIT_SCALE_STD: f32 = 1.5;
+
+/// Name of the file beside a model.
+const BESIDE: &str = "model.toml";
+
+/// `model.toml` is a page of text; more than this is something else.
+const BESIDE_LIMIT_BYTES: u64 = 1 << 20;
+
+/// What the network gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Class logits `[1, queries, known + 1]` and mask logits `[1, queries, size.h, size.w]`.
+    Mask {
+        /// Number of queries.
+        queries: usize,
+        /// Number of known classes.
+        known: usize,
+        /// Grid of the masks, cells.
+        size: Size,
+    },
+    /// Logits `[1, classes, size.h, size.w]`.
+    Pixel {
+        /// Number of classes.
+        classes: usize,
+        /// Grid of the logits, cells.
+        size: Size,
+    },
+}
+
+impl Output {
+    /// The grid of the output, cells.
+    pub fn size(&self) -> Size {
+        match *self {
+            Output::Mask { size, .. } | Output::Pixel { size, .. } => size,
+        }
+    }
+
+    /// Number of known classes.
+    pub fn known(&self) -> usize {
+        match *self {
+            Output::Mask { known, .. } => known,
+            Output::Pixel { classes, .. } => classes,
+        }
+    }
+}
+
+/// Everything about a model that its user needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// Mean of red, green, blue, on the scale 0–255.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green, blue, on the scale 0–255.
+    pub std: [f32; 3],
+    /// Names of the known classes, in the order of the network's columns.
+    pub classes: Vec<String>,
+    /// Classes one drives on, as indices into `classes`.
+    pub road: Vec<usize>,
+    /// Classes that mask refinement may suppress, as indices into `classes`.
+    pub stuff: Vec<usize>,
+    /// Score from which on a cell counts as anomalous, where the model brings one.
+    pub threshold: Option<f32>,
+    /// Input size, px.
+    pub input: Size,
+    /// What the network gives.
+    pub output: Output,
+    /// SHA-256 of the model file, hexadecimal.
+    pub sha256: String,
+}
+
+/// What can be wrong with a model's facts.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum FactsError {
+    /// Neither the file nor `model.toml` has them.
+    #[error(
+        "the model {model} lacks {}. Give them inside the file (metadata_props), or in {beside}, \
+         for example: mean = [123.7, 116.3, 103.5], std = [58.4, 57.1, 57.4], \
+         classes = [\"road\", \"sky\"], road = [\"road\"], stuff = [\"sky\"]",
+        .missing.join(", ")
+    )]
+    Missing {
+        /// The model file.
+        model: PathBuf,
+        /// Where `model.toml` would be.
+        beside: PathBuf,
+        /// The missing keys, as they are called in `metadata_props`.
+        missing: Vec<String>,
+    },
+    /// A value cannot be read or makes no sense.
+    #[error("{place}, key {key}: {reason}")]
+    Value {
+        /// The file.
+        place: PathBuf,
+        /// The key in it.
+        key: String,
+        /// What is wrong and what was wanted.
+        reason: String,
+    },
+    /// `model.toml` is there but cannot be read.
+    #[error(
+        "cannot read {path}: {reason}. Known keys: mean, std, classes, road, stuff, threshold, \
+         and the table [outputs] with class_logits, mask_logits, logits"
+    )]
+    Beside {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+}
+
+/// Names of a foreign model's outputs.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OutputNames {
+    pub class_logits: Option<String>,
+    pub mask_logits: Option<String>,
+    pub logits: Option<String>,
+}
+
+/// A class, by index or by name.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Class {
+    Index(usize),
+    Name(String),
+}
+
+/// The facts as they were written, from one place.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    mean: Option<Vec<f32>>,
+    std: Option<Vec<f32>>,
+    classes: Option<Vec<String>>,
+    road: Option<Vec<Class>>,
+    stuff: Option<Vec<Class>>,
+    threshold: Option<f32>,
+    #[serde(default)]
+    pub outputs: OutputNames,
+}
+
+impl Written {
+    /// Reads `metadata_props`. Lists are JSON arrays, or text with commas.
+    pub fn from_metadata<'a>(
+        model: &Path,
+        get: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Self, FactsError> {
+        let read = |key: &'static str| get(key).map(|text| (key, text.trim()));
+        let bad = |key: &str, text: &str, wanted: &str| FactsError::Value {
+            place: model.to_path_buf(),
+            key: key.to_string(),
+            reason: format!("`{}` is not {wanted}", shorten(text)),
+        };
+        let numbers = |key| {
+            read(key)
+                .map(|(key, text)| {
+                    list::<f32>(text, |s| s.parse().ok())
+                        .ok_or_else(|| bad(key, text, "a list of three numbers"))
+                })
+                .transpose()
+        };
+        let classes = |key| {
+            read(key)
+                .map(|(key, text)| {
+                    list::<Class>(text, |s| Some(class_of(s)))
+                        .ok_or_else(|| bad(key, text, "a list of class names or indices"))
+                })
+                .transpose()
+        };
+        Ok(Self {
+            mean: numbers("unmask.mean")?,
+            std: numbers("unmask.std")?,
+            classes: read("unmask.classes")
+                .map(|(key, text)| {
+                    list::<String>(text, |s| Some(s.to_string()))
+                        .ok_or_else(|| bad(key, text, "a list of class names"))
+                })
+                .transpose()?,
+            road: classes("unmask.road")?,
+            stuff: classes("unmask.stuff")?,
+            threshold: read("unmask.threshold")
+                .map(|(key, text)| text.parse().map_err(|_| bad(key, text, "a number")))
+                .transpose()?,
+            outputs: OutputNames::default(),
+        })
+    }
+
+    /// Reads `model.toml` beside `model`; nothing written where there is no such file.
+    pub fn from_beside(model: &Path) -> Result<Self, FactsError> {
+        let path = model.with_file_name(BESIDE);
+        let refuse = |reason: String| FactsError::Beside {
+            path: path.clone(),
+            reason,
+        };
+        match std::fs::metadata(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(refuse(e.to_string())),
+            Ok(found) if found.len() > BESIDE_LIMIT_BYTES => {
+                return Err(refuse(format!(
+                    "{} bytes are no page of facts",
+                    found.len()
+                )));
+            }
+            Ok(_) => {}
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| refuse(e.to_string()))?;
+        toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().replace('\n', " ")))
+    }
+
+    /// Whether nothing is missing that a file must bring.
+    pub fn is_whole(&self) -> bool {
+        self.mean.is_some()
+            && self.std.is_some()
+            && self.classes.is_some()
+            && self.road.is_some()
+            && self.stuff.is_some()
+    }
+}
+
+/// The parts of [`Facts`] that were measured rather than written.
+pub(super) struct Measured {
+    pub input: Size,
+    pub output: Output,
+    pub sha256: String,
+}
+
+/// Puts together what the file says, what `model.toml` adds, and what was measured.
+pub(super) fn settle(
+    model: &Path,
+    inside: Written,
+    beside: Written,
+    measured: Measured,
+) -> Result<Facts, FactsError> {
+    let beside_path = model.with_file_name(BESIDE);
+    let settle = Settle {
+        model,
+        beside: &beside_path,
+    };
+    let mean = settle.pick(inside.mean, beside.mean);
+    let std = settle.pick(inside.std, beside.std);
+    let classes = settle.pick(inside.classes, beside.classes);
+    let road = settle.pick(inside.road, beside.road);
+    let mut stuff = settle.pick(inside.stuff, beside.stuff);
+    if matches!(measured.output, Output::Pixel { .. }) {
+        // A per-pixel model has no masks to refine with: it need not say what is stuff.
+        stuff = stuff.or(Some((Vec::new(), model)));
+    }
+    let missing: Vec<String> = [
+        ("unmask.mean", mean.is_none()),
+        ("unmask.std", std.is_none()),
+        ("unmask.classes", classes.is_none()),
+        ("unmask.road", road.is_none()),
+        ("unmask.stuff", stuff.is_none()),
+    ]
+    .into_iter()
+    .filter(|(_, gone)| *gone)
+    .map(|(key, _)| key.to_string())
+    .collect();
+    let (Some(mean), Some(std), Some(classes), Some(road), Some(stuff)) =
+        (mean, std, classes, road, stuff)
+    else {
+        return Err(FactsError::Missing {
+            model: model.to_path_buf(),
+            beside: beside_path,
+            missing,
+        });
+    };
+    let (mean, std) = settle.colours(mean, std)?;
+    let classes = settle.classes(classes, measured.output.known())?;
+    Ok(Facts {
+        mean,
+        std,
+        road: settle.indices("road", road, &classes, 1)?,
+        stuff: settle.indices("stuff", stuff, &classes, 0)?,
+        threshold: settle.threshold(settle.pick(inside.threshold, beside.threshold))?,
+        classes,
+        input: measured.input,
+        output: measured.output,
+        sha256: measured.sha256,
+    })
+}
+
+/// A value and the file it came from.
+type From<'a, T> = (T, &'a Path);
+
+struct Settle<'a> {
+    model: &'a Path,
+    beside: &'a Path,
+}
+
+impl<'a> Settle<'a> {
+    fn pick<T>(&self, inside: Option<T>, beside: Option<T>) -> Option<From<'a, T>> {
+        inside
+            .map(|v| (v, self.model))
+            .or(beside.map(|v| (v, self.beside)))
+    }
+
+    fn bad(&self, place: &Path, key: &str, reason: String) -> FactsError {
+        let prefix = if place == self.model { "unmask." } else { "" };
+        FactsError::Value {
+            place: place.to_path_buf(),
+            key: format!("{prefix}{key}"),
+            reason,
+        }
+    }
+
+    fn colours(
+        &self,
+        mean: From<'_, Vec<f32>>,
+        std: From<'_, Vec<f32>>,
+    ) -> Result<([f32; 3], [f32; 3]), FactsError> {
+        let three = |key: &str, (values, place): From<'_, Vec<f32>>| {
+            <[f32; 3]>::try_from(values.as_slice())
+                .ok()
+                .filter(|v| v.iter().all(|x| x.is_finite()))
+                .ok_or_else(|| self.bad(place, key, "wanted three finite numbers (RGB)".into()))
+        };
+        let std_place = std.1;
+        let (mean, std) = (three("mean", mean)?, three("std", std)?);
+        if std.iter().any(|&s| s <= 0.0) {
+            let reason = format!("{std:?}: every value must lie above 0");
+            return Err(self.bad(std_place, "std", reason));
+        }
+        let unit = std.iter().all(|&s| s <= UNIT_SCALE_STD);
+        let scale = if unit { 255.0 } else { 1.0 };
+        Ok((mean.map(|v| v * scale), std.map(|v| v * scale)))
+    }
+
+    fn classes(
+        &self,
+        (classes, place): From<'_, Vec<String>>,
+        known: usize,
+    ) -> Result<Vec<String>, FactsError> {
+        if classes.len() != known {
+            let reason = format!("{} names, but the network knows {known}", classes.len());
+            return Err(self.bad(place, "classes", reason));
+        }
+        for (i, name) in classes.iter().enumerate() {
+            if name.trim().is_empty() || classes[..i].contains(name) {
+                let reason = format!("name {i} (`{name}`) is empty or stands there twice");
+                return Err(self.bad(place, "classes", reason));
+            }
+        }
+        Ok(classes)
+    }
+
+    fn indices(
+        &self,
+        key: &str,
+        (wanted, place): From<'_, Vec<Class>>,
+        classes: &[String],
+        least: usize,
+    ) -> Result<Vec<usize>, FactsError> {
+        let mut indices = Vec::with_capacity(wanted.len());
+        for class in wanted {
+            let found = match &class {
+                Class::Index(i) => (*i < classes.len()).then_some(*i),
+                Class::Name(name) => classes.iter().position(|c| c == name),
+            };
+            let Some(index) = found else {
+                let shown = match class {
+                    Class::Index(i) => i.to_string(),
+                    Class::Name(name) => name,
+                };
+                let reason = format!(
+                    "`{}` is none of the {} classes: {}",
+                    shorten(&shown),
+                    classes.len(),
+                    shorten(&classes.join(", "))
+                );
+                return Err(self.bad(place, key, reason));
+            };
+            if !indices.contains(&index) {
+                indices.push(index);
+            }
+        }
+        if indices.len() < least {
+            return Err(self.bad(place, key, "wanted at least one class".into()));
+        }
+        indices.sort_unstable();
+        Ok(indices)
+    }
+
+    fn threshold(&self, value: Option<From<'_, f32>>) -> Result<Option<f32>, FactsError> {
+        match value {
+            Some((t, place)) if !t.is_finite() => {
+                Err(self.bad(place, "threshold", format!("{t} is not a finite number")))
+            }
+            other => Ok(other.map(|(t, _)| t)),
+        }
+    }
+}
+
+/// Reads `[…]` as JSON, anything else as text with commas. Empty text is an empty list.
+fn list<T: serde::de::DeserializeOwned>(
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
+    if text.starts_with('[') {
+        return serde_json::from_str(text).ok();
+    }
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(|part| parse(part.trim())).collect()
+}
+
+fn class_of(text: &str) -> Class {
+    text.parse()
+        .map_or_else(|_| Class::Name(text.to_string()), Class::Index)
+}
+
+/// The first 60 characters: a foreign file may hold anything.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: &str = "/m/net.onnx";
+
+    fn measured(known: usize) -> Measured {
+        Measured {
+            input: Size::new(128, 64),
+            output: Output::Mask {
+                queries: 4,
+                known,
+                size: Size::new(32, 16),
+            },
+            sha256: "00".into(),
+        }
+    }
+
+    fn inside(pairs: &[(&str, &str)]) -> Result<Written, FactsError> {
+        Written::from_metadata(Path::new(MODEL), |key| {
+            pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
+        })
+    }
+
+    fn whole(pairs: &[(&str, &str)]) -> Result<Facts, FactsError> {
+        settle(
+            Path::new(MODEL),
+            inside(pairs)?,
+            Written::default(),
+            measured(3),
+        )
+    }
+
+    const JSON: [(&str, &str); 6] = [
+        ("unmask.mean", "[123.675, 116.28, 103.53]"),
+        ("unmask.std", "[58.395,57.12,57.375]"),
+        ("unmask.classes", r#"["road","sky","car"]"#),
+        ("unmask.road", "[0]"),
+        ("unmask.stuff", r#"["sky"]"#),
+        ("unmask.threshold", "0.5"),
+    ];
+
+    fn with(key: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+        JSON.iter()
+            .map(|&(k, v)| (k, if k == key { value } else { v }))
+            .collect()
+    }
+
+    #[test]
+    fn json_and_commas_read_alike() {
+        let json = whole(&JSON).unwrap();
+        let commas = whole(&[
+            ("unmask.mean", "123.675, 116.28, 103.53"),
+            ("unmask.std", "58.395,57.12,57.375"),
+            ("unmask.classes", "road, sky, car"),
+            ("unmask.road", "road"),
+            ("unmask.stuff", "1"),
+            ("unmask.threshold", " 0.5 "),
+        ])
+        .unwrap();
+        assert_eq!(json, commas);
+        assert_eq!((&*json.road, &*json.stuff), (&[0][..], &[1][..]));
+        assert_eq!(json.threshold, Some(0.5));
+        assert_eq!(json.mean[0], 123.675);
+    }
+
+    #[test]
+    fn the_unit_scale_is_seen() {
+        let mut pairs = with("unmask.std", "[0.5, 0.25, 1.0]");
+        pairs[0].1 = "[0.4, 0.5, 0.6]";
+        let facts = whole(&pairs).unwrap();
+        assert_eq!(facts.std, [127.5, 63.75, 255.0]);
+        assert_eq!(facts.mean, [102.0, 127.5, 153.0]);
+        // One value above the bound keeps the scale 0–255.
+        assert_eq!(
+            whole(&with("unmask.std", "[1,1,2]")).unwrap().std,
+            [1.0, 1.0, 2.0]
+        );
+    }
+
+    #[test]
+    fn missing_facts_are_all_named() {
+        let error = whole(&JSON[..2]).unwrap_err().to_string();
+        for part in [
+            "net.onnx lacks unmask.classes, unmask.road, unmask.stuff.",
+            "/m/model.toml",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(whole(&JSON[..5]).unwrap().threshold.is_none());
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_key_and_reason() {
+        let cases = [
+            ("unmask.mean", "[1,2]", "three finite numbers"),
+            ("unmask.mean", "[1,2,x]", "is not a list of three numbers"),
+            ("unmask.mean", "1,nan,2", "three finite numbers"),
+            ("unmask.std", "[1,0,2]", "above 0"),
+            ("unmask.classes", "[1,2,3]", "is not a list of class names"),
+            ("unmask.classes", "a,b", "2 names, but the network knows 3"),
+            ("unmask.classes", "a,b,a", "twice"),
+            ("unmask.classes", "road,,sky", "empty"),
+            (
+                "unmask.road",
+                "[3]",
+                "`3` is none of the 3 classes: road, sky, car",
+            ),
+            ("unmask.road", "lane", "`lane` is none"),
+            ("unmask.road", "[]", "at least one class"),
+            (
+                "unmask.stuff",
+                "[-1]",
+                "is not a list of class names or indices",
+            ),
+            ("unmask.threshold", "high", "is not a number"),
+            ("unmask.threshold", "inf", "not a finite number"),
+        ];
+        for (key, value, part) in cases {
+            let error = whole(&with(key, value)).unwrap_err().to_string();
+            assert!(
+                error.contains(key) && error.contains(part),
+                "{key}={value}: {error}"
+            );
+            assert!(error.contains("net.onnx"), "{error}");
+        }
+        let long = "x".repeat(5000);
+        let error = inside(&[("unmask.mean", &long)]).unwrap_err().to_string();
+        assert!(error.len() < 200, "{error}");
+    }
+
+    #[test]
+    fn stuff_may_be_empty_and_classes_listed_twice_count_once() {
+        assert!(whole(&with("unmask.stuff", "")).unwrap().stuff.is_empty());
+        assert_eq!(
+            whole(&with("unmask.road", "2,road,car")).unwrap().road,
+            [0, 2]
+        );
+    }
+
+    #[test]
+    fn a_per_pixel_model_needs_no_stuff() {
+        let mut pixel = measured(3);
+        pixel.output = Output::Pixel {
+            classes: 3,
+            size: Size::new(4, 4),
+        };
+        let written = inside(&JSON[..4]).unwrap();
+        let facts = settle(Path::new(MODEL), written, Written::default(), pixel).unwrap();
+        assert!(facts.stuff.is_empty());
+    }
+
+    #[test]
+    fn model_toml_fills_what_the_file_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("net.onnx");
+        assert_eq!(Written::from_beside(&model).unwrap(), Written::default());
+        let text = "mean = [1.0, 2.0, 3.0]\nstd = [4.0, 5.0, 6.0]\n\
+                    classes = ['a', 'b', 'c']\nroad = [0]\nstuff = ['b', 2]\n\
+                    [outputs]\nlogits = 'out'\n";
+        std::fs::write(folder.path().join("model.toml"), text).unwrap();
+        let beside = Written::from_beside(&model).unwrap();
+        assert!(beside.is_whole());
+        assert_eq!(beside.outputs.logits.as_deref(), Some("out"));
+        let file = inside(&[("unmask.mean", "7,8,9")]).unwrap();
+        assert!(!file.is_whole());
+        let facts = settle(&model, file, beside.clone(), measured(3)).unwrap();
+        assert_eq!((facts.mean, facts.std), ([7.0, 8.0, 9.0], [4.0, 5.0, 6.0]));
+        assert_eq!(facts.stuff, [1, 2]);
+        // A fault in model.toml names that file.
+        let error = settle(&model, Written::default(), beside, measured(2)).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("model.toml, key classes: 3 names"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bad_model_toml_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("net.onnx");
+        for text in [
+            "mean = [1,",
+            "colour = 3",
+            "[outputs]\nmasks = 'x'",
+            "road = -1",
+        ] {
+            std::fs::write(folder.path().join("model.toml"), text).unwrap();
+            let error = Written::from_beside(&model).unwrap_err().to_string();
+            assert!(
+                error.contains("model.toml") && error.contains("Known keys"),
+                "{error}"
+            );
+        }
+        std::fs::write(folder.path().join("model.toml"), vec![b'#'; (1 << 20) + 1]).unwrap();
+        assert!(Written::from_beside(&model).is_err());
+    }
+}

@@ -1,0 +1,401 @@
+//! Keeps what a page about a run shows while the run goes on.
+
+use super::page::Span;
+use super::sheet::{TILE_W, shrink};
+use super::{Overlay, Tile, ViewError, contact_sheet, write_png};
+use crate::alert::{Alert, Event};
+use crate::pipeline::Looked;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Tiles on a contact sheet.
+const TILES: usize = 12;
+/// Things that a page lists; more would only make it slow.
+const SPANS: usize = 400;
+/// Overlays that a page links to.
+const LINKS: usize = 600;
+/// A tile from every so many frames where nothing is told.
+const QUIET_STEP: u64 = 10;
+
+/// What a gallery keeps.
+#[derive(Clone, Debug)]
+pub struct GallerySettings {
+    /// Folder for the overlays; made where it is missing.
+    pub folder: PathBuf,
+    /// Whether only frames with alerts are drawn.
+    pub only_alerting: bool,
+    /// Score from which on a cell counts as anomalous.
+    pub threshold: f32,
+    /// How old an alert may be.
+    pub budget: Duration,
+}
+
+/// Draws frames into a folder and remembers what the sheet and the page need: a bounded amount,
+/// however long the run.
+#[derive(Debug)]
+pub struct Gallery {
+    settings: GallerySettings,
+    overlay: Overlay,
+    tiles: Vec<Kept>,
+    spans: Vec<Span>,
+    /// Things beyond those listed.
+    more_spans: u64,
+    links: Vec<String>,
+    drawn: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    rank: Rank,
+    frame: u64,
+    tile: Tile,
+}
+
+/// What makes a frame worth a tile; larger is better.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+struct Rank {
+    begins: bool,
+    alerts: bool,
+    score: f32,
+}
+
+impl Gallery {
+    /// An empty gallery; makes the folder.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(settings: GallerySettings) -> Result<Self, ViewError> {
+        std::fs::create_dir_all(&settings.folder)
+            .map_err(|e| ViewError::write(&settings.folder, e))?;
+        Ok(Self {
+            overlay: Overlay::new(settings.threshold, settings.budget),
+            settings,
+            tiles: Vec::new(),
+            spans: Vec::new(),
+            more_spans: 0,
+            links: Vec::new(),
+            drawn: 0,
+        })
+    }
+
+    /// Takes a frame: draws it, and keeps a tile of it where it is among the most telling.
+    ///
+    /// # Errors
+    /// The overlay cannot be written.
+    pub fn add(&mut self, looked: &Looked) -> Result<(), ViewError> {
+        for alert in &looked.alerts {
+            self.follow(alert);
+        }
+        let told: Vec<&Alert> = looked
+            .alerts
+            .iter()
+            .filter(|a| a.event != Event::End)
+            .collect();
+        let frame = looked.frame.token.frame;
+        let rank = Rank {
+            begins: told.iter().any(|a| a.event == Event::Begin),
+            alerts: !told.is_empty(),
+            score: told.iter().map(|a| a.score_max).fold(0.0, f32::max),
+        };
+        let wanted = self.wants(rank, frame);
+        let drawn = !self.settings.only_alerting || rank.alerts;
+        if !wanted && !drawn {
+            return Ok(());
+        }
+        let picture = self.overlay.draw(looked);
+        if drawn {
+            let name = file_name(frame, looked.frame.token.name.as_deref());
+            write_png(&self.settings.folder.join(&name), &picture)?;
+            self.drawn += 1;
+            if self.links.len() < LINKS {
+                self.links.push(name);
+            }
+        }
+        if wanted {
+            let tile = Tile {
+                picture: shrink(&picture, TILE_W),
+                caption: caption(frame, &told),
+            };
+            self.keep(Kept { rank, frame, tile });
+        }
+        Ok(())
+    }
+
+    fn wants(&self, rank: Rank, frame: u64) -> bool {
+        if !rank.alerts && !frame.is_multiple_of(QUIET_STEP) {
+            return false;
+        }
+        self.tiles.len() < TILES || self.tiles.iter().any(|kept| kept.rank < rank)
+    }
+
+    fn keep(&mut self, new: Kept) {
+        self.tiles.push(new);
+        if self.tiles.len() > TILES {
+            // The least telling goes; of equals the latest.
+            let least = (0..self.tiles.len())
+                .min_by(|&a, &b| {
+                    let (a, b) = (&self.tiles[a], &self.tiles[b]);
+                    let rank = a.rank.partial_cmp(&b.rank);
+                    rank.unwrap_or(std::cmp::Ordering::Equal)
+                        .then(b.frame.cmp(&a.frame))
+                })
+                .unwrap_or(0);
+            self.tiles.remove(least);
+        }
+    }
+
+    fn follow(&mut self, alert: &Alert) {
+        let room = self.spans.len() < SPANS;
+        let known = self.spans.iter_mut().rev().find(|s| s.id == *alert.id);
+        match (known, alert.event) {
+            (Some(span), Event::Update | Event::Begin) => {
+                span.last = alert.frame;
+                span.score_max = span.score_max.max(alert.score_max);
+                span.area_px = span.area_px.max(alert.area_px);
+                span.late |= !alert.on_time;
+            }
+            (None, Event::Begin) if room => self.spans.push(Span {
+                id: alert.id.to_string(),
+                first: alert.frame,
+                last: alert.frame,
+                score_max: alert.score_max,
+                area_px: alert.area_px,
+                late: !alert.on_time,
+                real: None,
+            }),
+            (None, Event::Begin) => self.more_spans += 1,
+            _ => {}
+        }
+    }
+
+    /// Writes the contact sheet.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_sheet(&mut self, path: &Path, title: &str) -> Result<(), ViewError> {
+        self.tiles.sort_by_key(|kept| kept.frame);
+        let tiles: Vec<Tile> = self.tiles.iter().map(|kept| kept.tile.clone()).collect();
+        write_png(path, &contact_sheet(title, &tiles))
+    }
+
+    /// The things told of, in the order they began.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// The things told of, to note what is true of them.
+    pub fn spans_mut(&mut self) -> &mut [Span] {
+        &mut self.spans
+    }
+
+    /// Things told of beyond those in [`Gallery::spans`].
+    pub fn more_spans(&self) -> u64 {
+        self.more_spans
+    }
+
+    /// File names of the first overlays.
+    pub fn links(&self) -> &[String] {
+        &self.links
+    }
+
+    /// Overlays written.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+}
+
+fn file_name(frame: u64, name: Option<&str>) -> String {
+    let stem = name.and_then(|name| Path::new(name).file_stem());
+    match stem {
+        Some(stem) => format!("{frame:06}-{}.png", stem.to_string_lossy()),
+        None => format!("{frame:06}.png"),
+    }
+}
+
+fn caption(frame: u64, told: &[&Alert]) -> String {
+    let mut text = format!("frame {frame}");
+    if told.is_empty() {
+        text.push_str(": nothing told");
+    }
+    for alert in told {
+        let number = alert.id.rsplit('-').next().unwrap_or("");
+        let verb = match alert.event {
+            Event::Begin => "begins",
+            Event::Update | Event::End => "goes on",
+        };
+        text.push_str(&format!("  #{number} {verb}, {:.2}", alert.score_max));
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::alert::{EngineId, SCHEMA};
+    use crate::engine::Times;
+    use crate::frame::{Frame, LabelMap, Moment, Picture, ScoreMap, Size, Token};
+    use crate::score::Scored;
+
+    /// A grey frame with an anomaly in its middle, told of where `alerting`.
+    pub fn looked(size: Size, frame: u64, alerting: bool) -> Looked {
+        let grid = Size::new(16, 10);
+        let mut score = ScoreMap::filled(grid, 0.05);
+        for y in 4..7 {
+            score.data_mut()[y * 16 + 6..y * 16 + 10].fill(if alerting { 0.95 } else { 0.05 });
+        }
+        let (w, h) = (size.w as u32, size.h as u32);
+        let alert = Alert {
+            schema: SCHEMA.into(),
+            id: "1f-4".into(),
+            event: Event::Begin,
+            frame,
+            captured_at: String::new(),
+            age_ms: 20.0,
+            budget_ms: 100.0,
+            on_time: frame.is_multiple_of(2),
+            bbox: [w * 6 / 16, h * 4 / 10, w / 4, h * 3 / 10],
+            area_px: 400,
+            score_max: 0.95,
+            score_mean: 0.9,
+            on_road: true,
+            distance_m: None,
+            bearing_deg: None,
+            engine: EngineId {
+                name: "cpu".into(),
+                precision: "fp32".into(),
+                hash: "0".into(),
+            },
+            source: "test".into(),
+        };
+        Looked {
+            frame: Frame {
+                token: Token {
+                    frame,
+                    captured: Moment(0),
+                    captured_unix_ns: 0,
+                    budget_ns: 100_000_000,
+                    source: "test".into(),
+                    name: None,
+                },
+                picture: Picture::filled(size, [110, 115, 120]),
+            },
+            truth: None,
+            scored: Scored {
+                score,
+                classes: LabelMap::filled(grid, 0),
+                qualified: 0,
+            },
+            alerts: if alerting { vec![alert] } else { Vec::new() },
+            times: Times {
+                prepare: Duration::from_millis(2),
+                engine: Duration::from_millis(30),
+                score: Duration::from_millis(1),
+            },
+            age: Duration::from_millis(36),
+        }
+    }
+
+    fn gallery(folder: &Path, only_alerting: bool) -> Gallery {
+        Gallery::new(GallerySettings {
+            folder: folder.join("deep/er"),
+            only_alerting,
+            threshold: 0.5,
+            budget: Duration::from_millis(100),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn only_frames_with_alerts_are_drawn_where_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let size = Size::new(64, 40);
+        for (only_alerting, want) in [(true, 5), (false, 30)] {
+            let mut gallery = gallery(folder.path(), only_alerting);
+            for frame in 0..30 {
+                gallery.add(&looked(size, frame, frame % 6 == 1)).unwrap();
+            }
+            assert_eq!(gallery.drawn(), want);
+            assert_eq!(gallery.links().len() as u64, want);
+            for name in gallery.links() {
+                assert!(folder.path().join("deep/er").join(name).is_file());
+            }
+        }
+    }
+
+    #[test]
+    fn one_thing_is_one_span_from_first_to_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = gallery(folder.path(), true);
+        let size = Size::new(64, 40);
+        gallery.add(&looked(size, 2, true)).unwrap();
+        let mut next = looked(size, 5, true);
+        next.alerts[0].event = Event::Update;
+        next.alerts[0].score_max = 0.99;
+        gallery.add(&next).unwrap();
+        next.alerts[0].event = Event::End;
+        next.alerts[0].frame = 9;
+        gallery.add(&next).unwrap();
+        let span = &gallery.spans()[0];
+        assert_eq!(gallery.spans().len(), 1);
+        assert_eq!(
+            (span.first, span.last, span.score_max, span.late),
+            (2, 5, 0.99, true)
+        );
+    }
+
+    #[test]
+    fn the_most_telling_frames_stay_and_memory_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = gallery(folder.path(), true);
+        let size = Size::new(64, 40);
+        for frame in 0..200 {
+            let mut frame = looked(size, frame, frame == 77 || frame > 150);
+            for alert in &mut frame.alerts {
+                alert.id = format!("1-{}", alert.frame).into();
+                alert.event = if alert.frame == 77 {
+                    Event::Begin
+                } else {
+                    Event::Update
+                };
+            }
+            gallery.add(&frame).unwrap();
+        }
+        assert_eq!(gallery.tiles.len(), TILES);
+        assert!(gallery.tiles.iter().any(|t| t.frame == 77 && t.rank.begins));
+        assert!(gallery.tiles.iter().all(|t| t.rank.alerts));
+        for i in 0..SPANS as u64 + 5 {
+            let mut frame = looked(size, i, true);
+            frame.alerts[0].id = format!("2-{i}").into();
+            gallery.follow(&frame.alerts[0]);
+        }
+        assert_eq!(gallery.spans().len(), SPANS);
+        assert_eq!(gallery.more_spans(), 6);
+        let sheet = folder.path().join("sheet.png");
+        gallery.write_sheet(&sheet, "a title").unwrap();
+        assert!(sheet.is_file());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("deep"), "a file").unwrap();
+        let settings = GallerySettings {
+            folder: folder.path().join("deep/er"),
+            only_alerting: true,
+            threshold: 0.5,
+            budget: Duration::ZERO,
+        };
+        assert!(
+            Gallery::new(settings)
+                .unwrap_err()
+                .to_string()
+                .contains("deep/er")
+        );
+    }
+
+    #[test]
+    fn pictures_keep_their_name() {
+        assert_eq!(file_name(7, None), "000007.png");
+        assert_eq!(file_name(7, Some("a.b.jpg")), "000007-a.b.png");
+    }
+}

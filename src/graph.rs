@@ -1,6 +1,6 @@
 //! Graphs on disk: writing the network as ONNX, reading checkpoints.
 //!
-//! [`checkpoint`] reads what training wrote, [`write`] interprets the network as a graph in memory
+//! [`checkpoint`] reads what training wrote, [`mod@write`] interprets the network as a graph in memory
 //! ([`ir`]), [`onnx`] is the file format, [`export`] puts them together.
 
 pub mod checkpoint;

@@ -19,7 +19,9 @@ use unmask_network::{Attention, Config, Head};
 
 const HEAD: &str = "sem_seg_head.predictor";
 
-type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+/// Shape and values.
+type Values = (Vec<usize>, Vec<f32>);
+type Tensors = HashMap<String, Values>;
 
 fn fixture(name: &str) -> Tensors {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network");
@@ -114,7 +116,7 @@ fn folder(tensors: &Tensors, config: &Config) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Runs a model on `image`: values by output name.
-fn run(bytes: &[u8], image: &(Vec<usize>, Vec<f32>)) -> Tensors {
+fn run(bytes: &[u8], image: &Values) -> Tensors {
     let engine = Model::load(bytes.to_vec()).unwrap();
     let input = engine.node_id("image").unwrap();
     let value = Tensor::from_data(&image.0, image.1.clone());
@@ -133,7 +135,7 @@ fn run(bytes: &[u8], image: &(Vec<usize>, Vec<f32>)) -> Tensors {
 }
 
 /// Largest difference over the largest value of `want`.
-fn difference(got: &(Vec<usize>, Vec<f32>), want: &(Vec<usize>, Vec<f32>)) -> f64 {
+fn difference(got: &Values, want: &Values) -> f64 {
     assert_eq!(got.0, want.0);
     let largest = want
         .1
@@ -153,8 +155,8 @@ fn parity(
     label: &str,
     tensors: &Tensors,
     config: &Config,
-    image: &(Vec<usize>, Vec<f32>),
-    want: &[(&str, &(Vec<usize>, Vec<f32>))],
+    image: &Values,
+    want: &[(&str, &Values)],
 ) {
     let (_dir, path) = folder(tensors, config);
     let checkpoint = Checkpoint::read(&path).unwrap();

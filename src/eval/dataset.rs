@@ -171,7 +171,8 @@ fn list(
 /// What the values of label pictures mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelRules {
-    meaning: Vec<Option<u8>>,
+    /// Class by value; none = an error.
+    meaning: [Option<u8>; 256],
 }
 
 /// Label values that contradict each other.
@@ -190,7 +191,7 @@ impl LabelRules {
     /// # Errors
     /// A value in two of the lists.
     pub fn new(anomaly: &[u8], ignore: &[u8], normal: &[u8]) -> Result<Self, RulesError> {
-        let mut meaning = vec![None; 256];
+        let mut meaning = [None; 256];
         let lists = [(anomaly, ANOMALY), (ignore, IGNORE), (normal, NORMAL)];
         for (values, class) in lists {
             for &value in values {
@@ -242,21 +243,23 @@ fn class_name(class: u8) -> &'static str {
 /// # Errors
 /// A text without the file's name: what is wrong with the file, or which value is not in `rules`.
 pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> {
-    let (size, values) = read_values(path)?;
-    let mut labels = values;
-    for (at, label) in labels.iter_mut().enumerate() {
-        let Some(class) = rules.meaning[usize::from(*label)] else {
-            return Err(format!(
-                "value {label} at column {}, row {} means nothing: anomaly is {}, ignore is {}, \
-                 normal is {} (--anomaly-value, --ignore-value, --normal-values)",
-                at % size.w,
-                at / size.w,
-                rules.values(ANOMALY),
-                rules.values(IGNORE),
-                rules.values(NORMAL),
-            ));
-        };
-        *label = class;
+    let (size, mut labels) = read_values(path)?;
+    let known = rules.meaning.map(|class| class.is_some());
+    if let Some(at) = labels.iter().position(|&value| !known[usize::from(value)]) {
+        return Err(format!(
+            "value {} at column {}, row {} means nothing: anomaly is {}, ignore is {}, normal is \
+             {} (--anomaly-value, --ignore-value, --normal-values)",
+            labels[at],
+            at % size.w,
+            at / size.w,
+            rules.values(ANOMALY),
+            rules.values(IGNORE),
+            rules.values(NORMAL),
+        ));
+    }
+    let classes = rules.meaning.map(|class| class.unwrap_or(NORMAL));
+    for label in &mut labels {
+        *label = classes[usize::from(*label)];
     }
     Ok(Map::new(size, labels).expect("one value a pixel was read"))
 }
@@ -288,19 +291,20 @@ fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {
     let bytes = reader.output_buffer_size().ok_or("it is too large")?;
     let mut data = vec![0; bytes];
     let frame = reader.next_frame(&mut data).map_err(broken)?;
+    if frame.line_size == size.w && depth == png::BitDepth::Eight {
+        return Ok((size, data));
+    }
     let rows = data.chunks_exact(frame.line_size).take(size.h);
     let mut values = Vec::with_capacity(size.area_px());
     match colour {
         png::ColorType::Grayscale | png::ColorType::Indexed => {
+            // Fewer than 8 bits: several values a byte, the first in the highest bits.
             let bits = depth as usize;
             for row in rows {
-                match bits {
-                    8 => values.extend_from_slice(&row[..size.w]),
-                    bits => values.extend((0..size.w).map(|x| {
-                        let shift = 8 - bits - (x * bits) % 8;
-                        row[x * bits / 8] >> shift & ((1 << bits) - 1)
-                    })),
-                }
+                values.extend((0..size.w).map(|x| {
+                    let shift = 8 - bits - (x * bits) % 8;
+                    row[x * bits / 8] >> shift & ((1 << bits) - 1)
+                }));
             }
         }
         _ => {

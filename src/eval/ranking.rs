@@ -9,6 +9,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::mem::take;
 
 use super::sweep::{PixelMetrics, Sweep, rank};
 use super::{ANOMALY, IGNORE};
@@ -177,38 +178,64 @@ impl Ranking {
     }
 }
 
-/// Counts by the lower half of the rank.
+/// Counts of one bucket by the lower half of the rank.
 struct Table {
-    cells: Vec<[u64; 2]>,
-    /// Which groups of 64 cells are in use: a sparse bucket costs little to read and clear.
-    used: Vec<bool>,
+    counts: [Vec<u64>; 2],
+    /// Which groups of [`GROUP`] cells hold positives: only these need a look cell by cell.
+    positive: Vec<bool>,
 }
+
+/// Cells of the [`Table`] that share a flag.
+const GROUP: usize = 64;
 
 impl Table {
     fn new() -> Self {
         Self {
-            cells: vec![[0; 2]; 1 << 16],
-            used: vec![false; 1 << 10],
+            counts: [vec![0; BUCKETS], vec![0; BUCKETS]],
+            positive: vec![false; BUCKETS / GROUP],
         }
     }
 
     fn count(&mut self, lows: &[u16], class: usize) {
+        let counts = &mut self.counts[class];
         for &low in lows {
-            self.cells[usize::from(low)][class] += 1;
-            self.used[usize::from(low >> 6)] = true;
+            counts[usize::from(low)] += 1;
+        }
+        if class == 0 {
+            for &low in lows {
+                self.positive[usize::from(low) / GROUP] = true;
+            }
         }
     }
 
-    /// Gives all counts in rank order and clears them.
+    /// Gives all counts in rank order and clears them. Negatives without a positive between them
+    /// are given as one: see [`Sweep::step`].
     fn drain(&mut self, mut give: impl FnMut(u16, [u64; 2])) {
-        for (group, used) in self.used.iter_mut().enumerate().filter(|(_, used)| **used) {
-            *used = false;
-            for low in group * 64..(group + 1) * 64 {
-                let counts = std::mem::take(&mut self.cells[low]);
-                if counts != [0, 0] {
-                    give(low as u16, counts);
-                }
+        let mut between = 0;
+        let [positives, negatives] = &mut self.counts;
+        for (group, flag) in self.positive.iter_mut().enumerate() {
+            let cells = group * GROUP..(group + 1) * GROUP;
+            if !*flag {
+                between += negatives[cells.clone()].iter().sum::<u64>();
+                negatives[cells].fill(0);
+                continue;
             }
+            *flag = false;
+            for low in cells {
+                let (p, n) = (take(&mut positives[low]), take(&mut negatives[low]));
+                if p == 0 {
+                    between += n;
+                    continue;
+                }
+                if between > 0 {
+                    // Their rank is of no use to the sweep: no threshold lies on them.
+                    give(low as u16, [0, take(&mut between)]);
+                }
+                give(low as u16, [p, n]);
+            }
+        }
+        if between > 0 {
+            give(u16::MAX, [0, between]);
         }
     }
 }

@@ -87,6 +87,9 @@ pub struct Node {
     pub attributes: Vec<AttributeProto>,
 }
 
+/// Operator, inputs, attributes (encoded).
+type Computation = (&'static str, Vec<Option<ValueId>>, Vec<u8>);
+
 /// A graph with static shapes. Nodes lie in an order in which they can run.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -96,8 +99,8 @@ pub struct Graph {
     outputs: Vec<(String, ValueId)>,
     /// Constants without a name of their own by type, shape and SHA-256: each is kept once.
     known: HashMap<(DataType, Vec<usize>, [u8; 32]), ValueId>,
-    /// Nodes by operator, inputs and attributes: each computation is done once.
-    done: HashMap<(&'static str, Vec<Option<ValueId>>, Vec<u8>), ValueId>,
+    /// Values of nodes by what they compute: each computation is done once.
+    done: HashMap<Computation, ValueId>,
 }
 
 impl Graph {

@@ -10,6 +10,7 @@ pub mod losses;
 pub mod matcher;
 pub mod optimizer;
 pub mod params;
+pub mod plot;
 pub mod points;
 pub mod recipe;
 pub mod trainer;

@@ -6,7 +6,7 @@ use crate::interpreter::Value;
 use crate::matcher::{self, Labels, Predictions, Weights};
 use crate::points::{self, Points};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
+use burn::tensor::{Int, Tensor, TensorData, activation, module};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_network::MaskHead;
@@ -78,13 +78,17 @@ impl Stacked {
     }
 }
 
-/// A query matched with a target: row of the stacked `[heads * batch * Q, h * w]` masks, and the
-/// points it is judged at.
-struct Match {
-    row: usize,
-    entry: usize,
-    class: u8,
-    points: Vec<points::Point>,
+/// A query matched with a target.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// Row of the stacked `[heads * batch * Q, h * w]` masks.
+    pub row: usize,
+    /// Entry of the stacked `[heads * batch]` pictures.
+    pub entry: usize,
+    /// Class of the target.
+    pub class: u8,
+    /// Where it is judged; as many as for every other match.
+    pub points: Vec<points::Point>,
 }
 
 /// The set loss: Hungarian matching for every head and picture, cross-entropy with a weight for
@@ -137,7 +141,7 @@ pub fn set_loss(
         .collect();
 
     let device = stacked.class_logits.device();
-    let class = class_loss(stacked, &matches, queries, weights.no_object, &device);
+    let class = class_loss(stacked, &matches, weights.no_object);
     if matches.is_empty() {
         let none = stacked.mask_logits.clone().sum() * 0.0;
         return SetLoss {
@@ -156,30 +160,35 @@ pub fn set_loss(
         .collect();
     let n = matches.len();
     let target: Tensor<2> = Tensor::from_data(TensorData::new(at_points, [n, how.count]), &device);
-    let logits = gather_points(&stacked.mask_logits, &matches, how.count, &device);
+    let logits = gather_points(&stacked.mask_logits, &matches);
     // The number of targets of one head: every head sees the same labels.
-    let masks = (n as f32 / stacked.heads as f32).max(1.0);
-
-    // BCE(x, t) = (1 − t)·x − log σ(x).
-    let bce =
-        (target.clone().neg() + 1.0) * logits.clone() - activation::log_sigmoid(logits.clone());
-    let mask = bce.mean_dim(1).sum() / masks;
-    let sigmoid = activation::sigmoid(logits);
-    let overlap = (sigmoid.clone() * target.clone()).sum_dim(1) * 2.0 + 1.0;
-    let size = sigmoid.sum_dim(1) + target.sum_dim(1) + 1.0;
-    let dice = ((overlap / size).neg() + 1.0).sum() / masks;
+    let targets = (n as f32 / stacked.heads as f32).max(1.0);
+    let (mask, dice) = point_losses(&logits, &target, targets);
     SetLoss { class, mask, dice }
 }
 
+/// Mask BCE and dice (smoothed by 1) of `logits` against `target`, both `[matches, points]`: means
+/// over points, sums over matches, divided by `targets`.
+pub fn point_losses(
+    logits: &Tensor<2>,
+    target: &Tensor<2>,
+    targets: f32,
+) -> (Tensor<1>, Tensor<1>) {
+    // BCE(x, t) = (1 − t)·x − log σ(x).
+    let bce =
+        (target.clone().neg() + 1.0) * logits.clone() - activation::log_sigmoid(logits.clone());
+    let mask = bce.mean_dim(1).sum() / targets;
+    let sigmoid = activation::sigmoid(logits.clone());
+    let overlap = (sigmoid.clone() * target.clone()).sum_dim(1) * 2.0 + 1.0;
+    let size = sigmoid.sum_dim(1) + target.clone().sum_dim(1) + 1.0;
+    let dice = ((overlap / size).neg() + 1.0).sum() / targets;
+    (mask, dice)
+}
+
 /// `F.cross_entropy` with class weights, a mean of its own for every head, summed over the heads.
-fn class_loss(
-    stacked: &Stacked,
-    matches: &[Match],
-    queries: usize,
-    no_object: f32,
-    device: &Device,
-) -> Tensor<1> {
-    let [entries, _, k1] = stacked.class_logits.dims();
+pub fn class_loss(stacked: &Stacked, matches: &[Match], no_object: f32) -> Tensor<1> {
+    let [entries, queries, k1] = stacked.class_logits.dims();
+    let device = &stacked.class_logits.device();
     let rows = entries * queries;
     let mut class = vec![k1 - 1; rows];
     for m in matches {
@@ -203,7 +212,9 @@ fn class_loss(
 }
 
 /// Mask logits of the matches at their points, `[matches, points]`.
-fn gather_points(masks: &Tensor<4>, matches: &[Match], count: usize, device: &Device) -> Tensor<2> {
+pub fn gather_points(masks: &Tensor<4>, matches: &[Match]) -> Tensor<2> {
+    let device = &masks.device();
+    let count = matches.first().map_or(0, |m| m.points.len());
     let [entries, queries, h, w] = masks.dims();
     let n = matches.len();
     let (mut index, mut share) = (vec![0i32; n * 4 * count], vec![0.0f32; n * 4 * count]);

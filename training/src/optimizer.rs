@@ -70,12 +70,13 @@ impl std::fmt::Debug for Memory {
     }
 }
 
-/// Norms, embeddings and one-dimensional parameters are not decayed.
+/// Norms and embeddings are not decayed (`WEIGHT_DECAY_NORM`, `WEIGHT_DECAY_EMBED` = 0 in Mask2Former).
 fn decays(name: &str) -> bool {
-    !(name.contains("norm")
-        || name.contains("query_")
-        || name.contains("level_embed")
-        || name.contains("input_proj.") && name.contains(".1."))
+    // `input_proj.N` is a convolution (0) and its group norm (1).
+    let group_norm =
+        name.contains("input_proj.") && (name.ends_with(".1.weight") || name.ends_with(".1.bias"));
+    !(name.contains("norm") || name.contains("query_") || name.contains("level_embed"))
+        && !group_norm
 }
 
 impl Memory {

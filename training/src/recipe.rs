@@ -136,6 +136,9 @@ pub struct Stage {
     /// Optimizer.
     #[serde(default)]
     pub optim: Optim,
+    /// Keep the batch norms' statistics as they are: for small batches.
+    #[serde(default)]
+    pub frozen_norm: bool,
     /// Point sampling.
     #[serde(default)]
     pub points: Points,
@@ -213,7 +216,8 @@ impl Recipe {
         if self.stages.is_empty() {
             return setting("stages".into(), "give at least one stage");
         }
-        let multiple = |(w, h): (usize, usize)| w > 0 && h > 0 && w % 32 == 0 && h % 32 == 0;
+        let multiple =
+            |(w, h): (usize, usize)| w > 0 && h > 0 && w.is_multiple_of(32) && h.is_multiple_of(32);
         if !multiple(self.validation.size) {
             return setting(
                 "validation.size".into(),
@@ -335,7 +339,9 @@ impl Stage {
         outliers: &Arc<[Outlier]>,
         normalise: Normalise,
     ) -> Result<data::Recipe, RecipeError> {
-        let anomaly = if self.paste.is_some() { PASTED } else { VOID };
+        // Anomalies of the drive teach where outliers do; the closed set must not see them.
+        let open = self.paste.is_some() || self.margin.is_some();
+        let anomaly = if open { PASTED } else { VOID };
         let mut parts = Vec::new();
         for source in &self.sources {
             parts.push(source.open(root, "train", anomaly)?);

@@ -37,6 +37,9 @@ pub enum TrainError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The plot.
+    #[error(transparent)]
+    Plot(#[from] crate::plot::PlotError),
     /// The loss is no number any more.
     #[error(
         "{stage}, step {step}: the loss has not been finite for {count} steps; lower \
@@ -195,6 +198,7 @@ pub fn run(
                 ));
                 log.line(&json!({"stage": stage.name, "step": step, "validation": report}))?;
                 checkpoint::write_model(&model, recipe, &params, &memory)?;
+                crate::plot::draw(&log.path, &folders.out.join("log.svg"))?;
             }
             if last || (step + 1) % manner.save_every == 0 || left == 0 {
                 let place = Place {
@@ -275,7 +279,7 @@ fn train_step(
         w: batch.w,
         h: batch.h,
     };
-    let mut ops = BurnOps::new(params, true);
+    let mut ops = BurnOps::new(params, !stage.frozen_norm);
     if manner.gpu {
         ops = ops.for_gpu();
     }

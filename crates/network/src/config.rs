@@ -155,19 +155,19 @@ impl Config {
         range("heads", self.heads, 64, "use 1 to 64")?;
         range("groups", self.groups, 1024, "use 1 to 1024")?;
         field(
-            self.dim % 4 == 0,
+            self.dim.is_multiple_of(4),
             "dim",
             self.dim,
             "use a multiple of 4 (positions need it)",
         )?;
         field(
-            self.dim % self.heads == 0,
+            self.dim.is_multiple_of(self.heads),
             "dim",
             self.dim,
             "use a multiple of `heads`",
         )?;
         field(
-            self.dim % self.groups == 0,
+            self.dim.is_multiple_of(self.groups),
             "dim",
             self.dim,
             "use a multiple of `groups`",
@@ -187,7 +187,7 @@ impl Config {
     /// Channels of the maps at 1/4, 1/8, 1/16 and 1/32.
     pub fn stage_channels(&self) -> [usize; 4] {
         let expansion = if self.depth == 50 { 4 } else { 1 };
-        std::array::from_fn(|i| self.width * expansion << i)
+        std::array::from_fn(|i| (self.width * expansion) << i)
     }
 }
 

@@ -160,7 +160,7 @@ impl OnnxOps {
         }
         if let Some(mut c) = self.constant_of(x) {
             c.shape = shape.to_vec();
-            return self.folded(c, &[x]);
+            return self.rearranged(c, &[x]);
         }
         // A reshape of a reshape reads the first one's input.
         let x = match self.graph.producer(x) {
@@ -187,7 +187,7 @@ impl OnnxOps {
             return x;
         }
         if let Some(c) = self.constant_of(x) {
-            return self.folded(fold::permute(&c, order), &[x]);
+            return self.rearranged(fold::permute(&c, order), &[x]);
         }
         let shape: Vec<usize> = order.iter().map(|&a| from[a]).collect();
         let perm = AttributeProto::ints("perm", as_i64(order));
@@ -217,7 +217,7 @@ impl OnnxOps {
             return x;
         }
         if let Some(c) = self.constant_of(x) {
-            return self.folded(fold::slice(&c, axis, start, len), &[x]);
+            return self.rearranged(fold::slice(&c, axis, start, len), &[x]);
         }
         let (start, end) = (self.i64s(vec![start as i64]), self.i64s(vec![end as i64]));
         let axis = self.i64s(vec![axis as i64]);
@@ -247,7 +247,7 @@ impl OnnxOps {
         }
         shape[axis] = xs.iter().map(|&x| self.dims(x)[axis]).sum();
         if let Some(c) = self.constants_of(xs) {
-            return self.folded(fold::concat(&c, axis), xs);
+            return self.rearranged(fold::concat(&c, axis), xs);
         }
         let axis = AttributeProto::int("axis", axis as i64);
         self.node("Concat", xs, vec![axis], &shape)
@@ -297,22 +297,25 @@ impl OnnxOps {
             return self.placeholder(&shape);
         }
         // The key that is open if any is, and the comparison that blocks.
-        let (extremum, blocks) = match side {
-            Side::Foreground => ("ReduceMax", "Less"),
-            Side::Background => ("ReduceMin", "Greater"),
+        let (extremum, blocks, name) = match side {
+            Side::Foreground => ("ReduceMax", "Less", "foreground_mask"),
+            Side::Background => ("ReduceMin", "Greater", "background_mask"),
         };
-        let mut row = shape.clone();
-        row[shape.len() - 1] = 1;
-        let attributes = vec![
-            AttributeProto::ints("axes", [-1]),
-            AttributeProto::int("keepdims", 1),
-        ];
-        let zero = self.f32s(&[], vec![0.0]);
-        let blocked = self.f32s(&[], vec![BLOCKED]);
-        let best = self.node(extremum, &[logits], attributes, &row);
-        let all = self.typed_node(blocks, &[best, zero], vec![], DataType::Bool, &row);
-        let amount = self.node("Where", &[all, zero, blocked], vec![], &row);
-        let each = self.typed_node(blocks, &[logits, zero], vec![], DataType::Bool, &shape);
-        self.node("Where", &[each, amount, zero], vec![], &shape)
+        let scope = format!("{}.{name}", self.scope);
+        self.within(scope.trim_start_matches('.'), |ops| {
+            let mut row = shape.clone();
+            row[shape.len() - 1] = 1;
+            let attributes = vec![
+                AttributeProto::ints("axes", [-1]),
+                AttributeProto::int("keepdims", 1),
+            ];
+            let zero = ops.f32s(&[], vec![0.0]);
+            let blocked = ops.f32s(&[], vec![BLOCKED]);
+            let best = ops.node(extremum, &[logits], attributes, &row);
+            let all = ops.typed_node(blocks, &[best, zero], vec![], DataType::Bool, &row);
+            let amount = ops.node("Where", &[all, zero, blocked], vec![], &row);
+            let each = ops.typed_node(blocks, &[logits, zero], vec![], DataType::Bool, &shape);
+            ops.node("Where", &[each, amount, zero], vec![], &shape)
+        })
     }
 }

@@ -82,10 +82,13 @@ impl OnnxOps {
             points: l[4],
             levels: levels.to_vec(),
         };
-        match self.sampling {
-            Sampling::Gridsample => self.by_grid_sample(value, locations, weights, &sizes),
-            Sampling::Gather => self.by_gather(value, locations, weights, &sizes),
-        }
+        // Named after what offsets and weights of the attention have in common.
+        let around = self.scope.rsplit_once('.').map_or("", |(stem, _)| stem);
+        let scope = format!("{around}.sampling");
+        self.within(scope.trim_start_matches('.'), |ops| match ops.sampling {
+            Sampling::Gridsample => ops.by_grid_sample(value, locations, weights, &sizes),
+            Sampling::Gather => ops.by_gather(value, locations, weights, &sizes),
+        })
     }
 
     /// Per level: GridSample of `[N·heads, ch, h, w]` at `2·loc − 1`, weighted and summed over the
@@ -293,7 +296,7 @@ impl OnnxOps {
         let origins = self.i32s(&[leading, heads, spots], origins);
         let line = self.i32s(&[1, 1, spots], lines);
         let pixel = self.i32s(&[], vec![heads as i32]);
-        let mut int =
+        let int =
             |ops: &mut Self, op, a, b| ops.typed_node(op, &[a, b], vec![], DataType::Int32, &shape);
         let x = self.write_reshape(x, &shape);
         let y = self.write_reshape(y, &shape);

@@ -4,6 +4,7 @@ use super::*;
 use crate::graph::checkpoint;
 use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
+use unmask_network::ops::{Init, Ops, Side};
 
 /// A dense f64 array: what the restatements work on.
 #[derive(Clone, Debug)]

@@ -1,0 +1,229 @@
+//! Losses, matching and point sampling against a plain PyTorch restatement.
+
+mod common;
+
+use burn::tensor::{Device, Tensor};
+use common::{Fixture, assert_close, read, tensor};
+use unmask_train::losses::{self, Margin, Match, Sign, Stacked, Targets};
+use unmask_train::matcher::{self, Labels, Predictions, Weights};
+use unmask_train::points;
+
+fn points_of(fixture: &Fixture, name: &str, row: usize) -> Vec<points::Point> {
+    let (shape, values) = &fixture[name];
+    let n = shape[1] * 2;
+    values[row * n..(row + 1) * n]
+        .chunks_exact(2)
+        .map(|p| (p[0], p[1]))
+        .collect()
+}
+
+/// Stacked logits with gradients: one head, a batch of two.
+fn stacked(fixture: &Fixture, prefix: &str) -> Stacked {
+    let device = Device::flex().autodiff();
+    Stacked {
+        class_logits: tensor::<3>(fixture, &format!("{prefix}.class_logits"), &device)
+            .require_grad(),
+        mask_logits: tensor::<4>(fixture, &format!("{prefix}.mask_logits"), &device).require_grad(),
+        heads: 1,
+    }
+}
+
+#[test]
+fn costs_and_assignments_agree() {
+    let f = read("losses");
+    let (classes, masks) = (&f["set.target_classes"].1, &f["set.target_masks"].1);
+    let counts = &f["set.targets_per_image"].1;
+    let mut first = 0;
+    for b in 0..2 {
+        let n = counts[b] as usize;
+        let predictions = Predictions {
+            class_logits: &f["set.class_logits"].1[b * 30..(b + 1) * 30],
+            mask_logits: &f["set.mask_logits"].1[b * 576..(b + 1) * 576],
+            queries: 6,
+            w: 12,
+            h: 8,
+        };
+        let at = points_of(&f, "match.points", b);
+        let mut found = vec![0.0; 6 * n];
+        for t in 0..n {
+            // Target masks may overlap: each gets a label map of its own.
+            let class = classes[first + t] as u8;
+            let mask = &masks[(first + t) * 384..(first + t + 1) * 384];
+            let labels: Vec<u8> = mask
+                .iter()
+                .map(|&m| if m > 0.5 { class } else { 255 })
+                .collect();
+            let labels = Labels {
+                labels: &labels,
+                w: 24,
+                h: 16,
+            };
+            let costs = matcher::costs(&predictions, &labels, &[class], &at, &Weights::default());
+            for (q, cost) in costs.into_iter().enumerate() {
+                found[q * n + t] = cost;
+            }
+        }
+        assert_close(
+            "costs",
+            &found,
+            &f[&format!("match.cost_total.{b}")].1,
+            1e-5,
+        );
+        let assigned = matcher::assign(&found, 6, n);
+        for pair in f[&format!("match.assignment.{b}")].1.chunks_exact(2) {
+            assert_eq!(
+                assigned[pair[1] as usize],
+                Some(pair[0] as usize),
+                "picture {b}"
+            );
+        }
+        first += n;
+    }
+}
+
+#[test]
+fn assignments_that_greed_gets_wrong() {
+    let f = read("losses");
+    for i in 0..2 {
+        let (shape, costs) = &f[&format!("assign.cost.{i}")];
+        let found = matcher::assign(costs, shape[0], shape[1]);
+        let mut wanted = vec![None; shape[1]];
+        for pair in f[&format!("assign.pairs.{i}")].1.chunks_exact(2) {
+            wanted[pair[1] as usize] = Some(pair[0] as usize);
+        }
+        assert_eq!(found, wanted, "problem {i}");
+    }
+}
+
+#[test]
+fn set_loss_and_gradients_agree() {
+    let f = read("losses");
+    let stacked = stacked(&f, "set");
+    let matches: Vec<Match> = f["set.matches"]
+        .1
+        .chunks_exact(3)
+        .enumerate()
+        .map(|(row, m)| Match {
+            row: m[0] as usize * 6 + m[1] as usize,
+            entry: m[0] as usize,
+            class: f["set.target_classes"].1[m[2] as usize] as u8,
+            points: points_of(&f, "set.points", row),
+        })
+        .collect();
+    let class = losses::class_loss(&stacked, &matches, 0.1);
+    let logits = losses::gather_points(&stacked.mask_logits, &matches);
+    let values = logits.to_data().try_to_vec::<f32>().unwrap();
+    assert_close("logits at points", &values, &f["set.point_logits"].1, 1e-5);
+    let target: Tensor<2> = tensor(&f, "set.point_targets", &logits.device());
+    let (mask, dice) = losses::point_losses(&logits, &target, 5.0);
+    let value = |x: &Tensor<1>| [x.clone().into_scalar::<f32>()];
+    assert_close("class", &value(&class), &f["set.ce"].1, 1e-5);
+    assert_close("mask", &value(&mask), &f["set.bce"].1, 1e-5);
+    assert_close("dice", &value(&dice), &f["set.dice"].1, 1e-5);
+    let total = losses::SetLoss { class, mask, dice }.total(&Weights::default());
+    assert_close("total", &value(&total), &f["set.total"].1, 1e-5);
+    let gradients = total.backward();
+    let class = stacked.class_logits.grad(&gradients).unwrap().to_data();
+    let mask = stacked.mask_logits.grad(&gradients).unwrap().to_data();
+    let vec = |d: burn::tensor::TensorData| d.try_to_vec::<f32>().unwrap();
+    assert_close(
+        "class gradient",
+        &vec(class),
+        &f["set.grad_class_logits"].1,
+        1e-4,
+    );
+    assert_close(
+        "mask gradient",
+        &vec(mask),
+        &f["set.grad_mask_logits"].1,
+        1e-4,
+    );
+}
+
+#[test]
+fn targets_at_points_and_uncertain_points_agree() {
+    let f = read("losses");
+    let matches: Vec<Vec<f32>> = f["set.matches"]
+        .1
+        .chunks_exact(3)
+        .map(<[f32]>::to_vec)
+        .collect();
+    let order = &f["uncertain.order"].1;
+    for (row, m) in matches.iter().enumerate() {
+        let t = m[2] as usize;
+        let mask = &f["set.target_masks"].1[t * 384..(t + 1) * 384];
+        let labels: Vec<u8> = mask.iter().map(|&m| u8::from(m > 0.5)).collect();
+        let found: Vec<f32> = points_of(&f, "set.points", row)
+            .into_iter()
+            .map(|p| points::sample_label(&labels, 24, 16, 1, p))
+            .collect();
+        let wanted = &f["set.point_targets"].1[row * 20..(row + 1) * 20];
+        assert_close("targets at points", &found, wanted, 1e-5);
+
+        let first = (m[0] as usize * 6 + m[1] as usize) * 96;
+        let logits = &f["set.mask_logits"].1[first..first + 96];
+        let sure: Vec<f32> = points_of(&f, "uncertain.points", row)
+            .into_iter()
+            .map(|p| points::sample(logits, 12, 8, p).abs())
+            .collect();
+        let wanted: Vec<usize> = order[row * 60..(row + 1) * 60]
+            .iter()
+            .map(|&i| i as usize)
+            .collect();
+        assert_eq!(points::least(&sure, 60), wanted);
+        assert_eq!(points::least(&sure, 7), wanted[..7]);
+    }
+}
+
+#[test]
+fn margin_loss_and_gradients_agree() {
+    let f = read("losses");
+    let labels: Vec<u8> = f["margin.labels"].1.iter().map(|&l| l as u8).collect();
+    let clean: Vec<u8> = labels
+        .iter()
+        .map(|&l| if l == 254 { 1 } else { l })
+        .collect();
+    let authors = |outlier| Margin {
+        sign: Sign::Authors,
+        outlier,
+        inlier: 0.0,
+        weight: 1.0,
+    };
+    let separating = |inlier, outlier| Margin {
+        sign: Sign::Separating,
+        outlier,
+        inlier,
+        weight: 1.0,
+    };
+    for (name, margin, labels) in [
+        ("published_100", authors(1.0), &labels),
+        ("published_075", authors(0.75), &labels),
+        ("published_clean", authors(1.0), &clean),
+        ("separating_02_09", separating(0.2, 0.9), &labels),
+        ("separating_00_05", separating(0.0, 0.5), &labels),
+        ("separating_clean", separating(0.2, 0.9), &clean),
+    ] {
+        let stacked = stacked(&f, "margin");
+        let targets = Targets {
+            labels,
+            batch: 2,
+            w: 22,
+            h: 15,
+        };
+        let loss = losses::margin_loss(&stacked, &targets, &margin);
+        let value = [loss.clone().into_scalar::<f32>()];
+        assert_close(name, &value, &f[&format!("margin.{name}")].1, 1e-5);
+        let gradients = loss.backward();
+        let vec = |d: burn::tensor::TensorData| d.try_to_vec::<f32>().unwrap();
+        let class = vec(stacked.class_logits.grad(&gradients).unwrap().to_data());
+        let mask = vec(stacked.mask_logits.grad(&gradients).unwrap().to_data());
+        let wanted = |part: &str| &f[&format!("margin.{name}.grad_{part}")].1;
+        assert_close(
+            &format!("{name}: class"),
+            &class,
+            wanted("class_logits"),
+            1e-4,
+        );
+        assert_close(&format!("{name}: mask"), &mask, wanted("mask_logits"), 1e-4);
+    }
+}

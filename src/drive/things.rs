@@ -27,7 +27,9 @@ fn colour(rng: &mut Rng) -> V {
         srgb(70, 150, 160),
         srgb(220, 130, 150),
     ]);
-    rng.tint(base, 0.3)
+    // Most are faded or dirty.
+    let faded = base.saturate(rng.range(0.35, 1.0));
+    rng.tint(faded, 0.3)
 }
 
 /// A pattern for something unknown.

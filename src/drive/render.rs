@@ -411,8 +411,8 @@ impl Scene<'_> {
             *colour = if around.iter().any(|&k| !self.alike(k, key)) {
                 let mut sum = centre;
                 let mut seen = [(key, centre); 4];
-                let mut count = 1;
-                for (dx, dy) in [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)] {
+                let probes = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
+                for (count, (dx, dy)) in (1..).zip(probes) {
                     let (px, py) = (fx + dx, fy + dy);
                     let (key, depth) = self.probe(px, py, &around);
                     let known = seen[..count].iter().find(|s| s.0 == key);
@@ -421,7 +421,6 @@ impl Scene<'_> {
                         None => self.shade(key, depth, px, py, tile),
                     };
                     seen[count] = (key, colour);
-                    count += 1;
                     sum += colour;
                 }
                 sum * 0.25

@@ -235,7 +235,7 @@ pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
         let n = v(side, 0.5 * lean, 0.0).unit();
         planes.push(Plane {
             n,
-            w: n.x * side + n.y * -1.0,
+            w: n.x * side + -n.y,
         });
     }
     planes

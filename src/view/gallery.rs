@@ -24,7 +24,7 @@ pub struct GallerySettings {
     pub folder: PathBuf,
     /// Whether only frames with alerts are drawn.
     pub only_alerting: bool,
-    /// Score from which on a cell counts as anomalous.
+    /// Score above which a cell counts as anomalous.
     pub threshold: f32,
     /// How old an alert may be.
     pub budget: Duration,

@@ -36,7 +36,7 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// For a run that tells from `threshold` on, within `budget`.
+    /// For a run that tells of scores above `threshold`, within `budget`.
     pub fn new(threshold: f32, budget: Duration) -> Self {
         Self {
             threshold,

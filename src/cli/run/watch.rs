@@ -31,7 +31,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
 
-    /// Score from which on a cell counts as anomalous [default: the model's own]
+    /// Score above which a cell counts as anomalous [default: the model's own]
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     threshold: Option<f32>,
 

@@ -119,6 +119,7 @@ impl std::fmt::Display for BadFrame {
 }
 
 /// An open source.
+#[expect(clippy::large_enum_variant, reason = "one camera a run")]
 #[derive(Debug)]
 pub enum Camera {
     /// A folder of pictures, in order of their names.
@@ -157,6 +158,10 @@ impl Camera {
     }
 
     /// The next frame, or why there is none in its place; `None` at the end of the source.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a camera is no iterator: it has a clock"
+    )]
     pub fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
         match self {
             Camera::Pictures(pictures) => pictures.next(),

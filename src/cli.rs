@@ -9,6 +9,7 @@ use std::process::ExitCode;
 mod demo;
 mod eval;
 mod export;
+mod model;
 mod run;
 mod score;
 

@@ -206,8 +206,9 @@ impl Drive {
         let time = if time.is_finite() { time } else { 0.0 };
         let s0 = time * style.speed_mps;
         let oddities = if self.settings.anomalies {
-            let reach = f64::from(oddity::VISIBLE_M);
-            oddity::along_drive(style, s0 - 40.0, s0 + reach)
+            // All that the street ahead swerves around, long before it is seen.
+            let reach = f64::from(layout::REACH_M) + 40.0;
+            oddity::along_drive(style, s0 - 60.0, s0 + reach)
         } else {
             Vec::new()
         };

@@ -109,7 +109,7 @@ fn the_size_must_be_that_of_the_model() {
         score(folder.path(), "mask.onnx", &["--size", "big"])
             .status
             .code(),
-        Some(1)
+        Some(2)
     );
 }
 

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, model, model::parse_size};
+use crate::camera::read_picture;
 use crate::eval::dataset::{labelled_pictures, saved_scores};
 use crate::eval::{
     BadPicture, ErrorBounds, LabelRules, Options, Pair, Problem, Report, Track, evaluate,
@@ -60,7 +61,7 @@ pub struct Args {
     /// Resize score maps (bilinear) that differ from their label picture in size.
     #[arg(long)]
     resize: bool,
-    /// Network input size; needed where the model leaves it open.
+    /// Input size that the model must have, height x width.
     #[arg(long, value_name = "HxW", value_parser = parse_size, requires = "model")]
     size: Option<Size>,
     /// Score without mask refinement.
@@ -78,14 +79,6 @@ pub struct Args {
 enum TrackName {
     Anomaly,
     Obstacle,
-}
-
-fn parse_size(text: &str) -> Result<Size, String> {
-    let sides = text.split_once(['x', 'X']).and_then(|(h, w)| {
-        let (h, w) = (h.parse().ok()?, w.parse().ok()?);
-        (h > 0 && w > 0).then_some(Size::new(w, h))
-    });
-    sides.ok_or_else(|| format!("'{text}' is not HEIGHTxWIDTH, for example 256x512"))
 }
 
 /// Scores one picture at its own size.
@@ -152,11 +145,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// Opens the model.
-fn model_scorer(model: &Path, _args: &Args) -> anyhow::Result<Scorer> {
-    bail!(
-        "cannot open {}: this build has no engine; evaluate saved score maps with --scores",
-        model.display()
-    )
+fn model_scorer(path: &Path, args: &Args) -> anyhow::Result<Scorer> {
+    let mut engine = model::open(Some(path), args.size, args.threads)?;
+    let refine = !args.no_refine;
+    Ok(Box::new(move |picture| Ok(engine.score(picture, refine)?)))
 }
 
 /// Scores every picture of a data set into `dir`, one float32 file each: the evaluation then
@@ -170,7 +162,9 @@ fn score_pictures(
     let bar = progress_bar(pictures.len(), "scoring");
     let mut pairs = Vec::new();
     for (index, found) in pictures.into_iter().enumerate() {
-        let scored = read_picture(&found.picture).and_then(|picture| scorer(&picture));
+        let scored = read_picture(&found.picture)
+            .map_err(|reason| anyhow!("{}: {reason}", found.picture.display()))
+            .and_then(|picture| scorer(&picture));
         bar.inc(1);
         let map = match scored {
             Ok(map) => map,
@@ -193,16 +187,6 @@ fn score_pictures(
     }
     bar.finish_and_clear();
     Ok((pairs, bad))
-}
-
-fn read_picture(path: &Path) -> anyhow::Result<Picture> {
-    let picture = image::ImageReader::open(path)
-        .map_err(image::ImageError::from)
-        .and_then(|reader| reader.with_guessed_format()?.decode())
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .into_rgb8();
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
-    Picture::new(size, picture.into_raw()).context("the picture has a wrong number of bytes")
 }
 
 fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
@@ -361,17 +345,6 @@ fn table(report: &Report, args: &Args) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_height_by_width() {
-        assert_eq!(parse_size("256x512"), Ok(Size::new(512, 256)));
-        for bad in ["256", "0x512", "256x", "ax1", "1x2x3", "-1x2"] {
-            assert!(
-                parse_size(bad).unwrap_err().contains("HEIGHTxWIDTH"),
-                "{bad}"
-            );
-        }
-    }
 
     fn picture(path: &Path, level: u8) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -21,6 +21,10 @@ pub struct Args {
     /// Height and width of the input, multiples of 32 [default: the size it was trained for].
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<Size>,
+    /// Score above which a pixel counts as anomalous, written into the model; `unmask run` goes by
+    /// it [default: the checkpoint's, if it has one].
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true, value_parser = score)]
+    threshold: Option<f32>,
     /// How deformable attention samples its maps.
     #[arg(long, value_enum, default_value_t)]
     sampling: Sampling,
@@ -33,8 +37,14 @@ fn size(text: &str) -> Result<Size, String> {
     parse_size(text).map_err(|what| format!("the size {what}"))
 }
 
+fn score(text: &str) -> Result<f32, String> {
+    let score: Option<f32> = text.parse().ok().filter(|score: &f32| score.is_finite());
+    score.ok_or_else(|| format!("'{text}' is no finite number"))
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
+    checkpoint.facts.threshold = args.threshold.or(checkpoint.facts.threshold);
     let options = export::Options {
         size: args.size,
         sampling: args.sampling,

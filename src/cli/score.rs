@@ -1,12 +1,11 @@
 //! `unmask score`.
 
-use super::Outcome;
 use super::run::watch;
+use super::{Outcome, model, model::parse_size};
 use crate::camera::{Pictures, read_picture};
-use crate::engine::{Engine, Options, find_model};
 use crate::frame::Size;
 use crate::score::npy;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -35,8 +34,8 @@ pub struct Args {
 
     /// Input size that the model must have, height x width. A model's size is fixed when it is
     /// exported: for another one, export it again with `unmask export --size`
-    #[arg(long, value_name = "HxW")]
-    size: Option<String>,
+    #[arg(long, value_name = "HxW", value_parser = parse_size)]
+    size: Option<Size>,
 
     /// Leave mask refinement out
     #[arg(long)]
@@ -48,30 +47,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let wanted = args.size.as_deref().map(parse_size).transpose()?;
     let pictures = Pictures::open(&args.images)?;
-    let model = match &args.model {
-        Some(model) => model.clone(),
-        None => find_model()?,
-    };
-    let mut engine = Engine::open(
-        &model,
-        Options {
-            threads: args.threads,
-        },
-    )?;
-    let input = engine.facts().input;
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != input) {
-        bail!(
-            "--size {}x{} does not fit: the model {} is fixed at {}x{} (height x width). Export \
-             it again: unmask export --size {0}x{1}",
-            wanted.h,
-            wanted.w,
-            model.display(),
-            input.h,
-            input.w
-        );
-    }
+    let mut engine = model::open(args.model.as_deref(), args.size, args.threads)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
 
@@ -118,35 +95,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     } else {
         Outcome::SomeBadInputs
     })
-}
-
-/// Reads `HxW`.
-fn parse_size(text: &str) -> anyhow::Result<Size> {
-    let size = text
-        .split_once('x')
-        .and_then(|(h, w)| Some(Size::new(w.parse().ok()?, h.parse().ok()?)));
-    let Some(size) = size else {
-        bail!("--size `{text}`: wanted height x width, for example 256x512");
-    };
-    ensure!(
-        size.w > 0 && size.h > 0,
-        "--size `{text}`: both sides must be above 0"
-    );
-    Ok(size)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_height_by_width() {
-        assert_eq!(parse_size("256x512").unwrap(), Size::new(512, 256));
-        for text in ["", "256", "x", "256x", "axb", "-1x2", "0x5"] {
-            assert!(
-                parse_size(text).unwrap_err().to_string().contains(text),
-                "{text}"
-            );
-        }
-    }
 }

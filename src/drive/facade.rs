@@ -173,7 +173,7 @@ fn shop(
     // Name board with letters.
     if high > 2.55 && high < 3.15 {
         let letter = lattice(floor_i(u / 0.16), i, f.number ^ 91);
-        let inside = cover(x.abs(), 0.0, 1.2 + roll, foot) * cover(high, 2.68, 3.0, foot);
+        let inside = cover(x.abs(), -1.0, 1.2 + roll, foot) * cover(high, 2.68, 3.0, foot);
         if letter > 0.3 {
             let ink = if paint.brightness() > 0.25 {
                 v(0.05, 0.05, 0.06)
@@ -203,7 +203,7 @@ fn shop(
         let bars = stripes(u, 0.0, 0.06, 1.1, foot);
         out.colour = out.colour.mix(ware.mix(paint * 0.6, bars), glass);
         out.gloss = 0.25 * glass * (1.0 - bars);
-        out.glow = v(0.9, 0.75, 0.5) * (glass * (0.05 + 0.35 * p.lamps) * goods * (1.0 - bars));
+        out.glow = v(0.9, 0.75, 0.5) * (glass * (0.03 + 0.22 * p.lamps) * goods * (1.0 - bars));
     }
     out
 }

@@ -55,6 +55,8 @@ pub(super) struct Chunk {
     pub side_road: [bool; 2],
     /// Width of the pavement, m; 0 for none.
     pub pave: [f32; 2],
+    /// Whether a crossing is painted before the middle.
+    pub crossing: bool,
 }
 
 impl Chunk {
@@ -202,6 +204,16 @@ impl Layout {
         }
     }
 
+    /// The hit at point `p` of ground of a known kind.
+    pub fn at(&self, kind: Ground, t: f32, p: V) -> GroundHit {
+        GroundHit {
+            kind,
+            t,
+            z: p.z,
+            d: p.x - self.centre_at(p.z),
+        }
+    }
+
     /// Where the ray `o + t dir` meets the ground.
     pub fn meet(&self, o: V, dir: V) -> Option<GroundHit> {
         if dir.y >= -1e-5 {
@@ -252,5 +264,7 @@ fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
         zone,
         side_road: [open && (both || which == 0), open && (both || which == 1)],
         pave,
+        // Mostly before side roads, now and then elsewhere.
+        crossing: own.chance(if open { 0.5 } else { 0.06 }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::space::{V, floor_i, fract};
+use super::space::{V, floor_i};
 
 /// Mixes the bits of `x` (the SplitMix64 finaliser).
 pub(super) fn scramble(x: u64) -> u64 {
@@ -19,16 +19,20 @@ pub(super) fn seed_of(parts: &[u64]) -> u64 {
         .fold(0x5151_7a3d, |acc, p| scramble(acc ^ p.rotate_left(17)))
 }
 
-/// A hash of a lattice point, in `[0, 1)`. Fast enough for one call a pixel.
+/// A hash of a lattice point, in `[0, 1)`.
 pub(super) fn lattice(x: i32, y: i32, seed: u32) -> f32 {
+    (lattice_bits(x, y, seed) >> 8) as f32 / 16_777_216.0
+}
+
+/// A hash of a lattice point. Fast enough for one call a pixel.
+pub(super) fn lattice_bits(x: i32, y: i32, seed: u32) -> u32 {
     let mut h = (x as u32)
         .wrapping_mul(0x85eb_ca6b)
         .wrapping_add((y as u32).wrapping_mul(0xc2b2_ae35))
         .wrapping_add(seed.wrapping_mul(0x27d4_eb2f));
     h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
     h = (h ^ (h >> 12)).wrapping_mul(0x297a_2d39);
-    h ^= h >> 15;
-    (h >> 8) as f32 / 16_777_216.0
+    h ^ (h >> 15)
 }
 
 /// A small seeded generator.
@@ -95,47 +99,76 @@ impl Rng {
 /// Side of the finest level, texels.
 const SIDE: usize = 256;
 
+/// `x` as an integer, of which the low bits hold, and the rest: one addition, no conversion. At whole
+/// numbers it may give the one below and a rest of 1, which interpolates to the same value. For `x`
+/// within ±4 million.
+fn split(x: f32) -> (usize, f32) {
+    // Adding 1.5 · 2²³ rounds to whole numbers and leaves them in the low bits.
+    const SHIFT: f32 = 12_582_912.0;
+    let moved = x - 0.5 + SHIFT;
+    (moved.to_bits() as usize, x - (moved - SHIFT))
+}
+
 /// A square noise texture that repeats, with its averaged levels, values in `[0, 1]`, mean near 0.5.
 pub(super) struct Texture {
-    levels: Vec<(usize, Vec<f32>)>,
+    /// All levels, finest first. An entry packs the four texels between which values are
+    /// interpolated, a byte each (right, below and right below in the higher bytes): one load a look.
+    data: Box<[u32; ENTRIES]>,
+    /// Where each level begins.
+    starts: [usize; 16],
 }
+
+/// Levels from [`SIDE`] down to one texel.
+const LEVELS: usize = SIDE.ilog2() as usize + 1;
+/// Room for all levels, a power of two so that a mask keeps indices inside.
+const ENTRIES: usize = 2 * SIDE * SIDE;
 
 impl Texture {
     fn bake(fine: Vec<f32>) -> Self {
-        let mut levels = vec![(SIDE, fine)];
-        loop {
-            let (side, last) = &levels[levels.len() - 1];
-            if *side == 1 {
-                return Self { levels };
+        let mut data = Box::new([0; ENTRIES]);
+        let mut starts = [0; 16];
+        let (mut side, mut last, mut next) = (SIDE, fine, 0);
+        for start in &mut starts[..LEVELS] {
+            *start = next;
+            let at = |x: usize, y: usize| last[(y % side) * side + x % side];
+            let byte = |x: usize, y: usize| (at(x, y) * 255.0 + 0.5) as u32;
+            for i in 0..side * side {
+                let (x, y) = (i % side, i / side);
+                data[next + i] = byte(x, y)
+                    | byte(x + 1, y) << 8
+                    | byte(x, y + 1) << 16
+                    | byte(x + 1, y + 1) << 24;
             }
-            let half = side / 2;
-            let next = (0..half * half)
+            next += side * side;
+            let half = (side / 2).max(1);
+            last = (0..half * half)
                 .map(|i| {
                     let (x, y) = (i % half * 2, i / half * 2);
-                    let at = |x: usize, y: usize| last[y * side + x];
                     0.25 * (at(x, y) + at(x + 1, y) + at(x, y + 1) + at(x + 1, y + 1))
                 })
                 .collect();
-            levels.push((half, next));
+            side = half;
         }
+        Self { data, starts }
     }
 
     /// The value at `(u, v)` in tiles, averaged over a footprint of `foot` tiles.
     pub fn at(&self, u: f32, v: f32, foot: f32) -> f32 {
+        // Coarser than the texture: all that is left is its mean.
+        if foot > 0.25 {
+            return 0.5;
+        }
         // Exponent bits of the footprint in texels give the level: a logarithm without a call.
-        let texels = (foot * SIDE as f32).clamp(1.0, SIDE as f32);
-        let level = ((texels.to_bits() >> 23) as usize).saturating_sub(127);
-        let (side, data) = &self.levels[level.min(self.levels.len() - 1)];
-        let (side, mask) = (*side, *side - 1);
-        let x = fract(u) * side as f32;
-        let y = fract(v) * side as f32;
-        let (xi, yi) = (x as usize, y as usize);
-        let (fx, fy) = (x - xi as f32, y - yi as f32);
-        let (x0, x1) = (xi & mask, (xi + 1) & mask);
-        let (y0, y1) = ((yi & mask) * side, ((yi + 1) & mask) * side);
-        let top = data[y0 + x0] + (data[y0 + x1] - data[y0 + x0]) * fx;
-        let low = data[y1 + x0] + (data[y1 + x1] - data[y1 + x0]) * fx;
-        top + (low - top) * fy
+        let texels = (foot * SIDE as f32).max(1.0);
+        let level = (texels.to_bits() >> 23).wrapping_sub(127) as usize & 15;
+        let side = SIDE >> level;
+        let mask = side - 1;
+        let ((xi, fx), (yi, fy)) = (split(u * side as f32), split(v * side as f32));
+        let quad = self.data[(self.starts[level] + (yi & mask) * side + (xi & mask)) % ENTRIES];
+        let byte = |shift: u32| (quad >> shift & 255) as i32 as f32;
+        let top = byte(0) + (byte(8) - byte(0)) * fx;
+        let low = byte(16) + (byte(24) - byte(16)) * fx;
+        (top + (low - top) * fy) * (1.0 / 255.0)
     }
 }
 

@@ -147,8 +147,10 @@ pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
     let z = (odd.s - layout.s0) as f32;
     let mut spot = layout.spot(z, odd.d);
     let (_, height) = layout.ground(z, odd.d);
-    spot.pos = spot.pos + v(0.0, height.min(KERB_M), 0.0);
-    spot.axes = spot.axes.then(&Axes::yaw(rng.unit() * 6.28));
+    spot.pos += v(0.0, height.min(KERB_M), 0.0);
+    spot.axes = spot
+        .axes
+        .then(&Axes::yaw(rng.unit() * std::f32::consts::TAU));
     let (kind, build, _) = KINDS[odd.kind];
     let away = spot.pos - stage.eye.pos;
     stage.thing(

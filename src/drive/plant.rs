@@ -67,7 +67,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
                 wide * (1.0 - 0.75 * part),
             );
             let at = lean * (0.3 + 0.62 * part);
-            let cut = leaves(rng, 0.12);
+            let cut = leaves(rng, 0.3);
             let form = Form::Tube {
                 taper: 0.15,
                 hole: 0.0,
@@ -79,11 +79,11 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
     let crown = height * rng.range(0.55, 0.75);
     stage.limb(&spot, V::ZERO, lean * 0.62, thick, thick * 0.5, bark);
     let wide = height * rng.range(0.18, 0.3);
-    let clumps = if far { 3 } else { 5 + rng.below(5) };
-    let thin = rng.range(0.1, 0.3);
+    let clumps = if far { 4 } else { 8 + rng.below(6) };
+    let thin = rng.range(0.1, 0.65);
     for i in 0..clumps {
         let share = i as f32 / clumps as f32;
-        let turn = share * 6.28 + rng.unit() * 2.0;
+        let turn = share * std::f32::consts::TAU + rng.unit() * 2.0;
         let out = wide * rng.range(0.25, 0.85) * if i == 0 { 0.0 } else { 1.0 };
         let at = lean * (crown / height)
             + v(
@@ -91,9 +91,9 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
                 rng.range(-0.14, 0.24) * height,
                 turn.cos() * out,
             );
-        let r = wide * rng.range(0.45, 0.8) * if i == 0 { 1.25 } else { 1.0 };
+        let r = wide * rng.range(0.36, 0.66) * if i == 0 { 1.7 } else { 1.0 };
         let half = v(r, r * rng.range(0.65, 0.95), r);
-        let inner = spot.inner(at, Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(at, Axes::yaw(rng.unit() * std::f32::consts::TAU));
         let cut = leaves(rng, thin);
         stage.put_cut(&inner, V::ZERO, half, Form::Ball, leaf, cut);
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::layout::{Ground, GroundHit, Layout};
+use super::layout::{Ground, GroundHit, KERB_M, Layout};
 use super::noise::lattice;
 use super::road::ground;
 use super::shape::MISS;
@@ -15,6 +15,9 @@ use super::style::Style;
 /// Side of a tile, px.
 const TILE: usize = 16;
 
+/// Shade of things further off than this is not drawn, m.
+const SHADE_M: f32 = 160.0;
+
 /// Keys below this are not solids.
 const FIRST_SOLID: u32 = 16;
 
@@ -26,6 +29,16 @@ fn ground_key(kind: Ground) -> u32 {
         Ground::Kerb => 5,
         Ground::Grass => 6,
         Ground::Yard => 7,
+    }
+}
+
+fn ground_kind(key: u32) -> Ground {
+    match key {
+        3 => Ground::Road,
+        4 => Ground::Pavement,
+        5 => Ground::Kerb,
+        6 => Ground::Grass,
+        _ => Ground::Yard,
     }
 }
 
@@ -117,6 +130,8 @@ struct Scene<'a> {
     layout: &'a Layout,
     style: &'a Style,
     solids: Bins,
+    casters: Vec<Caster>,
+    sun_axes: SunAxes,
     shades: Bins,
     smudges: Bins,
     /// Heading of the camera over ground, for the far skyline.
@@ -145,14 +160,14 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         }
     });
     let sun = style.weather.sun;
-    let shade_rects: Vec<(u32, Rect)> = if style.weather.sun_light.brightness() > 0.25 {
+    let casters = if style.weather.sun_light.brightness() > 0.25 {
         casters(stage, sun)
     } else {
         Vec::new()
     };
     let shades = Bins::new(columns, rows, |add| {
-        for &(i, r) in &shade_rects {
-            add(i, r);
+        for (i, c) in casters.iter().enumerate() {
+            add(i as u32, c.rect);
         }
     });
     let smudges = Bins::new(columns, rows, |add| {
@@ -165,6 +180,8 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         layout,
         style,
         solids,
+        casters,
+        sun_axes: SunAxes::new(sun),
         shades,
         smudges,
         course: layout.course,
@@ -173,33 +190,91 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     scene.draw()
 }
 
-/// Solids that throw shade on the ground, and the pixels where it may fall.
-fn casters(stage: &Stage, sun: V) -> Vec<(u32, Rect)> {
+/// Ground axes along the sun's light and across it: shade is long along the light only, so that
+/// rectangles in these axes hold little else.
+#[derive(Clone, Copy)]
+struct SunAxes {
+    along: (f32, f32),
+}
+
+impl SunAxes {
+    fn new(sun: V) -> Self {
+        let flat = (sun.x * sun.x + sun.z * sun.z).sqrt().max(1e-6);
+        Self {
+            along: (-sun.x / flat, -sun.z / flat),
+        }
+    }
+
+    /// A ground point along and across the light, m.
+    fn turn(self, p: V) -> (f32, f32) {
+        let (a, b) = self.along;
+        (p.x * a + p.z * b, p.z * a - p.x * b)
+    }
+
+    /// The ground point at `(along, across)`.
+    fn back(self, q: (f32, f32)) -> V {
+        let (a, b) = self.along;
+        v(q.0 * a - q.1 * b, 0.0, q.0 * b + q.1 * a)
+    }
+}
+
+/// A solid that throws shade on the ground.
+struct Caster {
+    solid: u32,
+    /// Ground it may shade: from and to along and across the light, m.
+    lo: (f32, f32),
+    hi: (f32, f32),
+    /// Pixels of that ground.
+    rect: Rect,
+    /// Towards the sun, in the solid's unit space.
+    sun: V,
+}
+
+/// Solids that throw shade on the ground, and where it may fall.
+fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
     let eye = &stage.eye;
-    let mut out = Vec::new();
+    let axes = SunAxes::new(sun);
+    let mut out: Vec<Caster> = Vec::new();
     for (i, s) in stage.solids.iter().enumerate() {
-        if !stage.groups[s.group as usize].casts {
+        let depth = eye.see(s.pos).z.max(1.0);
+        // Too small or too far for its shade to be seen.
+        let px = eye.focal / depth;
+        let thin = s.half.x.min(s.half.y).min(s.half.z);
+        if !stage.groups[s.group as usize].casts
+            || s.half.length() * px < 4.0
+            || thin * px < 0.5
+            || depth > SHADE_M
+        {
             continue;
         }
         let (mut lo, mut hi) = ((MISS, MISS), (-MISS, -MISS));
         for c in s.corners() {
             let c = v(c.x, c.y.max(0.0), c.z);
-            let down = c - sun * (c.y / sun.y);
-            for p in [c, down] {
-                lo = (lo.0.min(p.x), lo.1.min(p.z));
-                hi = (hi.0.max(p.x), hi.1.max(p.z));
+            for p in [c, c - sun * (c.y / sun.y)] {
+                let q = axes.turn(p);
+                lo = (lo.0.min(q.0), lo.1.min(q.1));
+                hi = (hi.0.max(q.0), hi.1.max(q.1));
             }
         }
-        let depth = eye.see(s.pos).z.max(1.0);
-        // Too small to be seen on the ground.
-        if s.half.length() * eye.focal / depth < 1.5 {
-            continue;
-        }
-        let rect = eye.ground_bounds(lo, hi);
+        let rect = eye.ground_bounds([
+            axes.back(lo),
+            axes.back((hi.0, lo.1)),
+            axes.back(hi),
+            axes.back((lo.0, hi.1)),
+        ]);
         if !rect.is_empty() {
-            out.push((i as u32, rect));
+            out.push(Caster {
+                solid: i as u32,
+                lo,
+                hi,
+                rect,
+                sun: s.dir_in(sun),
+            });
         }
     }
+    // The large ones first: in full shade nothing further is asked.
+    let area = |c: &Caster| (c.hi.0 - c.lo.0) * (c.hi.1 - c.lo.1);
+    out.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.solid.cmp(&b.solid)));
     out
 }
 
@@ -207,7 +282,7 @@ impl Scene<'_> {
     fn draw(&self) -> Drawn {
         let size = self.stage.eye.size;
         let mut keys = vec![0u32; size.area_px()];
-        let mut depths = vec![0f32; size.area_px()];
+        let mut depths = vec![MISS; size.area_px()];
         let band = TILE * size.w;
         keys.par_chunks_mut(band)
             .zip(depths.par_chunks_mut(band))
@@ -248,14 +323,6 @@ impl Scene<'_> {
         let eye = &self.stage.eye;
         let (w, y0) = (eye.size.w, row * TILE);
         let height = keys.len() / w;
-        for y in 0..height {
-            for x in 0..w {
-                let dir = eye.ray(x as f32 + 0.5, (y0 + y) as f32 + 0.5);
-                let (key, depth) = self.floor(dir);
-                keys[y * w + x] = key;
-                depths[y * w + x] = depth;
-            }
-        }
         for column in 0..w.div_ceil(TILE) {
             let (tx0, tx1) = (column * TILE, (column * TILE + TILE).min(w));
             for &i in self.solids.tile(column, row) {
@@ -274,6 +341,21 @@ impl Scene<'_> {
                             keys[at] = i + FIRST_SOLID;
                         }
                     }
+                }
+            }
+        }
+        for y in 0..height {
+            for x in 0..w {
+                let dir = eye.ray(x as f32 + 0.5, (y0 + y) as f32 + 0.5);
+                let at = y * w + x;
+                // A solid hides the ground where its surface is above all ground.
+                if depths[at] < MISS && eye.pos.y + dir.y * depths[at] > KERB_M {
+                    continue;
+                }
+                let (key, depth) = self.floor(dir);
+                if depth < depths[at] || depths[at] == MISS {
+                    keys[at] = key;
+                    depths[at] = depth;
                 }
             }
         }
@@ -317,16 +399,29 @@ impl Scene<'_> {
             let tile = (x / TILE, row);
             let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
             let centre = self.shade(key, depths[at], fx, fy, tile);
-            // Where a neighbour shows something else, three more samples smooth the edge.
-            let edge = (x > 0 && keys[at - 1] != key)
-                || (x + 1 < w && keys[at + 1] != key)
-                || (y > 0 && keys[at - w] != key)
-                || (y + 1 < size.h && keys[at + w] != key);
-            *colour = if edge {
+            // Where a neighbour shows something else, three more looks smooth the edge: each only for
+            // what this pixel and its neighbours show, and each thing is shaded once.
+            let around = [
+                key,
+                if x > 0 { keys[at - 1] } else { key },
+                if x + 1 < w { keys[at + 1] } else { key },
+                if y > 0 { keys[at - w] } else { key },
+                if y + 1 < size.h { keys[at + w] } else { key },
+            ];
+            *colour = if around.iter().any(|&k| !self.alike(k, key)) {
                 let mut sum = centre;
-                for (dx, dy) in [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)] {
-                    let (key, depth) = self.probe(fx + dx, fy + dy, tile);
-                    sum += self.shade(key, depth, fx + dx, fy + dy, tile);
+                let mut seen = [(key, centre); 4];
+                let probes = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
+                for (count, (dx, dy)) in (1..).zip(probes) {
+                    let (px, py) = (fx + dx, fy + dy);
+                    let (key, depth) = self.probe(px, py, &around);
+                    let known = seen[..count].iter().find(|s| s.0 == key);
+                    let colour = match known {
+                        Some(s) => s.1,
+                        None => self.shade(key, depth, px, py, tile),
+                    };
+                    seen[count] = (key, colour);
+                    sum += colour;
                 }
                 sum * 0.25
             } else {
@@ -335,23 +430,31 @@ impl Scene<'_> {
         }
     }
 
-    /// What the ray through a point of a tile shows.
-    fn probe(&self, x: f32, y: f32, tile: (usize, usize)) -> (u32, f32) {
+    /// Whether no edge shows between two keys: the same, or leaves of one plant.
+    fn alike(&self, a: u32, b: u32) -> bool {
+        if a == b {
+            return true;
+        }
+        if a < FIRST_SOLID || b < FIRST_SOLID {
+            return false;
+        }
+        let solid = |key: u32| &self.stage.solids[(key - FIRST_SOLID) as usize];
+        let (a, b) = (solid(a), solid(b));
+        let leaves = |s: &Solid| matches!(s.cut, super::shape::Cut::Leaves { .. });
+        a.group == b.group && leaves(a) && leaves(b)
+    }
+
+    /// What the ray through a point shows, among solids with these keys.
+    fn probe(&self, x: f32, y: f32, around: &[u32; 5]) -> (u32, f32) {
         let (mut key, mut depth) = self.floor(self.stage.eye.ray(x, y));
-        for &i in self.solids.tile(tile.0, tile.1) {
-            let s = &self.stage.solids[i as usize];
-            // Sorted by nearest depth: nothing further on can be nearer.
-            if s.near >= depth {
-                break;
-            }
-            let r = &s.rect;
-            if x < r.x0 as f32 || x >= r.x1 as f32 || y < r.y0 as f32 || y >= r.y1 as f32 {
+        for (n, &k) in around.iter().enumerate() {
+            if k < FIRST_SOLID || around[..n].contains(&k) {
                 continue;
             }
-            let t = self.meet(s, x, y, depth);
+            let t = self.meet(&self.stage.solids[(k - FIRST_SOLID) as usize], x, y, depth);
             if t < depth {
                 depth = t;
-                key = i + FIRST_SOLID;
+                key = k;
             }
         }
         (key, depth)
@@ -375,10 +478,10 @@ impl Scene<'_> {
                 (c, 330.0)
             }
             3..FIRST_SOLID => {
-                let Some(hit) = self.layout.meet(eye.pos, ray) else {
-                    return self.sky(dir);
-                };
-                (self.shade_ground(&hit, ray, dir, tile), hit.t * long)
+                let hit = self
+                    .layout
+                    .at(ground_kind(key), depth, eye.pos + ray * depth);
+                (self.shade_ground(&hit, ray, dir, tile), depth * long)
             }
             _ => {
                 let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
@@ -417,10 +520,15 @@ impl Scene<'_> {
         let along = across / (-dir.y).max(0.01);
         let look = ground(self.style, self.layout, hit, (across, along));
         let mut sun = 1.0f32;
+        let q = self.sun_axes.turn(point);
         for &i in self.shades.tile(tile.0, tile.1) {
-            let s = &self.stage.solids[i as usize];
+            let c = &self.casters[i as usize];
+            if q.0 < c.lo.0 || q.0 > c.hi.0 || q.1 < c.lo.1 || q.1 > c.hi.1 {
+                continue;
+            }
+            let s = &self.stage.solids[c.solid as usize];
             let o = s.point_in(v(point.x, point.y + 0.01, point.z));
-            let d = s.dir_in(w.sun);
+            let d = c.sun;
             let t = s.form.enter(&self.stage.planes, o, d);
             if t < MISS {
                 sun *= match s.cut {
@@ -489,7 +597,13 @@ impl Scene<'_> {
         let above = eye.pos.y + ray.y * depth;
         // Near the ground less sky is seen.
         let open = 0.62 + 0.38 * ramp(0.0, 1.6, above);
-        let facing = n.dot(w.sun).max(0.0) * if face.dot(w.sun) > 0.0 { 1.0 } else { 0.0 };
+        let facing = if look.wrap > 0.0 {
+            ((n.dot(w.sun) + look.wrap) / (1.0 + look.wrap)).max(0.0)
+        } else if face.dot(w.sun) > 0.0 {
+            n.dot(w.sun).max(0.0)
+        } else {
+            0.0
+        };
         let up = 0.5 + 0.5 * n.y;
         let light = w.sun_light * (facing * group.lit)
             + w.sky_light * (up * open)

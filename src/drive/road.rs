@@ -78,33 +78,37 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     let (ci, cj) = (cell(s, 12.0), floor_i(d / 3.0));
     let roll = lattice(ci, cj, seed ^ 0x51);
     if roll < 0.2 * style.damage {
-        let (x, y) = (fract(d / 3.0) * 3.0, fract(s / 12.0) * 12.0);
+        let (x, y) = (d - cj as f32 * 3.0, fract(s / 12.0) * 12.0);
         let (w, l) = (
             0.6 + 9.0 * roll,
             1.0 + 40.0 * lattice(ci, cj, 77) * roll.max(0.05),
         );
         let inside =
             cover(x, 0.3, (0.3 + w).min(2.8), foot.0) * cover(y, 1.0, (1.0 + l).min(11.0), foot.1);
-        let core = cover(x, 0.36, (0.24 + w).min(2.74), foot.0)
-            * cover(y, 1.06, (0.94 + l).min(10.94), foot.1);
-        let tone = 0.6 + 0.6 * lattice(ci, cj, 78);
-        colour = colour
-            .mix(style.asphalt * (0.5 * k), inside)
-            .mix(style.asphalt * (tone * k), core);
+        if inside > 0.0 {
+            let core = cover(x, 0.36, (0.24 + w).min(2.74), foot.0)
+                * cover(y, 1.06, (0.94 + l).min(10.94), foot.1);
+            let tone = 0.6 + 0.6 * lattice(ci, cj, 78);
+            colour = colour
+                .mix(style.asphalt * (0.5 * k), inside)
+                .mix(style.asphalt * (tone * k), core);
+        }
     }
     // Cracks.
-    if style.damage > 0.3 {
-        let line = t.crack.at(d / 9.0 + shift, s / 12.0, f / 10.0);
-        let where_ = ramp(0.5, 0.75, t.cloud.at(d / 40.0, s / 48.0 + shift, f / 40.0));
-        let crack = (1.0 - ramp(0.0, 0.22, line)) * where_ * (style.damage - 0.3);
-        colour = colour * (1.0 - 0.75 * crack);
+    if style.damage > 0.3 && f < 0.3 {
+        let there = ramp(0.5, 0.75, t.cloud.at(d / 40.0, s / 48.0 + shift, f / 40.0));
+        if there > 0.0 {
+            let line = t.crack.at(d / 9.0 + shift, s / 12.0, f / 10.0);
+            let crack = (1.0 - ramp(0.0, 0.22, line)) * there * (style.damage - 0.3);
+            colour = colour * (1.0 - 0.75 * crack);
+        }
     }
     // Covers and drains.
-    let (mi, mj) = (cell(s, 30.0), 0);
-    if lattice(mi, mj, seed ^ 0x77) < 0.5 {
-        let at_d = style.lane_m * (lattice(mi, 1, seed) * 2.0 - 1.0);
-        let at_s = 4.0 + 22.0 * lattice(mi, 2, seed);
-        let (x, y) = (d - at_d, fract(s / 30.0) * 30.0 - at_s);
+    let mi = cell(s, 30.0);
+    let at_s = 4.0 + 22.0 * lattice(mi, 2, seed);
+    let y = fract(s / 30.0) * 30.0 - at_s;
+    if y.abs() < 0.5 + foot.1 && lattice(mi, 0, seed ^ 0x77) < 0.5 {
+        let x = d - style.lane_m * (lattice(mi, 1, seed) * 2.0 - 1.0);
         let r = (x * x + y * y).sqrt();
         let iron = cover(r, -1.0, 0.34, f);
         let rim = cover(r, 0.34, 0.4, f);
@@ -112,16 +116,20 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         let metal = v(0.09, 0.085, 0.08) * (0.8 + 0.5 * waffle);
         colour = colour.mix(metal, iron).mix(colour * 0.5, rim);
     }
-    let drain =
-        cover(to_edge, 0.05, 0.45, foot.0) * cover(fract(s / 24.0) * 24.0, 3.0, 3.5, foot.1);
-    if drain > 0.0 {
-        let slots = stripes(s, 0.0, 0.04, 0.08, foot.1);
-        colour = colour.mix(v(0.03, 0.03, 0.03) * (1.0 + 1.5 * slots), drain);
+    if to_edge < 0.5 {
+        let drain =
+            cover(to_edge, 0.05, 0.45, foot.0) * cover(fract(s / 24.0) * 24.0, 3.0, 3.5, foot.1);
+        if drain > 0.0 {
+            let slots = stripes(s, 0.0, 0.04, 0.08, foot.1);
+            colour = colour.mix(v(0.03, 0.03, 0.03) * (1.0 + 1.5 * slots), drain);
+        }
     }
     // Leaves and grit by the edge.
-    let litter =
-        ramp(0.62, 0.75, t.grain.at(d / 0.9, s / 1.1, f)) * (1.0 - ramp(0.1, 1.1, to_edge));
-    colour = colour.mix(style.leaf.mix(v(0.2, 0.15, 0.09), 0.6), 0.5 * litter);
+    if to_edge < 1.1 {
+        let litter =
+            ramp(0.62, 0.75, t.grain.at(d / 0.9, s / 1.1, f)) * (1.0 - ramp(0.1, 1.1, to_edge));
+        colour = colour.mix(style.leaf.mix(v(0.2, 0.15, 0.09), 0.6), 0.5 * litter);
+    }
     let paint = lines(style, layout, hit, s, foot);
     if paint > 0.0 {
         let worn = ramp(
@@ -151,65 +159,58 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
 
 /// Share of paint at the hit.
 fn lines(style: &Style, layout: &Layout, hit: &GroundHit, s: f32, foot: (f32, f32)) -> f32 {
-    let d = hit.d;
+    let (d, a) = (hit.d, hit.d.abs());
     let c = layout.chunk_at(hit.z);
     let from_middle = hit.z - c.middle();
     let half = layout.half_road - style.parking_m;
-    let open = c.side_road[0] || c.side_road[1];
-    let seed = style.seed as u32;
-    let k = (c.k & 0xff_ffff) as i32;
-    let mut paint = 0.0f32;
-    if d.abs() > layout.half_road {
+    if a > layout.half_road {
         // In the mouth of a side road: a give-way line.
-        return cover(
-            d.abs(),
-            layout.half_road + 0.2,
-            layout.half_road + 0.4,
-            foot.0,
-        ) * stripes(from_middle + 50.0, 0.0, 0.6, 0.9, foot.1);
+        return cover(a, layout.half_road + 0.2, layout.half_road + 0.4, foot.0)
+            * stripes(from_middle + 50.0, 0.0, 0.6, 0.9, foot.1);
     }
-    // A crossing, before side roads and now and then elsewhere.
-    let crossing = lattice(k, 8, seed) < if open { 0.5 } else { 0.06 };
+    // A crossing and its stop line.
     let at = 0.5 * CHUNK_M - SIDE_ROAD_M - 9.0;
     let into = from_middle + 0.5 * CHUNK_M;
-    if crossing && into > at - 3.0 && into < at + 5.0 {
+    if c.crossing && into > at - 3.0 && into < at + 5.0 {
         let body = cover(into, at, at + 3.4, foot.1) * stripes(d + 40.0, 0.0, 0.5, 1.0, foot.0);
         let stop =
             cover(into, at - 1.8, at - 1.5, foot.1) * if d * style.hand > 0.0 { 1.0 } else { 0.0 };
         return body.max(stop);
     }
-    if open && from_middle.abs() < SIDE_ROAD_M + 1.0 {
+    if (c.side_road[0] || c.side_road[1]) && from_middle.abs() < SIDE_ROAD_M + 1.0 {
         return 0.0;
     }
-    let dash = stripes(s, 0.0, 3.0, 8.0, foot.1);
-    let wide = 0.07;
-    paint = paint.max(match style.centre_line {
-        CentreLine::None => 0.0,
-        CentreLine::Dashed => cover(d, -wide, wide, foot.0) * stripes(s, 0.0, 3.0, 8.0, foot.1),
-        CentreLine::Solid => cover(d, -wide, wide, foot.0),
-        CentreLine::Double => cover(d, -0.2, -0.08, foot.0) + cover(d, 0.08, 0.2, foot.0),
-    });
-    for lane in 1..style.lanes {
-        let at = lane as f32 * style.lane_m;
-        paint = paint.max(cover(d.abs(), at - 0.06, at + 0.06, foot.0) * dash);
+    let reach = 0.25 + 0.5 * foot.0;
+    let mut paint = 0.0f32;
+    if a < reach {
+        paint = match style.centre_line {
+            CentreLine::None => 0.0,
+            CentreLine::Dashed => cover(a, -0.07, 0.07, foot.0) * stripes(s, 0.0, 3.0, 8.0, foot.1),
+            CentreLine::Solid => cover(a, -0.07, 0.07, foot.0),
+            CentreLine::Double => cover(d, -0.2, -0.08, foot.0) + cover(d, 0.08, 0.2, foot.0),
+        };
+    }
+    if style.lanes > 1 && (a - style.lane_m).abs() < reach {
+        let at = style.lane_m;
+        paint += cover(a, at - 0.06, at + 0.06, foot.0) * stripes(s, 0.0, 3.0, 8.0, foot.1);
     }
     let edge = half - 0.22;
-    paint = paint.max(match style.edge_line {
-        EdgeLine::None => 0.0,
-        EdgeLine::Solid => cover(d.abs(), edge - 0.06, edge + 0.06, foot.0),
-        EdgeLine::Double => {
-            cover(d.abs(), edge - 0.16, edge - 0.07, foot.0)
-                + cover(d.abs(), edge + 0.03, edge + 0.12, foot.0)
-        }
-        EdgeLine::Dashed => {
-            cover(d.abs(), edge - 0.06, edge + 0.06, foot.0) * stripes(s, 0.0, 1.0, 2.0, foot.1)
-        }
-    });
-    if style.parking_m > 0.0 {
+    if (a - edge).abs() < reach {
+        paint += match style.edge_line {
+            EdgeLine::None => 0.0,
+            EdgeLine::Solid => cover(a, edge - 0.06, edge + 0.06, foot.0),
+            EdgeLine::Double => {
+                cover(a, edge - 0.16, edge - 0.07, foot.0)
+                    + cover(a, edge + 0.03, edge + 0.12, foot.0)
+            }
+            EdgeLine::Dashed => {
+                cover(a, edge - 0.06, edge + 0.06, foot.0) * stripes(s, 0.0, 1.0, 2.0, foot.1)
+            }
+        };
+    }
+    if a > half - foot.0 && style.parking_m > 0.0 {
         // Parking bays.
-        let bay =
-            cover(d.abs(), half, layout.half_road, foot.0) * stripes(s, 0.0, 0.1, 6.0, foot.1);
-        paint = paint.max(bay);
+        paint += cover(a, half, layout.half_road, foot.0) * stripes(s, 0.0, 0.1, 6.0, foot.1);
     }
     paint.min(1.0)
 }

@@ -6,22 +6,28 @@ use rayon::prelude::*;
 
 use crate::frame::{Picture, Size};
 
-use super::noise::{lattice, textures};
+use super::noise::{lattice_bits, textures};
 use super::space::{V, v};
 use super::style::Style;
 
-/// Entries of the tone table.
-const STEPS: usize = 4096;
-/// Linear value at the end of the table.
+/// Linear values between these have entries in the tone table: 256 for every doubling, found by the
+/// bits of the number, so that developing takes neither a root nor a logarithm.
+const LOW: f32 = 1.0 / 4096.0;
 const TOP: f32 = 4.0;
+const STEPS: usize = 14 * 256 + 1;
 
-/// sRGB bytes of linear values, by the square root of the value.
+/// Entry of the tone table for a linear value.
+fn tone_index(x: f32) -> usize {
+    ((x.clamp(LOW, TOP).to_bits() - LOW.to_bits()) >> 15) as usize
+}
+
+/// sRGB levels, 0 to 255, by [`tone_index`].
 fn tone_table() -> &'static [f32] {
     static TABLE: OnceLock<Vec<f32>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        (0..=STEPS)
+        (0..STEPS)
             .map(|i| {
-                let x = (i as f32 / STEPS as f32).powi(2) * TOP;
+                let x = f32::from_bits(LOW.to_bits() + ((i as u32) << 15) + (1 << 14));
                 // Linear up to a knee, then a soft shoulder towards white.
                 let knee = 0.55;
                 let x = if x <= knee {
@@ -46,7 +52,11 @@ fn tone_table() -> &'static [f32] {
 /// one to the next.
 pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Picture {
     let sensor = &style.sensor;
-    let table = tone_table();
+    // Contrast about middle grey, and rounding, are part of the table.
+    let table: Vec<u8> = tone_table()
+        .iter()
+        .map(|tone| (118.5 + (tone - 118.0) * sensor.contrast).clamp(0.0, 255.0) as u8)
+        .collect();
     let shot_seed = super::noise::seed_of(&[style.seed, shot]) as u32;
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
@@ -78,29 +88,21 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
                 c = c.saturate(sensor.saturation);
                 let bright = c.brightness().max(0.0);
                 // Shot noise grows with the root of the light; some of it is coloured.
-                let a = noise(x, y, shot_seed);
-                let b = noise(x, y, shot_seed ^ 0x5bd1);
-                let amount = sensor.noise * (0.35 + bright.sqrt());
+                let dice = lattice_bits(x as i32, y as i32, shot_seed);
+                let two = |shift: u32| {
+                    // The sum of two bytes is close enough to normal.
+                    ((dice >> shift & 255) + (dice >> (shift + 8) & 255)) as f32 * 0.0096 - 2.45
+                };
+                let (a, b) = (two(0), two(16));
+                let amount = sensor.noise * (0.12 + bright.sqrt());
                 c += v(a + 0.5 * b, a, a - 0.5 * b) * amount;
                 let out = &mut row[x * 3..x * 3 + 3];
                 for (byte, value) in out.iter_mut().zip([c.x, c.y, c.z]) {
-                    let at = (value.clamp(0.0, TOP) * (1.0 / TOP)).sqrt() * STEPS as f32;
-                    let i = (at as usize).min(STEPS - 1);
-                    let tone = table[i] + (table[i + 1] - table[i]) * (at - i as f32);
-                    // Contrast about middle grey.
-                    let tone = 118.0 + (tone - 118.0) * sensor.contrast;
-                    *byte = (tone + 0.5).clamp(0.0, 255.0) as u8;
+                    *byte = table[tone_index(value)];
                 }
             }
         });
     picture
-}
-
-/// Close to normal, standard deviation 1.
-fn noise(x: usize, y: usize, seed: u32) -> f32 {
-    let a = lattice(x as i32, y as i32, seed);
-    let b = lattice(x as i32, y as i32, seed ^ 0x9e37);
-    (a + b - 1.0) * 2.45
 }
 
 /// Light streaks of falling drops.

@@ -172,12 +172,19 @@ impl Cut {
             Cut::Leaves { gaps, shift } => {
                 // Facing share: 0 at the rim, 1 where the ray meets the ball head on.
                 let facing = -p.dot(d) / d.length();
-                let (a, b) = (p.x + 0.6 * p.z, p.y + 0.45 * p.z - 0.3 * p.x);
-                let fine =
-                    textures()
-                        .cloud
-                        .at(a * 0.31 + shift, b * 0.31 + shift * 0.7, foot * 0.3);
-                fine + 1.3 * facing > gaps + 0.32
+                let (x, y, z) = (p.x.abs(), p.y.abs(), p.z.abs());
+                let (a, b) = if y > x && y > z {
+                    (p.x, p.z)
+                } else if x > z {
+                    (p.z, p.y)
+                } else {
+                    (p.x, p.y)
+                };
+                let t = textures();
+                let (u, w) = (a + shift, b + shift * 0.7);
+                let twigs = t.grain.at(u * 0.13, w * 0.13, foot * 0.13);
+                let boughs = t.cloud.at(u * 0.4, w * 0.4, foot * 0.4);
+                0.75 * twigs + 0.6 * boughs + 1.1 * facing > gaps + 0.8
             }
             Cut::Bars { bars, share } => {
                 if foot * bars > 1.2 {
@@ -228,7 +235,7 @@ pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
         let n = v(side, 0.5 * lean, 0.0).unit();
         planes.push(Plane {
             n,
-            w: n.x * side + n.y * -1.0,
+            w: n.x * side + -n.y,
         });
     }
     planes

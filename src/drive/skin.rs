@@ -120,6 +120,8 @@ pub(super) struct Surface {
     pub glow: V,
     /// Added to the normal, in the solid's own axes.
     pub bump: V,
+    /// How far light reaches round to the dark side and shines through, 0 to 1.
+    pub wrap: f32,
 }
 
 impl Surface {
@@ -129,6 +131,7 @@ impl Surface {
             gloss: 0.0,
             glow: V::ZERO,
             bump: V::ZERO,
+            wrap: 0.0,
         }
     }
 }
@@ -196,16 +199,16 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             out.colour = skin.a * k;
         }
         Pattern::Leaves { size } => {
-            let big = cloud(size * 9.0);
-            let fine = t.grain.at(
-                su / (size * 22.0) + s,
-                sv / (size * 22.0) + s,
-                p.foot / (size * 22.0),
-            );
-            let mid = cloud(size * 3.1);
-            let k = 0.35 + 0.75 * mid + 1.1 * (fine - 0.5) + 0.35 * (big - 0.5);
-            out.colour = skin.a.mix(skin.b, big.clamp(0.0, 1.0)) * k.max(0.12);
-            out.bump = v(fine - 0.5, mid - 0.5, big - 0.5) * 1.2;
+            // Seams between the three planes do not show among leaves.
+            let (u, w) = p.uv();
+            let big = t.cloud.at(u / 2.6 + s, w / 2.6 + s * 1.7, p.foot / 2.6);
+            let scale = 1.0 / (size * 30.0);
+            let fine = t.grain.at(u * scale + s, w * scale + s, p.foot * scale);
+            let deep = ramp(0.25, 0.75, fine);
+            let k = 0.3 + 0.85 * deep + 0.7 * (big - 0.5);
+            out.colour = skin.a.mix(skin.b, big * 0.8) * k.max(0.15);
+            out.bump = v(fine - 0.5, 0.4 * (big - 0.2), 0.5 - fine) * 1.1;
+            out.wrap = 0.45;
         }
         Pattern::Bark => {
             let streak = t.grain.at(su * 2.2 + s, sv * 0.35, p.foot * 0.7);
@@ -270,10 +273,9 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             out.bump = v(cloud(0.8) - 0.5, cloud(0.9) - 0.5, grain(1.5) - 0.5) * 0.8;
         }
         Pattern::Film => {
-            let f = cloud(0.7);
-            let g = t.crack.at(su * 0.9 + s, sv * 0.9 + s, p.foot * 0.9);
-            out.colour = skin.a * (0.72 + 0.4 * f) * (0.8 + 0.2 * g);
-            out.bump = v(f - 0.5, cloud(0.45) - 0.5, g - 0.7) * 1.3;
+            let (f, g) = (cloud(0.7), cloud(0.33));
+            out.colour = skin.a * (0.7 + 0.35 * f + 0.3 * g);
+            out.bump = v(f - 0.5, cloud(0.45) - 0.5, g - 0.5) * 1.6;
         }
         Pattern::Body(body) => return vehicle_skin::body(skin, &body, p),
         Pattern::Cabin { half_length } => return vehicle_skin::cabin(skin, half_length, p),
@@ -306,22 +308,22 @@ fn sign(skin: &Skin, design: u8, p: &Point) -> Surface {
         0 => {
             let r = (x * x + y * y).sqrt();
             let ring = cover(r, 0.72, 1.2, foot);
-            let digit = cover(x, -0.38, -0.06, foot) * cover(y.abs(), 0.0, 0.4, foot)
-                + cover(x, 0.06, 0.38, foot) * cover(y.abs(), 0.0, 0.4, foot);
+            let digit = cover(x, -0.38, -0.06, foot) * cover(y.abs(), -1.0, 0.4, foot)
+                + cover(x, 0.06, 0.38, foot) * cover(y.abs(), -1.0, 0.4, foot);
             let hollow =
-                cover((x.abs() - 0.22).abs(), 0.0, 0.07, foot) * cover(y.abs(), 0.0, 0.26, foot);
+                cover((x.abs() - 0.22).abs(), -1.0, 0.07, foot) * cover(y.abs(), 0.0, 0.26, foot);
             white
                 .mix(skin.a, ring)
                 .mix(v(0.02, 0.02, 0.02), (digit - hollow).clamp(0.0, 1.0))
         }
         // Bar on a full disc.
         1 => {
-            let bar = cover(x.abs(), 0.0, 0.7, foot) * cover(y.abs(), 0.0, 0.17, foot);
+            let bar = cover(x.abs(), -1.0, 0.7, foot) * cover(y.abs(), 0.0, 0.17, foot);
             skin.a.mix(white, bar)
         }
         // Rows of letters on a panel.
         2 => {
-            let rim = 1.0 - cover(x.abs(), 0.0, 0.95, foot) * cover(y.abs(), 0.0, 0.92, foot);
+            let rim = 1.0 - cover(x.abs(), -1.0, 0.95, foot) * cover(y.abs(), 0.0, 0.92, foot);
             let row = floor_i((y + 1.0) * 2.0);
             let inside = cover(fract((y + 1.0) * 2.0), 0.25, 0.75, foot);
             let letter = lattice(floor_i((x + 1.0) * 9.0), row, (skin.shift * 999.0) as u32);
@@ -330,22 +332,20 @@ fn sign(skin: &Skin, design: u8, p: &Point) -> Surface {
         }
         // Arrow on a disc.
         3 => {
-            let stem = cover(x.abs(), 0.0, 0.12, foot) * cover(y, -0.6, 0.3, foot);
+            let stem = cover(x.abs(), -1.0, 0.12, foot) * cover(y, -0.6, 0.3, foot);
             let head =
-                cover(x.abs(), 0.0, (0.7 - y).clamp(0.0, 0.42), foot) * cover(y, 0.2, 0.7, foot);
+                cover(x.abs(), -1.0, (0.7 - y).clamp(0.0, 0.42), foot) * cover(y, 0.2, 0.7, foot);
             skin.a.mix(white, stem.max(head))
         }
         // Chevrons.
         _ => {
-            let band = stripes(x + y.abs(), 0.0, 0.35, 0.7, foot);
+            let band = stripes(x + y.abs(), -1.0, 0.35, 0.7, foot);
             skin.a.mix(white, band)
         }
     };
     Surface {
-        colour,
         gloss: 0.04,
-        glow: V::ZERO,
-        bump: V::ZERO,
+        ..Surface::dull(colour)
     }
 }
 

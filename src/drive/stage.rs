@@ -100,15 +100,9 @@ impl Eye {
         }
     }
 
-    /// Pixels of a rectangle on the ground.
-    pub fn ground_bounds(&self, lo: (f32, f32), hi: (f32, f32)) -> Rect {
-        let corner = |x: f32, z: f32| self.see(v(x, 0.0, z));
-        let corners = [
-            corner(lo.0, lo.1),
-            corner(hi.0, lo.1),
-            corner(hi.0, hi.1),
-            corner(lo.0, hi.1),
-        ];
+    /// Pixels of a four-sided piece of ground.
+    pub fn ground_bounds(&self, corners: [V; 4]) -> Rect {
+        let corners = corners.map(|c| self.see(c));
         self.bounds(&corners, &[(0, 1), (1, 2), (2, 3), (3, 0)])
     }
 }
@@ -395,10 +389,13 @@ impl Stage {
         let half = (half.0 * spot.scale, half.1 * spot.scale);
         let reach = 1.7 * (half.0 * half.0 + half.1 * half.1).sqrt();
         let pos = v(spot.pos.x, 0.0, spot.pos.z);
-        let rect = self.eye.ground_bounds(
-            (pos.x - reach, pos.z - reach),
-            (pos.x + reach, pos.z + reach),
-        );
+        let corner = |a: f32, b: f32| v(pos.x + a * reach, 0.0, pos.z + b * reach);
+        let rect = self.eye.ground_bounds([
+            corner(-1.0, -1.0),
+            corner(1.0, -1.0),
+            corner(1.0, 1.0),
+            corner(-1.0, 1.0),
+        ]);
         self.smudges.push(Smudge {
             pos,
             axes: spot.axes,

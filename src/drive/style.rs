@@ -129,11 +129,11 @@ impl Style {
         let weather = weather(r);
         let dim = weather.sun_light.brightness() + weather.sky_light.brightness() * 1.2;
         let sensor = Sensor {
-            exposure: 0.62 / dim * 2.0f32.powf(r.range(-0.55, 0.5) * (1.0 + 0.4 * wide)),
+            exposure: 1.3 / dim * 2.0f32.powf(r.range(-0.55, 0.5) * (1.0 + 0.4 * wide)),
             contrast: r.range(0.95, 1.3),
             saturation: r.range(0.75, 1.25),
             balance: v(r.range(0.95, 1.05), 1.0, r.range(0.94, 1.06)),
-            noise: r.range(0.006, 0.022) + 0.012 * weather.lamps,
+            noise: r.range(0.002, 0.016) + 0.006 * weather.lamps,
             vignette: r.range(0.05, 0.35),
             blur: r.range(0.0, 0.11) + 0.06 * wide * r.unit(),
         };
@@ -154,12 +154,12 @@ impl Style {
                 Bend {
                     amplitude_m: f64::from(r.range(1.0, 13.0)),
                     length_m: f64::from(r.range(90.0, 130.0)),
-                    phase: f64::from(r.range(0.0, 6.28)),
+                    phase: f64::from(r.range(0.0, std::f32::consts::TAU)),
                 },
                 Bend {
                     amplitude_m: f64::from(r.range(0.0, 3.5)),
                     length_m: f64::from(r.range(45.0, 70.0)),
-                    phase: f64::from(r.range(0.0, 6.28)),
+                    phase: f64::from(r.range(0.0, std::f32::consts::TAU)),
                 },
             ],
             zones: [
@@ -244,13 +244,13 @@ impl Style {
             lead_car: r.chance(0.35),
             walls: {
                 let base = [
-                    srgb(150, 84, 62),
+                    srgb(150, 92, 72),
                     srgb(188, 164, 122),
                     srgb(214, 206, 190),
                     srgb(126, 118, 110),
-                    srgb(168, 122, 86),
+                    srgb(170, 132, 102),
                     srgb(196, 186, 172),
-                    srgb(110, 66, 52),
+                    srgb(116, 80, 68),
                     srgb(204, 196, 150),
                     srgb(150, 160, 168),
                     srgb(232, 228, 222),
@@ -305,7 +305,7 @@ fn weather(r: &mut Rng) -> Weather {
         DUSK => r.range(0.2, 0.3),
         _ => r.range(0.45, 1.1),
     };
-    let azimuth = r.range(0.0, 6.28);
+    let azimuth = r.range(0.0, std::f32::consts::TAU);
     let sun = v(
         azimuth.sin() * high.cos(),
         high.sin(),
@@ -318,8 +318,8 @@ fn weather(r: &mut Rng) -> Weather {
     let base = Weather {
         sun,
         sun_light: v(1.0, 0.95, 0.86) * r.range(2.0, 2.6),
-        sky_light: v(0.42, 0.5, 0.64) * r.range(0.8, 1.15),
-        bounce: v(0.2, 0.19, 0.17),
+        sky_light: v(0.56, 0.64, 0.78) * r.range(0.8, 1.3),
+        bounce: v(0.26, 0.25, 0.22),
         sky_top: blue * 1.15,
         sky_low: pale * 1.35,
         haze: pale * 1.1,

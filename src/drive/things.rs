@@ -27,7 +27,9 @@ fn colour(rng: &mut Rng) -> V {
         srgb(70, 150, 160),
         srgb(220, 130, 150),
     ]);
-    rng.tint(base, 0.3)
+    // Most are faded or dirty.
+    let faded = base.saturate(rng.range(0.35, 1.0));
+    rng.tint(faded, 0.3)
 }
 
 /// A pattern for something unknown.
@@ -200,7 +202,7 @@ pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         // Standing.
         let at = spot.inner(
             v(0.0, r, 0.0),
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::along(v(1.0, 0.08, 0.0))),
+            Axes::yaw(rng.unit() * std::f32::consts::TAU).then(&Axes::along(v(1.0, 0.08, 0.0))),
         );
         stage.put(&at, V::ZERO, v(r, w, r), open, rubber);
     } else {
@@ -538,7 +540,10 @@ pub(super) fn rocks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             r * rng.range(0.6, 0.9),
             r * rng.range(0.8, 1.2),
         );
-        let inner = spot.inner(at + v(0.0, half.y * 0.7, 0.0), Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(
+            at + v(0.0, half.y * 0.7, 0.0),
+            Axes::yaw(rng.unit() * std::f32::consts::TAU),
+        );
         stage.put(&inner, V::ZERO, half, form, skin);
         stage.smudge(&spot.inner(at, Axes::WORLD), (r * 0.9, r * 0.9), 0.6);
         reach = reach.max(at.x.abs() + r);
@@ -614,7 +619,8 @@ pub(super) fn cones(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         let inner = if down {
             spot.inner(
                 at + v(0.0, 0.2, 0.0),
-                Axes::yaw(rng.unit() * 6.28).then(&Axes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
+                Axes::yaw(rng.unit() * std::f32::consts::TAU)
+                    .then(&Axes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
             )
         } else {
             spot.inner(at, Axes::roll(rng.range(-0.1, 0.1)))
@@ -846,7 +852,7 @@ pub(super) fn sheet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             rng.range(0.08, 0.28),
             rng.range(0.2, 0.5),
         );
-        let inner = spot.inner(at, Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(at, Axes::yaw(rng.unit() * std::f32::consts::TAU));
         stage.ball(&inner, V::ZERO, half, skin);
     }
     stage.smudge(spot, (0.7, 0.6), 0.5);
@@ -923,7 +929,7 @@ pub(super) fn debris(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         );
         let inner = spot.inner(
             at,
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::roll(rng.range(-0.6, 0.6))),
+            Axes::yaw(rng.unit() * std::f32::consts::TAU).then(&Axes::roll(rng.range(-0.6, 0.6))),
         );
         let form = match rng.below(5) {
             0 => Form::Box,
@@ -960,7 +966,8 @@ pub(super) fn sculpture(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     for _ in 0..3 + rng.below(3) {
         let inner = spot.inner(
             v(rng.range(-0.15, 0.15), long * 0.7, rng.range(-0.15, 0.15)),
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::roll(rng.range(0.4, 1.1) * rng.sign())),
+            Axes::yaw(rng.unit() * std::f32::consts::TAU)
+                .then(&Axes::roll(rng.range(0.4, 1.1) * rng.sign())),
         );
         stage.block(
             &inner,

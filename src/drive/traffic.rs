@@ -132,7 +132,7 @@ fn cars(
     if style.lead_car {
         let mut rng = Rng::new(&[style.seed, 0x65]);
         let gap = f64::from(rng.range(28.0, 55.0));
-        let phase = f64::from(rng.unit()) * 6.28;
+        let phase = f64::from(rng.unit()) * std::f64::consts::TAU;
         let z = (gap + 8.0 * (now.time * 0.11 + phase).sin()) as f32;
         let brake = (now.time * 0.11 + phase).cos() < -0.3;
         let spot = layout.spot(z, lane(z, own));
@@ -192,7 +192,7 @@ fn walkers(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &
         let speed = way * f64::from(slot.range(0.9, 1.6));
         let base = (i as f64 + f64::from(slot.unit())) * RANGE_M / count as f64;
         let (z, lap) = wrapped(base, speed, now.time, now.s);
-        if z < -1.0 || z > 130.0 {
+        if !(-1.0..=130.0).contains(&z) {
             continue;
         }
         let mut rng = Rng::new(&[style.seed, 0x68, i, lap as u64]);
@@ -212,7 +212,7 @@ fn walkers(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &
         }
         let mut spot = layout.spot(z, d);
         let height = layout.ground(z, d).1;
-        spot.pos = spot.pos + v(0.0, height.min(KERB_M), 0.0);
+        spot.pos += v(0.0, height.min(KERB_M), 0.0);
         let spot = turned(
             spot,
             if way < 0.0 { std::f32::consts::PI } else { 0.0 } + rng.range(-0.3, 0.3),
@@ -238,7 +238,7 @@ fn cyclists(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: 
         let speed = f64::from(way) * f64::from(slot.range(3.5, 6.0));
         let base = (i as f64 + f64::from(slot.unit())) * RANGE_M / count as f64;
         let (z, lap) = wrapped(base, speed, now.time, now.s);
-        if z < -2.0 || z > 150.0 {
+        if !(-2.0..=150.0).contains(&z) {
             continue;
         }
         let mut rng = Rng::new(&[style.seed, 0x6a, i, lap as u64]);

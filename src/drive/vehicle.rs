@@ -299,30 +299,58 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
             kit.sill = 0.28;
             kit.body(
                 stage,
-                2.25,
+                1.3,
                 &[
                     (-1.0, -1.0),
-                    (-1.0, 0.92),
-                    (-0.97, 1.0),
-                    (0.5, 1.0),
-                    (0.62, 0.9),
-                    (0.86, 0.0),
-                    (1.0, -0.25),
+                    (-1.0, 1.0),
+                    (0.74, 1.0),
+                    (0.95, 0.55),
+                    (1.0, 0.0),
+                    (1.0, -1.0),
+                ],
+                0.03,
+                9.9,
+            );
+            // The upper part: its front is the windscreen.
+            let skin = Skin::new(
+                Pattern::Cabin { half_length: 9.0 },
+                kit.colour,
+                kit.plate,
+                kit.shift,
+            )
+            .gloss(0.06);
+            let top = stage.skin(Skin::plain(kit.colour, kit.shift).gloss(0.06));
+            let cab = stage.skin(skin);
+            let l = kit.half.1;
+            let box_ = stage.hull(&sweep(
+                &[
+                    (-1.0, -1.0),
+                    (-1.0, 0.9),
+                    (-0.95, 1.0),
+                    (1.0, 1.0),
                     (1.0, -1.0),
                 ],
                 0.1,
-                9.9,
+            ));
+            stage.put(
+                spot,
+                v(0.0, 1.78, -0.34 * l),
+                v(0.97, 0.5, 0.655 * l),
+                box_,
+                top,
+            );
+            let nose = stage.hull(&sweep(
+                &[(-1.0, -1.0), (-1.0, 1.0), (-0.1, 1.0), (1.0, -1.0)],
+                0.12,
+            ));
+            stage.put(
+                spot,
+                v(0.0, 1.77, 0.52 * l),
+                v(0.965, 0.49, 0.22 * l),
+                nose,
+                cab,
             );
             let glass = stage.skin(Skin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
-            // Side windows of the cab and, on some, of the rear doors.
-            stage.block(
-                spot,
-                v(0.0, 1.65, 0.36 * kit.half.1),
-                v(0.965, 0.24, 0.42),
-                glass,
-            );
-            let screen = spot.inner(v(0.0, 1.72, 0.725 * kit.half.1), Axes::pitch(0.52));
-            stage.block(&screen, V::ZERO, v(0.8, 0.36, 0.03), glass);
             if rng.chance(0.6) {
                 for x in [-0.42, 0.42] {
                     stage.block(spot, v(x, 1.7, -kit.half.1), v(0.3, 0.22, 0.02), glass);

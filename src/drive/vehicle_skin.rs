@@ -79,7 +79,8 @@ pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
             };
         let plate_colour = if rear { skin.b } else { v(0.75, 0.75, 0.72) };
         out.colour = out.colour.mix(plate_colour, plate).mix(black, ink * 0.8);
-        let lamp = cover(ax, hx - 0.36, hx - 0.06, foot) * cover(y, 0.36, 0.56, foot);
+        let upright = if p.n.z.abs() > 0.7 { 1.0 } else { 0.0 };
+        let lamp = upright * cover(ax, hx - 0.36, hx - 0.06, foot) * cover(y, 0.36, 0.56, foot);
         if rear {
             out.colour = out.colour.mix(v(0.4, 0.02, 0.02), lamp);
             let burn = if b.brake { 1.3 } else { 0.12 + 0.7 * p.lamps };
@@ -87,14 +88,14 @@ pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
             let line = cover(y, 0.6, 0.615, foot);
             dark(&mut out, line * 0.6);
         } else {
-            let grille = cover(ax, 0.0, 0.42, foot) * cover(y, 0.34, 0.5, foot);
+            let grille = upright * cover(ax, -1.0, 0.42, foot) * cover(y, 0.34, 0.5, foot);
             dark(&mut out, grille);
             out.colour = out.colour.mix(v(0.6, 0.62, 0.64), lamp);
             out.glow += v(1.0, 0.95, 0.85) * (lamp * (0.1 + 2.2 * p.lamps));
         }
         if b.windows_m < 9.0 {
             let glass =
-                cover(ax, 0.0, hx * 0.86, foot) * cover(y, b.windows_m, b.windows_m + 0.85, foot);
+                cover(ax, -1.0, hx * 0.86, foot) * cover(y, b.windows_m, b.windows_m + 0.85, foot);
             out.colour = out.colour.mix(v(0.02, 0.022, 0.025), glass);
             out.gloss = out.gloss.max(0.4 * glass);
         }
@@ -109,7 +110,7 @@ fn side_windows(out: &mut Surface, p: &Point, b: &Body, foot: f32) {
     let bay = 1.25;
     let pillar = super::space::stripes(p.m.z, 0.0, 0.09, bay, foot);
     let glass = cover(y, b.windows_m, b.windows_m + 0.8, foot)
-        * cover(p.m.z.abs(), 0.0, b.half.1 - 0.3, foot)
+        * cover(p.m.z.abs(), -1.0, b.half.1 - 0.3, foot)
         * (1.0 - pillar);
     out.colour = out.colour.mix(v(0.02, 0.022, 0.025), glass);
     out.gloss = out.gloss.max(0.4 * glass);
@@ -136,11 +137,16 @@ pub(super) fn cabin(skin: &Skin, half_length: f32, p: &Point) -> Surface {
                 foot,
             );
         // The outer pillars follow the slope of the windscreens.
+        let post = if half_length > 5.0 { 0.0 } else { post };
         let reach = half_length * (0.93 - 0.16 * (y + 1.0));
-        cover(z.abs(), 0.0, reach, foot) * (1.0 - post.min(1.0)) * cover(y, -0.85, 0.72, foot)
+        cover(z.abs(), -1.0, reach, foot) * (1.0 - post.min(1.0)) * cover(y, -0.85, 0.72, foot)
     } else {
-        cover(p.m.x.abs(), 0.0, p.half.x * (0.86 - 0.07 * (y + 1.0)), foot)
-            * cover(y, -0.88, 0.8, foot)
+        cover(
+            p.m.x.abs(),
+            -1.0,
+            p.half.x * (0.86 - 0.07 * (y + 1.0)),
+            foot,
+        ) * cover(y, -0.88, 0.8, foot)
     };
     let seats = textures()
         .cloud

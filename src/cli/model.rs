@@ -1,0 +1,59 @@
+//! Opening the model that a verb was given.
+
+use crate::engine::{Engine, Options, find_model};
+use crate::frame::Size;
+use anyhow::ensure;
+use std::path::Path;
+
+/// Opens `model`, or the shipped one. A model's size is fixed when it is exported: another `size`
+/// is refused with the way to get it.
+pub(super) fn open(
+    model: Option<&Path>,
+    size: Option<Size>,
+    threads: usize,
+) -> anyhow::Result<Engine> {
+    let model = match model {
+        Some(model) => model.to_owned(),
+        None => find_model()?,
+    };
+    let engine = Engine::open(&model, Options { threads })?;
+    let input = engine.facts().input;
+    if let Some(wanted) = size {
+        ensure!(
+            wanted == input,
+            "--size {}x{} does not fit: the model {} is fixed at {}x{} (height x width). Export \
+             it again: unmask export --size {0}x{1}",
+            wanted.h,
+            wanted.w,
+            model.display(),
+            input.h,
+            input.w
+        );
+    }
+    Ok(engine)
+}
+
+/// Reads `HxW`: any size a model may have been exported at.
+pub(super) fn parse_size(text: &str) -> Result<Size, String> {
+    let sides = text.split_once(['x', 'X']).and_then(|(h, w)| {
+        let (h, w) = (h.parse().ok()?, w.parse().ok()?);
+        (h > 0 && w > 0).then_some(Size::new(w, h))
+    });
+    sides.ok_or_else(|| format!("'{text}' is not HEIGHTxWIDTH, for example 256x512"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_height_by_width() {
+        assert_eq!(parse_size("256x512"), Ok(Size::new(512, 256)));
+        for bad in ["256", "0x512", "256x", "ax1", "1x2x3", "-1x2"] {
+            assert!(
+                parse_size(bad).unwrap_err().contains("HEIGHTxWIDTH"),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -40,6 +40,16 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// A canvas whose pen is one pixel wide, with the larger letters: for pictures that are read
+    /// at their own size.
+    pub fn plain(picture: &'a mut Picture) -> Self {
+        Self {
+            picture,
+            scale: 1,
+            font: &ascii::FONT_7X13_BOLD,
+        }
+    }
+
     /// Size in pen coordinates.
     pub fn extent(&self) -> Size {
         let size = self.picture.size();

@@ -96,7 +96,7 @@ pub fn html(page: &Page<'_>) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header><h1>{title}</h1><p>{}</p></header>\n<main>\n",
+         <header><div><h1>{title}</h1><p>{}</p></div></header>\n<main>\n",
         escape(page.lead)
     );
     facts(&mut out, page.facts);
@@ -167,8 +167,8 @@ fn timeline(out: &mut String, page: &Page<'_>) {
         out,
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Timeline of alerts\">"
     );
-    for i in 0..=8u64 {
-        let frame = page.frames * i / 8;
+    let step = round_step(page.frames);
+    for frame in (0..=page.frames).step_by(step as usize) {
         let _ = writeln!(
             out,
             "<line class=\"grid\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{1:.1}\"/>\
@@ -231,6 +231,19 @@ fn timeline(out: &mut String, page: &Page<'_>) {
         let _ = write!(out, "· {} more are not shown ", rows.len() - shown);
     }
     out.push_str("· by frame</p></section>\n");
+}
+
+/// A round number of frames, so that at most ten steps fill the timeline.
+fn round_step(frames: u64) -> u64 {
+    let mut ten = 1u64;
+    loop {
+        for step in [1, 2, 5].map(|s| ten.saturating_mul(s)) {
+            if frames / step <= 10 {
+                return step;
+            }
+        }
+        ten = ten.saturating_mul(10);
+    }
 }
 
 fn latency(out: &mut String, page: &Page<'_>) {
@@ -380,8 +393,8 @@ body{margin:0;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
 header{background:#16161b;color:#fff;padding:28px 24px 30px}
 header h1{margin:0;font-size:26px;letter-spacing:-.01em}
-header p{margin:6px 0 0;color:#b9b9c6;max-width:70ch}
-header>*{max-width:1200px;margin-left:auto!important;margin-right:auto!important}
+header p{margin:6px 0 0;color:#b9b9c6}
+header div{max-width:1200px;margin:0 auto}
 main{max-width:1248px;margin:0 auto;padding:0 24px 48px}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px;
 margin-top:18px}
@@ -498,6 +511,13 @@ mod tests {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("http"), "the page must work without a net");
+    }
+
+    #[test]
+    fn timeline_steps_are_round_and_few() {
+        let steps = [0, 7, 10, 11, 100, 150, 1000, 20_000, u64::MAX].map(round_step);
+        assert_eq!(steps[..8], [1, 1, 1, 2, 10, 20, 100, 2000]);
+        assert!(u64::MAX / steps[8] <= 10);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) fn find(
             area_px: area(c),
             score_max: score.max,
             score_mean: (score.sum / c.area_px as f64) as f32,
-            on_road: foot.is_some_and(|foot| road.touches(foot)),
+            on_road: foot.is_some_and(|foot| road.holds(foot)),
         })
         .collect();
     found.sort_by(|a, b| b.area_px.cmp(&a.area_px).then(a.bbox.cmp(&b.bbox)));
@@ -163,16 +163,21 @@ impl RoadSpans {
         Self { rows }
     }
 
-    /// Whether `foot` stands on the road or next to it: in its row or the ones right below, the
-    /// road reaches under it or to within a cell.
-    fn touches(&self, foot: Foot) -> bool {
+    /// Whether `foot` stands on or near the road: in its row or the ones right below, the road,
+    /// with a cell more on each side, holds at least half of its width. What merely reaches to
+    /// the edge of the road, such as a verge, does not stand on it.
+    fn holds(&self, foot: Foot) -> bool {
         let below = foot.y..=foot.y + FOOT_ROWS;
         self.rows
             .iter()
             .enumerate()
             .filter(|(y, _)| below.contains(y))
             .filter_map(|(_, row)| *row)
-            .any(|(start, end)| foot.start < end + NEAR_CELLS && start < foot.end + NEAR_CELLS)
+            .any(|(start, end)| {
+                let (start, end) = (start.saturating_sub(NEAR_CELLS), end + NEAR_CELLS);
+                let held = end.min(foot.end).saturating_sub(start.max(foot.start));
+                2 * held >= foot.end - foot.start
+            })
     }
 }
 
@@ -283,6 +288,29 @@ mod tests {
             !stands(0, 0) && !stands(9, 1) && !stands(0, 1),
             "away from it"
         );
+    }
+
+    #[test]
+    fn a_verge_that_reaches_to_the_road_is_not_on_it() {
+        // A bank along the left of the road, its foot at the bottom.
+        let rows = [
+            "aaaaaaaaaa",
+            "aaaa00aaaa",
+            "jjj0000aaa",
+            "jj000000aa",
+            "jjjjj00000",
+        ];
+        let found = find(&scored(&rows), &[0], Size::new(10, 5), 0.8, 1);
+        assert_eq!((found.len(), found[0].on_road), (1, false));
+        // The same with half of its foot on the road.
+        let rows = [
+            "aaaaaaaaaa",
+            "aaaa00aaaa",
+            "jjj0000aaa",
+            "jjj00000aa",
+            "jjj9999900",
+        ];
+        assert!(find(&scored(&rows), &[0], Size::new(10, 5), 0.8, 1)[0].on_road);
     }
 
     #[test]

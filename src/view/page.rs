@@ -392,7 +392,7 @@ const STYLE: &str = "
 body{margin:0;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
 header{background:#16161b;color:#fff;padding:28px 24px 30px}
-header h1{margin:0;font-size:26px;letter-spacing:-.01em}
+header h1{margin:0;font-size:26px;letter-spacing:-.01em;overflow-wrap:anywhere}
 header p{margin:6px 0 0;color:#b9b9c6}
 header div{max-width:1200px;margin:0 auto}
 main{max-width:1248px;margin:0 auto;padding:0 24px 48px}

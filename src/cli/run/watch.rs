@@ -15,6 +15,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Frames between two tiles of a film on the contact sheet.
+const FILM_SPACING: u64 = 6;
+
 /// Options of every verb that watches a source.
 #[derive(clap::Args, Clone, Debug)]
 #[group(id = "watch")]
@@ -156,6 +159,10 @@ impl Watch {
                     only_alerting: show.only_alerting,
                     threshold,
                     budget,
+                    tile_spacing: match self.source {
+                        Source::Pictures(_) => 1,
+                        Source::Synthetic(_) => FILM_SPACING,
+                    },
                 })?;
                 Some((show, gallery))
             }

@@ -220,7 +220,10 @@ impl<'a> Pipeline<'a> {
             let waited = asked.elapsed();
             match shot.and_then(|shot| self.look(shot, captured)) {
                 Ok(seen) => {
-                    self.summary.ledger.add(Stage::Wait, waited);
+                    // Nothing can be read ahead of the first frame: its wait says nothing.
+                    if self.last.is_some() {
+                        self.summary.ledger.add(Stage::Wait, waited);
+                    }
                     self.tell(seen)?;
                     note(Noted::Frame);
                 }

@@ -173,10 +173,6 @@ fn what_to_give_is_said_where_it_is_missing() {
         &["run", "--source", "pictures:gone"],
         &["gone", "No such file"],
     );
-    fails(
-        &["run", "--source", "pictures:in"],
-        &["./engines/unmask-small.onnx", "--model"],
-    );
     let with = |more: &[&'static str]| {
         [
             &["run", "--source", "pictures:in", "--model", "m.onnx"],
@@ -198,6 +194,44 @@ fn what_to_give_is_said_where_it_is_missing() {
         &["run", "--source", "pictures:empty", "--model", "m.onnx"],
         &["holds no picture"],
     );
+}
+
+#[test]
+fn without_a_model_the_places_looked_at_are_listed() {
+    let folder = Folder::new();
+    // Away from the repository, where the shipped model would be found.
+    let binary = folder.path().join("unmask");
+    let built = env!("CARGO_BIN_EXE_unmask");
+    if std::fs::hard_link(built, &binary).is_err() {
+        std::fs::copy(built, &binary).unwrap();
+    }
+    let run = |model: &str| {
+        Command::new(&binary)
+            .args(["run", "--source", "pictures:in"])
+            .current_dir(folder.path())
+            .env("UNMASK_MODEL", model)
+            .output()
+            .unwrap()
+    };
+    let said = text(&run("").stderr);
+    if !Path::new("/usr/share/unmask/engines/unmask-small.onnx").exists() {
+        let beside = folder
+            .path()
+            .canonicalize()
+            .unwrap()
+            .join("engines/unmask-small.onnx");
+        let places = [
+            "./engines/unmask-small.onnx",
+            beside.to_str().unwrap(),
+            "/usr/share/unmask",
+        ];
+        for part in places.into_iter().chain(["--model", "UNMASK_MODEL"]) {
+            assert!(said.contains(part), "{part} is not in: {said}");
+        }
+    }
+    let out = run("gone.onnx");
+    assert_eq!(out.status.code(), Some(1));
+    assert!(text(&out.stderr).contains("Looked at: gone.onnx."));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::score::Scored;
 /// What counts as a thing to tell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Score from which on a cell counts as anomalous.
+    /// Score above which a cell counts as anomalous.
     pub threshold: f32,
     /// Smallest component, px of the picture.
     pub min_area_px: u32,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 /// An alert is true where at least this share of its area is something that does not belong.
 const TRUE_SHARE: f64 = 0.1;
-/// A thing is found where at least this share of its visible pixels lies in an alert's box.
+/// A thing is found where at least this share of its visible pixels lies in the box of a true
+/// alert, and no other thing has more pixels there.
 const FOUND_SHARE: f64 = 0.25;
 
 /// A thing that did not belong, over the run.
@@ -76,18 +77,20 @@ impl Judge {
             thing.area_px = thing.area_px.max(object.area_px);
         }
         for alert in alerts.iter().filter(|a| a.event != Event::End) {
-            let mut covered = 0;
-            for object in &odd {
-                let inside = pixels_inside(truth, object.id, alert.bbox);
-                covered += inside;
-                let found = f64::from(inside) >= FOUND_SHARE * f64::from(object.area_px);
-                if let Some(thing) = self.things.get_mut(&object.id)
-                    && found
-                {
-                    thing.found.get_or_insert((frame, object.distance_m));
-                }
+            let inside = odd
+                .iter()
+                .map(|object| (pixels_inside(truth, object.id, alert.bbox), *object));
+            let inside: Vec<_> = inside.filter(|(pixels, _)| *pixels > 0).collect();
+            let covered: u32 = inside.iter().map(|(pixels, _)| pixels).sum();
+            let real = covered > 0 && f64::from(covered) >= TRUE_SHARE * f64::from(alert.area_px);
+            // An alert is about one thing: a small one far behind is not found by the way.
+            if let Some((pixels, object)) = inside.iter().max_by_key(|(pixels, _)| *pixels)
+                && real
+                && f64::from(*pixels) >= FOUND_SHARE * f64::from(object.area_px)
+                && let Some(thing) = self.things.get_mut(&object.id)
+            {
+                thing.found.get_or_insert((frame, object.distance_m));
             }
-            let real = f64::from(covered) >= TRUE_SHARE * f64::from(alert.area_px) && covered > 0;
             *self.told.entry(alert.id.to_string()).or_insert(false) |= real;
         }
     }
@@ -233,6 +236,18 @@ mod tests {
         judge.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
         let verdict = judge.verdict(10.0);
         assert_eq!((verdict.found, verdict.false_alerts), (0, 1));
+    }
+
+    #[test]
+    fn an_alert_finds_one_thing_only() {
+        let mut truth = truth(25);
+        // The car becomes a second anomaly, with fewer pixels: 20 x 25 against 25 x 25.
+        truth.objects[1].anomaly = true;
+        let mut judge = Judge::new(100);
+        judge.add(0, &truth, &[alert("a", [0, 0, 100, 40])]);
+        assert_eq!(judge.verdict(10.0).found, 1);
+        judge.add(1, &truth, &[alert("a", [65, 5, 30, 35])]);
+        assert_eq!(judge.verdict(10.0).found, 2);
     }
 
     #[test]

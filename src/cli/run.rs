@@ -4,6 +4,7 @@ pub(super) mod watch;
 
 use super::Outcome;
 use anyhow::{Context, bail};
+use std::io::Write;
 use std::path::PathBuf;
 use watch::Watch;
 
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let outcome = seen.outcome();
     if args.json {
         let text = serde_json::to_string_pretty(&seen.report())?;
-        println!("{text}");
+        writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary")?;
     } else {
         eprint!("{}", seen.table());
     }

@@ -127,6 +127,29 @@ impl CpuEngine {
 
     /// See [`super::Engine::infer`].
     pub(super) fn infer(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
+        let pool = self.graph.pool.clone();
+        pool.run(|| self.infer_here(picture))
+    }
+
+    /// See [`super::Engine::score_at_mask_size`].
+    ///
+    /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
+    pub(super) fn score_at_mask_size(
+        &mut self,
+        picture: &Picture,
+        refine: bool,
+    ) -> Result<Scored, EngineError> {
+        let pool = self.graph.pool.clone();
+        pool.run(|| {
+            let inference = self.infer_here(picture)?;
+            let start = Instant::now();
+            let scored = self.score_inference(&inference, refine)?;
+            self.times.score = start.elapsed();
+            Ok(scored)
+        })
+    }
+
+    fn infer_here(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
         let start = Instant::now();
         let input = self
             .preparer
@@ -151,19 +174,6 @@ impl CpuEngine {
             });
         }
         Ok(inference)
-    }
-
-    /// See [`super::Engine::score_at_mask_size`].
-    pub(super) fn score_at_mask_size(
-        &mut self,
-        picture: &Picture,
-        refine: bool,
-    ) -> Result<Scored, EngineError> {
-        let inference = self.infer(picture)?;
-        let start = Instant::now();
-        let scored = self.score_inference(&inference, refine)?;
-        self.times.score = start.elapsed();
-        Ok(scored)
     }
 
     fn score_inference(

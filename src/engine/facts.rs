@@ -68,7 +68,7 @@ pub struct Facts {
     pub road: Vec<usize>,
     /// Classes that mask refinement may suppress, as indices into `classes`.
     pub stuff: Vec<usize>,
-    /// Score from which on a cell counts as anomalous, where the model brings one.
+    /// Score above which a cell counts as anomalous, where the model brings one.
     pub threshold: Option<f32>,
     /// Input size, px.
     pub input: Size,

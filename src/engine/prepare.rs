@@ -2,15 +2,26 @@
 //!
 //! The filter is the one of PIL's `BILINEAR`: a triangle over two source pixels where the picture
 //! grows, widened by the scale where it shrinks, weights normalised at the edges. Computed in
-//! f32 without rounding in between. Rows are summed first: that pass is plain array arithmetic
-//! over whole rows, which the compiler vectorises, and it leaves little for the column pass.
+//! f32 without rounding in between.
+//!
+//! Rows are summed first: that pass touches every source pixel, but it is plain array arithmetic
+//! over whole rows. Then four summed rows are interleaved, and the columns of all four are summed
+//! at once, one row a SIMD lane. Bands of rows go to the threads of the pool this is called in.
 
 use crate::frame::{Picture, Size};
+use rayon::prelude::*;
 
-/// Source positions and weights of one output position.
-#[derive(Clone, Debug)]
-struct Window {
-    first: usize,
+/// Rows whose columns are summed at once: the lanes of a baseline SIMD register.
+const LANES: usize = 4;
+/// Rows of the input that one task makes.
+const BAND: usize = 4 * LANES;
+
+/// Where each position of an axis reads, and with which weights: the same number for all.
+#[derive(Clone, Debug, Default)]
+struct Axis {
+    taps: usize,
+    first: Vec<usize>,
+    /// `taps` a position; zeros fill up.
     weights: Vec<f32>,
 }
 
@@ -22,11 +33,20 @@ pub struct Preparer {
     scale: [f32; 3],
     shift: [f32; 3],
     from: Size,
-    columns: Vec<Window>,
-    rows: Vec<Window>,
-    /// One summed row, interleaved RGB and one value more, so that four can be read at the end.
-    row: Vec<f32>,
+    columns: Axis,
+    rows: Axis,
     out: Vec<f32>,
+}
+
+/// One task's working memory.
+#[derive(Default)]
+struct Work {
+    /// Summed rows, interleaved RGB.
+    rows: [Vec<f32>; LANES],
+    /// The same, interleaved: RGB of a column, and of each colour the rows.
+    lanes: Vec<[f32; LANES]>,
+    /// Summed columns of the rows of one colour.
+    sums: [Vec<[f32; LANES]>; 3],
 }
 
 impl Preparer {
@@ -37,9 +57,8 @@ impl Preparer {
             scale: std::array::from_fn(|c| 1.0 / std[c]),
             shift: std::array::from_fn(|c| -mean[c] / std[c]),
             from: Size::new(0, 0),
-            columns: Vec::new(),
-            rows: Vec::new(),
-            row: Vec::new(),
+            columns: Axis::default(),
+            rows: Axis::default(),
             out: vec![0.0; to.area_px() * 3],
         }
     }
@@ -51,102 +70,150 @@ impl Preparer {
         }
         if picture.size() != self.from {
             self.from = picture.size();
-            self.columns = windows(self.from.w, self.to.w);
-            self.rows = windows(self.from.h, self.to.h);
-            self.row = vec![0.0; self.from.w * 3 + 1];
+            self.columns = Axis::new(self.from.w, self.to.w);
+            self.rows = Axis::new(self.from.h, self.to.h);
         }
-        let plane = self.to.area_px();
-        for (y, window) in self.rows.iter().enumerate() {
-            sum_rows(picture, window, &mut self.row);
-            let (r, rest) = self.out.split_at_mut(plane);
-            let (g, b) = rest.split_at_mut(plane);
-            let line = y * self.to.w..(y + 1) * self.to.w;
-            let lines = r[line.clone()]
-                .iter_mut()
-                .zip(&mut g[line.clone()])
-                .zip(&mut b[line]);
-            for (((r, g), b), window) in lines.zip(&self.columns) {
-                let [vr, vg, vb] = sum_columns(&self.row, window);
-                *r = vr * self.scale[0] + self.shift[0];
-                *g = vg * self.scale[1] + self.shift[1];
-                *b = vb * self.scale[2] + self.shift[2];
-            }
-        }
+        let mut out = std::mem::take(&mut self.out);
+        let (red, rest) = out.split_at_mut(self.to.area_px());
+        let (green, blue) = rest.split_at_mut(self.to.area_px());
+        let band = BAND * self.to.w;
+        red.par_chunks_mut(band)
+            .zip(green.par_chunks_mut(band))
+            .zip(blue.par_chunks_mut(band))
+            .enumerate()
+            .for_each_init(Work::default, |work, (i, ((red, green), blue))| {
+                self.band(picture, i * BAND, [red, green, blue], work);
+            });
+        self.out = out;
         Some(&self.out)
     }
-}
 
-/// Weighted sum of the picture's rows in `window`, into `out` (interleaved RGB).
-fn sum_rows(picture: &Picture, window: &Window, out: &mut [f32]) {
-    let width = picture.size().w * 3;
-    let row = |k: usize| &picture.rgb()[(window.first + k) * width..][..width];
-    let out = &mut out[..width];
-    let weights = &window.weights;
-    // The first pass writes, so that nothing has to be cleared; two rows go in at a time.
-    match weights.len() {
-        0 => {}
-        1 => {
-            for (o, &a) in out.iter_mut().zip(row(0)) {
-                *o = weights[0] * f32::from(a);
+    /// Makes the rows from `y` on, as many as the planes hold.
+    fn band(&self, picture: &Picture, y: usize, planes: [&mut [f32]; 3], work: &mut Work) {
+        work.fit(self.from.w * 3, self.to.w);
+        let height = planes[0].len() / self.to.w;
+        for from in (0..height).step_by(LANES) {
+            let count = LANES.min(height - from);
+            for (lane, row) in work.rows.iter_mut().enumerate().take(count) {
+                let (first, weights) = self.rows.at(y + from + lane);
+                sum_rows(picture, first, weights, row);
+            }
+            let [a, b, c, d] = &work.rows;
+            let rows = a.iter().zip(b).zip(c.iter().zip(d));
+            for (to, ((&a, &b), (&c, &d))) in work.lanes.iter_mut().zip(rows) {
+                *to = [a, b, c, d];
+            }
+            let [red, green, blue] = &mut work.sums;
+            let sums = red.iter_mut().zip(green).zip(blue);
+            for (x, ((red, green), blue)) in sums.enumerate() {
+                let (first, weights) = self.columns.at(x);
+                [*red, *green, *blue] = sum_columns(&work.lanes[first * 3..], weights);
+            }
+            for (colour, sums) in work.sums.iter().enumerate() {
+                let (scale, shift) = (self.scale[colour], self.shift[colour]);
+                let rows = planes[colour][from * self.to.w..].chunks_exact_mut(self.to.w);
+                for (lane, row) in rows.take(count).enumerate() {
+                    for (to, sum) in row.iter_mut().zip(sums) {
+                        *to = sum[lane] * scale + shift;
+                    }
+                }
             }
         }
-        _ => {
-            for ((o, &a), &b) in out.iter_mut().zip(row(0)).zip(row(1)) {
-                *o = weights[0] * f32::from(a) + weights[1] * f32::from(b);
+    }
+}
+
+impl Work {
+    /// Makes room for source rows of `values` and input rows of `columns`.
+    fn fit(&mut self, values: usize, columns: usize) {
+        self.rows.iter_mut().for_each(|row| row.resize(values, 0.0));
+        self.lanes.resize(values, [0.0; LANES]);
+        let sums = self.sums.iter_mut();
+        sums.for_each(|sums| sums.resize(columns, [0.0; LANES]));
+    }
+}
+
+/// Weighted sum of the picture's rows from `first` on, into `out` (interleaved RGB).
+fn sum_rows(picture: &Picture, first: usize, weights: &[f32], out: &mut [f32]) {
+    let width = out.len();
+    let row = |k: usize| &picture.rgb()[(first + k) * width..][..width];
+    // Two rows go in at a time; the first pass writes, so that nothing has to be cleared.
+    let (pairs, single) = weights.as_chunks::<2>();
+    for (k, &[v, w]) in pairs.iter().enumerate() {
+        let lines = out.iter_mut().zip(row(2 * k)).zip(row(2 * k + 1));
+        if k == 0 {
+            for ((o, &a), &b) in lines {
+                *o = v * f32::from(a) + w * f32::from(b);
+            }
+        } else {
+            for ((o, &a), &b) in lines {
+                *o += v * f32::from(a) + w * f32::from(b);
             }
         }
     }
-    let mut k = 2;
-    while k + 1 < weights.len() {
-        for ((o, &a), &b) in out.iter_mut().zip(row(k)).zip(row(k + 1)) {
-            *o += weights[k] * f32::from(a) + weights[k + 1] * f32::from(b);
-        }
-        k += 2;
-    }
-    if k < weights.len() {
-        for (o, &a) in out.iter_mut().zip(row(k)) {
-            *o += weights[k] * f32::from(a);
+    if let &[w] = single {
+        let lines = out.iter_mut().zip(row(weights.len() - 1));
+        if pairs.is_empty() {
+            lines.for_each(|(o, &a)| *o = w * f32::from(a));
+        } else {
+            lines.for_each(|(o, &a)| *o += w * f32::from(a));
         }
     }
 }
 
-/// Weighted sum of one row's pixels in `window`: red, green, blue.
-#[inline]
-fn sum_columns(row: &[f32], window: &Window) -> [f32; 3] {
-    let mut sum = [0.0f32; 4];
-    for (k, &w) in window.weights.iter().enumerate() {
-        // Four values at a time: red, green, blue and the next pixel's red, which is dropped.
-        let at = (window.first + k) * 3;
-        if let Some(&[r, g, b, next]) = row[at..].first_chunk::<4>() {
-            sum[0] += w * r;
-            sum[1] += w * g;
-            sum[2] += w * b;
-            sum[3] += w * next;
+/// Weighted sum of columns: of each colour, of each row.
+#[inline(always)]
+fn sum_columns(lanes: &[[f32; LANES]], weights: &[f32]) -> [[f32; LANES]; 3] {
+    let mut sums = [[0.0f32; LANES]; 3];
+    let (pixels, _) = lanes.as_chunks::<3>();
+    for (&w, pixel) in weights.iter().zip(pixels) {
+        for (sum, values) in sums.iter_mut().zip(pixel) {
+            for (sum, &v) in sum.iter_mut().zip(values) {
+                *sum += w * v;
+            }
         }
     }
-    [sum[0], sum[1], sum[2]]
+    sums
 }
 
-/// The triangle filter's windows from `from` positions to `to`.
-fn windows(from: usize, to: usize) -> Vec<Window> {
-    let scale = from as f64 / to as f64;
-    let reach = scale.max(1.0);
-    (0..to)
-        .map(|o| {
-            let centre = (o as f64 + 0.5) * scale;
-            // Half up, as PIL does it: positions whose centre lies within reach.
-            let first = (centre - reach + 0.5).max(0.0) as usize;
-            let end = ((centre + reach + 0.5) as usize).min(from);
-            let raw: Vec<f64> = (first..end)
-                .map(|i| (1.0 - ((i as f64 + 0.5 - centre) / reach).abs()).max(0.0))
-                .collect();
-            let sum: f64 = raw.iter().sum();
-            Window {
-                first,
-                weights: raw.iter().map(|w| (w / sum) as f32).collect(),
+impl Axis {
+    /// The triangle filter from `from` positions to `to`.
+    fn new(from: usize, to: usize) -> Self {
+        let scale = from as f64 / to as f64;
+        let reach = scale.max(1.0);
+        let windows: Vec<(usize, Vec<f64>)> = (0..to)
+            .map(|o| {
+                let centre = (o as f64 + 0.5) * scale;
+                // Half up, as PIL does it: positions whose centre lies within reach.
+                let first = (centre - reach + 0.5).max(0.0) as usize;
+                let end = ((centre + reach + 0.5) as usize).min(from);
+                let weight = |i: usize| (1.0 - ((i as f64 + 0.5 - centre) / reach).abs()).max(0.0);
+                (first, (first..end).map(weight).collect())
+            })
+            .collect();
+        let taps = windows.iter().map(|w| w.1.len()).max().unwrap_or(0);
+        let mut axis = Self {
+            taps,
+            first: Vec::with_capacity(to),
+            weights: vec![0.0; to * taps],
+        };
+        for ((first, weights), all) in windows.iter().zip(axis.weights.chunks_exact_mut(taps)) {
+            // Windows shorter than the longest get zeros: at their end, or where that would lie
+            // outside the picture, at their start.
+            let moved = (*first).min(from - taps);
+            let sum: f64 = weights.iter().sum();
+            for (to, w) in all[first - moved..].iter_mut().zip(weights) {
+                *to = (w / sum) as f32;
             }
-        })
-        .collect()
+            axis.first.push(moved);
+        }
+        axis
+    }
+
+    /// First source position and weights of `position`.
+    fn at(&self, position: usize) -> (usize, &[f32]) {
+        let from = position * self.taps;
+        (self.first[position], &self.weights[from..from + self.taps])
+    }
 }
 
 #[cfg(test)]
@@ -245,5 +312,16 @@ mod tests {
                 .is_none()
         );
         assert_eq!(prepare.run(&b).unwrap(), alone);
+    }
+
+    #[test]
+    fn white_stays_white_and_does_not_overflow() {
+        for (w, h) in [(1, 1), (24, 16), (31, 1000), (2000, 40), (5, 8192)] {
+            let white = Picture::filled(Size::new(w, h), [255; 3]);
+            let mut prepare = Preparer::new(Size::new(24, 16), PLAIN.0, PLAIN.1);
+            let got = prepare.run(&white).unwrap();
+            let off = got.iter().map(|v| (v - 255.0).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-3, "{w}x{h}: {off}");
+        }
     }
 }

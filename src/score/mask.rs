@@ -2,9 +2,12 @@
 
 use super::{ScoreError, Scored, check, fast};
 use crate::frame::{LabelMap, ScoreMap, Size};
+use rayon::prelude::*;
 
 /// Cells worked on at a time: the class sums of a block stay in the first-level cache.
 const BLOCK: usize = 256;
+/// Cells that one task takes; maps of one task stay on the thread they are on.
+const TASK: usize = 8 * BLOCK;
 /// Queries worked on at a time: each pass over the class sums takes this many along.
 const LANES: usize = 4;
 /// A query takes part in refinement above this class probability.
@@ -37,7 +40,13 @@ pub struct Scorer {
     /// Refinement weight a query: its class probability, or 0 where it does not qualify.
     weights: Vec<f32>,
     softmax: Vec<f32>,
+}
+
+/// One task's working memory.
+struct Block {
+    /// Class sums, `[known, BLOCK]`.
     sums: Vec<f32>,
+    /// Mask probabilities of the queries worked on, `[LANES, BLOCK]`.
     sigmoids: Vec<f32>,
 }
 
@@ -71,28 +80,23 @@ impl Scorer {
 
         let qualified = self.read_classes(out, if refine { stuff } else { &[] });
         let suppress = qualified >= LEAST_QUERIES;
-        self.sums.resize(out.known * BLOCK, 0.0);
-        self.sigmoids.resize(LANES * BLOCK, 0.0);
-
         let mut score = vec![0.0f32; cells];
         let mut classes = vec![0u8; cells];
-        for start in (0..cells).step_by(BLOCK) {
-            let n = BLOCK.min(cells - start);
-            let block = start..start + n;
-            let mut cover = [0.0f32; BLOCK];
-            self.sum_block(out, start, n, suppress.then_some(&mut cover));
-            best_class(
-                &self.sums,
-                out.known,
-                &mut score[block.clone()],
-                &mut classes[block.clone()],
+        let this = &*self;
+        score
+            .par_chunks_mut(TASK)
+            .zip(classes.par_chunks_mut(TASK))
+            .enumerate()
+            .for_each_init(
+                || Block::new(out.known),
+                |block, (task, (score, classes))| {
+                    let parts = score.chunks_mut(BLOCK).zip(classes.chunks_mut(BLOCK));
+                    for (i, (score, classes)) in parts.enumerate() {
+                        let start = task * TASK + i * BLOCK;
+                        this.score_block(out, start, suppress, block, score, classes);
+                    }
+                },
             );
-            if suppress {
-                for (a, &r) in score[block].iter_mut().zip(&cover) {
-                    *a = if r >= COVERED { 0.0 } else { *a };
-                }
-            }
-        }
         // Lengths are right by construction: both vectors hold `cells` values.
         let none = "a map of its own size";
         Ok(Scored {
@@ -132,45 +136,60 @@ impl Scorer {
         qualified
     }
 
-    /// Sums the class maps of the `n` cells from `start` on into `self.sums` (`[known, BLOCK]`),
-    /// and the largest weighted mask into `cover`.
-    fn sum_block(
-        &mut self,
+    /// Scores the cells from `start` on, as many as `score` holds.
+    fn score_block(
+        &self,
         out: &MaskOutput<'_>,
         start: usize,
-        n: usize,
-        mut cover: Option<&mut [f32; BLOCK]>,
+        suppress: bool,
+        block: &mut Block,
+        score: &mut [f32],
+        classes: &mut [u8],
     ) {
-        let cells = out.size.area_px();
-        self.sums.fill(0.0);
+        let (cells, n) = (out.size.area_px(), score.len());
+        let mut cover = [0.0f32; BLOCK];
+        block.sums.fill(0.0);
         for first in (0..out.queries).step_by(LANES) {
-            for (lane, s) in self.sigmoids.chunks_exact_mut(BLOCK).enumerate() {
+            for (lane, s) in block.sigmoids.chunks_exact_mut(BLOCK).enumerate() {
                 let q = first + lane;
                 if q >= out.queries {
                     s.fill(0.0);
                     continue;
                 }
-                let masks = &out.mask_logits[q * cells + start..][..n];
-                fast::sigmoid_into(masks, &mut s[..n]);
+                fast::sigmoid_into(&out.mask_logits[q * cells + start..][..n], &mut s[..n]);
                 let weight = self.weights[q];
-                if let (Some(cover), true) = (cover.as_deref_mut(), weight > 0.0) {
+                if suppress && weight > 0.0 {
                     for (r, &s) in cover.iter_mut().zip(&*s) {
                         *r = r.max(weight * s);
                     }
                 }
             }
-            self.add_lanes(first, out.known);
+            block.add(&self.probabilities[first * out.known..], out.known);
+        }
+        best_class(&block.sums, out.known, score, classes);
+        if suppress {
+            for (a, &r) in score.iter_mut().zip(&cover) {
+                *a = if r >= COVERED { 0.0 } else { *a };
+            }
+        }
+    }
+}
+
+impl Block {
+    fn new(known: usize) -> Self {
+        Self {
+            sums: vec![0.0; known * BLOCK],
+            sigmoids: vec![0.0; LANES * BLOCK],
         }
     }
 
-    /// `sums[c] += sum over the lanes of p[q, c] * sigmoid[q]`, for every class.
-    fn add_lanes(&mut self, first: usize, known: usize) {
+    /// `sums[c] += sum over the lanes of p[lane, c] * sigmoid[lane]`, for every class.
+    fn add(&mut self, probabilities: &[f32], known: usize) {
         let (s01, s23) = self.sigmoids.split_at(2 * BLOCK);
         let (s0, s1) = s01.split_at(BLOCK);
         let (s2, s3) = s23.split_at(BLOCK);
         for (c, sums) in self.sums.chunks_exact_mut(BLOCK).enumerate() {
-            let p = |lane: usize| self.probabilities[(first + lane) * known + c];
-            let [p0, p1, p2, p3] = [p(0), p(1), p(2), p(3)];
+            let [p0, p1, p2, p3] = std::array::from_fn(|lane| probabilities[lane * known + c]);
             let lanes = s0.iter().zip(s1).zip(s2.iter().zip(s3));
             for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(lanes) {
                 *sum += (p0 * a + p1 * b) + (p2 * c + p3 * d);

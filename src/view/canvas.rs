@@ -1,7 +1,7 @@
 //! A picture to draw on with `embedded-graphics`.
 
 use crate::frame::{Picture, Size};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder, ascii};
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder, iso_8859_1 as latin};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
@@ -29,14 +29,24 @@ impl<'a> Canvas<'a> {
         let height = picture.size().h;
         let scale = if height >= DOUBLED_FROM_PX { 2 } else { 1 };
         let font = if height < SMALL_BELOW_PX {
-            &ascii::FONT_6X10
+            &latin::FONT_6X10
         } else {
-            &ascii::FONT_7X13_BOLD
+            &latin::FONT_7X13_BOLD
         };
         Self {
             picture,
             scale,
             font,
+        }
+    }
+
+    /// A canvas whose pen is one pixel wide, with the larger letters: for pictures that are read
+    /// at their own size.
+    pub fn plain(picture: &'a mut Picture) -> Self {
+        Self {
+            picture,
+            scale: 1,
+            font: &latin::FONT_7X13_BOLD,
         }
     }
 

@@ -24,10 +24,13 @@ pub struct GallerySettings {
     pub folder: PathBuf,
     /// Whether only frames with alerts are drawn.
     pub only_alerting: bool,
-    /// Score from which on a cell counts as anomalous.
+    /// Score above which a cell counts as anomalous.
     pub threshold: f32,
     /// How old an alert may be.
     pub budget: Duration,
+    /// Tiles of the contact sheet lie at least this many frames apart: neighbours of a film show
+    /// the same.
+    pub tile_spacing: u64,
 }
 
 /// Draws frames into a folder and remembers what the sheet and the page need: a bounded amount,
@@ -125,10 +128,22 @@ impl Gallery {
         if !rank.alerts && !frame.is_multiple_of(QUIET_STEP) {
             return false;
         }
-        self.tiles.len() < TILES || self.tiles.iter().any(|kept| kept.rank < rank)
+        let near = |kept: &&Kept| self.is_near(kept, frame);
+        match self.tiles.iter().find(near) {
+            Some(neighbour) => neighbour.rank < rank,
+            None => self.tiles.len() < TILES || self.tiles.iter().any(|kept| kept.rank < rank),
+        }
+    }
+
+    fn is_near(&self, kept: &Kept, frame: u64) -> bool {
+        kept.frame.abs_diff(frame) < self.settings.tile_spacing
     }
 
     fn keep(&mut self, new: Kept) {
+        if let Some(i) = (0..self.tiles.len()).find(|&i| self.is_near(&self.tiles[i], new.frame)) {
+            self.tiles[i] = new;
+            return;
+        }
         self.tiles.push(new);
         if self.tiles.len() > TILES {
             // The least telling goes; of equals the latest.
@@ -301,6 +316,7 @@ pub(super) mod tests {
             only_alerting,
             threshold: 0.5,
             budget: Duration::from_millis(100),
+            tile_spacing: 1,
         })
         .unwrap()
     }
@@ -376,6 +392,21 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn neighbours_share_a_tile_and_the_better_one_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gallery = gallery(folder.path(), true);
+        gallery.settings.tile_spacing = 5;
+        let size = Size::new(64, 40);
+        for (frame, score) in [(20, 0.6), (22, 0.9), (24, 0.7), (27, 0.5), (21, 0.8)] {
+            let mut looked = looked(size, frame, true);
+            looked.alerts[0].score_max = score;
+            gallery.add(&looked).unwrap();
+        }
+        let kept: Vec<u64> = gallery.tiles.iter().map(|t| t.frame).collect();
+        assert_eq!(kept, [22, 27]);
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("deep"), "a file").unwrap();
@@ -384,6 +415,7 @@ pub(super) mod tests {
             only_alerting: true,
             threshold: 0.5,
             budget: Duration::ZERO,
+            tile_spacing: 1,
         };
         assert!(
             Gallery::new(settings)

@@ -36,7 +36,7 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// For a run that tells from `threshold` on, within `budget`.
+    /// For a run that tells of scores above `threshold`, within `budget`.
     pub fn new(threshold: f32, budget: Duration) -> Self {
         Self {
             threshold,
@@ -163,10 +163,8 @@ fn draw_bar(canvas: &mut Canvas<'_>, looked: &Looked, budget: Duration) {
     let before = looked.times.prepare.as_secs_f64().min(age - engine);
     canvas.fill([bar_x, y + 2, bar, line - 4], [60, 60, 66]);
     canvas.fill([bar_x, y + 2, pixels(age), line - 4], OTHER);
-    canvas.fill(
-        [bar_x + pixels(before), y + 2, pixels(engine), line - 4],
-        ENGINE,
-    );
+    let (from, to) = (pixels(before), pixels(before + engine));
+    canvas.fill([bar_x + from, y + 2, to - from, line - 4], ENGINE);
     let tick = bar_x + pixels(budget);
     canvas.fill([tick, y - 1, 2, line + 2], verdict);
     canvas.outline([bar_x, y + 2, bar, line - 4], 1, DIM);

@@ -1,12 +1,9 @@
 //! A page about a run: one HTML file that needs nothing but the pictures beside it.
 
+mod charts;
+
 use crate::budget::{Ledger, Stage};
 use std::fmt::Write;
-
-/// Rows of the timeline; the rest is counted.
-const TIMELINE_ROWS: usize = 40;
-/// Bars of the age histogram.
-const BINS: usize = 40;
 
 /// A figure at the top of the page.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,11 +93,11 @@ pub fn html(page: &Page<'_>) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header><h1>{title}</h1><p>{}</p></header>\n<main>\n",
+         <header><div><h1>{title}</h1><p>{}</p></div></header>\n<main>\n",
         escape(page.lead)
     );
     facts(&mut out, page.facts);
-    timeline(&mut out, page);
+    charts::timeline(&mut out, page);
     let _ = write!(
         out,
         "<section><h2>Most telling frames</h2>\n<a href=\"{0}\"><img src=\"{0}\" \
@@ -109,7 +106,7 @@ pub fn html(page: &Page<'_>) -> String {
     );
     out.push_str("<div class=\"pair\">\n");
     latency(&mut out, page);
-    ages(&mut out, page);
+    charts::ages(&mut out, page);
     out.push_str("</div>\n");
     overlays(&mut out, page);
     out.push_str("<section><h2>This run</h2>\n<table class=\"notes\">\n");
@@ -143,96 +140,6 @@ fn facts(out: &mut String, facts: &[Fact]) {
     out.push_str("</section>\n");
 }
 
-/// One row a thing: what was truly there above, what was told below.
-fn timeline(out: &mut String, page: &Page<'_>) {
-    const LEFT: f64 = 150.0;
-    const WIDTH: f64 = 1000.0;
-    const ROW: f64 = 18.0;
-    let truth = page.truth.unwrap_or(&[]);
-    let rows: Vec<(&Span, bool)> = truth
-        .iter()
-        .map(|s| (s, true))
-        .chain(page.alerts.iter().map(|s| (s, false)))
-        .collect();
-    out.push_str("<section><h2>Timeline</h2>\n");
-    if rows.is_empty() {
-        out.push_str("<p>Nothing was told in this run.</p></section>\n");
-        return;
-    }
-    let shown = rows.len().min(TIMELINE_ROWS);
-    let height = shown as f64 * ROW + 26.0;
-    let frames = page.frames.max(1) as f64;
-    let x = |frame: u64| LEFT + frame as f64 / frames * (WIDTH - LEFT - 10.0);
-    let _ = writeln!(
-        out,
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Timeline of alerts\">"
-    );
-    for i in 0..=8u64 {
-        let frame = page.frames * i / 8;
-        let _ = writeln!(
-            out,
-            "<line class=\"grid\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{1:.1}\"/>\
-             <text class=\"axis\" x=\"{0:.1}\" y=\"{2:.1}\">{frame}</text>",
-            x(frame),
-            height - 20.0,
-            height - 5.0
-        );
-    }
-    for (row, (span, is_truth)) in rows.iter().take(TIMELINE_ROWS).enumerate() {
-        let y = row as f64 * ROW;
-        let (class, label, told) = if *is_truth {
-            let (class, said) = match span.real {
-                Some(true) => ("found", "found"),
-                _ => ("missed", "missed"),
-            };
-            let told = format!("{}: {said}, up to {} px", span.id, span.area_px);
-            (class, span.id.clone(), told)
-        } else {
-            let number = span.id.rsplit('-').next().unwrap_or("");
-            let (class, said) = match (span.real, span.late) {
-                (Some(false), _) => ("false", ", false alert"),
-                (_, true) => ("late", ", late"),
-                _ => ("told", ""),
-            };
-            let told = format!(
-                "alert {}: score {:.2}, up to {} px{said}",
-                span.id, span.score_max, span.area_px
-            );
-            (class, format!("alert #{number}"), told)
-        };
-        let from = x(span.first);
-        let width = (x(span.last + 1) - from).max(3.0);
-        let _ = writeln!(
-            out,
-            "<text class=\"row\" x=\"{:.0}\" y=\"{:.1}\">{}</text>\
-             <rect class=\"{class}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{width:.1}\" \
-             height=\"{:.0}\" rx=\"3\"><title>{}, frames {} to {}</title></rect>",
-            LEFT - 10.0,
-            y + 13.0,
-            escape(&label),
-            y + 3.0,
-            ROW - 6.0,
-            escape(&told),
-            span.first,
-            span.last
-        );
-    }
-    out.push_str("</svg>\n<p class=\"key\">");
-    if page.truth.is_some() {
-        out.push_str(
-            "<i class=\"found\"></i>there and found <i class=\"missed\"></i>there and missed ",
-        );
-    }
-    out.push_str("<i class=\"told\"></i>alert <i class=\"late\"></i>alert that came late ");
-    if page.truth.is_some() {
-        out.push_str("<i class=\"false\"></i>false alert ");
-    }
-    if rows.len() > shown {
-        let _ = write!(out, "· {} more are not shown ", rows.len() - shown);
-    }
-    out.push_str("· by frame</p></section>\n");
-}
-
 fn latency(out: &mut String, page: &Page<'_>) {
     out.push_str(
         "<section><h2>Where the time goes</h2>\n<table>\n<tr><th>stage</th><th>p50 ms</th>\
@@ -259,67 +166,6 @@ fn latency(out: &mut String, page: &Page<'_>) {
         age.p99_ms,
         age.max_ms,
         page.ledger.outside_engine_share() * 100.0
-    );
-}
-
-/// Histogram of ages, with the budget as a line.
-fn ages(out: &mut String, page: &Page<'_>) {
-    const WIDTH: f64 = 480.0;
-    const HEIGHT: f64 = 220.0;
-    const BASE: f64 = HEIGHT - 24.0;
-    out.push_str("<section><h2>Age of a frame when its alerts are out</h2>\n");
-    let bins = page.ledger.age_histogram(BINS);
-    let Some(&(last_ms, _)) = bins.last() else {
-        out.push_str("<p>No frame was finished.</p></section>\n");
-        return;
-    };
-    let most = bins.iter().map(|b| b.1).max().unwrap_or(1).max(1) as f64;
-    let end_ms = last_ms.max(page.budget_ms * 1.1);
-    let x = |ms: f64| ms / end_ms * WIDTH;
-    let _ = writeln!(
-        out,
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Histogram of ages\">"
-    );
-    let mut from = 0.0;
-    for (to, count) in &bins {
-        if *count > 0 {
-            let height = (*count as f64 / most * (BASE - 12.0)).max(1.5);
-            let class = if *to <= page.budget_ms {
-                "told"
-            } else {
-                "late"
-            };
-            let _ = writeln!(
-                out,
-                "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" \
-                 height=\"{height:.1}\"><title>{count} frames up to {to:.1} ms</title></rect>",
-                x(from) + 0.5,
-                BASE - height,
-                (x(*to) - x(from) - 1.0).max(1.0)
-            );
-        }
-        from = *to;
-    }
-    let budget = x(page.budget_ms);
-    let side = if budget > WIDTH - 110.0 {
-        "end"
-    } else {
-        "start"
-    };
-    let shift = if side == "end" { -5.0 } else { 5.0 };
-    let _ = write!(
-        out,
-        "<line class=\"base\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{BASE}\" y2=\"{BASE}\"/>\n\
-         <line class=\"budget\" x1=\"{budget:.1}\" x2=\"{budget:.1}\" y1=\"0\" y2=\"{BASE}\"/>\n\
-         <text class=\"label {side}\" x=\"{:.1}\" y=\"12\">budget {:.0} ms</text>\n\
-         <text class=\"label start\" x=\"0\" y=\"{label_y:.0}\">0</text>\n\
-         <text class=\"label end\" x=\"{WIDTH}\" y=\"{label_y:.0}\">{end_ms:.0} ms</text>\n\
-         </svg>\n<p>{} of {} frames missed the budget.</p></section>\n",
-        budget + shift,
-        page.budget_ms,
-        page.ledger.misses(),
-        page.ledger.frames(),
-        label_y = HEIGHT - 6.0,
     );
 }
 
@@ -372,51 +218,7 @@ fn path(text: &str) -> String {
     out
 }
 
-const STYLE: &str = "
-:root{--ink:#1c1c22;--dim:#6b6b76;--line:#e4e4ea;--paper:#f6f6f9;--card:#fff;--told:#0a84ff;
---late:#ff9f0a;--bad:#e5263f;--good:#1f9d55}
-*{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);
-font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
-header{background:#16161b;color:#fff;padding:28px 24px 30px}
-header h1{margin:0;font-size:26px;letter-spacing:-.01em}
-header p{margin:6px 0 0;color:#b9b9c6;max-width:70ch}
-header>*{max-width:1200px;margin-left:auto!important;margin-right:auto!important}
-main{max-width:1248px;margin:0 auto;padding:0 24px 48px}
-section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px;
-margin-top:18px}
-h2{font-size:15px;margin:0 0 12px}
-p{margin:10px 0 0;color:var(--dim)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;
-background:none;border:0;padding:0;margin-top:-14px}
-.facts div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
-.facts b{display:block;font-size:24px;line-height:1.2;font-variant-numeric:tabular-nums}
-.facts span{color:var(--dim);font-size:13px}
-.facts .good b{color:var(--good)}.facts .bad b{color:var(--bad)}
-img{display:block;width:100%;border-radius:8px}
-svg{display:block;width:100%;height:auto}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(360px,1fr));gap:18px}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line)}
-th{font-weight:500;color:var(--dim)}
-th:first-child,td:first-child{text-align:left;padding-left:0}
-.sum td{font-weight:600;border-bottom:0}
-.notes th{width:140px;vertical-align:top;text-align:left}
-.notes td{text-align:left;overflow-wrap:anywhere}
-text{font:12px system-ui,sans-serif;fill:var(--dim)}
-.row{text-anchor:end;fill:var(--ink)}.axis{text-anchor:middle}.end{text-anchor:end}
-.grid{stroke:var(--line)}.base{stroke:#b9b9c6}.budget{stroke:var(--ink);stroke-dasharray:4 3}
-rect.told{fill:var(--told)}rect.late{fill:var(--late)}rect.false{fill:var(--bad)}
-rect.found{fill:var(--good)}rect.missed{fill:#b9b9c6}
-.key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin:0 5px 0 12px;
-vertical-align:-1px}
-.key i:first-child{margin-left:0}
-i.told{background:var(--told)}i.late{background:var(--late)}i.false{background:var(--bad)}
-i.found{background:var(--good)}i.missed{background:#b9b9c6}
-.links{font-variant-numeric:tabular-nums;line-height:1.9}
-a{color:var(--told);text-decoration:none;margin-right:8px}
-section>a{margin:0}
-";
+const STYLE: &str = include_str!("page/style.css");
 
 #[cfg(test)]
 mod tests {
@@ -498,6 +300,13 @@ mod tests {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("http"), "the page must work without a net");
+    }
+
+    #[test]
+    fn timeline_steps_are_round_and_few() {
+        let steps = [0, 7, 10, 11, 100, 150, 1000, 20_000, u64::MAX].map(charts::round_step);
+        assert_eq!(steps[..8], [1, 1, 1, 2, 10, 20, 100, 2000]);
+        assert!(u64::MAX / steps[8] <= 10);
     }
 
     #[test]

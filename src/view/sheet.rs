@@ -43,16 +43,13 @@ pub fn contact_sheet(title: &str, tiles: &[Tile]) -> Picture {
         let (x, y) = place(i);
         paste(&mut sheet, picture, x, y);
     }
-    let mut canvas = Canvas::new(&mut sheet);
-    // A sheet is read at its own size: letters are never doubled, so places are divided instead.
-    let scale = canvas.scale();
-    canvas.text(title, (GAP / scale) as i32, (10 / scale) as i32, INK, None);
+    let mut canvas = Canvas::plain(&mut sheet);
+    canvas.text(title, GAP as i32, 10, INK, None);
+    let most = TILE_W / canvas.text_width("m").max(1) as usize;
     for (i, tile) in tiles.iter().enumerate() {
         let (x, y) = place(i);
-        let (x, y) = (x / scale, (y + tile_h + 3) / scale);
-        let most = TILE_W / scale / canvas.text_width("m").max(1) as usize;
         let caption: String = tile.caption.chars().take(most).collect();
-        canvas.text(&caption, x as i32, y as i32, DIM, None);
+        canvas.text(&caption, x as i32, (y + tile_h + 4) as i32, DIM, None);
     }
     sheet
 }

@@ -1,0 +1,302 @@
+//! What a run leaves behind: its summary, for people and as JSON, and its page.
+
+use super::super::super::Outcome;
+use super::{Judged, Seen};
+use crate::alert::Verdict;
+use crate::budget::{Percentiles, Stage};
+use crate::engine::Facts;
+use crate::view::{Fact, Gallery, Page, Span, html};
+use anyhow::Context;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The summary as JSON.
+#[derive(Serialize)]
+pub(in crate::cli) struct Report {
+    source: String,
+    frames: u64,
+    bad_frames: u64,
+    dropped_frames: u64,
+    things: u64,
+    alerts: u64,
+    seconds: f64,
+    frames_per_second: f64,
+    budget_ms: f64,
+    budget_misses: u64,
+    outside_engine_share: f64,
+    age: Percentiles,
+    stages: Vec<StageReport>,
+    threshold: f32,
+    engine: EngineReport,
+}
+
+#[derive(Serialize)]
+struct StageReport {
+    stage: Stage,
+    #[serde(flatten)]
+    times: Percentiles,
+}
+
+#[derive(Serialize)]
+struct EngineReport {
+    name: &'static str,
+    precision: &'static str,
+    threads: usize,
+    model: String,
+    hash: String,
+    input_height: usize,
+    input_width: usize,
+}
+
+impl Seen {
+    /// Clean, or with bad frames.
+    pub fn outcome(&self) -> Outcome {
+        if self.summary.bad == 0 {
+            Outcome::Clean
+        } else {
+            Outcome::SomeBadInputs
+        }
+    }
+
+    /// What the judge says, where there was one.
+    pub fn verdict(&self, rate_hz: f64) -> Option<Verdict> {
+        self.judge.as_ref().map(|judge| judge.verdict(rate_hz))
+    }
+
+    /// The summary as JSON.
+    pub fn report(&self) -> Report {
+        let ledger = &self.summary.ledger;
+        Report {
+            source: self.watch.source.to_string(),
+            frames: ledger.frames(),
+            bad_frames: self.summary.bad,
+            dropped_frames: self.summary.dropped,
+            things: self.summary.begun,
+            alerts: self.summary.alerts,
+            seconds: rounded(self.summary.took.as_secs_f64()),
+            frames_per_second: rounded(self.summary.frames_per_second()),
+            budget_ms: self.watch.args.budget_ms,
+            budget_misses: ledger.misses(),
+            outside_engine_share: rounded(ledger.outside_engine_share()),
+            age: ledger.age(),
+            stages: Stage::ALL
+                .iter()
+                .map(|&stage| StageReport {
+                    stage,
+                    times: ledger.stage(stage),
+                })
+                .collect(),
+            threshold: self.threshold,
+            engine: EngineReport {
+                name: self.engine_name,
+                precision: self.precision,
+                threads: self.threads,
+                model: self.model.display().to_string(),
+                hash: self.facts.sha256.clone(),
+                input_height: self.facts.input.h,
+                input_width: self.facts.input.w,
+            },
+        }
+    }
+
+    /// The summary for people.
+    pub fn table(&self) -> String {
+        let (summary, ledger) = (&self.summary, &self.summary.ledger);
+        let mut out = String::new();
+        // Writing into a string cannot fail; the results are dropped for that reason.
+        let _ = writeln!(
+            out,
+            "{} frames in {:.1} s: {:.1} frames/s, {} things told of, {} alert lines",
+            ledger.frames(),
+            summary.took.as_secs_f64(),
+            summary.frames_per_second(),
+            summary.begun,
+            summary.alerts
+        );
+        for (count, what) in [
+            (summary.bad, "bad frames, named above"),
+            (summary.dropped, "frames dropped: a newer one overtook them"),
+            (summary.not_drawn, "frames not drawn: drawing was behind"),
+        ] {
+            if count > 0 {
+                let _ = writeln!(out, "{count} {what}");
+            }
+        }
+        let _ = writeln!(
+            out,
+            "{:<18}{:>10}{:>10}{:>10}",
+            "stage", "p50 ms", "p99 ms", "max ms"
+        );
+        let mut line = |name: &str, p: Percentiles| {
+            let _ = writeln!(
+                out,
+                "{name:<18}{:>10.2}{:>10.2}{:>10.2}",
+                p.p50_ms, p.p99_ms, p.max_ms
+            );
+        };
+        for stage in Stage::ALL {
+            line(stage.name(), ledger.stage(stage));
+        }
+        line("capture to alert", ledger.age());
+        let _ = writeln!(
+            out,
+            "{:.1} % of the time outside the engine; {} of {} frames missed the budget of {} ms",
+            ledger.outside_engine_share() * 100.0,
+            ledger.misses(),
+            ledger.frames(),
+            self.watch.args.budget_ms
+        );
+        out
+    }
+
+    /// Writes the contact sheet and the page, where something was to be drawn.
+    pub fn write_page(mut self, judged: Option<Judged<'_>>) -> anyhow::Result<()> {
+        let Some((show, mut gallery)) = self.gallery.take() else {
+            return Ok(());
+        };
+        let sheet = "contact-sheet.png";
+        gallery.write_sheet(&show.page_folder.join(sheet), &show.title)?;
+        let truth = self.truth(&mut gallery, judged.as_ref());
+        let facts = self.page_facts(judged.as_ref());
+        let ledger = &self.summary.ledger;
+        let lead = format!(
+            "{} frames of {}, watched by {} on the {}.",
+            ledger.frames(),
+            self.watch.source,
+            file_name(&self.model),
+            self.engine_name
+        );
+        let page = html(&Page {
+            title: &show.title,
+            lead: &lead,
+            facts: &facts,
+            frames: ledger.frames() + self.summary.bad + self.summary.dropped,
+            alerts: gallery.spans(),
+            truth: truth.as_deref(),
+            ledger,
+            budget_ms: self.watch.args.budget_ms,
+            sheet,
+            overlay_folder: &show.overlay_folder,
+            overlays: gallery.links(),
+            notes: &self.page_notes(&gallery),
+        });
+        let path = show.page_folder.join("index.html");
+        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Notes what is true of every alert; returns the things that had to be found.
+    fn truth(&self, gallery: &mut Gallery, judged: Option<&Judged<'_>>) -> Option<Vec<Span>> {
+        let (judge, judged) = (self.judge.as_ref()?, judged?);
+        for span in gallery.spans_mut() {
+            span.real = judge.was_real(&span.id);
+        }
+        let spans = judged.verdict.things.iter().map(|thing| Span {
+            id: thing.kind.to_string(),
+            first: thing.frames.0,
+            last: thing.frames.1,
+            score_max: 0.0,
+            area_px: thing.area_px,
+            late: false,
+            real: Some(thing.found.is_some()),
+        });
+        Some(spans.collect())
+    }
+
+    fn page_facts(&self, judged: Option<&Judged<'_>>) -> Vec<Fact> {
+        let (summary, ledger) = (&self.summary, &self.summary.ledger);
+        let mut facts = Vec::new();
+        if let Some(Judged { verdict, least_px }) = judged {
+            let (found, all) = (verdict.found, verdict.things.len());
+            facts.push(Fact::judged(
+                format!("{found} of {all}"),
+                format!("things larger than {least_px} px found"),
+                found * 10 >= all * 9,
+            ));
+            facts.push(Fact::judged(
+                format!("{:.1}", verdict.false_per_minute),
+                "false alerts a minute",
+                verdict.false_per_minute <= 1.0,
+            ));
+        } else {
+            facts.push(Fact::plain(summary.begun.to_string(), "things told of"));
+        }
+        facts.push(Fact::plain(ledger.frames().to_string(), "frames"));
+        facts.push(Fact::plain(
+            format!("{:.1}", summary.frames_per_second()),
+            "frames a second",
+        ));
+        facts.push(Fact::plain(
+            format!("{:.0} ms", ledger.age().p50_ms),
+            "capture to alert, median",
+        ));
+        facts.push(Fact::judged(
+            ledger.misses().to_string(),
+            format!("misses of the {} ms budget", self.watch.args.budget_ms),
+            ledger.misses() == 0,
+        ));
+        if summary.bad > 0 {
+            facts.push(Fact::judged(summary.bad.to_string(), "bad frames", false));
+        }
+        facts
+    }
+
+    fn page_notes(&self, gallery: &Gallery) -> Vec<(String, String)> {
+        let Facts {
+            input,
+            classes,
+            sha256,
+            ..
+        } = &self.facts;
+        let mut notes = vec![
+            (
+                "model",
+                format!("{}, SHA-256 {sha256}", file_name(&self.model)),
+            ),
+            ("input", format!("{}x{} (height x width)", input.h, input.w)),
+            ("classes", classes.join(", ")),
+            (
+                "engine",
+                format!(
+                    "{}, {}, {} threads",
+                    self.engine_name, self.precision, self.threads
+                ),
+            ),
+            ("source", self.watch.source.to_string()),
+            ("threshold", self.threshold.to_string()),
+            ("smallest thing", format!("{} px", self.watch.args.min_area)),
+        ];
+        if gallery.more_spans() > 0 {
+            let more = format!("{} more than are listed here", gallery.more_spans());
+            notes.push(("things told of", more));
+        }
+        if gallery.drawn() > gallery.links().len() as u64 {
+            notes.push(("overlays", format!("{} in all", gallery.drawn())));
+        }
+        notes
+            .into_iter()
+            .map(|(key, value)| (key.to_string(), value))
+            .collect()
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_rounded_to_four_decimals() {
+        assert_eq!(rounded(1.234_567), 1.2346);
+    }
+}

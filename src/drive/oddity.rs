@@ -1,13 +1,15 @@
 //! What does not belong: the list of kinds, and where along a drive they stand.
 
 use super::animals;
+use super::cargo;
 use super::class::ANOMALY;
+use super::household;
 use super::layout::{KERB_M, Layout};
 use super::noise::Rng;
+use super::rubble;
 use super::space::{Axes, v};
 use super::stage::{Spot, Stage, Thing};
 use super::style::Style;
-use super::things;
 
 /// Builds a thing at a spot; gives how far it reaches sideways, m.
 type Builder = fn(&mut Stage, &Spot, &mut Rng) -> f32;
@@ -23,30 +25,30 @@ pub(super) const KINDS: [(&str, Builder, f32); 33] = [
     ("fox", animals::fox, 0.6),
     ("bird", animals::bird, 0.8),
     ("small animal", animals::crouched, 0.6),
-    ("boxes", things::boxes, 1.3),
-    ("pallet", things::pallet, 1.0),
-    ("tyres", things::tyres, 1.3),
-    ("crate", things::crate_, 1.0),
-    ("barrel", things::barrel, 1.0),
-    ("bags", things::bags, 1.2),
-    ("sofa", things::sofa, 1.0),
-    ("appliance", things::appliance, 0.9),
-    ("mattress", things::mattress, 0.7),
-    ("rocks", things::rocks, 1.4),
-    ("log", things::log, 1.1),
-    ("cones", things::cones, 1.0),
-    ("ladder", things::ladder, 0.6),
-    ("chair", things::chair, 0.9),
-    ("suitcase", things::suitcase, 0.9),
-    ("ball", things::round, 0.7),
-    ("planks", things::planks, 0.8),
-    ("concrete", things::concrete, 0.8),
-    ("bin", things::bin, 0.9),
-    ("sheet", things::sheet, 0.7),
-    ("trolley", things::trolley, 0.6),
-    ("debris", things::debris, 1.6),
-    ("wreckage", things::debris, 0.8),
-    ("structure", things::sculpture, 0.6),
+    ("boxes", cargo::boxes, 1.3),
+    ("pallet", cargo::pallet, 1.0),
+    ("tyres", cargo::tyres, 1.3),
+    ("crate", cargo::crate_, 1.0),
+    ("barrel", cargo::barrel, 1.0),
+    ("bags", household::bags, 1.2),
+    ("sofa", household::sofa, 1.0),
+    ("appliance", household::appliance, 0.9),
+    ("mattress", household::mattress, 0.7),
+    ("rocks", rubble::rocks, 1.4),
+    ("log", rubble::log, 1.1),
+    ("cones", cargo::cones, 1.0),
+    ("ladder", cargo::ladder, 0.6),
+    ("chair", household::chair, 0.9),
+    ("suitcase", household::suitcase, 0.9),
+    ("ball", household::round, 0.7),
+    ("planks", cargo::planks, 0.8),
+    ("concrete", rubble::concrete, 0.8),
+    ("bin", household::bin, 0.9),
+    ("sheet", cargo::sheet, 0.7),
+    ("trolley", cargo::trolley, 0.6),
+    ("debris", rubble::debris, 1.6),
+    ("wreckage", rubble::debris, 0.8),
+    ("structure", rubble::sculpture, 0.6),
 ];
 
 /// Something that does not belong, and where.

@@ -2,21 +2,18 @@
 
 use rayon::prelude::*;
 
+use super::bins::{Bins, TILE};
+use super::caster::{Caster, SunAxes, casters};
+use super::eye::NEAR_M;
 use super::layout::{Ground, GroundHit, KERB_M, Layout};
 use super::noise::lattice;
 use super::road::ground;
-use super::shape::MISS;
+use super::shape::{Cut, MISS};
 use super::skin::{Point, surface};
 use super::sky::{Backdrop, backdrop, far_colour, sky};
 use super::space::{V, ramp, v};
-use super::stage::{Rect, Solid, Stage};
+use super::stage::{Solid, Stage};
 use super::style::Style;
-
-/// Side of a tile, px.
-const TILE: usize = 16;
-
-/// Shade of things further off than this is not drawn, m.
-const SHADE_M: f32 = 160.0;
 
 /// Keys below this are not solids.
 const FIRST_SOLID: u32 = 16;
@@ -58,62 +55,6 @@ fn plain_class(key: u32) -> u8 {
         2 => 1,
         3 => 3,
         _ => 4,
-    }
-}
-
-/// Numbers sorted into tiles.
-struct Bins {
-    starts: Vec<u32>,
-    items: Vec<u32>,
-    columns: usize,
-}
-
-impl Bins {
-    fn new(columns: usize, rows: usize, rects: impl Fn(&mut dyn FnMut(u32, Rect))) -> Self {
-        let span = |r: &Rect| {
-            let t = TILE as i32;
-            (r.x0 / t..(r.x1 + t - 1) / t, r.y0 / t..(r.y1 + t - 1) / t)
-        };
-        let mut starts = vec![0u32; columns * rows + 1];
-        rects(&mut |_, r| {
-            if r.is_empty() {
-                return;
-            }
-            let (xs, ys) = span(&r);
-            for y in ys {
-                for x in xs.clone() {
-                    starts[y as usize * columns + x as usize + 1] += 1;
-                }
-            }
-        });
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        let mut next = starts.clone();
-        let mut items = vec![0; starts[starts.len() - 1] as usize];
-        rects(&mut |i, r| {
-            if r.is_empty() {
-                return;
-            }
-            let (xs, ys) = span(&r);
-            for y in ys {
-                for x in xs.clone() {
-                    let at = &mut next[y as usize * columns + x as usize];
-                    items[*at as usize] = i;
-                    *at += 1;
-                }
-            }
-        });
-        Self {
-            starts,
-            items,
-            columns,
-        }
-    }
-
-    fn tile(&self, column: usize, row: usize) -> &[u32] {
-        let i = row * self.columns + column;
-        &self.items[self.starts[i] as usize..self.starts[i + 1] as usize]
     }
 }
 
@@ -188,94 +129,6 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         far_seed: (style.seed % 1021) as f32 / 1021.0,
     };
     scene.draw()
-}
-
-/// Ground axes along the sun's light and across it: shade is long along the light only, so that
-/// rectangles in these axes hold little else.
-#[derive(Clone, Copy)]
-struct SunAxes {
-    along: (f32, f32),
-}
-
-impl SunAxes {
-    fn new(sun: V) -> Self {
-        let flat = (sun.x * sun.x + sun.z * sun.z).sqrt().max(1e-6);
-        Self {
-            along: (-sun.x / flat, -sun.z / flat),
-        }
-    }
-
-    /// A ground point along and across the light, m.
-    fn turn(self, p: V) -> (f32, f32) {
-        let (a, b) = self.along;
-        (p.x * a + p.z * b, p.z * a - p.x * b)
-    }
-
-    /// The ground point at `(along, across)`.
-    fn back(self, q: (f32, f32)) -> V {
-        let (a, b) = self.along;
-        v(q.0 * a - q.1 * b, 0.0, q.0 * b + q.1 * a)
-    }
-}
-
-/// A solid that throws shade on the ground.
-struct Caster {
-    solid: u32,
-    /// Ground it may shade: from and to along and across the light, m.
-    lo: (f32, f32),
-    hi: (f32, f32),
-    /// Pixels of that ground.
-    rect: Rect,
-    /// Towards the sun, in the solid's unit space.
-    sun: V,
-}
-
-/// Solids that throw shade on the ground, and where it may fall.
-fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
-    let eye = &stage.eye;
-    let axes = SunAxes::new(sun);
-    let mut out: Vec<Caster> = Vec::new();
-    for (i, s) in stage.solids.iter().enumerate() {
-        let depth = eye.see(s.pos).z.max(1.0);
-        // Too small or too far for its shade to be seen.
-        let px = eye.focal / depth;
-        let thin = s.half.x.min(s.half.y).min(s.half.z);
-        if !stage.groups[s.group as usize].casts
-            || s.half.length() * px < 4.0
-            || thin * px < 0.5
-            || depth > SHADE_M
-        {
-            continue;
-        }
-        let (mut lo, mut hi) = ((MISS, MISS), (-MISS, -MISS));
-        for c in s.corners() {
-            let c = v(c.x, c.y.max(0.0), c.z);
-            for p in [c, c - sun * (c.y / sun.y)] {
-                let q = axes.turn(p);
-                lo = (lo.0.min(q.0), lo.1.min(q.1));
-                hi = (hi.0.max(q.0), hi.1.max(q.1));
-            }
-        }
-        let rect = eye.ground_bounds([
-            axes.back(lo),
-            axes.back((hi.0, lo.1)),
-            axes.back(hi),
-            axes.back((lo.0, hi.1)),
-        ]);
-        if !rect.is_empty() {
-            out.push(Caster {
-                solid: i as u32,
-                lo,
-                hi,
-                rect,
-                sun: s.dir_in(sun),
-            });
-        }
-    }
-    // The large ones first: in full shade nothing further is asked.
-    let area = |c: &Caster| (c.hi.0 - c.lo.0) * (c.hi.1 - c.lo.1);
-    out.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.solid.cmp(&b.solid)));
-    out
 }
 
 impl Scene<'_> {
@@ -376,10 +229,10 @@ impl Scene<'_> {
     fn meet(&self, s: &Solid, x: f32, y: f32, limit: f32) -> f32 {
         let d = s.base + s.across * x + s.down * y;
         let t = s.form.enter(&self.stage.planes, s.eye, d);
-        if t >= limit || t < super::stage::NEAR_M {
+        if t >= limit || t < NEAR_M {
             return MISS;
         }
-        if s.cut != super::shape::Cut::Solid {
+        if s.cut != Cut::Solid {
             let foot = t / (self.stage.eye.focal * s.half.x.max(s.half.z));
             let dice = lattice((x * 4.0) as i32, (y * 4.0) as i32, s.group);
             if !s.cut.stands(s.eye + d * t, d, foot, dice) {
@@ -441,7 +294,7 @@ impl Scene<'_> {
         }
         let solid = |key: u32| &self.stage.solids[(key - FIRST_SOLID) as usize];
         let (a, b) = (solid(a), solid(b));
-        let leaves = |s: &Solid| matches!(s.cut, super::shape::Cut::Leaves { .. });
+        let leaves = |s: &Solid| matches!(s.cut, Cut::Leaves { .. });
         a.group == b.group && leaves(a) && leaves(b)
     }
 
@@ -533,8 +386,8 @@ impl Scene<'_> {
             let t = s.form.enter(&self.stage.planes, o, d);
             if t < MISS {
                 sun *= match s.cut {
-                    super::shape::Cut::Solid => 0.0,
-                    super::shape::Cut::Leaves { shift, .. } => {
+                    Cut::Solid => 0.0,
+                    Cut::Leaves { shift, .. } => {
                         let p = o + d * t;
                         let hole = super::noise::textures().cloud.at(
                             p.x * 0.5 + shift,

@@ -3,7 +3,7 @@
 use super::layout::{CHUNK_M, Ground, GroundHit, Layout, SIDE_ROAD_M};
 use super::noise::{lattice, textures};
 use super::space::{V, cover, floor_i, fract, ramp, stripes, v};
-use super::style::{CentreLine, EdgeLine, Style};
+use super::style::{CentreLine, EdgeLine, Paving, Style};
 
 /// Colour and mirror of a piece of ground.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,34 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         k *= 1.0 - 0.14 * oil * soft;
     } else {
         k *= 0.93;
+    }
+    match style.paving {
+        Paving::Asphalt => {}
+        Paving::Concrete => {
+            let joint = stripes(s, 0.0, 0.03, 5.0, foot.1).max(stripes(
+                d + 40.0,
+                0.0,
+                0.03,
+                style.lane_m,
+                foot.0,
+            ));
+            let slab = lattice(cell(s, 5.0), floor_i(d / style.lane_m), seed);
+            k *= (1.25 + 0.3 * slab) * (1.0 - 0.6 * joint);
+        }
+        Paving::Setts => {
+            let row = floor_i(s / 0.15);
+            let across = d + if row & 1 == 1 { 0.09 } else { 0.0 };
+            let fade = (1.0 - f * 5.0).clamp(0.0, 1.0);
+            let tone = lattice(floor_i(across / 0.18), row.rem_euclid(12_800), seed);
+            let joint = stripes(s, 0.0, 0.022, 0.15, foot.1).max(stripes(
+                across + 40.0,
+                0.0,
+                0.022,
+                0.18,
+                foot.0,
+            ));
+            k *= 1.0 + fade * (0.7 * (tone - 0.5) - 0.6 * joint);
+        }
     }
     // Dirt gathers at the kerb.
     let to_edge = layout.half_road - d.abs();

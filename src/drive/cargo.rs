@@ -122,7 +122,7 @@ pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         // Standing.
         let at = spot.inner(
             v(0.0, r, 0.0),
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::along(v(1.0, 0.08, 0.0))),
+            Axes::yaw(rng.turn()).then(&Axes::along(v(1.0, 0.08, 0.0))),
         );
         stage.put(&at, V::ZERO, v(r, w, r), open, rubber);
     } else {
@@ -300,7 +300,7 @@ pub(super) fn sheet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             rng.range(0.08, 0.28),
             rng.range(0.2, 0.5),
         );
-        let inner = spot.inner(at, Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(at, Axes::yaw(rng.turn()));
         stage.ball(&inner, V::ZERO, half, skin);
     }
     stage.smudge(spot, (0.7, 0.6), 0.5);
@@ -378,7 +378,7 @@ pub(super) fn cones(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         let inner = if down {
             spot.inner(
                 at + v(0.0, 0.2, 0.0),
-                Axes::yaw(rng.unit() * 6.28).then(&Axes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
+                Axes::yaw(rng.turn()).then(&Axes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
             )
         } else {
             spot.inner(at, Axes::roll(rng.range(-0.1, 0.1)))

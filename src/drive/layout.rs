@@ -268,3 +268,44 @@ fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
         crossing: own.chance(if open { 0.5 } else { 0.06 }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_street_stays_where_it_is_while_the_camera_moves() {
+        let style = Style::new(11, false);
+        let (a, b) = (Layout::new(&style, 500.0), Layout::new(&style, 520.0));
+        for z in [25.0, 60.0, 150.0] {
+            let (x, y) = (a.chunk_at(z), b.chunk_at(z - 20.0));
+            assert_eq!((x.k, x.zone, x.side_road), (y.k, y.zone, y.side_road));
+            assert_eq!(x.crossing, y.crossing);
+        }
+        assert!(a.centre_at(0.0).abs() < 1e-3);
+        assert!(a.heading_at(0.0).abs() < 1e-2);
+    }
+
+    #[test]
+    fn rays_meet_road_kerb_and_pavement() {
+        // A style with a pavement on at least one side somewhere.
+        let style = Style::new(3, false);
+        let layout = (0..50)
+            .map(|i| Layout::new(&style, 100.0 + 160.0 * f64::from(i)))
+            .find(|l| {
+                let c = l.chunk_at(8.0);
+                c.pave[1] > 0.0 && !c.side_road[1]
+            })
+            .expect("some stretch has a pavement");
+        let eye = v(0.0, 1.4, 0.0);
+        let look = |d: f32| {
+            let to = v(layout.centre_at(8.0) + d, 0.0, 8.0) - eye;
+            layout.meet(eye, to).expect("it looks down").kind
+        };
+        assert_eq!(look(0.0), Ground::Road);
+        assert_eq!(look(layout.half_road - 0.1), Ground::Road);
+        assert_eq!(look(layout.half_road + 0.05), Ground::Kerb);
+        assert_eq!(look(layout.half_road + 1.0), Ground::Pavement);
+        assert!(layout.meet(eye, v(0.0, 0.1, 1.0)).is_none());
+    }
+}

@@ -149,8 +149,8 @@ pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
     let z = (odd.s - layout.s0) as f32;
     let mut spot = layout.spot(z, odd.d);
     let (_, height) = layout.ground(z, odd.d);
-    spot.pos = spot.pos + v(0.0, height.min(KERB_M), 0.0);
-    spot.axes = spot.axes.then(&Axes::yaw(rng.unit() * 6.28));
+    spot.pos += v(0.0, height.min(KERB_M), 0.0);
+    spot.axes = spot.axes.then(&Axes::yaw(rng.turn()));
     let (kind, build, _) = KINDS[odd.kind];
     let away = spot.pos - stage.eye.pos;
     stage.thing(
@@ -164,4 +164,47 @@ pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
     );
     debug_assert_eq!(stage.groups.last().map(|g| g.class), Some(ANOMALY));
     build(stage, &spot, &mut rng);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_stretch_holds_what_its_parts_hold() {
+        let style = Style::new(5, false);
+        let whole = along_drive(&style, 0.0, 3000.0);
+        let mut parts = along_drive(&style, 0.0, 777.0);
+        parts.extend(along_drive(&style, 777.0, 1400.0));
+        parts.extend(along_drive(&style, 1400.0, 3000.0));
+        assert_eq!(whole, parts);
+        assert!(whole.windows(2).all(|w| w[0].s < w[1].s));
+        let numbers: BTreeSet<u64> = whole.iter().map(|o| o.number).collect();
+        assert_eq!(numbers.len(), whole.len());
+        assert!(along_drive(&style, -500.0, 0.0).is_empty());
+    }
+
+    #[test]
+    fn six_to_ten_a_minute() {
+        for seed in 0..20 {
+            let style = Style::new(seed, false);
+            assert!((8.0..=15.0).contains(&style.speed_mps));
+            let minutes = 20.0;
+            let count = along_drive(&style, 0.0, style.speed_mps * 60.0 * minutes).len();
+            let rate = count as f64 / minutes;
+            assert!((6.0..=10.0).contains(&rate), "{rate}");
+        }
+    }
+
+    #[test]
+    fn they_stand_on_or_close_to_the_road() {
+        for seed in 0..10 {
+            let style = Style::new(seed, false);
+            for o in along_drive(&style, 0.0, 9000.0) {
+                assert!(o.d.abs() <= style.half_road() + 1.0, "{o:?}");
+            }
+        }
+    }
 }

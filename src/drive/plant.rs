@@ -83,7 +83,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
     let thin = rng.range(0.1, 0.65);
     for i in 0..clumps {
         let share = i as f32 / clumps as f32;
-        let turn = share * 6.28 + rng.unit() * 2.0;
+        let turn = share * std::f32::consts::TAU + rng.unit() * 2.0;
         let out = wide * rng.range(0.25, 0.85) * if i == 0 { 0.0 } else { 1.0 };
         let at = lean * (crown / height)
             + v(
@@ -93,7 +93,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
             );
         let r = wide * rng.range(0.36, 0.66) * if i == 0 { 1.7 } else { 1.0 };
         let half = v(r, r * rng.range(0.65, 0.95), r);
-        let inner = spot.inner(at, Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(at, Axes::yaw(rng.turn()));
         let cut = leaves(rng, thin);
         stage.put_cut(&inner, V::ZERO, half, Form::Ball, leaf, cut);
     }

@@ -264,17 +264,16 @@ impl Scene<'_> {
             *colour = if around.iter().any(|&k| !self.alike(k, key)) {
                 let mut sum = centre;
                 let mut seen = [(key, centre); 4];
-                let mut count = 1;
-                for (dx, dy) in [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)] {
+                let looks = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
+                for (n, (dx, dy)) in looks.into_iter().enumerate() {
                     let (px, py) = (fx + dx, fy + dy);
                     let (key, depth) = self.probe(px, py, &around);
-                    let known = seen[..count].iter().find(|s| s.0 == key);
+                    let known = seen[..=n].iter().find(|s| s.0 == key);
                     let colour = match known {
                         Some(s) => s.1,
                         None => self.shade(key, depth, px, py, tile),
                     };
-                    seen[count] = (key, colour);
-                    count += 1;
+                    seen[n + 1] = (key, colour);
                     sum += colour;
                 }
                 sum * 0.25

@@ -65,7 +65,7 @@ pub(super) fn rocks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             r * rng.range(0.6, 0.9),
             r * rng.range(0.8, 1.2),
         );
-        let inner = spot.inner(at + v(0.0, half.y * 0.7, 0.0), Axes::yaw(rng.unit() * 6.28));
+        let inner = spot.inner(at + v(0.0, half.y * 0.7, 0.0), Axes::yaw(rng.turn()));
         stage.put(&inner, V::ZERO, half, form, skin);
         stage.smudge(&spot.inner(at, Axes::WORLD), (r * 0.9, r * 0.9), 0.6);
         reach = reach.max(at.x.abs() + r);
@@ -185,7 +185,7 @@ pub(super) fn debris(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         );
         let inner = spot.inner(
             at,
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::roll(rng.range(-0.6, 0.6))),
+            Axes::yaw(rng.turn()).then(&Axes::roll(rng.range(-0.6, 0.6))),
         );
         let form = match rng.below(5) {
             0 => Form::Box,
@@ -222,7 +222,7 @@ pub(super) fn sculpture(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     for _ in 0..3 + rng.below(3) {
         let inner = spot.inner(
             v(rng.range(-0.15, 0.15), long * 0.7, rng.range(-0.15, 0.15)),
-            Axes::yaw(rng.unit() * 6.28).then(&Axes::roll(rng.range(0.4, 1.1) * rng.sign())),
+            Axes::yaw(rng.turn()).then(&Axes::roll(rng.range(0.4, 1.1) * rng.sign())),
         );
         stage.block(
             &inner,

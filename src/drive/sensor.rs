@@ -120,3 +120,19 @@ fn streak(style: &Style, c: V, x: usize, y: usize, size: Size, seed: u32) -> V {
     let over = (t - 0.74).max(0.0) * rain * 1.1;
     c.mix(style.weather.haze, over.min(0.35))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tones_rise_with_the_light() {
+        let table = tone_table();
+        assert_eq!(table.len(), STEPS);
+        assert!(table.windows(2).all(|w| w[0] <= w[1]));
+        assert_eq!(tone_index(-1.0), 0);
+        assert_eq!(tone_index(9.0), STEPS - 1);
+        assert!((table[tone_index(0.18)] - 118.0).abs() < 2.0, "middle grey");
+        assert!(table[STEPS - 1] > 250.0);
+    }
+}

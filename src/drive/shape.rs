@@ -235,8 +235,91 @@ pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
         let n = v(side, 0.5 * lean, 0.0).unit();
         planes.push(Plane {
             n,
-            w: n.x * side + n.y * -1.0,
+            w: n.x * side - n.y,
         });
     }
     planes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOWN: V = v(0.0, -1.0, 0.0);
+
+    fn hull() -> Vec<Plane> {
+        sweep(&[(-1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, -1.0)], 0.5)
+    }
+
+    #[test]
+    fn rays_enter_every_form_where_they_should() {
+        let planes = hull();
+        let whole = Form::Hull {
+            start: 0,
+            len: planes.len() as u32,
+        };
+        let cone = Form::Tube {
+            taper: 0.5,
+            hole: 0.0,
+        };
+        for form in [Form::Box, Form::Ball, cone, whole] {
+            let t = form.enter(&planes, v(0.0, 3.0, 0.0), DOWN);
+            assert!((t - 2.0).abs() < 1e-5, "{form:?} {t}");
+            let n = form.normal(&planes, v(0.0, 1.0, 0.0));
+            assert!(n.unit().y > 0.999, "{form:?} {n:?}");
+            // Past it, away from it, from inside.
+            assert_eq!(form.enter(&planes, v(2.0, 3.0, 0.0), DOWN), MISS);
+            assert_eq!(form.enter(&planes, v(0.0, 3.0, 0.0), -DOWN), MISS);
+            assert_eq!(form.enter(&planes, v(0.0, 0.2, 0.0), DOWN), MISS);
+        }
+    }
+
+    #[test]
+    fn what_narrows_is_narrower_at_the_top() {
+        let planes = hull();
+        let whole = Form::Hull {
+            start: 0,
+            len: planes.len() as u32,
+        };
+        let cone = Form::Tube {
+            taper: 0.5,
+            hole: 0.0,
+        };
+        for form in [cone, whole] {
+            let from = |y: f32| form.enter(&planes, v(-3.0, y, 0.0), v(1.0, 0.0, 0.0));
+            assert!((from(0.98) - 2.495).abs() < 0.01, "{form:?}");
+            assert!((from(-0.98) - 2.005).abs() < 0.01, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn rings_are_open() {
+        let ring = Form::Tube {
+            taper: 1.0,
+            hole: 0.8,
+        };
+        assert_eq!(ring.enter(&[], v(0.0, 3.0, 0.0), DOWN), MISS);
+        assert_eq!(ring.enter(&[], v(0.9, 3.0, 0.0), DOWN), 2.0);
+    }
+
+    #[test]
+    fn a_cut_keeps_its_share() {
+        let bars = Cut::Bars {
+            bars: 20.0,
+            share: 0.25,
+        };
+        let along = v(1.0, 0.0, 0.0);
+        let count = |cut: &Cut, foot: f32| {
+            (0..4000)
+                .filter(|i| {
+                    let z = *i as f32 / 2000.0 - 1.0;
+                    cut.stands(v(-1.0, 0.1, z), along, foot, (*i % 97) as f32 / 97.0)
+                })
+                .count()
+        };
+        assert!((900..1100).contains(&count(&bars, 0.0)));
+        // Finer than a pixel: the dice keep the share.
+        assert!((900..1100).contains(&count(&bars, 1.0)));
+        assert_eq!(count(&Cut::Solid, 0.0), 4000);
+    }
 }

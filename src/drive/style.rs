@@ -165,12 +165,12 @@ impl Style {
                 Bend {
                     amplitude_m: f64::from(r.range(1.0, 13.0)),
                     length_m: f64::from(r.range(90.0, 130.0)),
-                    phase: f64::from(r.range(0.0, 6.28)),
+                    phase: f64::from(r.turn()),
                 },
                 Bend {
                     amplitude_m: f64::from(r.range(0.0, 3.5)),
                     length_m: f64::from(r.range(45.0, 70.0)),
-                    phase: f64::from(r.range(0.0, 6.28)),
+                    phase: f64::from(r.turn()),
                 },
             ],
             zones: [
@@ -321,7 +321,7 @@ fn weather(r: &mut Rng) -> Weather {
         DUSK => r.range(0.2, 0.3),
         _ => r.range(0.45, 1.1),
     };
-    let azimuth = r.range(0.0, 6.28);
+    let azimuth = r.turn();
     let sun = v(
         azimuth.sin() * high.cos(),
         high.sin(),

@@ -1,6 +1,7 @@
 //! Where the road runs and what kind of ground lies beside it.
 
 use super::noise::Rng;
+use super::road::profile;
 use super::space::{Axes, V, v};
 use super::stage::Spot;
 use super::style::Style;
@@ -98,7 +99,13 @@ pub(super) struct Layout {
     /// The road's heading here, radians, right positive.
     pub course: f32,
     centre: Vec<f32>,
+    /// Tone of the road across it.
+    profile: Vec<f32>,
 }
+
+/// Range of the road's profile to each side, m, and its entries a metre.
+const PROFILE_M: f32 = 14.0;
+const PROFILE_STEPS: f32 = 40.0;
 
 /// Height of pavements above the road, m.
 pub(super) const KERB_M: f32 = 0.12;
@@ -142,7 +149,16 @@ impl Layout {
             half_road: style.half_road(),
             course: k0 as f32,
             centre,
+            profile: (0..(2.0 * PROFILE_M * PROFILE_STEPS) as usize)
+                .map(|i| profile(style, (i as f32 + 0.5) / PROFILE_STEPS - PROFILE_M))
+                .collect(),
         }
+    }
+
+    /// Tone of the road `d` right of its centre.
+    pub fn profile_at(&self, d: f32) -> f32 {
+        let i = ((d + PROFILE_M) * PROFILE_STEPS) as usize;
+        self.profile[i.min(self.profile.len() - 1)]
     }
 
     /// Lateral position of the road's centre `z` ahead, m right of the camera axis's start.
@@ -226,11 +242,15 @@ impl Layout {
             let (kind, top) = self.ground(z, d);
             (GroundHit { kind, t, z, d }, top)
         };
-        let (high, top) = at(KERB_M);
-        if top > 0.0 {
+        let (mut low, top) = at(0.0);
+        // Well inside the road no kerb can stand before it.
+        if low.kind == Ground::Road && low.d.abs() < self.half_road - 0.7 {
+            return Some(low);
+        }
+        let (high, high_top) = at(KERB_M);
+        if high_top > 0.0 {
             return Some(high);
         }
-        let (mut low, top) = at(0.0);
         if top > 0.0 {
             low.kind = Ground::Kerb;
         }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::bins::{Bins, TILE};
 use super::caster::{Caster, SunAxes, casters};
-use super::eye::NEAR_M;
+use super::eye::{Eye, NEAR_M};
 use super::layout::{Ground, GroundHit, KERB_M, Layout};
 use super::noise::lattice;
 use super::road::ground;
@@ -66,6 +66,14 @@ pub(super) struct Drawn {
     pub things: Vec<u16>,
 }
 
+/// The mean of colours that hardly differ: by no more than `spread`, relative.
+fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
+    let light = c.map(|c| c.x + c.y + c.z);
+    let lo = light[0].min(light[1]).min(light[2].min(light[3]));
+    let hi = light[0].max(light[1]).max(light[2].max(light[3]));
+    (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
+}
+
 struct Scene<'a> {
     stage: &'a Stage,
     layout: &'a Layout,
@@ -78,6 +86,45 @@ struct Scene<'a> {
     /// Heading of the camera over ground, for the far skyline.
     course: f32,
     far_seed: f32,
+}
+
+/// Bounds of points: least and largest of two coordinates.
+type Bounds = ((f32, f32), (f32, f32));
+
+/// The piece of ground that a tile shows.
+struct Piece {
+    /// In `x` and `z`, m.
+    flat: Bounds,
+    /// Along and across the light, m.
+    sun: Bounds,
+}
+
+impl Piece {
+    /// `None` where the tile looks past the ground.
+    fn of_tile(eye: &Eye, column: usize, row: usize, axes: SunAxes) -> Option<Self> {
+        let empty = ((MISS, MISS), (-MISS, -MISS));
+        let mut out = Self {
+            flat: empty,
+            sun: empty,
+        };
+        let grow = |b: &mut Bounds, p: (f32, f32)| {
+            b.0 = (b.0.0.min(p.0), b.0.1.min(p.1));
+            b.1 = (b.1.0.max(p.0), b.1.1.max(p.1));
+        };
+        for corner in 0..4 {
+            let (x, y) = (column + (corner & 1), row + (corner >> 1));
+            let ray = eye.ray((x * TILE) as f32, (y * TILE) as f32);
+            if ray.y > -1e-3 {
+                return None;
+            }
+            for height in [0.0, KERB_M] {
+                let p = eye.pos + ray * ((height - eye.pos.y) / ray.y);
+                grow(&mut out.flat, (p.x, p.z));
+                grow(&mut out.sun, axes.turn(p));
+            }
+        }
+        Some(out)
+    }
 }
 
 /// Draws the stage. The result does not depend on the number of threads: every pixel is computed
@@ -106,15 +153,37 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     } else {
         Vec::new()
     };
-    let shades = Bins::new(columns, rows, |add| {
+    let mut shades = Bins::new(columns, rows, |add| {
         for (i, c) in casters.iter().enumerate() {
             add(i as u32, c.rect);
         }
     });
-    let smudges = Bins::new(columns, rows, |add| {
+    let mut smudges = Bins::new(columns, rows, |add| {
         for (i, s) in stage.smudges.iter().enumerate() {
             add(i as u32, s.rect);
         }
+    });
+    // A tile shows a small piece of ground: most of what its pixels might touch falls away.
+    let sun_axes = SunAxes::new(sun);
+    let pieces: Vec<Option<Piece>> = (0..columns * rows)
+        .map(|i| Piece::of_tile(&stage.eye, i % columns, i / columns, sun_axes))
+        .collect();
+    shades.retain(|column, row, i| {
+        let c = &casters[i as usize];
+        pieces[row * columns + column].as_ref().is_none_or(|p| {
+            let (lo, hi) = p.sun;
+            c.lo.0 <= hi.0 && c.hi.0 >= lo.0 && c.lo.1 <= hi.1 && c.hi.1 >= lo.1
+        })
+    });
+    smudges.retain(|column, row, i| {
+        let s = &stage.smudges[i as usize];
+        pieces[row * columns + column].as_ref().is_none_or(|p| {
+            let (lo, hi) = p.flat;
+            s.pos.x - s.reach <= hi.0
+                && s.pos.x + s.reach >= lo.0
+                && s.pos.z - s.reach <= hi.1
+                && s.pos.z + s.reach >= lo.1
+        })
     });
     let scene = Scene {
         stage,
@@ -122,7 +191,7 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         style,
         solids,
         casters,
-        sun_axes: SunAxes::new(sun),
+        sun_axes,
         shades,
         smudges,
         course: layout.course,
@@ -136,39 +205,43 @@ impl Scene<'_> {
         let size = self.stage.eye.size;
         let mut keys = vec![0u32; size.area_px()];
         let mut depths = vec![MISS; size.area_px()];
+        let mut classes = vec![0u8; size.area_px()];
+        let mut things = vec![0u16; size.area_px()];
         let band = TILE * size.w;
         keys.par_chunks_mut(band)
             .zip(depths.par_chunks_mut(band))
+            .zip(
+                classes
+                    .par_chunks_mut(band)
+                    .zip(things.par_chunks_mut(band)),
+            )
             .enumerate()
-            .for_each(|(row, (keys, depths))| self.see_band(row, keys, depths));
+            .for_each(|(row, ((keys, depths), (classes, things)))| {
+                self.see_band(row, keys, depths);
+                for ((&key, class), thing) in keys.iter().zip(classes).zip(things) {
+                    (*class, *thing) = self.label(key);
+                }
+            });
         let mut colours = vec![V::ZERO; size.area_px()];
         colours
             .par_chunks_mut(band)
             .enumerate()
             .for_each(|(row, out)| self.shade_band(row, &keys, &depths, out));
-        let group = |key: u32| {
-            let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
-            &self.stage.groups[solid.group as usize]
-        };
-        let classes = keys
-            .iter()
-            .map(|&k| {
-                if k < FIRST_SOLID {
-                    plain_class(k)
-                } else {
-                    group(k).class
-                }
-            })
-            .collect();
-        let things = keys
-            .iter()
-            .map(|&k| if k < FIRST_SOLID { 0 } else { group(k).thing })
-            .collect();
         Drawn {
             colours,
             classes,
             things,
         }
+    }
+
+    /// Class and thing of a key.
+    fn label(&self, key: u32) -> (u8, u16) {
+        if key < FIRST_SOLID {
+            return (plain_class(key), 0);
+        }
+        let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
+        let group = &self.stage.groups[solid.group as usize];
+        (group.class, group.thing)
     }
 
     /// Finds what every pixel of a row of tiles shows.
@@ -242,45 +315,79 @@ impl Scene<'_> {
         t
     }
 
+    /// Colours a row of tiles. Every second pixel, as on a chess board, is shaded; of the others those
+    /// whose neighbours show the same thing in the same colour take the mean of them.
     fn shade_band(&self, row: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
-        let size = self.stage.eye.size;
-        let (w, y0) = (size.w, row * TILE);
-        for (i, colour) in out.iter_mut().enumerate() {
-            let (x, y) = (i % w, y0 + i / w);
-            let at = y * w + x;
-            let key = keys[at];
-            let tile = (x / TILE, row);
-            let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
-            let centre = self.shade(key, depths[at], fx, fy, tile);
-            // Where a neighbour shows something else, three more looks smooth the edge: each only for
-            // what this pixel and its neighbours show, and each thing is shaded once.
-            let around = [
-                key,
-                if x > 0 { keys[at - 1] } else { key },
-                if x + 1 < w { keys[at + 1] } else { key },
-                if y > 0 { keys[at - w] } else { key },
-                if y + 1 < size.h { keys[at + w] } else { key },
-            ];
-            *colour = if around.iter().any(|&k| !self.alike(k, key)) {
-                let mut sum = centre;
-                let mut seen = [(key, centre); 4];
-                let looks = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
-                for (n, (dx, dy)) in looks.into_iter().enumerate() {
-                    let (px, py) = (fx + dx, fy + dy);
-                    let (key, depth) = self.probe(px, py, &around);
-                    let known = seen[..=n].iter().find(|s| s.0 == key);
-                    let colour = match known {
-                        Some(s) => s.1,
-                        None => self.shade(key, depth, px, py, tile),
-                    };
-                    seen[n + 1] = (key, colour);
-                    sum += colour;
-                }
-                sum * 0.25
-            } else {
-                centre
-            };
+        let w = self.stage.eye.size.w;
+        let (y0, height) = (row * TILE, out.len() / w);
+        for y in 0..height {
+            for x in (y & 1..w).step_by(2) {
+                out[y * w + x] = self.shade_pixel(x, y0 + y, keys, depths);
+            }
         }
+        for y in 0..height {
+            for x in (1 - (y & 1)..w).step_by(2) {
+                let at = y * w + x;
+                let mean = if x > 0 && x + 1 < w {
+                    let key = keys[y0 * w + at];
+                    let same = |i: usize| keys[y0 * w + i] == key;
+                    let (left, right) = (at - 1, at + 1);
+                    // Rows above and below this band belong to others.
+                    let (up, down) = if y > 0 && y + 1 < height {
+                        (at - w, at + w)
+                    } else {
+                        (left, right)
+                    };
+                    if same(left) && same(right) && same(up) && same(down) {
+                        // Grain of the ground may blur a little; lines and shade on it differ more.
+                        let spread = if key < FIRST_SOLID { 0.25 } else { 0.14 };
+                        mean_of_close([out[left], out[right], out[up], out[down]], spread)
+                    } else {
+                        None
+                    }
+                } else {
+                    None
+                };
+                out[at] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
+            }
+        }
+    }
+
+    fn shade_pixel(&self, x: usize, y: usize, keys: &[u32], depths: &[f32]) -> V {
+        let size = self.stage.eye.size;
+        let w = size.w;
+        let at = y * w + x;
+        let key = keys[at];
+        let tile = (x / TILE, y / TILE);
+        let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
+        let centre = self.shade(key, depths[at], fx, fy, tile);
+        // Where a neighbour shows something else, three more looks smooth the edge: each only for
+        // what this pixel and its neighbours show, and each thing is shaded once.
+        let around = [
+            key,
+            keys[at - usize::from(x > 0)],
+            keys[at + usize::from(x + 1 < w)],
+            keys[if y > 0 { at - w } else { at }],
+            keys[if y + 1 < size.h { at + w } else { at }],
+        ];
+        if around == [key; 5] || around.iter().all(|&k| self.alike(k, key)) {
+            return centre;
+        }
+        let mut sum = centre;
+        let mut seen = [(key, centre); 4];
+        let looks = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
+        for (n, (dx, dy)) in looks.into_iter().enumerate() {
+            let (px, py) = (fx + dx, fy + dy);
+            let (key, depth) = self.probe(px, py, &around);
+            let known = seen[..=n].iter().find(|s| s.0 == key);
+            let colour = match known {
+                Some(s) => s.1,
+                None => self.shade(key, depth, px, py, tile),
+            };
+            seen[n + 1] = (key, colour);
+            sum += colour;
+        }
+        sum * 0.25
     }
 
     /// Whether no edge shows between two keys: the same, or leaves of one plant.
@@ -297,17 +404,26 @@ impl Scene<'_> {
         a.group == b.group && leaves(a) && leaves(b)
     }
 
-    /// What the ray through a point shows, among solids with these keys.
+    /// What the ray through a point shows, among these keys.
     fn probe(&self, x: f32, y: f32, around: &[u32; 5]) -> (u32, f32) {
-        let (mut key, mut depth) = self.floor(self.stage.eye.ray(x, y));
+        let (mut key, mut depth) = (around[0], MISS);
+        let mut open = around[0] < FIRST_SOLID;
         for (n, &k) in around.iter().enumerate() {
             if k < FIRST_SOLID || around[..n].contains(&k) {
+                open |= k < FIRST_SOLID;
                 continue;
             }
             let t = self.meet(&self.stage.solids[(k - FIRST_SOLID) as usize], x, y, depth);
             if t < depth {
                 depth = t;
                 key = k;
+            }
+        }
+        // Ground and sky are asked for only where they are near.
+        if open || depth == MISS {
+            let (low, t) = self.floor(self.stage.eye.ray(x, y));
+            if t < depth || depth == MISS {
+                return (low, t);
             }
         }
         (key, depth)
@@ -408,18 +524,20 @@ impl Scene<'_> {
             let m = &self.stage.smudges[i as usize];
             let p = m.axes.inward(point - m.pos);
             let (a, b) = (p.x / m.half.0, p.z / m.half.1);
-            let r = (a * a + b * b).sqrt();
-            open *= 1.0 - m.strength * (1.0 - ramp(0.55, 1.65, r));
+            let rr = a * a + b * b;
+            if rr < 1.65 * 1.65 {
+                open *= 1.0 - m.strength * (1.0 - ramp(0.55, 1.65, rr.sqrt()));
+            }
         }
         let n = v(0.35 * look.bump.0, 1.0, 0.35 * look.bump.1).unit();
         let facing = n.dot(w.sun).max(0.0);
         let light = w.sun_light * (facing * sun) + w.sky_light * open;
         let mut colour = look.colour.times(light);
-        if look.gloss > 0.02 {
-            let grazing = 1.0 - (-dir.y).clamp(0.0, 1.0);
-            let g2 = grazing * grazing;
-            let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
-            colour = colour.mix(self.mirrored(dir.mirror(n)), share.clamp(0.0, 1.0));
+        let grazing = 1.0 - (-dir.y).clamp(0.0, 1.0);
+        let g2 = grazing * grazing;
+        let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
+        if share > 0.006 {
+            colour = colour.mix(self.mirrored(dir.mirror(n)), share.min(1.0));
         }
         colour
     }

@@ -59,17 +59,7 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     let rough = style.asphalt_rough;
     k *= 1.0 + rough * (0.55 * (grain - 0.5) + 0.35 * (coarse - 0.5));
     k *= 1.0 + 0.45 * (soft - 0.5) + 0.35 * (wide - 0.5);
-    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
-    let half = layout.half_road - style.parking_m;
-    if d.abs() < half {
-        let in_lane = fract(d / style.lane_m) - 0.5;
-        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
-        k *= 1.0 - 0.1 * track;
-        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
-        k *= 1.0 - 0.14 * oil * soft;
-    } else {
-        k *= 0.93;
-    }
+    k *= layout.profile_at(d);
     match style.paving {
         Paving::Asphalt => {}
         Paving::Concrete => {
@@ -98,9 +88,7 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
             k *= 1.0 + fade * (0.7 * (tone - 0.5) - 0.6 * joint);
         }
     }
-    // Dirt gathers at the kerb.
     let to_edge = layout.half_road - d.abs();
-    k *= 0.82 + 0.18 * ramp(0.0, 0.6, to_edge);
     let mut colour = style.asphalt * k;
     // Patches of newer asphalt, with a sealed rim.
     let (ci, cj) = (cell(s, 12.0), floor_i(d / 3.0));
@@ -183,6 +171,24 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         gloss,
         bump,
     }
+}
+
+/// Tone of the road by the distance from its centre alone, at `d`, m.
+pub(super) fn profile(style: &Style, d: f32) -> f32 {
+    let half_road = style.half_road();
+    let mut k = 1.0;
+    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
+    if d.abs() < half_road - style.parking_m {
+        let in_lane = fract(d / style.lane_m) - 0.5;
+        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
+        k *= 1.0 - 0.1 * track;
+        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
+        k *= 1.0 - 0.07 * oil;
+    } else {
+        k *= 0.93;
+    }
+    // Dirt gathers at the kerb.
+    k * (0.82 + 0.18 * ramp(0.0, 0.6, half_road - d.abs()))
 }
 
 /// Share of paint at the hit.

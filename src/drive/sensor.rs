@@ -61,7 +61,8 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
     let side = sensor.blur;
-    let middle = 1.0 - 2.0 * side;
+    let gain = sensor.balance * sensor.exposure;
+    let drop = style.weather.haze.times(gain);
     let mut picture = Picture::filled(size, [0; 3]);
     picture
         .rgb_mut()
@@ -71,20 +72,19 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
             let up = &colours[y.saturating_sub(1) * w..][..w];
             let here = &colours[y * w..][..w];
             let down = &colours[(y + 1).min(h - 1) * w..][..w];
-            // Blurred down the columns first, then along the row.
-            let tall: Vec<V> = (0..w)
-                .map(|x| here[x] * middle + (up[x] + down[x]) * side)
-                .collect();
+            let lines = [up, here, down];
+            let red = blurred(lines, |c| c.x * gain.x, side);
+            let green = blurred(lines, |c| c.y * gain.y, side);
+            let blue = blurred(lines, |c| c.z * gain.z, side);
             let dy = (y as f32 + 0.5) / h as f32 - 0.5;
             for x in 0..w {
-                let mut c = tall[x] * middle
-                    + (tall[x.saturating_sub(1)] + tall[(x + 1).min(w - 1)]) * side;
+                let mut c = v(red[x], green[x], blue[x]);
                 let dx = (x as f32 + 0.5) / w as f32 - 0.5;
                 let edge = 1.0 - sensor.vignette * 2.0 * (dx * dx + dy * dy);
                 if rain > 0.0 {
-                    c = streak(style, c, x, y, size, shot_seed);
+                    c = c.mix(drop, streak(x, y, size, shot_seed) * rain);
                 }
-                c = c.times(sensor.balance) * (sensor.exposure * edge);
+                c = c * edge;
                 c = c.saturate(sensor.saturation);
                 let bright = c.brightness().max(0.0);
                 // Shot noise grows with the root of the light; some of it is coloured.
@@ -105,20 +105,35 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
     picture
 }
 
-/// Light streaks of falling drops.
-fn streak(style: &Style, c: V, x: usize, y: usize, size: Size, seed: u32) -> V {
-    let rain = style.weather.rain;
-    let unit = size.h as f32 / 360.0;
-    let (fx, fy) = (x as f32 / unit, y as f32 / unit);
+/// One colour of the middle line, of which each neighbour gives `side`: down the columns first, then
+/// along the line. A colour at a time, so that the compiler can use vector instructions.
+fn blurred(lines: [&[V]; 3], of: impl Fn(&V) -> f32, side: f32) -> Vec<f32> {
+    let middle = 1.0 - 2.0 * side;
+    let [up, here, down] = lines;
+    let tall: Vec<f32> = here
+        .iter()
+        .zip(up)
+        .zip(down)
+        .map(|((h, u), d)| of(h) * middle + (of(u) + of(d)) * side)
+        .collect();
+    let mut out = tall.clone();
+    for (out, near) in out[1..].iter_mut().zip(tall.windows(3)) {
+        *out = near[1] * middle + (near[0] + near[2]) * side;
+    }
+    out
+}
+
+/// Share of light from falling drops: short upright streaks.
+fn streak(x: usize, y: usize, size: Size, seed: u32) -> f32 {
+    let unit = 360.0 / size.h as f32;
+    let (x, y) = (x as f32 * unit, y as f32 * unit);
     let shift = (seed & 1023) as f32 / 1024.0;
-    let lean = 0.12;
     let t = textures().grain.at(
-        (fx - lean * fy) / 330.0 + shift,
-        fy / 6000.0 + shift * 7.0,
+        (x - 0.12 * y) / 330.0 + shift,
+        y / 6000.0 + shift * 7.0,
         0.0,
     );
-    let over = (t - 0.74).max(0.0) * rain * 1.1;
-    c.mix(style.weather.haze, over.min(0.35))
+    ((t - 0.74).max(0.0) * 1.1).min(0.35)
 }
 
 #[cfg(test)]

@@ -94,6 +94,8 @@ pub(super) struct Smudge {
     pub axes: Axes,
     pub half: (f32, f32),
     pub strength: f32,
+    /// No further from `pos` than this, m.
+    pub reach: f32,
     pub rect: Rect,
 }
 
@@ -299,6 +301,7 @@ impl Stage {
             axes: spot.axes,
             half,
             strength,
+            reach,
             rect,
         });
     }

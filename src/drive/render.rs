@@ -66,12 +66,33 @@ pub(super) struct Drawn {
     pub things: Vec<u16>,
 }
 
-/// The mean of colours that hardly differ: by no more than `spread`, relative.
-fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
-    let light = c.map(|c| c.x + c.y + c.z);
-    let lo = light[0].min(light[1]).min(light[2].min(light[3]));
-    let hi = light[0].max(light[1]).max(light[2].max(light[3]));
-    (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
+/// Gathers colours.
+#[derive(Default)]
+struct Mean {
+    sum: V,
+    count: f32,
+    least: f32,
+    most: f32,
+}
+
+impl Mean {
+    fn add(&mut self, c: V) {
+        let light = c.x + c.y + c.z;
+        self.least = if self.count == 0.0 {
+            light
+        } else {
+            self.least.min(light)
+        };
+        self.most = self.most.max(light);
+        self.sum += c;
+        self.count += 1.0;
+    }
+
+    /// The mean, if there is one and the colours differ by no more than `spread`, relative.
+    fn of_close(&self, spread: f32) -> Option<V> {
+        let close = self.most - self.least <= spread * self.most + 0.004;
+        (self.count >= 2.0 && close).then(|| self.sum * (1.0 / self.count))
+    }
 }
 
 struct Scene<'a> {
@@ -315,40 +336,51 @@ impl Scene<'_> {
         t
     }
 
-    /// Colours a row of tiles. Every second pixel, as on a chess board, is shaded; of the others those
-    /// whose neighbours show the same thing in the same colour take the mean of them.
+    /// Colours a row of tiles: one pixel of four is shaded, then those between them on the diagonal,
+    /// then the rest; but a pixel whose neighbours of the step before show the same thing in nearly
+    /// the same colour takes their mean.
     fn shade_band(&self, row: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
         let w = self.stage.eye.size.w;
         let (y0, height) = (row * TILE, out.len() / w);
-        for y in 0..height {
-            for x in (y & 1..w).step_by(2) {
+        let near = |x: usize, y: usize, by: &[(isize, isize)], strict: f32, out: &[V]| {
+            let at = y * w + x;
+            let key = keys[y0 * w + at];
+            // Grain of the ground may blur a little; lines and shade on it differ more.
+            let spread = strict * if key < FIRST_SOLID { 0.25 } else { 0.14 };
+            let mut mean = Mean::default();
+            for &(dx, dy) in by {
+                let (nx, ny) = (x.wrapping_add_signed(dx), y.wrapping_add_signed(dy));
+                if nx >= w {
+                    return None;
+                }
+                // Rows above and below belong to others: what is left must do.
+                if ny < height {
+                    let i = ny * w + nx;
+                    if keys[y0 * w + i] != key {
+                        return None;
+                    }
+                    mean.add(out[i]);
+                }
+            }
+            mean.of_close(spread)
+        };
+        for y in (0..height).step_by(2) {
+            for x in (0..w).step_by(2) {
                 out[y * w + x] = self.shade_pixel(x, y0 + y, keys, depths);
+            }
+        }
+        const DIAGONAL: [(isize, isize); 4] = [(-1, -1), (1, -1), (-1, 1), (1, 1)];
+        const BESIDE: [(isize, isize); 4] = [(-1, 0), (1, 0), (0, -1), (0, 1)];
+        for y in (1..height).step_by(2) {
+            for x in (1..w).step_by(2) {
+                let mean = near(x, y, &DIAGONAL, 0.4, out);
+                out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
             }
         }
         for y in 0..height {
             for x in (1 - (y & 1)..w).step_by(2) {
-                let at = y * w + x;
-                let mean = if x > 0 && x + 1 < w {
-                    let key = keys[y0 * w + at];
-                    let same = |i: usize| keys[y0 * w + i] == key;
-                    let (left, right) = (at - 1, at + 1);
-                    // Rows above and below this band belong to others.
-                    let (up, down) = if y > 0 && y + 1 < height {
-                        (at - w, at + w)
-                    } else {
-                        (left, right)
-                    };
-                    if same(left) && same(right) && same(up) && same(down) {
-                        // Grain of the ground may blur a little; lines and shade on it differ more.
-                        let spread = if key < FIRST_SOLID { 0.25 } else { 0.14 };
-                        mean_of_close([out[left], out[right], out[up], out[down]], spread)
-                    } else {
-                        None
-                    }
-                } else {
-                    None
-                };
-                out[at] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
+                let mean = near(x, y, &BESIDE, 1.0, out);
+                out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::space::{V, floor_i};
+use super::space::{V, floor_i, most};
 
 /// Mixes the bits of `x` (the SplitMix64 finaliser).
 pub(super) fn scramble(x: u64) -> u64 {
@@ -164,7 +164,7 @@ impl Texture {
             return 0.5;
         }
         // Exponent bits of the footprint in texels give the level: a logarithm without a call.
-        let texels = (foot * SIDE as f32).max(1.0);
+        let texels = most(foot * SIDE as f32, 1.0);
         let level = (texels.to_bits() >> 23).wrapping_sub(127) as usize & 15;
         let side = SIDE >> level;
         let mask = side - 1;

@@ -11,9 +11,12 @@ use super::road::ground;
 use super::shape::{Cut, MISS};
 use super::skin::{Point, surface};
 use super::sky::{Backdrop, backdrop, far_colour, sky};
-use super::space::{V, ramp, v};
+use super::space::{V, in_unit, least, most, ramp, v};
 use super::stage::{Solid, Stage};
 use super::style::Style;
+
+/// Rows of tiles coloured in one go.
+const SHADE_TILES: usize = 2;
 
 /// Keys below this are not solids.
 const FIRST_SOLID: u32 = 16;
@@ -66,33 +69,12 @@ pub(super) struct Drawn {
     pub things: Vec<u16>,
 }
 
-/// Gathers colours.
-#[derive(Default)]
-struct Mean {
-    sum: V,
-    count: f32,
-    least: f32,
-    most: f32,
-}
-
-impl Mean {
-    fn add(&mut self, c: V) {
-        let light = c.x + c.y + c.z;
-        self.least = if self.count == 0.0 {
-            light
-        } else {
-            self.least.min(light)
-        };
-        self.most = self.most.max(light);
-        self.sum += c;
-        self.count += 1.0;
-    }
-
-    /// The mean, if there is one and the colours differ by no more than `spread`, relative.
-    fn of_close(&self, spread: f32) -> Option<V> {
-        let close = self.most - self.least <= spread * self.most + 0.004;
-        (self.count >= 2.0 && close).then(|| self.sum * (1.0 / self.count))
-    }
+/// The mean of colours that hardly differ: by no more than `spread`, relative.
+fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
+    let light = c.map(|c| c.x + c.y + c.z);
+    let lo = least(least(light[0], light[1]), least(light[2], light[3]));
+    let hi = most(most(light[0], light[1]), most(light[2], light[3]));
+    (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
 }
 
 struct Scene<'a> {
@@ -244,10 +226,11 @@ impl Scene<'_> {
                 }
             });
         let mut colours = vec![V::ZERO; size.area_px()];
+        let rows = SHADE_TILES * TILE;
         colours
-            .par_chunks_mut(band)
+            .par_chunks_mut(rows * size.w)
             .enumerate()
-            .for_each(|(row, out)| self.shade_band(row, &keys, &depths, out));
+            .for_each(|(band, out)| self.shade_band(band * rows, &keys, &depths, out));
         Drawn {
             colours,
             classes,
@@ -336,50 +319,55 @@ impl Scene<'_> {
         t
     }
 
-    /// Colours a row of tiles: one pixel of four is shaded, then those between them on the diagonal,
+    /// Colours rows of tiles from row `y0`: one pixel of four is shaded, then those between them on the diagonal,
     /// then the rest; but a pixel whose neighbours of the step before show the same thing in nearly
     /// the same colour takes their mean.
-    fn shade_band(&self, row: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
+    fn shade_band(&self, y0: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
         let w = self.stage.eye.size.w;
-        let (y0, height) = (row * TILE, out.len() / w);
-        let near = |x: usize, y: usize, by: &[(isize, isize)], strict: f32, out: &[V]| {
-            let at = y * w + x;
-            let key = keys[y0 * w + at];
-            // Grain of the ground may blur a little; lines and shade on it differ more.
-            let spread = strict * if key < FIRST_SOLID { 0.25 } else { 0.14 };
-            let mut mean = Mean::default();
-            for &(dx, dy) in by {
-                let (nx, ny) = (x.wrapping_add_signed(dx), y.wrapping_add_signed(dy));
-                if nx >= w {
-                    return None;
-                }
-                // Rows above and below belong to others: what is left must do.
-                if ny < height {
-                    let i = ny * w + nx;
-                    if keys[y0 * w + i] != key {
-                        return None;
-                    }
-                    mean.add(out[i]);
-                }
+        let height = out.len() / w;
+        // Rows above and below this band belong to others: pixels at its rim are shaded.
+        let near = |x: usize, y: usize, diagonal: bool, out: &[V]| {
+            if x == 0 || x + 1 == w || y == 0 || y + 1 == height {
+                return None;
             }
-            mean.of_close(spread)
+            let at = y * w + x;
+            let [a, b, c, d] = if diagonal {
+                [at - w - 1, at - w + 1, at + w - 1, at + w + 1]
+            } else {
+                [at - 1, at + 1, at - w, at + w]
+            };
+            let base = y0 * w;
+            let key = keys[base + at];
+            if keys[base + a] != key
+                || keys[base + b] != key
+                || keys[base + c] != key
+                || keys[base + d] != key
+            {
+                return None;
+            }
+            // Grain of the ground may blur a little; lines and shade on it differ more.
+            let spread = match (key < FIRST_SOLID, diagonal) {
+                (true, false) => 0.25,
+                (true, true) => 0.16,
+                (false, false) => 0.16,
+                (false, true) => 0.09,
+            };
+            mean_of_close([out[a], out[b], out[c], out[d]], spread)
         };
         for y in (0..height).step_by(2) {
             for x in (0..w).step_by(2) {
                 out[y * w + x] = self.shade_pixel(x, y0 + y, keys, depths);
             }
         }
-        const DIAGONAL: [(isize, isize); 4] = [(-1, -1), (1, -1), (-1, 1), (1, 1)];
-        const BESIDE: [(isize, isize); 4] = [(-1, 0), (1, 0), (0, -1), (0, 1)];
         for y in (1..height).step_by(2) {
             for x in (1..w).step_by(2) {
-                let mean = near(x, y, &DIAGONAL, 0.4, out);
+                let mean = near(x, y, true, out);
                 out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
             }
         }
         for y in 0..height {
             for x in (1 - (y & 1)..w).step_by(2) {
-                let mean = near(x, y, &BESIDE, 1.0, out);
+                let mean = near(x, y, false, out);
                 out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
             }
         }
@@ -393,21 +381,22 @@ impl Scene<'_> {
         let tile = (x / TILE, y / TILE);
         let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
         let centre = self.shade(key, depths[at], fx, fy, tile);
-        // Where a neighbour shows something else, three more looks smooth the edge: each only for
+        // Where a neighbour shows something else, two more looks smooth the edge: each only for
         // what this pixel and its neighbours show, and each thing is shaded once.
-        let around = [
-            key,
-            keys[at - usize::from(x > 0)],
-            keys[at + usize::from(x + 1 < w)],
-            keys[if y > 0 { at - w } else { at }],
-            keys[if y + 1 < size.h { at + w } else { at }],
-        ];
-        if around == [key; 5] || around.iter().all(|&k| self.alike(k, key)) {
+        let left = keys[at - usize::from(x > 0)];
+        let right = keys[at + usize::from(x + 1 < w)];
+        let up = keys[if y > 0 { at - w } else { at }];
+        let down = keys[if y + 1 < size.h { at + w } else { at }];
+        if left == key && right == key && up == key && down == key {
+            return centre;
+        }
+        let around = [key, left, right, up, down];
+        if around.iter().all(|&k| self.alike(k, key)) {
             return centre;
         }
         let mut sum = centre;
-        let mut seen = [(key, centre); 4];
-        let looks = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
+        let mut seen = [(key, centre); 3];
+        let looks = [(-0.34, -0.22), (0.28, 0.36)];
         for (n, (dx, dy)) in looks.into_iter().enumerate() {
             let (px, py) = (fx + dx, fy + dy);
             let (key, depth) = self.probe(px, py, &around);
@@ -419,7 +408,7 @@ impl Scene<'_> {
             seen[n + 1] = (key, colour);
             sum += colour;
         }
-        sum * 0.25
+        sum * (1.0 / 3.0)
     }
 
     /// Whether no edge shows between two keys: the same, or leaves of one plant.
@@ -492,7 +481,7 @@ impl Scene<'_> {
         // Haze by distance; 1 / (1 + x + x²/2 + x³/6) is close to exp(-x) and needs no call.
         let h = far * weather.haze_per_m;
         let clear = 1.0 / (1.0 + h * (1.0 + h * (0.5 + h * (1.0 / 6.0))));
-        let toward = dir.dot(weather.sun).max(0.0);
+        let toward = most(dir.dot(weather.sun), 0.0);
         let haze = weather.haze + weather.sun_light * (0.12 * toward * toward);
         haze.mix(colour, clear)
     }
@@ -518,7 +507,7 @@ impl Scene<'_> {
         let w = &self.style.weather;
         let point = eye.pos + ray * hit.t;
         let across = hit.t / eye.focal;
-        let along = across / (-dir.y).max(0.01);
+        let along = across / most(-dir.y, 0.01);
         let look = ground(self.style, self.layout, hit, (across, along));
         let mut sun = 1.0f32;
         let q = self.sun_axes.turn(point);
@@ -562,14 +551,14 @@ impl Scene<'_> {
             }
         }
         let n = v(0.35 * look.bump.0, 1.0, 0.35 * look.bump.1).unit();
-        let facing = n.dot(w.sun).max(0.0);
+        let facing = most(n.dot(w.sun), 0.0);
         let light = w.sun_light * (facing * sun) + w.sky_light * open;
         let mut colour = look.colour.times(light);
-        let grazing = 1.0 - (-dir.y).clamp(0.0, 1.0);
+        let grazing = 1.0 - in_unit(-dir.y);
         let g2 = grazing * grazing;
         let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
         if share > 0.006 {
-            colour = colour.mix(self.mirrored(dir.mirror(n)), share.min(1.0));
+            colour = colour.mix(self.mirrored(dir.mirror(n)), least(share, 1.0));
         }
         colour
     }
@@ -588,7 +577,7 @@ impl Scene<'_> {
             lamps: w.lamps,
         };
         let face = s.axes.out(n_local);
-        let slant = (-face.dot(dir)).clamp(0.15, 1.0);
+        let slant = least(most(-face.dot(dir), 0.15), 1.0);
         let look = surface(
             &self.stage.skins[s.skin as usize],
             &Point {
@@ -615,11 +604,11 @@ impl Scene<'_> {
                 * (1.0 - up);
         let mut colour = look.colour.times(light);
         if look.gloss > 0.0 {
-            let grazing = (1.0 + n.dot(dir)).clamp(0.0, 1.0);
+            let grazing = in_unit(1.0 + n.dot(dir));
             let g2 = grazing * grazing;
             let share = look.gloss + (1.0 - look.gloss) * 0.5 * g2 * g2 * grazing;
             let out = dir.mirror(n);
-            let share = share.clamp(0.0, 0.95);
+            let share = least(most(share, 0.0), 0.95);
             colour = colour.mix(self.mirrored(out), share);
             let spark = out.dot(w.sun).max(0.0).powi(60) * group.lit;
             colour += w.sun_light * (spark * 2.5 * look.gloss);

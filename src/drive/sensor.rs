@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::frame::{Picture, Size};
 
 use super::noise::{lattice_bits, textures};
-use super::space::{V, v};
+use super::space::{V, least, most, v};
 use super::style::Style;
 
 /// Linear values between these have entries in the tone table: 256 for every doubling, found by the
@@ -18,7 +18,7 @@ const STEPS: usize = 14 * 256 + 1;
 
 /// Entry of the tone table for a linear value.
 fn tone_index(x: f32) -> usize {
-    ((x.clamp(LOW, TOP).to_bits() - LOW.to_bits()) >> 15) as usize
+    ((least(most(x, LOW), TOP).to_bits() - LOW.to_bits()) >> 15) as usize
 }
 
 /// sRGB levels, 0 to 255, by [`tone_index`].
@@ -61,6 +61,7 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
     let side = sensor.blur;
+    let per_w = 1.0 / w as f32;
     let gain = sensor.balance * sensor.exposure;
     let drop = style.weather.haze.times(gain);
     let mut picture = Picture::filled(size, [0; 3]);
@@ -77,32 +78,47 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
             let green = blurred(lines, |c| c.y * gain.y, side);
             let blue = blurred(lines, |c| c.z * gain.z, side);
             let dy = (y as f32 + 0.5) / h as f32 - 0.5;
-            for x in 0..w {
+            let mut dice = Dice::new(shot_seed, y);
+            for (x, out) in row.chunks_exact_mut(3).enumerate() {
                 let mut c = v(red[x], green[x], blue[x]);
-                let dx = (x as f32 + 0.5) / w as f32 - 0.5;
+                let dx = (x as f32 + 0.5) * per_w - 0.5;
                 let edge = 1.0 - sensor.vignette * 2.0 * (dx * dx + dy * dy);
                 if rain > 0.0 {
                     c = c.mix(drop, streak(x, y, size, shot_seed) * rain);
                 }
                 c = c * edge;
-                c = c.saturate(sensor.saturation);
-                let bright = c.brightness().max(0.0);
+                let grey = c.brightness();
+                c = v(grey, grey, grey).mix(c, sensor.saturation);
                 // Shot noise grows with the root of the light; some of it is coloured.
-                let dice = lattice_bits(x as i32, y as i32, shot_seed);
-                let two = |shift: u32| {
-                    // The sum of two bytes is close enough to normal.
-                    ((dice >> shift & 255) + (dice >> (shift + 8) & 255)) as f32 * 0.0096 - 2.45
-                };
-                let (a, b) = (two(0), two(16));
-                let amount = sensor.noise * (0.12 + bright.sqrt());
+                let (a, b) = dice.roll();
+                let amount = sensor.noise * (0.12 + most(grey, 0.0).sqrt());
                 c += v(a + 0.5 * b, a, a - 0.5 * b) * amount;
-                let out = &mut row[x * 3..x * 3 + 3];
-                for (byte, value) in out.iter_mut().zip([c.x, c.y, c.z]) {
-                    *byte = table[tone_index(value)];
-                }
+                out[0] = table[tone_index(c.x)];
+                out[1] = table[tone_index(c.y)];
+                out[2] = table[tone_index(c.z)];
             }
         });
     picture
+}
+
+/// Noise along a line.
+struct Dice(u32);
+
+impl Dice {
+    fn new(seed: u32, line: usize) -> Self {
+        Self(lattice_bits(line as i32, 1, seed))
+    }
+
+    /// Two numbers close to normal, of deviation 1: each a sum of two bytes.
+    fn roll(&mut self) -> (f32, f32) {
+        self.0 = self.0.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+        let bits = self.0 ^ (self.0 >> 15);
+        let two = |shift: u32| {
+            let sum = (bits >> shift & 255) + (bits >> (shift + 8) & 255);
+            sum as i32 as f32 * 0.0096 - 2.45
+        };
+        (two(0), two(16))
+    }
 }
 
 /// One colour of the middle line, of which each neighbour gives `side`: down the columns first, then

@@ -4,7 +4,7 @@
 //! a picture's rays, which share their origin, cost three multiply-adds a pixel to carry over.
 
 use super::noise::textures;
-use super::space::{V, v};
+use super::space::{V, fract, least, most, v};
 
 /// A shape in its unit space.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,9 +70,9 @@ impl Form {
                     let speed = p.n.dot(d);
                     let gap = p.w - p.n.dot(o);
                     if speed < -1e-9 {
-                        near = near.max(gap / speed);
+                        near = most(gap / speed, near);
                     } else if speed > 1e-9 {
-                        far = far.min(gap / speed);
+                        far = least(gap / speed, far);
                     } else if gap < 0.0 {
                         return MISS;
                     }
@@ -125,10 +125,10 @@ fn slabs(o: V, d: V) -> (f32, f32) {
     let one = |o: f32, d: f32| {
         let k = 1.0 / d;
         let (a, b) = ((-1.0 - o) * k, (1.0 - o) * k);
-        (a.min(b), a.max(b))
+        (least(a, b), most(a, b))
     };
     let (x, y, z) = (one(o.x, d.x), one(o.y, d.y), one(o.z, d.z));
-    (x.0.max(y.0).max(z.0), x.1.min(y.1).min(z.1))
+    (most(most(x.0, y.0), z.0), least(least(x.1, y.1), z.1))
 }
 
 fn enter_tube(taper: f32, hole: f32, o: V, d: V) -> f32 {
@@ -191,7 +191,7 @@ impl Cut {
                     return dice < share.max(0.25);
                 }
                 let across = if d.x.abs() > d.z.abs() { p.z } else { p.x };
-                let x = super::space::fract((across * 0.5 + 0.5) * bars);
+                let x = fract((across * 0.5 + 0.5) * bars);
                 x < share || p.y.abs() > 0.93
             }
             Cut::Mesh { cells, ratio } => {
@@ -199,7 +199,7 @@ impl Cut {
                     return dice < 0.3;
                 }
                 let (x, y) = (p.x * 0.5 * cells, p.y * 0.5 * cells * ratio);
-                super::space::fract(x + y) < 0.14 || super::space::fract(x - y) < 0.14
+                fract(x + y) < 0.14 || fract(x - y) < 0.14
             }
         }
     }

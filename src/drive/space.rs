@@ -189,9 +189,24 @@ impl Axes {
     }
 }
 
-/// `0` below `a`, `1` above `b`, smooth between.
+/// The lesser of two numbers, in one instruction: `f32::min` takes several to look for NaN.
+pub(super) fn least(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The greater of two numbers, in one instruction.
+pub(super) fn most(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// `x` within `[0, 1]`.
+pub(super) fn in_unit(x: f32) -> f32 {
+    least(most(x, 0.0), 1.0)
+}
+
+/// `0` at `a` and before, `1` at `b` and after, smooth between.
 pub(super) fn ramp(a: f32, b: f32, x: f32) -> f32 {
-    let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
+    let t = in_unit((x - a) * (1.0 / (b - a)));
     t * t * (3.0 - 2.0 * t)
 }
 
@@ -209,7 +224,14 @@ pub(super) fn fract(x: f32) -> f32 {
 /// Share of a pixel of width `foot` centred at `x` that lies in `[a, b]`.
 pub(super) fn cover(x: f32, a: f32, b: f32, foot: f32) -> f32 {
     let (lo, hi) = (x - 0.5 * foot, x + 0.5 * foot);
-    ((hi.min(b) - lo.max(a)) / foot).clamp(0.0, 1.0)
+    // Most pixels lie within or without: a division saved.
+    if hi <= a || lo >= b {
+        return 0.0;
+    }
+    if lo >= a && hi <= b {
+        return 1.0;
+    }
+    in_unit((least(hi, b) - most(lo, a)) / foot)
 }
 
 /// Share of a pixel of width `foot` at `x` covered by a band `[a, b]` repeated every `period`.
@@ -217,7 +239,7 @@ pub(super) fn stripes(x: f32, a: f32, b: f32, period: f32, foot: f32) -> f32 {
     if foot > period {
         return (b - a) / period;
     }
-    let x = fract(x / period) * period;
+    let x = fract(x * (1.0 / period)) * period;
     let mut c = cover(x, a, b, foot);
     if a < 0.5 * foot {
         c += cover(x - period, a, b, foot);
@@ -225,7 +247,7 @@ pub(super) fn stripes(x: f32, a: f32, b: f32, period: f32, foot: f32) -> f32 {
     if b > period - 0.5 * foot {
         c += cover(x + period, a, b, foot);
     }
-    c.min(1.0)
+    least(c, 1.0)
 }
 
 #[cfg(test)]

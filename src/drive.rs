@@ -11,10 +11,15 @@
 //! and no pixel on the number of threads.
 
 mod animals;
+mod bins;
+mod cargo;
+mod caster;
 mod class;
+mod eye;
 mod facade;
 mod furniture;
 mod house;
+mod household;
 mod layout;
 mod noise;
 mod oddity;
@@ -22,6 +27,7 @@ mod people;
 mod plant;
 mod render;
 mod road;
+mod rubble;
 mod sensor;
 mod shape;
 mod skin;
@@ -30,18 +36,19 @@ mod space;
 mod stage;
 mod street;
 mod style;
-mod things;
 mod traffic;
 mod vehicle;
 mod vehicle_skin;
+mod wares;
 
 use crate::frame::{LabelMap, Map, Picture, Size};
 
+use eye::Eye;
 use layout::Layout;
 use noise::{Rng, seed_of};
 use oddity::Oddity;
 use space::{Axes, ramp, v};
-use stage::{Eye, Stage};
+use stage::Stage;
 use style::Style;
 use traffic::Now;
 

@@ -35,25 +35,34 @@ pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
         (p.m.x, p.half.x, 7)
     };
     let s = skin.shift;
-    let stain = t.cloud.at(u / 7.0 + s, high / 9.0 + s, foot / 8.0);
-    let drip = t.cloud.at(u / 1.6 + s, high / 14.0, foot / 1.6);
-    let mut k = 0.86 + 0.36 * (stain - 0.5) + 0.18 * (drip - 0.5);
+    let stain = t.cloud.at(
+        u * (1.0 / 7.0) + s,
+        high * (1.0 / 9.0) + s,
+        foot * (1.0 / 8.0),
+    );
+    let mut k = 0.86 + 0.36 * (stain - 0.5);
     // Dirt near the ground.
     k *= 0.78 + 0.22 * ramp(0.0, 1.6, high);
     if p.n.y.abs() > 0.7 {
         return Surface::dull(skin.a * (0.6 * k));
     }
     if f.brick {
-        let row = floor_i(high / 0.075);
+        let row = floor_i(high * (1.0 / 0.075));
         let shift = if row & 1 == 1 { 0.11 } else { 0.0 };
         let fade = (1.0 - foot * 12.0).clamp(0.0, 1.0);
-        let tone = lattice(floor_i((u + shift) / 0.22), row, f.number);
+        let tone = lattice(floor_i((u + shift) * (1.0 / 0.22)), row, f.number);
         let joint =
             stripes(high, 0.0, 0.012, 0.075, foot).max(stripes(u + shift, 0.0, 0.012, 0.22, foot));
         k *= 1.0 + fade * (0.5 * (tone - 0.5) + 0.5 * joint) + (1.0 - fade) * 0.08;
-        k *= 0.85 + 0.3 * t.grain.at(u / 2.5 + s, high / 2.5, foot / 2.5);
+        k *= 0.85
+            + 0.3
+                * t.grain
+                    .at(u * (1.0 / 2.5) + s, high * (1.0 / 2.5), foot * (1.0 / 2.5));
     } else {
-        k *= 0.92 + 0.16 * t.grain.at(u / 1.5 + s, high / 1.5, foot / 1.5);
+        k *= 0.92
+            + 0.16
+                * t.grain
+                    .at(u * (1.0 / 1.5) + s, high * (1.0 / 1.5), foot * (1.0 / 1.5));
     }
     let mut out = Surface::dull(skin.a * k);
     let ground = if f.shop { SHOP_M } else { 0.0 };
@@ -123,7 +132,7 @@ pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
         }
         if f.bars >= 2 {
             pane *= 1.0 - stripes(x + half_w, 0.0, 0.04, half_w * 0.5, foot);
-            pane *= 1.0 - stripes(y - y0, 0.0, 0.04, (y1 - y0) / 4.0, foot);
+            pane *= 1.0 - stripes(y - y0, 0.0, 0.04, (y1 - y0) * (1.0 / 4.0), foot);
         }
         // Curtains at the sides or a blind from above; the rest is dark room.
         let room = v(0.03, 0.032, 0.035) * (0.5 + roll);
@@ -172,7 +181,7 @@ fn shop(
     out.colour = out.colour.mix(paint * 0.8, front);
     // Name board with letters.
     if high > 2.55 && high < 3.15 {
-        let letter = lattice(floor_i(u / 0.16), i, f.number ^ 91);
+        let letter = lattice(floor_i(u * (1.0 / 0.16)), i, f.number ^ 91);
         let inside = cover(x.abs(), -1.0, 1.2 + roll, foot) * cover(high, 2.68, 3.0, foot);
         if letter > 0.3 {
             let ink = if paint.brightness() > 0.25 {

@@ -1,6 +1,7 @@
 //! Where the road runs and what kind of ground lies beside it.
 
 use super::noise::Rng;
+use super::road::profile;
 use super::space::{Axes, V, v};
 use super::stage::Spot;
 use super::style::Style;
@@ -98,7 +99,13 @@ pub(super) struct Layout {
     /// The road's heading here, radians, right positive.
     pub course: f32,
     centre: Vec<f32>,
+    /// Tone of the road across it.
+    profile: Vec<f32>,
 }
+
+/// Range of the road's profile to each side, m, and its entries a metre.
+const PROFILE_M: f32 = 14.0;
+const PROFILE_STEPS: f32 = 40.0;
 
 /// Height of pavements above the road, m.
 pub(super) const KERB_M: f32 = 0.12;
@@ -142,7 +149,16 @@ impl Layout {
             half_road: style.half_road(),
             course: k0 as f32,
             centre,
+            profile: (0..(2.0 * PROFILE_M * PROFILE_STEPS) as usize)
+                .map(|i| profile(style, (i as f32 + 0.5) / PROFILE_STEPS - PROFILE_M))
+                .collect(),
         }
+    }
+
+    /// Tone of the road `d` right of its centre.
+    pub fn profile_at(&self, d: f32) -> f32 {
+        let i = ((d + PROFILE_M) * PROFILE_STEPS) as usize;
+        self.profile[i.min(self.profile.len() - 1)]
     }
 
     /// Lateral position of the road's centre `z` ahead, m right of the camera axis's start.
@@ -226,11 +242,15 @@ impl Layout {
             let (kind, top) = self.ground(z, d);
             (GroundHit { kind, t, z, d }, top)
         };
-        let (high, top) = at(KERB_M);
-        if top > 0.0 {
+        let (mut low, top) = at(0.0);
+        // Well inside the road no kerb can stand before it.
+        if low.kind == Ground::Road && low.d.abs() < self.half_road - 0.7 {
+            return Some(low);
+        }
+        let (high, high_top) = at(KERB_M);
+        if high_top > 0.0 {
             return Some(high);
         }
-        let (mut low, top) = at(0.0);
         if top > 0.0 {
             low.kind = Ground::Kerb;
         }
@@ -266,5 +286,46 @@ fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
         pave,
         // Mostly before side roads, now and then elsewhere.
         crossing: own.chance(if open { 0.5 } else { 0.06 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_street_stays_where_it_is_while_the_camera_moves() {
+        let style = Style::new(11, false);
+        let (a, b) = (Layout::new(&style, 500.0), Layout::new(&style, 520.0));
+        for z in [25.0, 60.0, 150.0] {
+            let (x, y) = (a.chunk_at(z), b.chunk_at(z - 20.0));
+            assert_eq!((x.k, x.zone, x.side_road), (y.k, y.zone, y.side_road));
+            assert_eq!(x.crossing, y.crossing);
+        }
+        assert!(a.centre_at(0.0).abs() < 1e-3);
+        assert!(a.heading_at(0.0).abs() < 1e-2);
+    }
+
+    #[test]
+    fn rays_meet_road_kerb_and_pavement() {
+        // A style with a pavement on at least one side somewhere.
+        let style = Style::new(3, false);
+        let layout = (0..50)
+            .map(|i| Layout::new(&style, 100.0 + 160.0 * f64::from(i)))
+            .find(|l| {
+                let c = l.chunk_at(8.0);
+                c.pave[1] > 0.0 && !c.side_road[1]
+            })
+            .expect("some stretch has a pavement");
+        let eye = v(0.0, 1.4, 0.0);
+        let look = |d: f32| {
+            let to = v(layout.centre_at(8.0) + d, 0.0, 8.0) - eye;
+            layout.meet(eye, to).expect("it looks down").kind
+        };
+        assert_eq!(look(0.0), Ground::Road);
+        assert_eq!(look(layout.half_road - 0.1), Ground::Road);
+        assert_eq!(look(layout.half_road + 0.05), Ground::Kerb);
+        assert_eq!(look(layout.half_road + 1.0), Ground::Pavement);
+        assert!(layout.meet(eye, v(0.0, 0.1, 1.0)).is_none());
     }
 }

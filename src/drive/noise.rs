@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::space::{V, floor_i};
+use super::space::{V, floor_i, most};
 
 /// Mixes the bits of `x` (the SplitMix64 finaliser).
 pub(super) fn scramble(x: u64) -> u64 {
@@ -69,6 +69,11 @@ impl Rng {
 
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
+    }
+
+    /// A whole turn or less, radians.
+    pub fn turn(&mut self) -> f32 {
+        self.range(0.0, std::f32::consts::TAU)
     }
 
     /// +1 or -1.
@@ -159,7 +164,7 @@ impl Texture {
             return 0.5;
         }
         // Exponent bits of the footprint in texels give the level: a logarithm without a call.
-        let texels = (foot * SIDE as f32).max(1.0);
+        let texels = most(foot * SIDE as f32, 1.0);
         let level = (texels.to_bits() >> 23).wrapping_sub(127) as usize & 15;
         let side = SIDE >> level;
         let mask = side - 1;
@@ -262,4 +267,57 @@ pub(super) fn textures() -> &'static Textures {
             crack: bake(bake_crack),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_stay_in_range_and_follow_the_seed() {
+        let mut a = Rng::new(&[1, 2]);
+        let mut b = Rng::new(&[1, 2]);
+        let mut c = Rng::new(&[2, 1]);
+        let (mut sum, mut differ) = (0.0, false);
+        for _ in 0..2000 {
+            let x = a.range(-2.0, 6.0);
+            assert!((-2.0..6.0).contains(&x));
+            assert_eq!(x, b.range(-2.0, 6.0));
+            differ |= x != c.range(-2.0, 6.0);
+            sum += x;
+        }
+        assert!(differ);
+        assert!((sum / 2000.0 - 2.0).abs() < 0.2);
+        assert_eq!(a.below(0), 0);
+        assert!((0..200).all(|_| a.below(7) < 7));
+        assert!((0..50).all(|_| a.weighted(&[0.0, 1.0, 0.0]) == 1));
+    }
+
+    #[test]
+    fn textures_repeat_and_fade_to_their_mean() {
+        for t in [&textures().cloud, &textures().grain, &textures().crack] {
+            for (u, v) in [(0.3, 0.7), (0.013, 0.99), (-3.2, 5.4)] {
+                let near = t.at(u, v, 0.0);
+                assert!((0.0..=1.0).contains(&near));
+                assert!((near - t.at(u + 2.0, v - 1.0, 0.0)).abs() < 0.02);
+                assert_eq!(t.at(u, v, 9.0), 0.5);
+            }
+        }
+        let at = |i: i32| {
+            textures()
+                .grain
+                .at(i as f32 * 0.037, i as f32 * 0.0113, 0.0)
+        };
+        let mean = (0..4000).map(at).sum::<f32>() / 4000.0;
+        assert!((mean - 0.5).abs() < 0.03, "{mean}");
+    }
+
+    #[test]
+    fn splitting_gives_whole_and_rest() {
+        for x in [0.2f32, 0.9, -0.2, -7.6, 513.25, -300_000.5] {
+            let (whole, rest) = split(x);
+            assert!((rest - (x - x.floor())).abs() < 0.04, "{x}: {rest}");
+            assert_eq!(whole & 255, (x.floor() as i64 & 255) as usize, "{x}");
+        }
+    }
 }

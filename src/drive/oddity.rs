@@ -1,13 +1,15 @@
 //! What does not belong: the list of kinds, and where along a drive they stand.
 
 use super::animals;
+use super::cargo;
 use super::class::ANOMALY;
+use super::household;
 use super::layout::{KERB_M, Layout};
 use super::noise::Rng;
+use super::rubble;
 use super::space::{Axes, v};
 use super::stage::{Spot, Stage, Thing};
 use super::style::Style;
-use super::things;
 
 /// Builds a thing at a spot; gives how far it reaches sideways, m.
 type Builder = fn(&mut Stage, &Spot, &mut Rng) -> f32;
@@ -23,30 +25,30 @@ pub(super) const KINDS: [(&str, Builder, f32); 33] = [
     ("fox", animals::fox, 0.6),
     ("bird", animals::bird, 0.8),
     ("small animal", animals::crouched, 0.6),
-    ("boxes", things::boxes, 1.3),
-    ("pallet", things::pallet, 1.0),
-    ("tyres", things::tyres, 1.3),
-    ("crate", things::crate_, 1.0),
-    ("barrel", things::barrel, 1.0),
-    ("bags", things::bags, 1.2),
-    ("sofa", things::sofa, 1.0),
-    ("appliance", things::appliance, 0.9),
-    ("mattress", things::mattress, 0.7),
-    ("rocks", things::rocks, 1.4),
-    ("log", things::log, 1.1),
-    ("cones", things::cones, 1.0),
-    ("ladder", things::ladder, 0.6),
-    ("chair", things::chair, 0.9),
-    ("suitcase", things::suitcase, 0.9),
-    ("ball", things::round, 0.7),
-    ("planks", things::planks, 0.8),
-    ("concrete", things::concrete, 0.8),
-    ("bin", things::bin, 0.9),
-    ("sheet", things::sheet, 0.7),
-    ("trolley", things::trolley, 0.6),
-    ("debris", things::debris, 1.6),
-    ("wreckage", things::debris, 0.8),
-    ("structure", things::sculpture, 0.6),
+    ("boxes", cargo::boxes, 1.3),
+    ("pallet", cargo::pallet, 1.0),
+    ("tyres", cargo::tyres, 1.3),
+    ("crate", cargo::crate_, 1.0),
+    ("barrel", cargo::barrel, 1.0),
+    ("bags", household::bags, 1.2),
+    ("sofa", household::sofa, 1.0),
+    ("appliance", household::appliance, 0.9),
+    ("mattress", household::mattress, 0.7),
+    ("rocks", rubble::rocks, 1.4),
+    ("log", rubble::log, 1.1),
+    ("cones", cargo::cones, 1.0),
+    ("ladder", cargo::ladder, 0.6),
+    ("chair", household::chair, 0.9),
+    ("suitcase", household::suitcase, 0.9),
+    ("ball", household::round, 0.7),
+    ("planks", cargo::planks, 0.8),
+    ("concrete", rubble::concrete, 0.8),
+    ("bin", household::bin, 0.9),
+    ("sheet", cargo::sheet, 0.7),
+    ("trolley", cargo::trolley, 0.6),
+    ("debris", rubble::debris, 1.6),
+    ("wreckage", rubble::debris, 0.8),
+    ("structure", rubble::sculpture, 0.6),
 ];
 
 /// Something that does not belong, and where.
@@ -148,9 +150,7 @@ pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
     let mut spot = layout.spot(z, odd.d);
     let (_, height) = layout.ground(z, odd.d);
     spot.pos += v(0.0, height.min(KERB_M), 0.0);
-    spot.axes = spot
-        .axes
-        .then(&Axes::yaw(rng.unit() * std::f32::consts::TAU));
+    spot.axes = spot.axes.then(&Axes::yaw(rng.turn()));
     let (kind, build, _) = KINDS[odd.kind];
     let away = spot.pos - stage.eye.pos;
     stage.thing(
@@ -164,4 +164,47 @@ pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
     );
     debug_assert_eq!(stage.groups.last().map(|g| g.class), Some(ANOMALY));
     build(stage, &spot, &mut rng);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_stretch_holds_what_its_parts_hold() {
+        let style = Style::new(5, false);
+        let whole = along_drive(&style, 0.0, 3000.0);
+        let mut parts = along_drive(&style, 0.0, 777.0);
+        parts.extend(along_drive(&style, 777.0, 1400.0));
+        parts.extend(along_drive(&style, 1400.0, 3000.0));
+        assert_eq!(whole, parts);
+        assert!(whole.windows(2).all(|w| w[0].s < w[1].s));
+        let numbers: BTreeSet<u64> = whole.iter().map(|o| o.number).collect();
+        assert_eq!(numbers.len(), whole.len());
+        assert!(along_drive(&style, -500.0, 0.0).is_empty());
+    }
+
+    #[test]
+    fn six_to_ten_a_minute() {
+        for seed in 0..20 {
+            let style = Style::new(seed, false);
+            assert!((8.0..=15.0).contains(&style.speed_mps));
+            let minutes = 20.0;
+            let count = along_drive(&style, 0.0, style.speed_mps * 60.0 * minutes).len();
+            let rate = count as f64 / minutes;
+            assert!((6.0..=10.0).contains(&rate), "{rate}");
+        }
+    }
+
+    #[test]
+    fn they_stand_on_or_close_to_the_road() {
+        for seed in 0..10 {
+            let style = Style::new(seed, false);
+            for o in along_drive(&style, 0.0, 9000.0) {
+                assert!(o.d.abs() <= style.half_road() + 1.0, "{o:?}");
+            }
+        }
+    }
 }

@@ -79,7 +79,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
     let crown = height * rng.range(0.55, 0.75);
     stage.limb(&spot, V::ZERO, lean * 0.62, thick, thick * 0.5, bark);
     let wide = height * rng.range(0.18, 0.3);
-    let clumps = if far { 4 } else { 8 + rng.below(6) };
+    let clumps = if far { 4 } else { 7 + rng.below(4) };
     let thin = rng.range(0.1, 0.65);
     for i in 0..clumps {
         let share = i as f32 / clumps as f32;
@@ -93,7 +93,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
             );
         let r = wide * rng.range(0.36, 0.66) * if i == 0 { 1.7 } else { 1.0 };
         let half = v(r, r * rng.range(0.65, 0.95), r);
-        let inner = spot.inner(at, Axes::yaw(rng.unit() * std::f32::consts::TAU));
+        let inner = spot.inner(at, Axes::yaw(rng.turn()));
         let cut = leaves(rng, thin);
         stage.put_cut(&inner, V::ZERO, half, Form::Ball, leaf, cut);
     }

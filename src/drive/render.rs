@@ -2,21 +2,21 @@
 
 use rayon::prelude::*;
 
+use super::bins::{Bins, TILE};
+use super::caster::{Caster, SunAxes, casters};
+use super::eye::{Eye, NEAR_M};
 use super::layout::{Ground, GroundHit, KERB_M, Layout};
 use super::noise::lattice;
 use super::road::ground;
-use super::shape::MISS;
+use super::shape::{Cut, MISS};
 use super::skin::{Point, surface};
 use super::sky::{Backdrop, backdrop, far_colour, sky};
-use super::space::{V, ramp, v};
-use super::stage::{Rect, Solid, Stage};
+use super::space::{V, in_unit, least, most, ramp, v};
+use super::stage::{Solid, Stage};
 use super::style::Style;
 
-/// Side of a tile, px.
-const TILE: usize = 16;
-
-/// Shade of things further off than this is not drawn, m.
-const SHADE_M: f32 = 160.0;
+/// Rows of tiles coloured in one go.
+const SHADE_TILES: usize = 2;
 
 /// Keys below this are not solids.
 const FIRST_SOLID: u32 = 16;
@@ -61,68 +61,20 @@ fn plain_class(key: u32) -> u8 {
     }
 }
 
-/// Numbers sorted into tiles.
-struct Bins {
-    starts: Vec<u32>,
-    items: Vec<u32>,
-    columns: usize,
-}
-
-impl Bins {
-    fn new(columns: usize, rows: usize, rects: impl Fn(&mut dyn FnMut(u32, Rect))) -> Self {
-        let span = |r: &Rect| {
-            let t = TILE as i32;
-            (r.x0 / t..(r.x1 + t - 1) / t, r.y0 / t..(r.y1 + t - 1) / t)
-        };
-        let mut starts = vec![0u32; columns * rows + 1];
-        rects(&mut |_, r| {
-            if r.is_empty() {
-                return;
-            }
-            let (xs, ys) = span(&r);
-            for y in ys {
-                for x in xs.clone() {
-                    starts[y as usize * columns + x as usize + 1] += 1;
-                }
-            }
-        });
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        let mut next = starts.clone();
-        let mut items = vec![0; starts[starts.len() - 1] as usize];
-        rects(&mut |i, r| {
-            if r.is_empty() {
-                return;
-            }
-            let (xs, ys) = span(&r);
-            for y in ys {
-                for x in xs.clone() {
-                    let at = &mut next[y as usize * columns + x as usize];
-                    items[*at as usize] = i;
-                    *at += 1;
-                }
-            }
-        });
-        Self {
-            starts,
-            items,
-            columns,
-        }
-    }
-
-    fn tile(&self, column: usize, row: usize) -> &[u32] {
-        let i = row * self.columns + column;
-        &self.items[self.starts[i] as usize..self.starts[i + 1] as usize]
-    }
-}
-
 /// A finished picture before the sensor: linear colours, and class and thing of every pixel.
 pub(super) struct Drawn {
     pub colours: Vec<V>,
     pub classes: Vec<u8>,
     /// Index into the stage's things plus 1; 0 for none.
     pub things: Vec<u16>,
+}
+
+/// The mean of colours that hardly differ: by no more than `spread`, relative.
+fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
+    let light = c.map(|c| c.x + c.y + c.z);
+    let lo = least(least(light[0], light[1]), least(light[2], light[3]));
+    let hi = most(most(light[0], light[1]), most(light[2], light[3]));
+    (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
 }
 
 struct Scene<'a> {
@@ -137,6 +89,45 @@ struct Scene<'a> {
     /// Heading of the camera over ground, for the far skyline.
     course: f32,
     far_seed: f32,
+}
+
+/// Bounds of points: least and largest of two coordinates.
+type Bounds = ((f32, f32), (f32, f32));
+
+/// The piece of ground that a tile shows.
+struct Piece {
+    /// In `x` and `z`, m.
+    flat: Bounds,
+    /// Along and across the light, m.
+    sun: Bounds,
+}
+
+impl Piece {
+    /// `None` where the tile looks past the ground.
+    fn of_tile(eye: &Eye, column: usize, row: usize, axes: SunAxes) -> Option<Self> {
+        let empty = ((MISS, MISS), (-MISS, -MISS));
+        let mut out = Self {
+            flat: empty,
+            sun: empty,
+        };
+        let grow = |b: &mut Bounds, p: (f32, f32)| {
+            b.0 = (b.0.0.min(p.0), b.0.1.min(p.1));
+            b.1 = (b.1.0.max(p.0), b.1.1.max(p.1));
+        };
+        for corner in 0..4 {
+            let (x, y) = (column + (corner & 1), row + (corner >> 1));
+            let ray = eye.ray((x * TILE) as f32, (y * TILE) as f32);
+            if ray.y > -1e-3 {
+                return None;
+            }
+            for height in [0.0, KERB_M] {
+                let p = eye.pos + ray * ((height - eye.pos.y) / ray.y);
+                grow(&mut out.flat, (p.x, p.z));
+                grow(&mut out.sun, axes.turn(p));
+            }
+        }
+        Some(out)
+    }
 }
 
 /// Draws the stage. The result does not depend on the number of threads: every pixel is computed
@@ -165,15 +156,37 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     } else {
         Vec::new()
     };
-    let shades = Bins::new(columns, rows, |add| {
+    let mut shades = Bins::new(columns, rows, |add| {
         for (i, c) in casters.iter().enumerate() {
             add(i as u32, c.rect);
         }
     });
-    let smudges = Bins::new(columns, rows, |add| {
+    let mut smudges = Bins::new(columns, rows, |add| {
         for (i, s) in stage.smudges.iter().enumerate() {
             add(i as u32, s.rect);
         }
+    });
+    // A tile shows a small piece of ground: most of what its pixels might touch falls away.
+    let sun_axes = SunAxes::new(sun);
+    let pieces: Vec<Option<Piece>> = (0..columns * rows)
+        .map(|i| Piece::of_tile(&stage.eye, i % columns, i / columns, sun_axes))
+        .collect();
+    shades.retain(|column, row, i| {
+        let c = &casters[i as usize];
+        pieces[row * columns + column].as_ref().is_none_or(|p| {
+            let (lo, hi) = p.sun;
+            c.lo.0 <= hi.0 && c.hi.0 >= lo.0 && c.lo.1 <= hi.1 && c.hi.1 >= lo.1
+        })
+    });
+    smudges.retain(|column, row, i| {
+        let s = &stage.smudges[i as usize];
+        pieces[row * columns + column].as_ref().is_none_or(|p| {
+            let (lo, hi) = p.flat;
+            s.pos.x - s.reach <= hi.0
+                && s.pos.x + s.reach >= lo.0
+                && s.pos.z - s.reach <= hi.1
+                && s.pos.z + s.reach >= lo.1
+        })
     });
     let scene = Scene {
         stage,
@@ -181,7 +194,7 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         style,
         solids,
         casters,
-        sun_axes: SunAxes::new(sun),
+        sun_axes,
         shades,
         smudges,
         course: layout.course,
@@ -190,132 +203,49 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     scene.draw()
 }
 
-/// Ground axes along the sun's light and across it: shade is long along the light only, so that
-/// rectangles in these axes hold little else.
-#[derive(Clone, Copy)]
-struct SunAxes {
-    along: (f32, f32),
-}
-
-impl SunAxes {
-    fn new(sun: V) -> Self {
-        let flat = (sun.x * sun.x + sun.z * sun.z).sqrt().max(1e-6);
-        Self {
-            along: (-sun.x / flat, -sun.z / flat),
-        }
-    }
-
-    /// A ground point along and across the light, m.
-    fn turn(self, p: V) -> (f32, f32) {
-        let (a, b) = self.along;
-        (p.x * a + p.z * b, p.z * a - p.x * b)
-    }
-
-    /// The ground point at `(along, across)`.
-    fn back(self, q: (f32, f32)) -> V {
-        let (a, b) = self.along;
-        v(q.0 * a - q.1 * b, 0.0, q.0 * b + q.1 * a)
-    }
-}
-
-/// A solid that throws shade on the ground.
-struct Caster {
-    solid: u32,
-    /// Ground it may shade: from and to along and across the light, m.
-    lo: (f32, f32),
-    hi: (f32, f32),
-    /// Pixels of that ground.
-    rect: Rect,
-    /// Towards the sun, in the solid's unit space.
-    sun: V,
-}
-
-/// Solids that throw shade on the ground, and where it may fall.
-fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
-    let eye = &stage.eye;
-    let axes = SunAxes::new(sun);
-    let mut out: Vec<Caster> = Vec::new();
-    for (i, s) in stage.solids.iter().enumerate() {
-        let depth = eye.see(s.pos).z.max(1.0);
-        // Too small or too far for its shade to be seen.
-        let px = eye.focal / depth;
-        let thin = s.half.x.min(s.half.y).min(s.half.z);
-        if !stage.groups[s.group as usize].casts
-            || s.half.length() * px < 4.0
-            || thin * px < 0.5
-            || depth > SHADE_M
-        {
-            continue;
-        }
-        let (mut lo, mut hi) = ((MISS, MISS), (-MISS, -MISS));
-        for c in s.corners() {
-            let c = v(c.x, c.y.max(0.0), c.z);
-            for p in [c, c - sun * (c.y / sun.y)] {
-                let q = axes.turn(p);
-                lo = (lo.0.min(q.0), lo.1.min(q.1));
-                hi = (hi.0.max(q.0), hi.1.max(q.1));
-            }
-        }
-        let rect = eye.ground_bounds([
-            axes.back(lo),
-            axes.back((hi.0, lo.1)),
-            axes.back(hi),
-            axes.back((lo.0, hi.1)),
-        ]);
-        if !rect.is_empty() {
-            out.push(Caster {
-                solid: i as u32,
-                lo,
-                hi,
-                rect,
-                sun: s.dir_in(sun),
-            });
-        }
-    }
-    // The large ones first: in full shade nothing further is asked.
-    let area = |c: &Caster| (c.hi.0 - c.lo.0) * (c.hi.1 - c.lo.1);
-    out.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.solid.cmp(&b.solid)));
-    out
-}
-
 impl Scene<'_> {
     fn draw(&self) -> Drawn {
         let size = self.stage.eye.size;
         let mut keys = vec![0u32; size.area_px()];
         let mut depths = vec![MISS; size.area_px()];
+        let mut classes = vec![0u8; size.area_px()];
+        let mut things = vec![0u16; size.area_px()];
         let band = TILE * size.w;
         keys.par_chunks_mut(band)
             .zip(depths.par_chunks_mut(band))
+            .zip(
+                classes
+                    .par_chunks_mut(band)
+                    .zip(things.par_chunks_mut(band)),
+            )
             .enumerate()
-            .for_each(|(row, (keys, depths))| self.see_band(row, keys, depths));
-        let mut colours = vec![V::ZERO; size.area_px()];
-        colours
-            .par_chunks_mut(band)
-            .enumerate()
-            .for_each(|(row, out)| self.shade_band(row, &keys, &depths, out));
-        let group = |key: u32| {
-            let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
-            &self.stage.groups[solid.group as usize]
-        };
-        let classes = keys
-            .iter()
-            .map(|&k| {
-                if k < FIRST_SOLID {
-                    plain_class(k)
-                } else {
-                    group(k).class
+            .for_each(|(row, ((keys, depths), (classes, things)))| {
+                self.see_band(row, keys, depths);
+                for ((&key, class), thing) in keys.iter().zip(classes).zip(things) {
+                    (*class, *thing) = self.label(key);
                 }
-            })
-            .collect();
-        let things = keys
-            .iter()
-            .map(|&k| if k < FIRST_SOLID { 0 } else { group(k).thing })
-            .collect();
+            });
+        let mut colours = vec![V::ZERO; size.area_px()];
+        let rows = SHADE_TILES * TILE;
+        colours
+            .par_chunks_mut(rows * size.w)
+            .enumerate()
+            .for_each(|(band, out)| self.shade_band(band * rows, &keys, &depths, out));
         Drawn {
             colours,
             classes,
             things,
         }
+    }
+
+    /// Class and thing of a key.
+    fn label(&self, key: u32) -> (u8, u16) {
+        if key < FIRST_SOLID {
+            return (plain_class(key), 0);
+        }
+        let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
+        let group = &self.stage.groups[solid.group as usize];
+        (group.class, group.thing)
     }
 
     /// Finds what every pixel of a row of tiles shows.
@@ -376,10 +306,10 @@ impl Scene<'_> {
     fn meet(&self, s: &Solid, x: f32, y: f32, limit: f32) -> f32 {
         let d = s.base + s.across * x + s.down * y;
         let t = s.form.enter(&self.stage.planes, s.eye, d);
-        if t >= limit || t < super::stage::NEAR_M {
+        if t >= limit || t < NEAR_M {
             return MISS;
         }
-        if s.cut != super::shape::Cut::Solid {
+        if s.cut != Cut::Solid {
             let foot = t / (self.stage.eye.focal * s.half.x.max(s.half.z));
             let dice = lattice((x * 4.0) as i32, (y * 4.0) as i32, s.group);
             if !s.cut.stands(s.eye + d * t, d, foot, dice) {
@@ -389,45 +319,96 @@ impl Scene<'_> {
         t
     }
 
-    fn shade_band(&self, row: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
-        let size = self.stage.eye.size;
-        let (w, y0) = (size.w, row * TILE);
-        for (i, colour) in out.iter_mut().enumerate() {
-            let (x, y) = (i % w, y0 + i / w);
+    /// Colours rows of tiles from row `y0`: one pixel of four is shaded, then those between them on the diagonal,
+    /// then the rest; but a pixel whose neighbours of the step before show the same thing in nearly
+    /// the same colour takes their mean.
+    fn shade_band(&self, y0: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
+        let w = self.stage.eye.size.w;
+        let height = out.len() / w;
+        // Rows above and below this band belong to others: pixels at its rim are shaded.
+        let near = |x: usize, y: usize, diagonal: bool, out: &[V]| {
+            if x == 0 || x + 1 == w || y == 0 || y + 1 == height {
+                return None;
+            }
             let at = y * w + x;
-            let key = keys[at];
-            let tile = (x / TILE, row);
-            let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
-            let centre = self.shade(key, depths[at], fx, fy, tile);
-            // Where a neighbour shows something else, three more looks smooth the edge: each only for
-            // what this pixel and its neighbours show, and each thing is shaded once.
-            let around = [
-                key,
-                if x > 0 { keys[at - 1] } else { key },
-                if x + 1 < w { keys[at + 1] } else { key },
-                if y > 0 { keys[at - w] } else { key },
-                if y + 1 < size.h { keys[at + w] } else { key },
-            ];
-            *colour = if around.iter().any(|&k| !self.alike(k, key)) {
-                let mut sum = centre;
-                let mut seen = [(key, centre); 4];
-                let probes = [(-0.35, -0.15), (0.15, -0.35), (0.2, 0.35)];
-                for (count, (dx, dy)) in (1..).zip(probes) {
-                    let (px, py) = (fx + dx, fy + dy);
-                    let (key, depth) = self.probe(px, py, &around);
-                    let known = seen[..count].iter().find(|s| s.0 == key);
-                    let colour = match known {
-                        Some(s) => s.1,
-                        None => self.shade(key, depth, px, py, tile),
-                    };
-                    seen[count] = (key, colour);
-                    sum += colour;
-                }
-                sum * 0.25
+            let [a, b, c, d] = if diagonal {
+                [at - w - 1, at - w + 1, at + w - 1, at + w + 1]
             } else {
-                centre
+                [at - 1, at + 1, at - w, at + w]
             };
+            let base = y0 * w;
+            let key = keys[base + at];
+            if keys[base + a] != key
+                || keys[base + b] != key
+                || keys[base + c] != key
+                || keys[base + d] != key
+            {
+                return None;
+            }
+            // Grain of the ground may blur a little; lines and shade on it differ more.
+            let spread = match (key < FIRST_SOLID, diagonal) {
+                (true, false) => 0.25,
+                (true, true) => 0.16,
+                (false, false) => 0.16,
+                (false, true) => 0.09,
+            };
+            mean_of_close([out[a], out[b], out[c], out[d]], spread)
+        };
+        for y in (0..height).step_by(2) {
+            for x in (0..w).step_by(2) {
+                out[y * w + x] = self.shade_pixel(x, y0 + y, keys, depths);
+            }
         }
+        for y in (1..height).step_by(2) {
+            for x in (1..w).step_by(2) {
+                let mean = near(x, y, true, out);
+                out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
+            }
+        }
+        for y in 0..height {
+            for x in (1 - (y & 1)..w).step_by(2) {
+                let mean = near(x, y, false, out);
+                out[y * w + x] = mean.unwrap_or_else(|| self.shade_pixel(x, y0 + y, keys, depths));
+            }
+        }
+    }
+
+    fn shade_pixel(&self, x: usize, y: usize, keys: &[u32], depths: &[f32]) -> V {
+        let size = self.stage.eye.size;
+        let w = size.w;
+        let at = y * w + x;
+        let key = keys[at];
+        let tile = (x / TILE, y / TILE);
+        let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
+        let centre = self.shade(key, depths[at], fx, fy, tile);
+        // Where a neighbour shows something else, two more looks smooth the edge: each only for
+        // what this pixel and its neighbours show, and each thing is shaded once.
+        let left = keys[at - usize::from(x > 0)];
+        let right = keys[at + usize::from(x + 1 < w)];
+        let up = keys[if y > 0 { at - w } else { at }];
+        let down = keys[if y + 1 < size.h { at + w } else { at }];
+        if left == key && right == key && up == key && down == key {
+            return centre;
+        }
+        let around = [key, left, right, up, down];
+        if around.iter().all(|&k| self.alike(k, key)) {
+            return centre;
+        }
+        let mut sum = centre;
+        let mut seen = [(key, centre); 3];
+        let looks = [(-0.34, -0.22), (0.28, 0.36)];
+        for (n, (dx, dy)) in looks.into_iter().enumerate() {
+            let (px, py) = (fx + dx, fy + dy);
+            let (key, depth) = self.probe(px, py, &around);
+            let known = seen[..=n].iter().find(|s| s.0 == key);
+            let colour = match known {
+                Some(s) => s.1,
+                None => self.shade(key, depth, px, py, tile),
+            };
+            seen[n + 1] = (key, colour);
+            sum += colour;
+        }
+        sum * (1.0 / 3.0)
     }
 
     /// Whether no edge shows between two keys: the same, or leaves of one plant.
@@ -440,21 +421,30 @@ impl Scene<'_> {
         }
         let solid = |key: u32| &self.stage.solids[(key - FIRST_SOLID) as usize];
         let (a, b) = (solid(a), solid(b));
-        let leaves = |s: &Solid| matches!(s.cut, super::shape::Cut::Leaves { .. });
+        let leaves = |s: &Solid| matches!(s.cut, Cut::Leaves { .. });
         a.group == b.group && leaves(a) && leaves(b)
     }
 
-    /// What the ray through a point shows, among solids with these keys.
+    /// What the ray through a point shows, among these keys.
     fn probe(&self, x: f32, y: f32, around: &[u32; 5]) -> (u32, f32) {
-        let (mut key, mut depth) = self.floor(self.stage.eye.ray(x, y));
+        let (mut key, mut depth) = (around[0], MISS);
+        let mut open = around[0] < FIRST_SOLID;
         for (n, &k) in around.iter().enumerate() {
             if k < FIRST_SOLID || around[..n].contains(&k) {
+                open |= k < FIRST_SOLID;
                 continue;
             }
             let t = self.meet(&self.stage.solids[(k - FIRST_SOLID) as usize], x, y, depth);
             if t < depth {
                 depth = t;
                 key = k;
+            }
+        }
+        // Ground and sky are asked for only where they are near.
+        if open || depth == MISS {
+            let (low, t) = self.floor(self.stage.eye.ray(x, y));
+            if t < depth || depth == MISS {
+                return (low, t);
             }
         }
         (key, depth)
@@ -491,7 +481,7 @@ impl Scene<'_> {
         // Haze by distance; 1 / (1 + x + x²/2 + x³/6) is close to exp(-x) and needs no call.
         let h = far * weather.haze_per_m;
         let clear = 1.0 / (1.0 + h * (1.0 + h * (0.5 + h * (1.0 / 6.0))));
-        let toward = dir.dot(weather.sun).max(0.0);
+        let toward = most(dir.dot(weather.sun), 0.0);
         let haze = weather.haze + weather.sun_light * (0.12 * toward * toward);
         haze.mix(colour, clear)
     }
@@ -517,7 +507,7 @@ impl Scene<'_> {
         let w = &self.style.weather;
         let point = eye.pos + ray * hit.t;
         let across = hit.t / eye.focal;
-        let along = across / (-dir.y).max(0.01);
+        let along = across / most(-dir.y, 0.01);
         let look = ground(self.style, self.layout, hit, (across, along));
         let mut sun = 1.0f32;
         let q = self.sun_axes.turn(point);
@@ -532,8 +522,8 @@ impl Scene<'_> {
             let t = s.form.enter(&self.stage.planes, o, d);
             if t < MISS {
                 sun *= match s.cut {
-                    super::shape::Cut::Solid => 0.0,
-                    super::shape::Cut::Leaves { shift, .. } => {
+                    Cut::Solid => 0.0,
+                    Cut::Leaves { shift, .. } => {
                         let p = o + d * t;
                         let hole = super::noise::textures().cloud.at(
                             p.x * 0.5 + shift,
@@ -555,18 +545,20 @@ impl Scene<'_> {
             let m = &self.stage.smudges[i as usize];
             let p = m.axes.inward(point - m.pos);
             let (a, b) = (p.x / m.half.0, p.z / m.half.1);
-            let r = (a * a + b * b).sqrt();
-            open *= 1.0 - m.strength * (1.0 - ramp(0.55, 1.65, r));
+            let rr = a * a + b * b;
+            if rr < 1.65 * 1.65 {
+                open *= 1.0 - m.strength * (1.0 - ramp(0.55, 1.65, rr.sqrt()));
+            }
         }
         let n = v(0.35 * look.bump.0, 1.0, 0.35 * look.bump.1).unit();
-        let facing = n.dot(w.sun).max(0.0);
+        let facing = most(n.dot(w.sun), 0.0);
         let light = w.sun_light * (facing * sun) + w.sky_light * open;
         let mut colour = look.colour.times(light);
-        if look.gloss > 0.02 {
-            let grazing = 1.0 - (-dir.y).clamp(0.0, 1.0);
-            let g2 = grazing * grazing;
-            let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
-            colour = colour.mix(self.mirrored(dir.mirror(n)), share.clamp(0.0, 1.0));
+        let grazing = 1.0 - in_unit(-dir.y);
+        let g2 = grazing * grazing;
+        let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
+        if share > 0.006 {
+            colour = colour.mix(self.mirrored(dir.mirror(n)), least(share, 1.0));
         }
         colour
     }
@@ -585,7 +577,7 @@ impl Scene<'_> {
             lamps: w.lamps,
         };
         let face = s.axes.out(n_local);
-        let slant = (-face.dot(dir)).clamp(0.15, 1.0);
+        let slant = least(most(-face.dot(dir), 0.15), 1.0);
         let look = surface(
             &self.stage.skins[s.skin as usize],
             &Point {
@@ -612,11 +604,11 @@ impl Scene<'_> {
                 * (1.0 - up);
         let mut colour = look.colour.times(light);
         if look.gloss > 0.0 {
-            let grazing = (1.0 + n.dot(dir)).clamp(0.0, 1.0);
+            let grazing = in_unit(1.0 + n.dot(dir));
             let g2 = grazing * grazing;
             let share = look.gloss + (1.0 - look.gloss) * 0.5 * g2 * g2 * grazing;
             let out = dir.mirror(n);
-            let share = share.clamp(0.0, 0.95);
+            let share = least(most(share, 0.0), 0.95);
             colour = colour.mix(self.mirrored(out), share);
             let spark = out.dot(w.sun).max(0.0).powi(60) * group.lit;
             colour += w.sun_light * (spark * 2.5 * look.gloss);

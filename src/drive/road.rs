@@ -3,7 +3,7 @@
 use super::layout::{CHUNK_M, Ground, GroundHit, Layout, SIDE_ROAD_M};
 use super::noise::{lattice, textures};
 use super::space::{V, cover, floor_i, fract, ramp, stripes, v};
-use super::style::{CentreLine, EdgeLine, Style};
+use super::style::{CentreLine, EdgeLine, Paving, Style};
 
 /// Colour and mirror of a piece of ground.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ fn round(foot: (f32, f32)) -> f32 {
 
 /// Cell number of a pattern of `period` metres, the same after every repeat of the ground.
 fn cell(s: f32, period: f32) -> i32 {
-    floor_i(s / period).rem_euclid((1920.0 / period) as i32)
+    floor_i(s * (1.0 / period)).rem_euclid((1920.0 / period + 0.5) as i32)
 }
 
 fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
@@ -47,38 +47,59 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     let d = hit.d;
     let f = round(foot);
     let seed = style.seed as u32;
-    let shift = (seed & 255) as f32 / 255.0;
+    let shift = (seed & 255) as f32 * (1.0 / 255.0);
     // Stretches laid in different years, with a seam between.
-    let laid = cell(s + 7.0 * (d / 9.0), 64.0);
+    let laid = cell(s + 7.0 * (d * (1.0 / 9.0)), 64.0);
     let age = lattice(laid, 1, seed);
     let mut k = 0.86 + 0.28 * age;
-    let grain = t.grain.at(d / 1.7 + shift, s / 1.7, f / 1.7);
-    let coarse = t.grain.at(d / 5.3, s / 5.3 + shift, f / 5.3);
-    let soft = t.cloud.at(d / 20.0 + shift, s / 30.0, f / 24.0);
-    let wide = t.cloud.at(d / 6.0 + shift, s / 60.0, f / 20.0);
+    let grain = t
+        .grain
+        .at(d * (1.0 / 2.3) + shift, s * (1.0 / 2.3), f * (1.0 / 2.3));
+    let soft = t
+        .cloud
+        .at(d * (1.0 / 20.0) + shift, s * (1.0 / 30.0), f * (1.0 / 24.0));
+    let wide = t
+        .cloud
+        .at(d * (1.0 / 6.0) + shift, s * (1.0 / 60.0), f * (1.0 / 20.0));
     let rough = style.asphalt_rough;
-    k *= 1.0 + rough * (0.55 * (grain - 0.5) + 0.35 * (coarse - 0.5));
+    k *= 1.0 + rough * 0.7 * (grain - 0.5);
     k *= 1.0 + 0.45 * (soft - 0.5) + 0.35 * (wide - 0.5);
-    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
-    let half = layout.half_road - style.parking_m;
-    if d.abs() < half {
-        let in_lane = fract(d / style.lane_m) - 0.5;
-        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
-        k *= 1.0 - 0.1 * track;
-        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
-        k *= 1.0 - 0.14 * oil * soft;
-    } else {
-        k *= 0.93;
+    k *= layout.profile_at(d);
+    match style.paving {
+        Paving::Asphalt => {}
+        Paving::Concrete => {
+            let joint = stripes(s, 0.0, 0.03, 5.0, foot.1).max(stripes(
+                d + 40.0,
+                0.0,
+                0.03,
+                style.lane_m,
+                foot.0,
+            ));
+            let slab = lattice(cell(s, 5.0), floor_i(d / style.lane_m), seed);
+            k *= (1.25 + 0.3 * slab) * (1.0 - 0.6 * joint);
+        }
+        Paving::Setts => {
+            let row = floor_i(s * (1.0 / 0.15));
+            let across = d + if row & 1 == 1 { 0.09 } else { 0.0 };
+            let fade = (1.0 - f * 5.0).clamp(0.0, 1.0);
+            let tone = lattice(floor_i(across * (1.0 / 0.18)), row.rem_euclid(12_800), seed);
+            let joint = stripes(s, 0.0, 0.022, 0.15, foot.1).max(stripes(
+                across + 40.0,
+                0.0,
+                0.022,
+                0.18,
+                foot.0,
+            ));
+            k *= 1.0 + fade * (0.7 * (tone - 0.5) - 0.6 * joint);
+        }
     }
-    // Dirt gathers at the kerb.
     let to_edge = layout.half_road - d.abs();
-    k *= 0.82 + 0.18 * ramp(0.0, 0.6, to_edge);
     let mut colour = style.asphalt * k;
     // Patches of newer asphalt, with a sealed rim.
-    let (ci, cj) = (cell(s, 12.0), floor_i(d / 3.0));
+    let (ci, cj) = (cell(s, 12.0), floor_i(d * (1.0 / 3.0)));
     let roll = lattice(ci, cj, seed ^ 0x51);
     if roll < 0.2 * style.damage {
-        let (x, y) = (d - cj as f32 * 3.0, fract(s / 12.0) * 12.0);
+        let (x, y) = (d - cj as f32 * 3.0, fract(s * (1.0 / 12.0)) * 12.0);
         let (w, l) = (
             0.6 + 9.0 * roll,
             1.0 + 40.0 * lattice(ci, cj, 77) * roll.max(0.05),
@@ -96,9 +117,16 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     }
     // Cracks.
     if style.damage > 0.3 && f < 0.3 {
-        let there = ramp(0.5, 0.75, t.cloud.at(d / 40.0, s / 48.0 + shift, f / 40.0));
+        let there = ramp(
+            0.5,
+            0.75,
+            t.cloud
+                .at(d * (1.0 / 40.0), s * (1.0 / 48.0) + shift, f * (1.0 / 40.0)),
+        );
         if there > 0.0 {
-            let line = t.crack.at(d / 9.0 + shift, s / 12.0, f / 10.0);
+            let line = t
+                .crack
+                .at(d * (1.0 / 9.0) + shift, s * (1.0 / 12.0), f * (1.0 / 10.0));
             let crack = (1.0 - ramp(0.0, 0.22, line)) * there * (style.damage - 0.3);
             colour = colour * (1.0 - 0.75 * crack);
         }
@@ -106,7 +134,7 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     // Covers and drains.
     let mi = cell(s, 30.0);
     let at_s = 4.0 + 22.0 * lattice(mi, 2, seed);
-    let y = fract(s / 30.0) * 30.0 - at_s;
+    let y = fract(s * (1.0 / 30.0)) * 30.0 - at_s;
     if y.abs() < 0.5 + foot.1 && lattice(mi, 0, seed ^ 0x77) < 0.5 {
         let x = d - style.lane_m * (lattice(mi, 1, seed) * 2.0 - 1.0);
         let r = (x * x + y * y).sqrt();
@@ -117,8 +145,8 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         colour = colour.mix(metal, iron).mix(colour * 0.5, rim);
     }
     if to_edge < 0.5 {
-        let drain =
-            cover(to_edge, 0.05, 0.45, foot.0) * cover(fract(s / 24.0) * 24.0, 3.0, 3.5, foot.1);
+        let drain = cover(to_edge, 0.05, 0.45, foot.0)
+            * cover(fract(s * (1.0 / 24.0)) * 24.0, 3.0, 3.5, foot.1);
         if drain > 0.0 {
             let slots = stripes(s, 0.0, 0.04, 0.08, foot.1);
             colour = colour.mix(v(0.03, 0.03, 0.03) * (1.0 + 1.5 * slots), drain);
@@ -126,8 +154,8 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     }
     // Leaves and grit by the edge.
     if to_edge < 1.1 {
-        let litter =
-            ramp(0.62, 0.75, t.grain.at(d / 0.9, s / 1.1, f)) * (1.0 - ramp(0.1, 1.1, to_edge));
+        let litter = ramp(0.62, 0.75, t.grain.at(d * (1.0 / 0.9), s * (1.0 / 1.1), f))
+            * (1.0 - ramp(0.1, 1.1, to_edge));
         colour = colour.mix(style.leaf.mix(v(0.2, 0.15, 0.09), 0.6), 0.5 * litter);
     }
     let paint = lines(style, layout, hit, s, foot);
@@ -135,14 +163,17 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         let worn = ramp(
             0.25 + 0.45 * style.line_wear,
             0.1 + 0.2 * style.line_wear,
-            0.5 * (grain + t.cloud.at(d / 2.2, s / 3.0, f / 2.5)) - 0.08,
+            0.5 * (grain
+                + t.cloud
+                    .at(d * (1.0 / 2.2), s * (1.0 / 3.0), f * (1.0 / 2.5)))
+                - 0.08,
         );
         let share = paint * (1.0 - worn * 0.9) * (0.95 - 0.3 * style.line_wear);
         colour = colour.mix(style.line_colour * (0.8 + 0.3 * soft), share);
     }
     let mut gloss = 0.03;
     let wet = style.weather.wet;
-    let mut bump = (grain - 0.5, coarse - 0.5);
+    let mut bump = (grain - 0.5, wide - grain);
     if wet > 0.0 {
         let puddle = ramp(0.72 - 0.35 * wet, 0.8 - 0.3 * wet, 0.6 * soft + 0.4 * wide);
         colour = colour * (1.0 - 0.45 * wet);
@@ -155,6 +186,24 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
         gloss,
         bump,
     }
+}
+
+/// Tone of the road by the distance from its centre alone, at `d`, m.
+pub(super) fn profile(style: &Style, d: f32) -> f32 {
+    let half_road = style.half_road();
+    let mut k = 1.0;
+    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
+    if d.abs() < half_road - style.parking_m {
+        let in_lane = fract(d / style.lane_m) - 0.5;
+        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
+        k *= 1.0 - 0.1 * track;
+        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
+        k *= 1.0 - 0.07 * oil;
+    } else {
+        k *= 0.93;
+    }
+    // Dirt gathers at the kerb.
+    k * (0.82 + 0.18 * ramp(0.0, 0.6, half_road - d.abs()))
 }
 
 /// Share of paint at the hit.
@@ -231,8 +280,12 @@ fn pavement(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -
     let s = layout.s_pattern + hit.z;
     let past = hit.d.abs() - layout.half_road;
     let f = round(foot);
-    let soft = t.cloud.at(hit.d / 8.0, s / 12.0, f / 10.0);
-    let grain = t.grain.at(hit.d / 1.3, s / 1.3, f / 1.3);
+    let soft = t
+        .cloud
+        .at(hit.d * (1.0 / 8.0), s * (1.0 / 12.0), f * (1.0 / 10.0));
+    let grain = t
+        .grain
+        .at(hit.d * (1.0 / 1.3), s * (1.0 / 1.3), f * (1.0 / 1.3));
     if (0.0..0.16).contains(&past) {
         let joint = stripes(s, 0.0, 0.025, 0.96, foot.1);
         let tone = lattice(cell(s, 0.96), 1, 3);
@@ -251,7 +304,12 @@ fn pavement(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -
     let joint = stripes(across, 0.0, 0.02, m, foot.0).max(stripes(along, 0.0, 0.02, m, foot.1));
     let fade = (1.0 - f / m).clamp(0.0, 1.0);
     let tone = lattice(floor_i(across / m), row.rem_euclid(9600), style.seed as u32);
-    let spot = ramp(0.78, 0.9, t.grain.at(hit.d / 4.0 + 0.3, s / 4.0, f / 4.0));
+    let spot = ramp(
+        0.78,
+        0.9,
+        t.grain
+            .at(hit.d * (1.0 / 4.0) + 0.3, s * (1.0 / 4.0), f * (1.0 / 4.0)),
+    );
     let k = (1.0 + fade * 0.34 * (tone - 0.5) - 0.45 * joint)
         * (0.8 + 0.4 * soft)
         * (0.85 + 0.3 * grain)
@@ -268,9 +326,15 @@ fn grass(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> G
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let f = round(foot);
-    let soft = t.cloud.at(hit.d / 9.0, s / 12.0, f / 10.0);
-    let mid = t.cloud.at(hit.d / 2.1 + 0.4, s / 2.4, f / 2.2);
-    let blade = t.grain.at(hit.d / 2.4, s / 3.4, f / 2.6);
+    let soft = t
+        .cloud
+        .at(hit.d * (1.0 / 9.0), s * (1.0 / 12.0), f * (1.0 / 10.0));
+    let mid = t
+        .cloud
+        .at(hit.d * (1.0 / 2.1) + 0.4, s * (1.0 / 2.4), f * (1.0 / 2.2));
+    let blade = t
+        .grain
+        .at(hit.d * (1.0 / 2.4), s * (1.0 / 3.4), f * (1.0 / 2.6));
     let earth = ramp(0.62, 0.8, soft) * (0.6 * mid + 0.2);
     // The verge is trodden next to the road.
     let past = hit.d.abs() - layout.half_road;
@@ -288,8 +352,12 @@ fn yard(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let f = round(foot);
-    let soft = t.cloud.at(hit.d / 11.0, s / 15.0, f / 12.0);
-    let grain = t.grain.at(hit.d / 1.9, s / 1.9, f / 1.9);
+    let soft = t
+        .cloud
+        .at(hit.d * (1.0 / 11.0), s * (1.0 / 15.0), f * (1.0 / 12.0));
+    let grain = t
+        .grain
+        .at(hit.d * (1.0 / 1.9), s * (1.0 / 1.9), f * (1.0 / 1.9));
     let base = style.asphalt.mix(v(0.3, 0.28, 0.25), 0.5);
     GroundColour {
         colour: base * ((0.65 + 0.7 * soft) * (0.8 + 0.4 * grain)),

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::frame::{Picture, Size};
 
 use super::noise::{lattice_bits, textures};
-use super::space::{V, v};
+use super::space::{V, least, most, v};
 use super::style::Style;
 
 /// Linear values between these have entries in the tone table: 256 for every doubling, found by the
@@ -18,7 +18,7 @@ const STEPS: usize = 14 * 256 + 1;
 
 /// Entry of the tone table for a linear value.
 fn tone_index(x: f32) -> usize {
-    ((x.clamp(LOW, TOP).to_bits() - LOW.to_bits()) >> 15) as usize
+    ((least(most(x, LOW), TOP).to_bits() - LOW.to_bits()) >> 15) as usize
 }
 
 /// sRGB levels, 0 to 255, by [`tone_index`].
@@ -61,7 +61,9 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
     let side = sensor.blur;
-    let middle = 1.0 - 2.0 * side;
+    let per_w = 1.0 / w as f32;
+    let gain = sensor.balance * sensor.exposure;
+    let drop = style.weather.haze.times(gain);
     let mut picture = Picture::filled(size, [0; 3]);
     picture
         .rgb_mut()
@@ -71,52 +73,97 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
             let up = &colours[y.saturating_sub(1) * w..][..w];
             let here = &colours[y * w..][..w];
             let down = &colours[(y + 1).min(h - 1) * w..][..w];
-            // Blurred down the columns first, then along the row.
-            let tall: Vec<V> = (0..w)
-                .map(|x| here[x] * middle + (up[x] + down[x]) * side)
-                .collect();
+            let lines = [up, here, down];
+            let red = blurred(lines, |c| c.x * gain.x, side);
+            let green = blurred(lines, |c| c.y * gain.y, side);
+            let blue = blurred(lines, |c| c.z * gain.z, side);
             let dy = (y as f32 + 0.5) / h as f32 - 0.5;
-            for x in 0..w {
-                let mut c = tall[x] * middle
-                    + (tall[x.saturating_sub(1)] + tall[(x + 1).min(w - 1)]) * side;
-                let dx = (x as f32 + 0.5) / w as f32 - 0.5;
+            let mut dice = Dice::new(shot_seed, y);
+            for (x, out) in row.chunks_exact_mut(3).enumerate() {
+                let mut c = v(red[x], green[x], blue[x]);
+                let dx = (x as f32 + 0.5) * per_w - 0.5;
                 let edge = 1.0 - sensor.vignette * 2.0 * (dx * dx + dy * dy);
                 if rain > 0.0 {
-                    c = streak(style, c, x, y, size, shot_seed);
+                    c = c.mix(drop, streak(x, y, size, shot_seed) * rain);
                 }
-                c = c.times(sensor.balance) * (sensor.exposure * edge);
-                c = c.saturate(sensor.saturation);
-                let bright = c.brightness().max(0.0);
+                c = c * edge;
+                let grey = c.brightness();
+                c = v(grey, grey, grey).mix(c, sensor.saturation);
                 // Shot noise grows with the root of the light; some of it is coloured.
-                let dice = lattice_bits(x as i32, y as i32, shot_seed);
-                let two = |shift: u32| {
-                    // The sum of two bytes is close enough to normal.
-                    ((dice >> shift & 255) + (dice >> (shift + 8) & 255)) as f32 * 0.0096 - 2.45
-                };
-                let (a, b) = (two(0), two(16));
-                let amount = sensor.noise * (0.12 + bright.sqrt());
+                let (a, b) = dice.roll();
+                let amount = sensor.noise * (0.12 + most(grey, 0.0).sqrt());
                 c += v(a + 0.5 * b, a, a - 0.5 * b) * amount;
-                let out = &mut row[x * 3..x * 3 + 3];
-                for (byte, value) in out.iter_mut().zip([c.x, c.y, c.z]) {
-                    *byte = table[tone_index(value)];
-                }
+                out[0] = table[tone_index(c.x)];
+                out[1] = table[tone_index(c.y)];
+                out[2] = table[tone_index(c.z)];
             }
         });
     picture
 }
 
-/// Light streaks of falling drops.
-fn streak(style: &Style, c: V, x: usize, y: usize, size: Size, seed: u32) -> V {
-    let rain = style.weather.rain;
-    let unit = size.h as f32 / 360.0;
-    let (fx, fy) = (x as f32 / unit, y as f32 / unit);
+/// Noise along a line.
+struct Dice(u32);
+
+impl Dice {
+    fn new(seed: u32, line: usize) -> Self {
+        Self(lattice_bits(line as i32, 1, seed))
+    }
+
+    /// Two numbers close to normal, of deviation 1: each a sum of two bytes.
+    fn roll(&mut self) -> (f32, f32) {
+        self.0 = self.0.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+        let bits = self.0 ^ (self.0 >> 15);
+        let two = |shift: u32| {
+            let sum = (bits >> shift & 255) + (bits >> (shift + 8) & 255);
+            sum as i32 as f32 * 0.0096 - 2.45
+        };
+        (two(0), two(16))
+    }
+}
+
+/// One colour of the middle line, of which each neighbour gives `side`: down the columns first, then
+/// along the line. A colour at a time, so that the compiler can use vector instructions.
+fn blurred(lines: [&[V]; 3], of: impl Fn(&V) -> f32, side: f32) -> Vec<f32> {
+    let middle = 1.0 - 2.0 * side;
+    let [up, here, down] = lines;
+    let tall: Vec<f32> = here
+        .iter()
+        .zip(up)
+        .zip(down)
+        .map(|((h, u), d)| of(h) * middle + (of(u) + of(d)) * side)
+        .collect();
+    let mut out = tall.clone();
+    for (out, near) in out[1..].iter_mut().zip(tall.windows(3)) {
+        *out = near[1] * middle + (near[0] + near[2]) * side;
+    }
+    out
+}
+
+/// Share of light from falling drops: short upright streaks.
+fn streak(x: usize, y: usize, size: Size, seed: u32) -> f32 {
+    let unit = 360.0 / size.h as f32;
+    let (x, y) = (x as f32 * unit, y as f32 * unit);
     let shift = (seed & 1023) as f32 / 1024.0;
-    let lean = 0.12;
     let t = textures().grain.at(
-        (fx - lean * fy) / 330.0 + shift,
-        fy / 6000.0 + shift * 7.0,
+        (x - 0.12 * y) / 330.0 + shift,
+        y / 6000.0 + shift * 7.0,
         0.0,
     );
-    let over = (t - 0.74).max(0.0) * rain * 1.1;
-    c.mix(style.weather.haze, over.min(0.35))
+    ((t - 0.74).max(0.0) * 1.1).min(0.35)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tones_rise_with_the_light() {
+        let table = tone_table();
+        assert_eq!(table.len(), STEPS);
+        assert!(table.windows(2).all(|w| w[0] <= w[1]));
+        assert_eq!(tone_index(-1.0), 0);
+        assert_eq!(tone_index(9.0), STEPS - 1);
+        assert!((table[tone_index(0.18)] - 118.0).abs() < 2.0, "middle grey");
+        assert!(table[STEPS - 1] > 250.0);
+    }
 }

@@ -4,7 +4,7 @@
 //! a picture's rays, which share their origin, cost three multiply-adds a pixel to carry over.
 
 use super::noise::textures;
-use super::space::{V, v};
+use super::space::{V, fract, least, most, v};
 
 /// A shape in its unit space.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,9 +70,9 @@ impl Form {
                     let speed = p.n.dot(d);
                     let gap = p.w - p.n.dot(o);
                     if speed < -1e-9 {
-                        near = near.max(gap / speed);
+                        near = most(gap / speed, near);
                     } else if speed > 1e-9 {
-                        far = far.min(gap / speed);
+                        far = least(gap / speed, far);
                     } else if gap < 0.0 {
                         return MISS;
                     }
@@ -125,10 +125,10 @@ fn slabs(o: V, d: V) -> (f32, f32) {
     let one = |o: f32, d: f32| {
         let k = 1.0 / d;
         let (a, b) = ((-1.0 - o) * k, (1.0 - o) * k);
-        (a.min(b), a.max(b))
+        (least(a, b), most(a, b))
     };
     let (x, y, z) = (one(o.x, d.x), one(o.y, d.y), one(o.z, d.z));
-    (x.0.max(y.0).max(z.0), x.1.min(y.1).min(z.1))
+    (most(most(x.0, y.0), z.0), least(least(x.1, y.1), z.1))
 }
 
 fn enter_tube(taper: f32, hole: f32, o: V, d: V) -> f32 {
@@ -191,7 +191,7 @@ impl Cut {
                     return dice < share.max(0.25);
                 }
                 let across = if d.x.abs() > d.z.abs() { p.z } else { p.x };
-                let x = super::space::fract((across * 0.5 + 0.5) * bars);
+                let x = fract((across * 0.5 + 0.5) * bars);
                 x < share || p.y.abs() > 0.93
             }
             Cut::Mesh { cells, ratio } => {
@@ -199,7 +199,7 @@ impl Cut {
                     return dice < 0.3;
                 }
                 let (x, y) = (p.x * 0.5 * cells, p.y * 0.5 * cells * ratio);
-                super::space::fract(x + y) < 0.14 || super::space::fract(x - y) < 0.14
+                fract(x + y) < 0.14 || fract(x - y) < 0.14
             }
         }
     }
@@ -235,8 +235,91 @@ pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
         let n = v(side, 0.5 * lean, 0.0).unit();
         planes.push(Plane {
             n,
-            w: n.x * side + -n.y,
+            w: n.x * side - n.y,
         });
     }
     planes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOWN: V = v(0.0, -1.0, 0.0);
+
+    fn hull() -> Vec<Plane> {
+        sweep(&[(-1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, -1.0)], 0.5)
+    }
+
+    #[test]
+    fn rays_enter_every_form_where_they_should() {
+        let planes = hull();
+        let whole = Form::Hull {
+            start: 0,
+            len: planes.len() as u32,
+        };
+        let cone = Form::Tube {
+            taper: 0.5,
+            hole: 0.0,
+        };
+        for form in [Form::Box, Form::Ball, cone, whole] {
+            let t = form.enter(&planes, v(0.0, 3.0, 0.0), DOWN);
+            assert!((t - 2.0).abs() < 1e-5, "{form:?} {t}");
+            let n = form.normal(&planes, v(0.0, 1.0, 0.0));
+            assert!(n.unit().y > 0.999, "{form:?} {n:?}");
+            // Past it, away from it, from inside.
+            assert_eq!(form.enter(&planes, v(2.0, 3.0, 0.0), DOWN), MISS);
+            assert_eq!(form.enter(&planes, v(0.0, 3.0, 0.0), -DOWN), MISS);
+            assert_eq!(form.enter(&planes, v(0.0, 0.2, 0.0), DOWN), MISS);
+        }
+    }
+
+    #[test]
+    fn what_narrows_is_narrower_at_the_top() {
+        let planes = hull();
+        let whole = Form::Hull {
+            start: 0,
+            len: planes.len() as u32,
+        };
+        let cone = Form::Tube {
+            taper: 0.5,
+            hole: 0.0,
+        };
+        for form in [cone, whole] {
+            let from = |y: f32| form.enter(&planes, v(-3.0, y, 0.0), v(1.0, 0.0, 0.0));
+            assert!((from(0.98) - 2.495).abs() < 0.01, "{form:?}");
+            assert!((from(-0.98) - 2.005).abs() < 0.01, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn rings_are_open() {
+        let ring = Form::Tube {
+            taper: 1.0,
+            hole: 0.8,
+        };
+        assert_eq!(ring.enter(&[], v(0.0, 3.0, 0.0), DOWN), MISS);
+        assert_eq!(ring.enter(&[], v(0.9, 3.0, 0.0), DOWN), 2.0);
+    }
+
+    #[test]
+    fn a_cut_keeps_its_share() {
+        let bars = Cut::Bars {
+            bars: 20.0,
+            share: 0.25,
+        };
+        let along = v(1.0, 0.0, 0.0);
+        let count = |cut: &Cut, foot: f32| {
+            (0..4000)
+                .filter(|i| {
+                    let z = *i as f32 / 2000.0 - 1.0;
+                    cut.stands(v(-1.0, 0.1, z), along, foot, (*i % 97) as f32 / 97.0)
+                })
+                .count()
+        };
+        assert!((900..1100).contains(&count(&bars, 0.0)));
+        // Finer than a pixel: the dice keep the share.
+        assert!((900..1100).contains(&count(&bars, 1.0)));
+        assert_eq!(count(&Cut::Solid, 0.0), 4000);
+    }
 }

@@ -193,7 +193,7 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             let slant = w.abs() + p.m.y.abs();
             let line = floor_i(slant / row);
             let joint = stripes(slant, 0.0, 0.22 * row, row, p.foot.max(0.01));
-            let tone = lattice(floor_i(u / 0.3 + line as f32 * 0.5), line, 9);
+            let tone = lattice(floor_i(u * (1.0 / 0.3) + line as f32 * 0.5), line, 9);
             let fade = (1.0 - p.foot * 2.0).clamp(0.0, 1.0);
             let k = 1.0 + fade * 0.35 * (tone - 0.5) - 0.4 * joint + 0.5 * (cloud(5.0) - 0.5);
             out.colour = skin.a * k;
@@ -201,7 +201,11 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
         Pattern::Leaves { size } => {
             // Seams between the three planes do not show among leaves.
             let (u, w) = p.uv();
-            let big = t.cloud.at(u / 2.6 + s, w / 2.6 + s * 1.7, p.foot / 2.6);
+            let big = t.cloud.at(
+                u * (1.0 / 2.6) + s,
+                w * (1.0 / 2.6) + s * 1.7,
+                p.foot * (1.0 / 2.6),
+            );
             let scale = 1.0 / (size * 30.0);
             let fine = t.grain.at(u * scale + s, w * scale + s, p.foot * scale);
             let deep = ramp(0.25, 0.75, fine);

@@ -189,9 +189,24 @@ impl Axes {
     }
 }
 
-/// `0` below `a`, `1` above `b`, smooth between.
+/// The lesser of two numbers, in one instruction: `f32::min` takes several to look for NaN.
+pub(super) fn least(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The greater of two numbers, in one instruction.
+pub(super) fn most(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// `x` within `[0, 1]`.
+pub(super) fn in_unit(x: f32) -> f32 {
+    least(most(x, 0.0), 1.0)
+}
+
+/// `0` at `a` and before, `1` at `b` and after, smooth between.
 pub(super) fn ramp(a: f32, b: f32, x: f32) -> f32 {
-    let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
+    let t = in_unit((x - a) * (1.0 / (b - a)));
     t * t * (3.0 - 2.0 * t)
 }
 
@@ -209,7 +224,14 @@ pub(super) fn fract(x: f32) -> f32 {
 /// Share of a pixel of width `foot` centred at `x` that lies in `[a, b]`.
 pub(super) fn cover(x: f32, a: f32, b: f32, foot: f32) -> f32 {
     let (lo, hi) = (x - 0.5 * foot, x + 0.5 * foot);
-    ((hi.min(b) - lo.max(a)) / foot).clamp(0.0, 1.0)
+    // Most pixels lie within or without: a division saved.
+    if hi <= a || lo >= b {
+        return 0.0;
+    }
+    if lo >= a && hi <= b {
+        return 1.0;
+    }
+    in_unit((least(hi, b) - most(lo, a)) / foot)
 }
 
 /// Share of a pixel of width `foot` at `x` covered by a band `[a, b]` repeated every `period`.
@@ -217,7 +239,7 @@ pub(super) fn stripes(x: f32, a: f32, b: f32, period: f32, foot: f32) -> f32 {
     if foot > period {
         return (b - a) / period;
     }
-    let x = fract(x / period) * period;
+    let x = fract(x * (1.0 / period)) * period;
     let mut c = cover(x, a, b, foot);
     if a < 0.5 * foot {
         c += cover(x - period, a, b, foot);
@@ -225,5 +247,48 @@ pub(super) fn stripes(x: f32, a: f32, b: f32, period: f32, foot: f32) -> f32 {
     if b > period - 0.5 * foot {
         c += cover(x + period, a, b, foot);
     }
-    c.min(1.0)
+    least(c, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_turn_there_and_back() {
+        let axes = Axes::yaw(0.7)
+            .then(&Axes::pitch(-0.4))
+            .then(&Axes::roll(1.9));
+        let p = v(0.3, -2.0, 5.0);
+        assert!((axes.inward(axes.out(p)) - p).length() < 1e-5);
+        for dir in [v(0.0, 2.0, 0.0), v(1.0, 0.1, -3.0), v(0.0, -1.0, 0.01)] {
+            let a = Axes::along(dir);
+            assert!((a.y - dir.unit()).length() < 1e-5);
+            assert!(a.x.dot(a.y).abs() < 1e-5 && a.x.dot(a.z).abs() < 1e-5);
+        }
+        assert!(Axes::yaw(0.1).z.x > 0.0, "right is positive");
+        assert!(Axes::pitch(0.1).z.y > 0.0, "up is positive");
+    }
+
+    #[test]
+    fn a_stripe_covers_its_share() {
+        for foot in [0.01, 0.1, 0.35, 0.9, 2.0] {
+            let n = 3000;
+            let sum: f32 = (0..n)
+                .map(|i| stripes(i as f32 * 3.0 / n as f32, 0.0, 0.25, 1.0, foot))
+                .sum();
+            assert!((sum / n as f32 - 0.25).abs() < 0.01, "{foot}: {sum}");
+        }
+        assert_eq!(cover(5.0, 4.0, 6.0, 0.5), 1.0);
+        assert_eq!(cover(4.0, 4.0, 6.0, 0.5), 0.5);
+        assert_eq!(cover(3.0, 4.0, 6.0, 0.5), 0.0);
+    }
+
+    #[test]
+    fn rounding_down_matches_the_standard_library() {
+        for x in [-2.5f32, -2.0, -0.1, 0.0, 0.9, 7.0, 1234.5] {
+            assert_eq!(floor_i(x), x.floor() as i32);
+            assert!((fract(x) - (x - x.floor())).abs() < 1e-6);
+        }
+    }
 }

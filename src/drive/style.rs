@@ -20,6 +20,16 @@ pub(super) enum CentreLine {
     Double,
 }
 
+/// What the road is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paving {
+    Asphalt,
+    /// Concrete slabs with joints.
+    Concrete,
+    /// Small set stones.
+    Setts,
+}
+
 /// Kinds of line at the road's edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EdgeLine {
@@ -89,6 +99,7 @@ pub(super) struct Style {
     pub speed_mps: f64,
     pub weather: Weather,
     pub sensor: Sensor,
+    pub paving: Paving,
     pub asphalt: V,
     pub asphalt_rough: f32,
     pub damage: f32,
@@ -154,12 +165,12 @@ impl Style {
                 Bend {
                     amplitude_m: f64::from(r.range(1.0, 13.0)),
                     length_m: f64::from(r.range(90.0, 130.0)),
-                    phase: f64::from(r.range(0.0, std::f32::consts::TAU)),
+                    phase: f64::from(r.turn()),
                 },
                 Bend {
                     amplitude_m: f64::from(r.range(0.0, 3.5)),
                     length_m: f64::from(r.range(45.0, 70.0)),
-                    phase: f64::from(r.range(0.0, std::f32::consts::TAU)),
+                    phase: f64::from(r.turn()),
                 },
             ],
             zones: [
@@ -174,6 +185,11 @@ impl Style {
             speed_mps: f64::from(r.range(8.0, 15.0)),
             weather,
             sensor,
+            paving: match r.weighted(&[0.84 - 0.1 * wide, 0.06, 0.08 + 0.06 * wide]) {
+                0 => Paving::Asphalt,
+                1 => Paving::Concrete,
+                _ => Paving::Setts,
+            },
             asphalt: {
                 let tone = r.range(0.055, 0.21);
                 let warm = r.range(0.93, 1.08);
@@ -305,7 +321,7 @@ fn weather(r: &mut Rng) -> Weather {
         DUSK => r.range(0.2, 0.3),
         _ => r.range(0.45, 1.1),
     };
-    let azimuth = r.range(0.0, std::f32::consts::TAU);
+    let azimuth = r.turn();
     let sun = v(
         azimuth.sin() * high.cos(),
         high.sin(),
@@ -365,9 +381,9 @@ fn weather(r: &mut Rng) -> Weather {
         kind => {
             let rain = if kind == RAIN { r.range(0.3, 1.0) } else { 0.0 };
             let haze = match kind {
-                RAIN => r.range(0.003, 0.009),
-                MIST => r.range(0.01, 0.026),
-                _ => r.range(0.0015, 0.005),
+                RAIN => r.range(0.002, 0.006),
+                MIST => r.range(0.007, 0.02),
+                _ => r.range(0.0008, 0.003),
             };
             let dark = if kind == RAIN { 0.75 } else { 1.0 };
             Weather {

@@ -132,7 +132,7 @@ fn cars(
     if style.lead_car {
         let mut rng = Rng::new(&[style.seed, 0x65]);
         let gap = f64::from(rng.range(28.0, 55.0));
-        let phase = f64::from(rng.unit()) * std::f64::consts::TAU;
+        let phase = f64::from(rng.turn());
         let z = (gap + 8.0 * (now.time * 0.11 + phase).sin()) as f32;
         let brake = (now.time * 0.11 + phase).cos() < -0.3;
         let spot = layout.spot(z, lane(z, own));
@@ -260,5 +260,49 @@ fn cyclists(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: 
         let id = CYCLISTS + 1000 * i as u32 + lap.rem_euclid(1000) as u32;
         start(stage, &spot, id, "cyclist", BICYCLIST);
         people::cyclist(stage, &spot, (now.time * 6.0 % TAU) as f32, &mut rng);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_never_zero_and_keep_their_ranges() {
+        for number in [0, 1, 9_998, 9_999, 10_000, 123_456_789] {
+            let low = oddity_id(number) & 0xffff;
+            assert!((1..=ODDITIES as u32).contains(&low));
+        }
+        assert_ne!(
+            oddity_id(0),
+            oddity_id(9_999),
+            "laps differ in the high bits"
+        );
+        // The most that each range can hold stays below the next.
+        const { assert!(PARKED > ODDITIES as u32) };
+        const { assert!(PARKED + 1_999 * 10 + 9 < CARS) };
+        const { assert!(CARS + 11_000 < WALKERS) };
+        const { assert!(WALKERS + 12_999 < CYCLISTS) };
+        const { assert!(CYCLISTS + 4_999 <= 0xffff) };
+    }
+
+    #[test]
+    fn one_that_leaves_is_replaced_at_the_other_end() {
+        let (mut last, mut laps) = (wrapped(40.0, -10.0, 0.0, 0.0), 0);
+        for i in 1..2000 {
+            let time = f64::from(i) * 0.1;
+            let now = wrapped(40.0, -10.0, time, 12.0 * time);
+            let lo = -BEHIND_M as f32;
+            assert!((lo..=lo + RANGE_M as f32).contains(&now.0));
+            if now.1 == last.1 {
+                assert!((last.0 - now.0 - 2.2).abs() < 1e-3);
+            } else {
+                assert_eq!(now.1, last.1 - 1);
+                assert!(now.0 > 200.0);
+                laps += 1;
+            }
+            last = now;
+        }
+        assert!(laps >= 15);
     }
 }

@@ -75,8 +75,10 @@ fn decays(name: &str) -> bool {
     // `input_proj.N` is a convolution (0) and its group norm (1).
     let group_norm =
         name.contains("input_proj.") && (name.ends_with(".1.weight") || name.ends_with(".1.bias"));
-    !(name.contains("norm") || name.contains("query_") || name.contains("level_embed"))
-        && !group_norm
+    !(name.contains("norm")
+        || name.contains("query_")
+        || name.contains("level_embed")
+        || group_norm)
 }
 
 impl Memory {

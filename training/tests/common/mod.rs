@@ -1,5 +1,8 @@
 //! Reads the numbers that a plain PyTorch restatement made (`tests/fixtures/network`).
 
+// Every test file is a crate of its own and takes only what it needs.
+#![allow(dead_code)]
+
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;

@@ -1,19 +1,25 @@
 //! What the user is told.
 //!
-//! `find` turns an anomaly map into findings (components above the threshold), `track` follows
-//! findings from frame to frame, and [`Alert`] is the fixed form in which events leave: one JSON
-//! object a line, schema `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares
-//! alerts with the truth, where a source knows it.
+//! `find` turns an anomaly map into findings (components above two thresholds), `track` follows
+//! findings from frame to frame, `decide` holds the rules of what is told, `ground` says where it
+//! stands, and [`Alert`] is the fixed form in which events leave: one JSON object a line, schema
+//! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares alerts with the truth,
+//! where a source knows it.
 
 mod decide;
 mod find;
+mod ground;
 mod judge;
+mod label;
+mod region;
 mod track;
 
-pub use decide::{DecideError, Decider, Settings};
+pub use decide::{DecideError, Decider, Rules, Settings, Severe};
 pub use find::Finding;
+pub use ground::{Ground, Place};
 pub use judge::{Judge, Verdict};
-pub use track::{Confirm, Track};
+pub use region::Region;
+pub use track::Confirm;
 
 use crate::frame::{Moment, Token};
 use jiff::Timestamp;
@@ -33,6 +39,35 @@ pub enum Event {
     Update,
     /// It is gone, or the run ended. Box and scores are those last seen.
     End,
+    /// The camera does not see; `detail` says why. The box is empty.
+    Blind,
+    /// The watch itself is not what it should be, or is again; `detail` says how. The box is empty.
+    Degraded,
+}
+
+/// How much a thing matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Away from the road.
+    Low,
+    /// On or near the road.
+    Medium,
+    /// On or near the road, and close or large.
+    High,
+}
+
+/// A thing that is told of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How it was last seen.
+    pub last: Finding,
+    /// Where it stands, where the camera's place is known.
+    pub place: Place,
+    /// How much it matters.
+    pub severity: Severity,
 }
 
 /// What computed the scores.
@@ -82,7 +117,9 @@ pub struct Alert {
     pub score_mean: f32,
     /// Whether it stands on or near the road.
     pub on_road: bool,
-    /// From the camera, m; null where the camera's place is not known.
+    /// How much it matters.
+    pub severity: Severity,
+    /// From below the camera along the ground, m; null where the camera's place is not known.
     pub distance_m: Option<f32>,
     /// Right of the camera's axis, degrees; null where the camera's place is not known.
     pub bearing_deg: Option<f32>,
@@ -91,6 +128,8 @@ pub struct Alert {
     /// The source, as the user wrote it.
     #[serde(with = "shared")]
     pub source: Arc<str>,
+    /// In words, for events about the watch itself; else null.
+    pub detail: Option<String>,
 }
 
 /// Shared text in JSON: plain strings.
@@ -125,25 +164,60 @@ impl Author {
 
     /// The alert for `track`, seen in the frame of `token`, written at `now`.
     pub fn write(&self, event: Event, track: &Track, token: &Token, now: Moment) -> Alert {
+        let last = &track.last;
+        Alert {
+            bbox: last.bbox,
+            area_px: last.area_px,
+            score_max: last.score_max,
+            score_mean: last.score_mean,
+            on_road: last.on_road,
+            severity: track.severity,
+            distance_m: track.place.distance_m,
+            bearing_deg: track.place.bearing_deg,
+            ..self.blank(event, track.id.clone(), token, now)
+        }
+    }
+
+    /// An alert about the watch itself ([`Event::Blind`], [`Event::Degraded`]), known since the
+    /// frame of `token`; `id` joins those that belong together.
+    pub fn write_state(
+        &self,
+        event: Event,
+        id: &Arc<str>,
+        detail: String,
+        severity: Severity,
+        token: &Token,
+        now: Moment,
+    ) -> Alert {
+        Alert {
+            severity,
+            detail: Some(detail),
+            ..self.blank(event, id.clone(), token, now)
+        }
+    }
+
+    fn blank(&self, event: Event, id: Arc<str>, token: &Token, now: Moment) -> Alert {
         let age = now.since(token.captured);
         Alert {
             schema: self.schema.clone(),
-            id: track.id.clone(),
+            id,
             event,
             frame: token.frame,
             captured_at: rfc3339(token.captured_unix_ns),
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
             budget_ms: milliseconds(token.budget_ns),
             on_time: now <= token.deadline(),
-            bbox: track.last.bbox,
-            area_px: track.last.area_px,
-            score_max: track.last.score_max,
-            score_mean: track.last.score_mean,
-            on_road: track.last.on_road,
+            bbox: [0; 4],
+            area_px: 0,
+            score_max: 0.0,
+            score_mean: 0.0,
+            on_road: false,
+            severity: Severity::Low,
             distance_m: None,
             bearing_deg: None,
             engine: self.engine.clone(),
             source: token.source.clone(),
+            detail: None,
         }
     }
 }
@@ -167,12 +241,26 @@ fn rfc3339(ns: i128) -> String {
 mod tests {
     use super::*;
 
-    fn alert(now: Moment) -> Alert {
-        let author = Author::new(EngineId {
+    fn author() -> Author {
+        Author::new(EngineId {
             name: "cpu".into(),
             precision: "fp32".into(),
             hash: "ab".repeat(32).into(),
-        });
+        })
+    }
+
+    fn token() -> Token {
+        Token {
+            frame: 7,
+            captured: Moment(1_000_000),
+            captured_unix_ns: 1_700_000_000_123_456_789,
+            budget_ns: 50_000_000,
+            source: "synthetic:7".into(),
+            name: None,
+        }
+    }
+
+    fn alert(now: Moment) -> Alert {
         let track = Track {
             id: "19a0-1".into(),
             last: Finding {
@@ -180,18 +268,19 @@ mod tests {
                 area_px: 900,
                 score_max: 0.75,
                 score_mean: 0.5,
+                contrast: 0.4,
+                thickness_px: 22.5,
+                road_share: 0.75,
+                at_edge: false,
                 on_road: true,
             },
+            place: Place {
+                distance_m: Some(12.5),
+                bearing_deg: None,
+            },
+            severity: Severity::Medium,
         };
-        let token = Token {
-            frame: 7,
-            captured: Moment(1_000_000),
-            captured_unix_ns: 1_700_000_000_123_456_789,
-            budget_ns: 50_000_000,
-            source: "synthetic:7".into(),
-            name: None,
-        };
-        author.write(Event::Begin, &track, &token, now)
+        author().write(Event::Begin, &track, &token(), now)
     }
 
     #[test]
@@ -201,8 +290,9 @@ mod tests {
             r#"{"schema":"unmask.alert/1","id":"19a0-1","event":"begin","frame":7,"#,
             r#""captured_at":"2023-11-14T22:13:20.123456Z","age_ms":30.5,"budget_ms":50.0,"#,
             r#""on_time":true,"box":[1,2,30,40],"area_px":900,"score_max":0.75,"#,
-            r#""score_mean":0.5,"on_road":true,"distance_m":null,"bearing_deg":null,"#,
-            r#""engine":{"name":"cpu","precision":"fp32","hash":"HASH"},"source":"synthetic:7"}"#
+            r#""score_mean":0.5,"on_road":true,"severity":"medium","distance_m":12.5,"#,
+            r#""bearing_deg":null,"engine":{"name":"cpu","precision":"fp32","hash":"HASH"},"#,
+            r#""source":"synthetic:7","detail":null}"#
         );
         assert_eq!(line, want.replace("HASH", &"ab".repeat(32)));
     }
@@ -231,10 +321,39 @@ mod tests {
         required.sort_unstable();
         assert_eq!(required, keys(&alert));
         let events = schema["properties"]["event"]["enum"].as_array().unwrap();
-        for event in [Event::Begin, Event::Update, Event::End] {
+        for event in [
+            Event::Begin,
+            Event::Update,
+            Event::End,
+            Event::Blind,
+            Event::Degraded,
+        ] {
             assert!(events.contains(&serde_json::to_value(event).unwrap()));
         }
+        let severities = &schema["properties"]["severity"]["enum"];
+        let all = [Severity::Low, Severity::Medium, Severity::High];
+        assert_eq!(*severities, serde_json::to_value(all).unwrap());
         assert_eq!(schema["properties"]["schema"]["const"], SCHEMA);
+    }
+
+    #[test]
+    fn an_alert_about_the_watch_has_words_and_an_empty_box() {
+        let told = author().write_state(
+            Event::Degraded,
+            &"w-1".into(),
+            "step 1 of 2: half size".into(),
+            Severity::Medium,
+            &token(),
+            Moment(2_000_000),
+        );
+        assert_eq!(
+            (told.event, told.bbox, &*told.id),
+            (Event::Degraded, [0; 4], "w-1")
+        );
+        assert_eq!(told.detail.as_deref(), Some("step 1 of 2: half size"));
+        let line = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), told);
+        assert!(line.contains(r#""event":"degraded""#), "{line}");
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //! A frame goes through one after the other; nothing downstream calls up. Reading and drawing run
 //! beside, so that the engine gets the next picture at once.
 
-use crate::alert::{Alert, Author, DecideError, Decider, EngineId, Event, Settings as Decide};
+use crate::alert::{
+    Alert, Author, DecideError, Decider, EngineId, Event, Settings as Decide, Track,
+};
 use crate::budget::{Ledger, Stage};
 use crate::camera::{BadFrame, Camera, CameraError, Clock, Pace, Reader, Shot, Truth};
 use crate::engine::{Engine, Times};
@@ -163,6 +165,8 @@ struct Pipeline<'a> {
     reader: Reader,
     decider: Decider,
     author: Author,
+    /// Kept between frames, empty, for its room.
+    events: Vec<(Event, Track)>,
     summary: Summary,
     /// The last frame's token: the end of the run is told with it.
     last: Option<Token>,
@@ -179,7 +183,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Self, PipelineError> {
         let clock = Clock::start();
         let facts = engine.facts();
-        let decider = Decider::new(settings.decide, facts.road.clone())?;
+        let decider = Decider::new(settings.decide.clone(), &facts.road)?;
         let author = Author::new(EngineId {
             name: engine.name().into(),
             precision: engine.precision().into(),
@@ -196,6 +200,7 @@ impl<'a> Pipeline<'a> {
             reader,
             decider,
             author,
+            events: Vec::new(),
             summary: Summary {
                 ledger: Ledger::new(settings.budget, idle_waits),
                 bad: 0,
@@ -235,8 +240,9 @@ impl<'a> Pipeline<'a> {
             }
         }
         if let Some(token) = self.last.take() {
-            let ended = self.decider.finish();
-            self.emit(ended, &token)?;
+            let mut ended = std::mem::take(&mut self.events);
+            self.decider.finish(&mut ended);
+            self.emit(&mut ended, &token)?;
         } else if let Some(first) = self.first_bad.take() {
             return Err(PipelineError::NothingUsed {
                 frames: self.summary.bad,
@@ -301,11 +307,13 @@ impl<'a> Pipeline<'a> {
             times,
         } = seen;
         let start = Instant::now();
-        let events = self
-            .decider
-            .step(&scored, picture.size(), token.captured_unix_ns);
+        let mut events = std::mem::take(&mut self.events);
+        let size = picture.size();
+        self.decider
+            .step(&scored, size, token.captured_unix_ns, &mut events);
         let decided = Instant::now();
-        let alerts = self.emit(events, &token)?;
+        let alerts = self.emit(&mut events, &token)?;
+        self.events = events;
         let emitted = Instant::now();
         let age = self.clock.now().since(token.captured);
         self.last = Some(token.clone());
@@ -328,11 +336,11 @@ impl<'a> Pipeline<'a> {
 
     fn emit(
         &mut self,
-        events: Vec<(Event, crate::alert::Track)>,
+        events: &mut Vec<(Event, Track)>,
         token: &Token,
     ) -> Result<Vec<Alert>, PipelineError> {
         let mut alerts = Vec::with_capacity(events.len());
-        for (event, track) in events {
+        for (event, track) in events.drain(..) {
             let alert = self.author.write(event, &track, token, self.clock.now());
             self.sink.tell(&alert)?;
             self.summary.alerts += 1;

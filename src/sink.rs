@@ -108,6 +108,7 @@ mod tests {
             score_max: 0.5,
             score_mean: 0.5,
             on_road: false,
+            severity: crate::alert::Severity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {
@@ -116,6 +117,7 @@ mod tests {
                 hash: "0".into(),
             },
             source: "test".into(),
+            detail: None,
         }
     }
 

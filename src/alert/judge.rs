@@ -76,7 +76,8 @@ impl Judge {
             thing.frames.1 = frame;
             thing.area_px = thing.area_px.max(object.area_px);
         }
-        for alert in alerts.iter().filter(|a| a.event != Event::End) {
+        let shown = |a: &&Alert| matches!(a.event, Event::Begin | Event::Update);
+        for alert in alerts.iter().filter(shown) {
             let inside = odd
                 .iter()
                 .map(|object| (pixels_inside(truth, object.id, alert.bbox), *object));
@@ -185,6 +186,7 @@ mod tests {
             score_max: 1.0,
             score_mean: 1.0,
             on_road: true,
+            severity: crate::alert::Severity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {
@@ -193,6 +195,7 @@ mod tests {
                 hash: "".into(),
             },
             source: "test".into(),
+            detail: None,
         }
     }
 

@@ -1,7 +1,11 @@
 //! Follows findings from frame to frame, so that one thing has one id.
+//!
+//! A finding either counts towards a beginning or it does not (the rules say which). What is
+//! confirmed is kept alive by both: it takes more to begin than to go on.
 
 use super::{Event, Finding};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Boxes grow by this share of their size before they are compared: things near the camera move
 /// by about their own size between frames.
@@ -10,6 +14,12 @@ const GROW: f32 = 0.25;
 const OVERLAP: f32 = 0.3;
 /// History is kept in a 32-bit number.
 const WINDOW_LIMIT: u32 = 32;
+/// Most things followed at a time; further findings of a frame are left out, the smallest first.
+const FOLLOWED_LIMIT: usize = 128;
+/// Most things remembered after their end.
+const ENDED_LIMIT: usize = 32;
+/// A thing that comes again within the cool-down is told at once where its area has grown so much.
+const GROWN: u64 = 2;
 
 /// When a thing counts as real: seen in `hits` of the last `window` frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +33,16 @@ impl Confirm {
     pub const AT_ONCE: Confirm = Confirm { hits: 1, window: 1 };
 
     /// In `hits` of `window` frames; `None` unless `1 <= hits <= window <= 32`.
-    pub fn new(hits: u32, window: u32) -> Option<Self> {
-        (1 <= hits && hits <= window && window <= WINDOW_LIMIT).then_some(Self { hits, window })
+    pub const fn new(hits: u32, window: u32) -> Option<Self> {
+        if 1 <= hits && hits <= window && window <= WINDOW_LIMIT {
+            Some(Self { hits, window })
+        } else {
+            None
+        }
+    }
+
+    fn mask(self) -> u32 {
+        u32::MAX >> (WINDOW_LIMIT - self.window)
     }
 }
 
@@ -47,9 +65,23 @@ impl std::fmt::Display for Confirm {
     }
 }
 
+/// How things are followed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rule {
+    /// How often a thing must be seen, by findings that count.
+    pub confirm: Confirm,
+    /// Least area at confirmation, as a share of that at first sight: what is approached grows.
+    pub min_growth: f32,
+    /// Farthest that its foot may have risen since first sight, as a share of its height: what is
+    /// approached comes down the picture.
+    pub max_rise: f32,
+    /// For how long a thing that ended does not begin anew in its place.
+    pub cool_down: Duration,
+}
+
 /// A thing that is followed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Track {
+pub(super) struct Seen {
     /// Its id.
     pub id: Arc<str>,
     /// How it was last seen.
@@ -58,127 +90,232 @@ pub struct Track {
 
 #[derive(Debug)]
 struct Followed {
+    first: Finding,
     last: Finding,
+    /// How its middle moves, px a frame.
+    shift: [f32; 2],
+    /// Frames since it was last seen.
+    unseen: u32,
     /// Bit 0 is the newest frame; 1 = seen.
     history: u32,
+    /// The same for sightings that count.
+    counted: u32,
     /// Given on confirmation.
     id: Option<Arc<str>>,
 }
 
 impl Followed {
-    fn track(&self) -> Option<Track> {
-        let id = self.id.clone()?;
-        Some(Track {
-            id,
-            last: self.last,
-        })
+    fn new(finding: Finding, counts: bool) -> Self {
+        Self {
+            first: finding,
+            last: finding,
+            shift: [0.0; 2],
+            unseen: 0,
+            history: 1,
+            counted: u32::from(counts),
+            id: None,
+        }
     }
+
+    fn see(&mut self, finding: Finding, counts: bool) {
+        let (old, new) = (middle(self.last.bbox), middle(finding.bbox));
+        let frames = self.unseen.max(1) as f32;
+        self.shift = [0, 1].map(|i| (new[i] - old[i]) / frames);
+        self.last = finding;
+        self.unseen = 0;
+        self.history |= 1;
+        self.counted |= u32::from(counts);
+    }
+
+    /// Where its box should be now.
+    fn expected(&self) -> [f32; 4] {
+        let [x, y, w, h] = self.last.bbox.map(|v| v as f32);
+        let frames = self.unseen as f32;
+        let [dx, dy] = self.shift.map(|v| v * frames);
+        [x + dx, y + dy, w, h]
+    }
+
+    /// Whether it behaves as something that is approached, or at least stays.
+    fn is_approached(&self, rule: &Rule) -> bool {
+        let grown = self.last.area_px as f32 >= rule.min_growth * self.first.area_px as f32;
+        let foot = |f: &Finding| (f.bbox[1] + f.bbox[3]) as f32;
+        let rise = foot(&self.first) - foot(&self.last);
+        grown && rise <= rule.max_rise * self.last.bbox[3] as f32
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    bbox: [u32; 4],
+    area_px: u32,
+    unix_ns: i128,
 }
 
 /// All things that are followed.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    confirm: Confirm,
-    /// Before the number in every id: makes ids of two runs differ.
-    prefix: Option<String>,
+    rule: Rule,
+    /// Time of the first frame, ns: stands before the number in every id, so that ids of two runs
+    /// differ.
+    started: Option<i128>,
     confirmed: u64,
     followed: Vec<Followed>,
+    /// Oldest first.
+    ended: Vec<Ended>,
+    pairs: Pairs,
 }
 
 impl Tracker {
-    pub fn new(confirm: Confirm) -> Self {
+    pub fn new(rule: Rule) -> Self {
         Self {
-            confirm,
-            prefix: None,
+            rule,
+            started: None,
             confirmed: 0,
-            followed: Vec::new(),
+            followed: Vec::with_capacity(FOLLOWED_LIMIT),
+            ended: Vec::with_capacity(ENDED_LIMIT),
+            pairs: Pairs::default(),
         }
     }
 
-    /// Takes the findings of a frame captured at `unix_ns`; returns what happened, ends first.
-    pub fn step(&mut self, unix_ns: i128, findings: &[Finding]) -> Vec<(Event, Track)> {
-        let prefix = self
-            .prefix
-            .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000));
-        let partner = pair(&self.followed, findings);
+    /// Takes the findings of a frame captured at `unix_ns`, each with whether it counts; appends
+    /// what happened to `events`, ends first.
+    pub fn step(
+        &mut self,
+        unix_ns: i128,
+        findings: &[(Finding, bool)],
+        events: &mut Vec<(Event, Seen)>,
+    ) {
+        self.started.get_or_insert(unix_ns);
         for thing in &mut self.followed {
             thing.history <<= 1;
+            thing.counted <<= 1;
+            thing.unseen = thing.unseen.saturating_add(1);
         }
-        for (finding, partner) in findings.iter().zip(partner) {
-            match partner {
-                Some(i) => {
-                    self.followed[i].last = *finding;
-                    self.followed[i].history |= 1;
+        self.pairs.find(&self.followed, findings);
+        for (&(finding, counts), partner) in findings.iter().zip(&self.pairs.partner) {
+            match *partner {
+                Some(i) => self.followed[i].see(finding, counts),
+                None if self.followed.len() < FOLLOWED_LIMIT => {
+                    self.followed.push(Followed::new(finding, counts));
                 }
-                None => self.followed.push(Followed {
-                    last: *finding,
-                    history: 1,
-                    id: None,
-                }),
+                None => {}
             }
         }
-        let window = u32::MAX >> (WINDOW_LIMIT - self.confirm.window);
-        let mut events = Vec::new();
-        self.followed.retain(|thing| {
-            let stays = thing.history & window != 0;
-            if !stays && let Some(track) = thing.track() {
-                events.push((Event::End, track));
-            }
-            stays
-        });
-        for thing in &mut self.followed {
-            let event = match thing.id {
-                Some(_) => Event::Update,
-                None if (thing.history & window).count_ones() >= self.confirm.hits => {
-                    self.confirmed += 1;
-                    thing.id = Some(format!("{prefix}-{}", self.confirmed).into());
-                    Event::Begin
-                }
-                None => continue,
-            };
-            if thing.history & 1 == 1 {
-                events.extend(thing.track().map(|track| (event, track)));
-            }
-        }
-        events
+        self.let_go(unix_ns, events);
+        self.tell(unix_ns, events);
     }
 
     /// Ends everything that is followed.
-    pub fn finish(&mut self) -> Vec<(Event, Track)> {
-        self.followed
-            .drain(..)
-            .filter_map(|thing| thing.track().map(|track| (Event::End, track)))
-            .collect()
+    pub fn finish(&mut self, events: &mut Vec<(Event, Seen)>) {
+        events.extend(self.followed.drain(..).filter_map(|thing| {
+            let last = thing.last;
+            thing.id.map(|id| (Event::End, Seen { id, last }))
+        }));
+    }
+
+    /// Ends what was not seen for a whole window.
+    fn let_go(&mut self, unix_ns: i128, events: &mut Vec<(Event, Seen)>) {
+        let (window, ended) = (self.rule.confirm.mask(), &mut self.ended);
+        self.followed.retain_mut(|thing| {
+            let stays = thing.history & window != 0;
+            if !stays && let Some(id) = thing.id.take() {
+                if ended.len() == ENDED_LIMIT {
+                    ended.remove(0);
+                }
+                ended.push(Ended {
+                    bbox: thing.last.bbox,
+                    area_px: thing.last.area_px,
+                    unix_ns,
+                });
+                let last = thing.last;
+                events.push((Event::End, Seen { id, last }));
+            }
+            stays
+        });
+    }
+
+    fn tell(&mut self, unix_ns: i128, events: &mut Vec<(Event, Seen)>) {
+        let cool_down = i128::try_from(self.rule.cool_down.as_nanos()).unwrap_or(i128::MAX);
+        self.ended
+            .retain(|ended| unix_ns.saturating_sub(ended.unix_ns) < cool_down);
+        let Rule { confirm, .. } = self.rule;
+        let (started, ended) = (self.started.unwrap_or(unix_ns), &self.ended);
+        for thing in self.followed.iter_mut().filter(|t| t.history & 1 == 1) {
+            let last = thing.last;
+            if let Some(id) = &thing.id {
+                let id = id.clone();
+                events.push((Event::Update, Seen { id, last }));
+                continue;
+            }
+            let hits = (thing.counted & confirm.mask()).count_ones();
+            // It begins with a sighting that counts, not with a doubtful one after them.
+            let ready = thing.counted & 1 == 1 && hits >= confirm.hits;
+            if !ready || !thing.is_approached(&self.rule) || cools(ended, &last) {
+                continue;
+            }
+            self.confirmed += 1;
+            let started_ms = started.max(0) / 1_000_000;
+            let id: Arc<str> = format!("{started_ms:x}-{}", self.confirmed).into();
+            thing.id = Some(id.clone());
+            events.push((Event::Begin, Seen { id, last }));
+        }
     }
 }
 
-/// For every finding the followed thing it belongs to: best overlap first, each taken once.
-fn pair(followed: &[Followed], findings: &[Finding]) -> Vec<Option<usize>> {
-    let mut close: Vec<(f32, usize, usize)> = Vec::new();
-    for (i, thing) in followed.iter().enumerate() {
-        for (j, finding) in findings.iter().enumerate() {
-            let share = overlap(thing.last.bbox, finding.bbox);
-            if share >= OVERLAP {
-                close.push((share, i, j));
+/// Whether `finding` lies where something ended a short while ago, and has not grown much since.
+fn cools(ended: &[Ended], finding: &Finding) -> bool {
+    ended.iter().any(|e| {
+        overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
+            && u64::from(finding.area_px) < GROWN * u64::from(e.area_px)
+    })
+}
+
+/// Which finding belongs to which followed thing.
+#[derive(Debug, Default)]
+struct Pairs {
+    close: Vec<(f32, usize, usize)>,
+    taken: Vec<bool>,
+    /// For every finding the followed thing it belongs to.
+    partner: Vec<Option<usize>>,
+}
+
+impl Pairs {
+    /// Best overlap first, each taken once.
+    fn find(&mut self, followed: &[Followed], findings: &[(Finding, bool)]) {
+        self.close.clear();
+        for (i, thing) in followed.iter().enumerate() {
+            let last = thing.last.bbox.map(|v| v as f32);
+            let expected = thing.expected();
+            for (j, (finding, _)) in findings.iter().enumerate() {
+                let bbox = finding.bbox.map(|v| v as f32);
+                let share = overlap(last, bbox).max(overlap(expected, bbox));
+                if share >= OVERLAP {
+                    self.close.push((share, i, j));
+                }
+            }
+        }
+        self.close
+            .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        self.partner.clear();
+        self.partner.resize(findings.len(), None);
+        self.taken.clear();
+        self.taken.resize(followed.len(), false);
+        for &(_, i, j) in &self.close {
+            if !self.taken[i] && self.partner[j].is_none() {
+                self.taken[i] = true;
+                self.partner[j] = Some(i);
             }
         }
     }
-    close.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let mut partner = vec![None; findings.len()];
-    let mut taken = vec![false; followed.len()];
-    for (_, i, j) in close {
-        if !taken[i] && partner[j].is_none() {
-            taken[i] = true;
-            partner[j] = Some(i);
-        }
-    }
-    partner
+}
+
+fn middle([x, y, w, h]: [u32; 4]) -> [f32; 2] {
+    [x as f32 + w as f32 / 2.0, y as f32 + h as f32 / 2.0]
 }
 
 /// Shared area of two boxes, grown, as a share of the smaller one.
-fn overlap(a: [u32; 4], b: [u32; 4]) -> f32 {
-    let grown = |[x, y, w, h]: [u32; 4]| {
-        let [x, y, w, h] = [x, y, w, h].map(|v| v as f32);
+fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
+    let grown = |[x, y, w, h]: [f32; 4]| {
         let (dx, dy) = (w * GROW, h * GROW);
         [x - dx, y - dy, x + w + dx, y + h + dy]
     };
@@ -203,15 +340,40 @@ mod tests {
             area_px: side * side,
             score_max: 0.9,
             score_mean: 0.8,
+            contrast: 0.5,
+            thickness_px: side as f32,
+            road_share: 1.0,
+            at_edge: false,
             on_road: true,
         }
     }
 
+    fn rule(confirm: Confirm) -> Rule {
+        Rule {
+            confirm,
+            min_growth: 0.0,
+            max_rise: f32::INFINITY,
+            cool_down: Duration::ZERO,
+        }
+    }
+
+    /// One step in which every finding counts.
+    fn step(tracker: &mut Tracker, unix_ns: i128, findings: &[Finding]) -> Vec<(Event, Seen)> {
+        let findings: Vec<(Finding, bool)> = findings.iter().map(|f| (*f, true)).collect();
+        let mut events = Vec::new();
+        tracker.step(unix_ns, &findings, &mut events);
+        events
+    }
+
+    fn kinds(events: &[(Event, Seen)]) -> Vec<Event> {
+        events.iter().map(|e| e.0).collect()
+    }
+
     /// Steps through frames; each event as `B1`, `U1`, `E1` with the number in its id.
     fn play(confirm: Confirm, frames: &[&[Finding]]) -> Vec<String> {
-        let mut tracker = Tracker::new(confirm);
-        let shown = |events: Vec<(Event, Track)>| -> String {
-            let one = |(event, track): &(Event, Track)| {
+        let mut tracker = Tracker::new(rule(confirm));
+        let shown = |events: Vec<(Event, Seen)>| -> String {
+            let one = |(event, track): &(Event, Seen)| {
                 let number = track.id.rsplit_once('-').unwrap().1.to_string();
                 format!("{event:?}")[..1].to_string() + &number
             };
@@ -219,9 +381,11 @@ mod tests {
         };
         let mut all: Vec<String> = frames
             .iter()
-            .map(|f| shown(tracker.step(5_000_000, f)))
+            .map(|f| shown(step(&mut tracker, 5_000_000, f)))
             .collect();
-        all.push(shown(tracker.finish()));
+        let mut ended = Vec::new();
+        tracker.finish(&mut ended);
+        all.push(shown(ended));
         all
     }
 
@@ -272,9 +436,9 @@ mod tests {
     #[test]
     fn the_better_overlap_wins_and_the_other_begins_anew() {
         let frames: [&[Finding]; 2] = [&[at(10, 10, 10)], &[at(17, 10, 10), at(11, 10, 10)]];
-        let mut tracker = Tracker::new(Confirm::AT_ONCE);
-        tracker.step(0, frames[0]);
-        let events = tracker.step(0, frames[1]);
+        let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
+        step(&mut tracker, 0, frames[0]);
+        let events = step(&mut tracker, 0, frames[1]);
         assert_eq!(events[0].0, Event::Update);
         assert_eq!(events[0].1.last.bbox, [11, 10, 10, 10]);
         assert_eq!(events[1].0, Event::Begin);
@@ -282,19 +446,19 @@ mod tests {
 
     #[test]
     fn ids_carry_the_time_of_the_first_frame() {
-        let mut tracker = Tracker::new(Confirm::AT_ONCE);
-        let first = tracker.step(0xabc * 1_000_000, &[at(0, 0, 5)]);
+        let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
+        let first = step(&mut tracker, 0xabc * 1_000_000, &[at(0, 0, 5)]);
         assert_eq!(&*first[0].1.id, "abc-1");
-        let second = tracker.step(i128::MAX, &[at(0, 0, 5), at(50, 50, 5)]);
+        let second = step(&mut tracker, i128::MAX, &[at(0, 0, 5), at(50, 50, 5)]);
         assert_eq!(&*second[1].1.id, "abc-2");
     }
 
     #[test]
     fn overlap_is_a_share_of_the_smaller_box() {
-        assert_eq!(overlap([0, 0, 10, 10], [0, 0, 10, 10]), 1.0);
-        assert_eq!(overlap([0, 0, 100, 100], [40, 40, 4, 4]), 1.0);
-        assert_eq!(overlap([0, 0, 10, 10], [100, 0, 10, 10]), 0.0);
-        assert_eq!(overlap([0, 0, 0, 0], [0, 0, 0, 0]), 0.0);
+        assert_eq!(overlap([0., 0., 10., 10.], [0., 0., 10., 10.]), 1.0);
+        assert_eq!(overlap([0., 0., 100., 100.], [40., 40., 4., 4.]), 1.0);
+        assert_eq!(overlap([0., 0., 10., 10.], [100., 0., 10., 10.]), 0.0);
+        assert_eq!(overlap([0.; 4], [0.; 4]), 0.0);
     }
 
     #[test]
@@ -315,11 +479,108 @@ mod tests {
 
     #[test]
     fn a_window_of_32_frames_does_not_overflow() {
-        let mut tracker = Tracker::new(Confirm::new(1, 32).unwrap());
-        tracker.step(0, &[at(0, 0, 5)]);
+        let mut tracker = Tracker::new(rule(Confirm::new(1, 32).unwrap()));
+        step(&mut tracker, 0, &[at(0, 0, 5)]);
         for _ in 0..31 {
-            assert!(tracker.step(0, &[]).is_empty());
+            assert!(step(&mut tracker, 0, &[]).is_empty());
         }
-        assert_eq!(tracker.step(0, &[])[0].0, Event::End);
+        assert_eq!(step(&mut tracker, 0, &[])[0].0, Event::End);
+    }
+
+    #[test]
+    fn what_does_not_count_begins_nothing_but_keeps_alive() {
+        let mut tracker = Tracker::new(rule(Confirm::new(2, 3).unwrap()));
+        let mut at_frame = |counts: bool| {
+            let mut events = Vec::new();
+            tracker.step(0, &[(at(10, 10, 8), counts)], &mut events);
+            kinds(&events)
+        };
+        assert!((0..5).all(|_| at_frame(false).is_empty()));
+        assert!(at_frame(true).is_empty());
+        assert!(
+            at_frame(false).is_empty(),
+            "no beginning on a doubtful sighting"
+        );
+        assert_eq!(at_frame(true), [Event::Begin]);
+        assert!((0..5).all(|_| at_frame(false) == [Event::Update]));
+    }
+
+    #[test]
+    fn what_shrinks_or_rises_is_not_approached() {
+        let strict = Rule {
+            min_growth: 0.8,
+            max_rise: 0.5,
+            ..rule(Confirm::new(2, 2).unwrap())
+        };
+        let begins = |first: Finding, second: Finding| {
+            let mut tracker = Tracker::new(strict);
+            step(&mut tracker, 0, &[first]);
+            kinds(&step(&mut tracker, 0, &[second])) == [Event::Begin]
+        };
+        assert!(begins(at(10, 10, 10), at(10, 10, 10)), "it stays");
+        assert!(
+            begins(at(10, 10, 10), at(9, 12, 13)),
+            "it grows and comes down"
+        );
+        // 64 of 100 px.
+        assert!(!begins(at(10, 10, 10), at(11, 12, 8)), "it shrinks");
+        assert!(
+            begins(at(10, 10, 10), at(10, 5, 10)),
+            "half of its height up"
+        );
+        assert!(!begins(at(10, 10, 10), at(10, 4, 10)), "further up");
+    }
+
+    #[test]
+    fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
+        let second_ns = 1_000_000_000;
+        let cooling = Rule {
+            cool_down: Duration::from_secs(3),
+            ..rule(Confirm::AT_ONCE)
+        };
+        let after = |seconds: i128, again: Finding| {
+            let mut tracker = Tracker::new(cooling);
+            step(&mut tracker, 0, &[at(10, 10, 10)]);
+            assert_eq!(kinds(&step(&mut tracker, second_ns, &[])), [Event::End]);
+            kinds(&step(&mut tracker, (1 + seconds) * second_ns, &[again]))
+        };
+        assert!(after(1, at(12, 10, 10)).is_empty());
+        assert!(after(2, at(12, 10, 10)).is_empty());
+        assert_eq!(after(3, at(12, 10, 10)), [Event::Begin]);
+        assert_eq!(after(1, at(12, 10, 15)), [Event::Begin], "it has grown");
+        assert_eq!(after(1, at(100, 10, 10)), [Event::Begin], "another place");
+        // Silent while it cools, told afterwards.
+        let mut tracker = Tracker::new(cooling);
+        step(&mut tracker, 0, &[at(10, 10, 10)]);
+        step(&mut tracker, second_ns, &[]);
+        assert!(step(&mut tracker, 2 * second_ns, &[at(10, 10, 10)]).is_empty());
+        let late = step(&mut tracker, 4 * second_ns, &[at(10, 10, 10)]);
+        assert_eq!(
+            (kinds(&late), late[0].1.id.ends_with("-2")),
+            (vec![Event::Begin], true)
+        );
+    }
+
+    #[test]
+    fn a_steady_movement_is_followed_through_a_gap() {
+        let mut tracker = Tracker::new(rule(Confirm::new(1, 4).unwrap()));
+        for x in [0, 9, 18] {
+            step(&mut tracker, 0, &[at(x, 10, 10)]);
+        }
+        step(&mut tracker, 0, &[]);
+        step(&mut tracker, 0, &[]);
+        // Three steps further: far from where it was last seen.
+        assert_eq!(
+            kinds(&step(&mut tracker, 0, &[at(45, 10, 10)])),
+            [Event::Update]
+        );
+    }
+
+    #[test]
+    fn the_number_of_things_followed_is_bounded() {
+        let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
+        let many: Vec<Finding> = (0..500).map(|i| at(i * 40, 0, 10)).collect();
+        assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
+        assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
     }
 }

@@ -1,7 +1,7 @@
 //! The way of a frame, on the small models of `tests/fixtures/models`.
 
 use super::*;
-use crate::alert::Confirm;
+use crate::alert::{Confirm, Rules, Severe};
 use crate::camera::Source;
 use crate::engine::Options;
 use crate::frame::Size;
@@ -62,9 +62,18 @@ fn settings(source: &str) -> Settings {
         refine: true,
         decide: Decide {
             threshold: 0.5,
+            low_threshold: 0.5,
             min_area_px: 100,
             only_near_road: true,
+            region: None,
             confirm: Confirm::AT_ONCE,
+            rules: Rules::NONE,
+            cool_down: Duration::ZERO,
+            ground: None,
+            severe: Severe {
+                distance_m: 15.0,
+                area_share: 0.01,
+            },
         },
     }
 }

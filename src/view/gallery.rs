@@ -236,7 +236,7 @@ fn caption(frame: u64, told: &[&Alert]) -> String {
         let number = alert.id.rsplit('-').next().unwrap_or("");
         let verb = match alert.event {
             Event::Begin => "begins",
-            Event::Update | Event::End => "goes on",
+            Event::Update | Event::End | Event::Blind | Event::Degraded => "goes on",
         };
         text.push_str(&format!("  #{number} {verb}, {:.2}", alert.score_max));
     }
@@ -273,6 +273,7 @@ pub(super) mod tests {
             score_max: 0.95,
             score_mean: 0.9,
             on_road: true,
+            severity: crate::alert::Severity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {
@@ -281,6 +282,7 @@ pub(super) mod tests {
                 hash: "0".into(),
             },
             source: "test".into(),
+            detail: None,
         };
         Looked {
             frame: Frame {

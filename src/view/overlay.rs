@@ -106,7 +106,7 @@ fn tint_at(t: f32) -> ([f32; 3], f32) {
 fn draw_alert(canvas: &mut Canvas<'_>, alert: &Alert) {
     let colour = match alert.event {
         Event::Begin => BEGIN,
-        Event::Update | Event::End => UPDATE,
+        Event::Update | Event::End | Event::Blind | Event::Degraded => UPDATE,
     };
     let scale = canvas.scale() as u32;
     let [x, y, w, h] = alert.bbox;

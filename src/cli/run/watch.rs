@@ -2,7 +2,7 @@
 
 mod report;
 
-use crate::alert::{Confirm, Judge, Settings as Decide, Verdict};
+use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use crate::camera::{Camera, Pace, Source};
 use crate::engine::{Engine, Facts, Options, find_model};
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
@@ -36,14 +36,23 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     threshold: Option<f32>,
 
+    /// Score above which cells beside those belong to the same thing [default: the threshold less
+    /// a tenth]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    low_threshold: Option<f32>,
+
     /// Smallest thing to tell of, px of the picture
     #[arg(long, value_name = "PX", default_value_t = 200)]
     min_area: u32,
 
-    /// Tell of a thing once it was seen in K of the last N frames [default: 2/3, but 1/1 for
+    /// Tell of a thing once it was seen in K of the last N frames [default: 4/6, but 1/1 for
     /// pictures, which may have nothing to do with each other]
     #[arg(long, value_name = "K/N")]
     confirm: Option<Confirm>,
+
+    /// Ask nothing of a thing but score, area and confirmation: leave the rules out
+    #[arg(long)]
+    no_rules: bool,
 
     /// Tell of things away from the road, too
     #[arg(long)]
@@ -95,6 +104,28 @@ pub(in crate::cli) struct Seen {
     judge: Option<Judge>,
 }
 
+impl Args {
+    /// What is told of `source`, with what the user asked for.
+    fn decide(&self, source: &Source, threshold: f32) -> Decide {
+        let usual = match source {
+            Source::Pictures(_) => Decide::stills(threshold),
+            _ => Decide::film(threshold),
+        };
+        Decide {
+            low_threshold: self.low_threshold.unwrap_or(usual.low_threshold),
+            min_area_px: self.min_area,
+            only_near_road: !self.anywhere,
+            confirm: self.confirm.unwrap_or(usual.confirm),
+            rules: if self.no_rules {
+                Rules::NONE
+            } else {
+                usual.rules
+            },
+            ..usual
+        }
+    }
+}
+
 impl Watch {
     /// Makes the run.
     pub fn run(self, show: Option<Show>, judge: Option<Judge>) -> anyhow::Result<Seen> {
@@ -136,15 +167,7 @@ impl Watch {
             },
             budget,
             refine: !args.no_refine,
-            decide: Decide {
-                threshold,
-                min_area_px: args.min_area,
-                only_near_road: !args.anywhere,
-                confirm: args.confirm.unwrap_or(match self.source {
-                    Source::Pictures(_) => Confirm::AT_ONCE,
-                    Source::Synthetic(_) => Confirm::new(2, 3).unwrap_or(Confirm::AT_ONCE),
-                }),
-            },
+            decide: args.decide(&self.source, threshold),
         };
         let mut sink = match &self.alerts {
             Some(path) => JsonLines::to_file(path)?,

@@ -1,0 +1,180 @@
+//! The degrade ladder: what to do less of when frames miss their deadline, and when to do it again.
+//!
+//! A pure state machine that counts frames. It goes one step down as soon as more than a share of
+//! a window's frames missed, and one step up after a number of calm windows; a step up that fails
+//! at once doubles that number, so that the ladder does not swing.
+
+/// When the ladder moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Steps below the top.
+    pub steps: usize,
+    /// Frames a window.
+    pub window: u32,
+    /// Step down where more than this share of a window missed, 0 to 1.
+    pub down_above: f32,
+    /// A window is calm where at most this share missed, 0 to 1.
+    pub up_below: f32,
+    /// Calm windows in a row before a step up.
+    pub calm_windows: u32,
+}
+
+/// Most calm windows that are ever waited for.
+const CALM_LIMIT: u32 = 4096;
+
+/// The ladder went from one step to another; 0 is the top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where it was.
+    pub from: usize,
+    /// Where it is.
+    pub to: usize,
+}
+
+/// Where a run stands on its ladder.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    settings: Settings,
+    step: usize,
+    frames: u32,
+    missed: u32,
+    calm: u32,
+    wanted_calm: u32,
+    /// The last move was a step up, and no window has passed since.
+    fresh_up: bool,
+}
+
+impl Ladder {
+    /// A ladder at its top.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            step: 0,
+            frames: 0,
+            missed: 0,
+            calm: 0,
+            wanted_calm: settings.calm_windows.max(1),
+            fresh_up: false,
+        }
+    }
+
+    /// The step it is on; 0 is the top.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Notes a frame that made its deadline or missed it (late, or dropped as too late).
+    pub fn note(&mut self, missed: bool) -> Option<Change> {
+        self.frames += 1;
+        self.missed += u32::from(missed);
+        let window = self.settings.window.max(1);
+        // As soon as the window cannot end well any more, it is over.
+        if self.missed as f32 > self.settings.down_above * window as f32 {
+            return self.down();
+        }
+        if self.frames < window {
+            return None;
+        }
+        let is_calm = self.missed as f32 <= self.settings.up_below * window as f32;
+        self.calm = if is_calm { self.calm + 1 } else { 0 };
+        self.fresh_up = false;
+        self.restart();
+        (self.step > 0 && self.calm >= self.wanted_calm).then(|| self.go(self.step - 1))
+    }
+
+    fn down(&mut self) -> Option<Change> {
+        if self.fresh_up {
+            self.wanted_calm = (self.wanted_calm * 2).min(CALM_LIMIT);
+        }
+        self.restart();
+        self.calm = 0;
+        (self.step < self.settings.steps).then(|| self.go(self.step + 1))
+    }
+
+    fn go(&mut self, to: usize) -> Change {
+        let from = std::mem::replace(&mut self.step, to);
+        self.fresh_up = to < from;
+        self.calm = 0;
+        Change { from, to }
+    }
+
+    fn restart(&mut self) {
+        (self.frames, self.missed) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ladder() -> Ladder {
+        Ladder::new(Settings {
+            steps: 2,
+            window: 10,
+            down_above: 0.2,
+            up_below: 0.0,
+            calm_windows: 3,
+        })
+    }
+
+    /// Frames until the next change, all of them `missed` or none.
+    fn until(ladder: &mut Ladder, missed: bool) -> (u32, Change) {
+        (1..10_000)
+            .find_map(|i| ladder.note(missed).map(|change| (i, change)))
+            .expect("it moves")
+    }
+
+    #[test]
+    fn misses_step_down_at_once_and_never_below_the_last_step() {
+        let mut ladder = ladder();
+        // The third miss of ten is more than a fifth.
+        assert_eq!(until(&mut ladder, true), (3, Change { from: 0, to: 1 }));
+        assert_eq!(until(&mut ladder, true), (3, Change { from: 1, to: 2 }));
+        assert!((0..100).all(|_| ladder.note(true).is_none()));
+        assert_eq!(ladder.step(), 2);
+    }
+
+    #[test]
+    fn a_share_of_exactly_the_limit_is_borne() {
+        let mut ladder = ladder();
+        for _ in 0..20 {
+            for i in 0..10 {
+                assert_eq!(ladder.note(i < 2), None);
+            }
+        }
+        assert_eq!(ladder.step(), 0);
+    }
+
+    #[test]
+    fn calm_windows_step_up_and_a_step_that_fails_waits_longer() {
+        let mut ladder = ladder();
+        until(&mut ladder, true);
+        assert_eq!(until(&mut ladder, false), (30, Change { from: 1, to: 0 }));
+        // It fails within its first window: twice the calm is wanted.
+        assert_eq!(until(&mut ladder, true).0, 3);
+        assert_eq!(until(&mut ladder, false).0, 60);
+        // It holds for a window, then fails: no longer wait than before.
+        (0..10).for_each(|_| assert!(ladder.note(false).is_none()));
+        until(&mut ladder, true);
+        assert_eq!(until(&mut ladder, false).0, 60);
+    }
+
+    #[test]
+    fn one_miss_restarts_the_calm() {
+        let mut ladder = ladder();
+        until(&mut ladder, true);
+        (0..20).for_each(|_| assert!(ladder.note(false).is_none()));
+        assert!(ladder.note(true).is_none());
+        (0..9).for_each(|_| assert!(ladder.note(false).is_none()));
+        assert_eq!(until(&mut ladder, false).0, 30);
+    }
+
+    #[test]
+    fn a_ladder_without_steps_stays() {
+        let mut ladder = Ladder::new(Settings {
+            steps: 0,
+            ..self::ladder().settings
+        });
+        assert!((0..100).all(|i| ladder.note(i % 3 == 0).is_none()));
+    }
+}

@@ -1,0 +1,275 @@
+//! Whether a frame can still make its deadline: asked before the engine, not after.
+//!
+//! A pure state machine over moments that the caller gives: it runs on the run's clock and in tests
+//! on virtual time. Prediction is the 99th percentile of what the rest of the way (prepare, engine,
+//! score, decide, emit) took for the last frames, as one time: the sum of each stage's own
+//! percentile would be too large.
+//!
+//! A frame that cannot make it is dropped. Were nothing served for long, nothing would be learned
+//! and nothing told: so one frame is served as a probe whenever [`Settings::probe_every`] passed
+//! without one. A probe that makes its deadline ends what was learned before it: the slow time is
+//! over.
+
+use crate::frame::Moment;
+use std::time::Duration;
+
+/// Frames that a prediction looks back on.
+const WINDOW: usize = 256;
+/// Frames served before anything is predicted.
+const LEAST: usize = 8;
+
+/// How a policy works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Longest time without a frame served, as long as frames come.
+    pub probe_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            probe_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What happens to a frame that reached the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It can make its deadline, as far as is known.
+    Serve,
+    /// It cannot, but is served to learn how things are.
+    Probe,
+    /// It cannot: it is dropped.
+    Drop,
+}
+
+/// Admits frames to the engine.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    recent: Recent,
+    last_served: Option<Moment>,
+}
+
+impl Policy {
+    /// A policy that knows nothing yet: it serves the first frames whatever they take.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            recent: Recent::new(),
+            last_served: None,
+        }
+    }
+
+    /// What the rest of a frame's way is expected to take; `None` before enough frames were served.
+    pub fn expected(&self) -> Option<Duration> {
+        self.recent.p99().map(Duration::from_nanos)
+    }
+
+    /// Whether a frame with this `deadline` is to be served `now`.
+    pub fn admit(&mut self, now: Moment, deadline: Moment) -> Admission {
+        let makes_it = self
+            .expected()
+            .is_none_or(|expected| now.after(expected) <= deadline);
+        let probe = self
+            .last_served
+            .is_none_or(|last| now.since(last) >= self.settings.probe_every);
+        let admission = match (makes_it, probe) {
+            (true, _) => Admission::Serve,
+            (false, true) => Admission::Probe,
+            (false, false) => Admission::Drop,
+        };
+        if admission != Admission::Drop {
+            self.last_served = Some(now);
+        }
+        admission
+    }
+
+    /// A frame that was admitted as `admission` at `from` is finished at `now`.
+    pub fn finished(&mut self, admission: Admission, from: Moment, now: Moment, deadline: Moment) {
+        if admission == Admission::Probe && now <= deadline {
+            self.recent = Recent::new();
+        }
+        let took = now.since(from);
+        self.recent
+            .add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+}
+
+/// The last times, ns.
+#[derive(Clone, Debug)]
+struct Recent {
+    times: [u64; WINDOW],
+    count: usize,
+    next: usize,
+}
+
+impl Recent {
+    fn new() -> Self {
+        Self {
+            times: [0; WINDOW],
+            count: 0,
+            next: 0,
+        }
+    }
+
+    fn add(&mut self, ns: u64) {
+        self.times[self.next] = ns;
+        self.next = (self.next + 1) % WINDOW;
+        self.count = (self.count + 1).min(WINDOW);
+    }
+
+    /// The smallest time that at least 99 of 100 do not exceed.
+    fn p99(&self) -> Option<u64> {
+        if self.count < LEAST {
+            return None;
+        }
+        let mut sorted = self.times;
+        let rank = (self.count * 99).div_ceil(100) - 1;
+        let (_, at, _) = sorted[..self.count].select_nth_unstable(rank);
+        Some(*at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// What a run on virtual time came to.
+    #[derive(Debug, Default)]
+    struct Came {
+        arrivals: u64,
+        overtaken: u64,
+        dropped: u64,
+        served: u64,
+        on_time: u64,
+        deepest: usize,
+        ages: Vec<u64>,
+    }
+
+    impl Came {
+        fn age_p99(&mut self) -> u64 {
+            self.ages.sort_unstable();
+            self.ages[(self.ages.len() * 99).div_ceil(100) - 1]
+        }
+    }
+
+    /// Frames come every `period`; the newest waits, alone, while the engine works. `service` says
+    /// what the n-th served frame takes.
+    fn play(frames: u64, period: u64, budget: u64, service: impl Fn(u64) -> u64) -> Came {
+        let mut policy = Policy::new(Settings::default());
+        let mut came = Came::default();
+        let mut waiting: Option<u64> = None;
+        let mut free_at = 0;
+        for i in 0..=frames {
+            let arrival = if i < frames { i * period } else { u64::MAX };
+            // Until this arrival the engine takes what waits whenever it is free.
+            while let Some(captured) = waiting.filter(|c| free_at.max(*c) < arrival) {
+                waiting = None;
+                let now = Moment(free_at.max(captured));
+                let deadline = Moment(captured + budget);
+                let admission = policy.admit(now, deadline);
+                if admission == Admission::Drop {
+                    came.dropped += 1;
+                    continue;
+                }
+                let done = Moment(now.0 + service(came.served));
+                policy.finished(admission, now, done, deadline);
+                came.served += 1;
+                came.on_time += u64::from(done <= deadline);
+                came.ages.push(done.0 - captured);
+                free_at = done.0;
+            }
+            if i < frames {
+                came.arrivals += 1;
+                came.overtaken += u64::from(waiting.replace(arrival).is_some());
+                came.deepest = came.deepest.max(usize::from(waiting.is_some()));
+            }
+        }
+        came
+    }
+
+    /// `mean` give or take a tenth, the same for the same `n`.
+    fn shaken(mean: u64, n: u64) -> u64 {
+        let noise = n.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) % 201;
+        mean * (900 + noise) / 1000
+    }
+
+    #[test]
+    fn overload_keeps_the_queue_short_the_age_bounded_and_every_drop_counted() {
+        let period = 33 * MS;
+        println!("engine  budget  served  on time  overtaken  too late  age p99");
+        for times in [1.1, 2.0, 10.0] {
+            let engine = (period as f64 * times) as u64;
+            // Room for the engine at its slowest and for half a wait.
+            let budget = engine * 11 / 10 + period / 2;
+            let mut came = play(20_000, period, budget, |n| shaken(engine, n));
+            let p99 = came.age_p99();
+            println!(
+                "x{times:<6} {:>5} ms {:>6} {:>8} {:>10} {:>9} {:>6} ms",
+                budget / MS, came.served, came.on_time, came.overtaken, came.dropped, p99 / MS
+            );
+            assert!(came.deepest <= 1);
+            assert!(p99 <= budget + period, "x{times}: {p99}");
+            assert_eq!(came.overtaken + came.dropped, came.arrivals - came.served);
+            assert!(came.served > 1000, "x{times}: {}", came.served);
+            // What was admitted as able to make it nearly always does.
+            assert!(came.on_time * 100 >= came.served * 97, "x{times}: {came:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_frame_can_make_it_only_probes_are_served() {
+        let (period, budget, engine) = (33 * MS, 100 * MS, 330 * MS);
+        let came = play(3_000, period, budget, |_| engine);
+        // 99 seconds, a probe each; the first frames are served to learn.
+        assert_eq!(came.on_time, 0);
+        let probes = came.served - LEAST as u64;
+        assert!((90..=99).contains(&probes), "{probes}");
+        assert!(came.dropped > 1000);
+        assert_eq!(came.overtaken + came.dropped + came.served, came.arrivals);
+    }
+
+    #[test]
+    fn a_slow_time_that_ends_is_forgotten_with_the_first_probe_that_makes_it() {
+        let (period, budget) = (50 * MS, 100 * MS);
+        // 30 slow ones, then fast.
+        let came = play(1_000, period, budget, |n| if n < 30 { 400 * MS } else { 20 * MS });
+        // The slow ones take the window's first 8 frames, then 22 probes, one a second.
+        let slow_s = 8.0 * 0.4 + 22.0;
+        let fast_frames = 1_000 - (slow_s / 0.05) as u64;
+        assert!(came.on_time + 60 >= fast_frames, "{} of {fast_frames}", came.on_time);
+    }
+
+    #[test]
+    fn a_frame_within_budget_is_served_to_the_nanosecond() {
+        let mut policy = Policy::new(Settings::default());
+        for i in 0..LEAST as u64 {
+            assert_eq!(policy.admit(Moment(i), Moment(i)), Admission::Serve);
+            policy.finished(Admission::Serve, Moment(i), Moment(i + 10), Moment(i));
+        }
+        assert_eq!(policy.expected(), Some(Duration::from_nanos(10)));
+        assert_eq!(policy.admit(Moment(100), Moment(110)), Admission::Serve);
+        assert_eq!(policy.admit(Moment(100), Moment(109)), Admission::Drop);
+        let later = 100 + 1_000_000_000;
+        assert_eq!(policy.admit(Moment(later), Moment(later)), Admission::Probe);
+        assert_eq!(policy.admit(Moment(later), Moment(later)), Admission::Drop);
+    }
+
+    #[test]
+    fn a_few_outliers_in_a_full_window_do_not_stop_frames() {
+        let mut recent = Recent::new();
+        for i in 0..WINDOW as u64 {
+            recent.add(if i % 128 == 0 { 1000 } else { 10 });
+        }
+        assert_eq!(recent.p99(), Some(10));
+        recent.add(1000);
+        assert_eq!(recent.p99(), Some(10), "the new one took the place of an old one");
+        recent.add(1000);
+        recent.add(1000);
+        assert_eq!(recent.p99(), Some(1000));
+    }
+}

@@ -12,6 +12,7 @@ mod ground;
 mod judge;
 mod label;
 mod region;
+pub mod thresholds;
 mod track;
 
 pub use decide::{DecideError, Decider, Rules, Settings, Severe};
@@ -270,6 +271,7 @@ mod tests {
                 score_mean: 0.5,
                 contrast: 0.4,
                 thickness_px: 22.5,
+                fill: 1.0,
                 road_share: 0.75,
                 at_edge: false,
                 on_road: true,

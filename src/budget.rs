@@ -1,7 +1,11 @@
-//! The latency ledger: a histogram a stage, and misses against the budget.
+//! The latency ledger: a histogram a stage, and misses against the budget. `policy` says which
+//! frames can still make their deadline, `ladder` what to do less of when too many do not.
+
+pub mod ladder;
+pub mod policy;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Longest time that is told apart, ns: ten minutes.
@@ -15,8 +19,10 @@ const DIGITS: u8 = 3;
 pub enum Stage {
     /// Decoding or rendering, on the camera's own thread.
     Read,
-    /// Waiting for the camera's thread.
+    /// The pipeline's wait for a frame from the camera's thread.
     Wait,
+    /// The frame's wait for the engine, from its capture on (in real time).
+    Queue,
     /// Resize and normalise.
     Prepare,
     /// The network.
@@ -33,9 +39,10 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order of a frame's way.
-    pub const ALL: [Stage; 8] = [
+    pub const ALL: [Stage; 9] = [
         Stage::Read,
         Stage::Wait,
+        Stage::Queue,
         Stage::Prepare,
         Stage::Engine,
         Stage::Score,
@@ -49,6 +56,7 @@ impl Stage {
         match self {
             Stage::Read => "read",
             Stage::Wait => "wait",
+            Stage::Queue => "queue",
             Stage::Prepare => "prepare",
             Stage::Engine => "engine",
             Stage::Score => "score",
@@ -60,14 +68,44 @@ impl Stage {
 }
 
 /// Percentiles of a time, ms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half of the values lie at or below.
     pub p50_ms: f64,
+    /// 90 of 100 values lie at or below.
+    pub p90_ms: f64,
     /// 99 of 100 values lie at or below.
     pub p99_ms: f64,
+    /// 999 of 1000 values lie at or below.
+    pub p999_ms: f64,
     /// The largest value.
     pub max_ms: f64,
+}
+
+/// Why a frame did not reach the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A newer one came while it waited.
+    Overtaken,
+    /// It could not make its deadline any more.
+    TooLate,
+    /// The degrade ladder leaves it out.
+    LeftOut,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 3] = [Cause::Overtaken, Cause::TooLate, Cause::LeftOut];
+
+    /// Its name in tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Overtaken => "overtaken",
+            Cause::TooLate => "too_late",
+            Cause::LeftOut => "left_out",
+        }
+    }
 }
 
 /// One time's histogram and exact sum.
@@ -99,7 +137,9 @@ impl Times {
         }
         Percentiles {
             p50_ms: ms(self.histogram.value_at_quantile(0.5)),
+            p90_ms: ms(self.histogram.value_at_quantile(0.9)),
             p99_ms: ms(self.histogram.value_at_quantile(0.99)),
+            p999_ms: ms(self.histogram.value_at_quantile(0.999)),
             max_ms: ms(self.histogram.max()),
         }
     }
@@ -112,6 +152,9 @@ pub struct Ledger {
     age: Times,
     budget: Duration,
     misses: u64,
+    dropped: [u64; Cause::ALL.len()],
+    last_age: Option<Duration>,
+    age_steps: Duration,
     idle_waits: bool,
 }
 
@@ -125,6 +168,9 @@ impl Ledger {
             age: Times::new(),
             budget,
             misses: 0,
+            dropped: [0; Cause::ALL.len()],
+            last_age: None,
+            age_steps: Duration::ZERO,
             idle_waits,
         }
     }
@@ -138,6 +184,37 @@ impl Ledger {
     pub fn finish_frame(&mut self, age: Duration) {
         self.age.add(age);
         self.misses += u64::from(age > self.budget);
+        if let Some(last) = self.last_age.replace(age) {
+            self.age_steps += age.abs_diff(last);
+        }
+    }
+
+    /// Notes `frames` that did not reach the engine.
+    pub fn drop_frames(&mut self, cause: Cause, frames: u64) {
+        self.dropped[cause as usize] += frames;
+    }
+
+    /// Frames that did not reach the engine.
+    pub fn dropped(&self, cause: Cause) -> u64 {
+        self.dropped[cause as usize]
+    }
+
+    /// Frames that did not reach the engine, whatever the cause.
+    pub fn all_dropped(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Frames whose alerts were written within the budget.
+    pub fn on_time(&self) -> u64 {
+        self.frames() - self.misses
+    }
+
+    /// Mean difference between the ages of one frame and the next, ms.
+    pub fn jitter_ms(&self) -> f64 {
+        match self.frames() {
+            0 | 1 => 0.0,
+            frames => self.age_steps.as_secs_f64() * 1e3 / (frames - 1) as f64,
+        }
     }
 
     /// Frames finished.
@@ -167,6 +244,8 @@ impl Ledger {
     pub fn outside_engine_share(&self) -> f64 {
         let counted = |stage: &Stage| match stage {
             Stage::Read => false,
+            // A frame waits for the engine while the engine works.
+            Stage::Queue => false,
             Stage::Wait => !self.idle_waits,
             _ => true,
         };
@@ -220,6 +299,34 @@ mod tests {
         assert!((engine.max_ms - 100.0).abs() < 0.2);
         assert_eq!((ledger.frames(), ledger.misses()), (100, 5));
         assert_eq!(ledger.stage(Stage::View), Percentiles::default());
+    }
+
+    #[test]
+    fn the_tail_is_told_apart() {
+        let mut ledger = Ledger::new(ms(95), false);
+        (1..=1000).for_each(|i| ledger.add(Stage::Queue, ms(i)));
+        let queue = ledger.stage(Stage::Queue);
+        assert!((queue.p90_ms - 900.0).abs() < 1.0 && (queue.p999_ms - 999.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn drops_are_counted_by_cause_and_jitter_is_the_mean_step() {
+        let mut ledger = Ledger::new(ms(15), false);
+        assert_eq!(ledger.jitter_ms(), 0.0);
+        for age in [10, 20, 16, 16] {
+            ledger.finish_frame(ms(age));
+        }
+        assert!((ledger.jitter_ms() - 14.0 / 3.0).abs() < 1e-9);
+        assert_eq!((ledger.on_time(), ledger.misses()), (1, 3));
+        ledger.drop_frames(Cause::Overtaken, 5);
+        ledger.drop_frames(Cause::TooLate, 1);
+        ledger.drop_frames(Cause::TooLate, 1);
+        let dropped = Cause::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
+        assert_eq!(
+            dropped,
+            [("overtaken", 5), ("too_late", 2), ("left_out", 0)]
+        );
+        assert_eq!(ledger.all_dropped(), 7);
     }
 
     #[test]

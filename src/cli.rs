@@ -6,12 +6,16 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod config;
 mod demo;
 mod eval;
 mod export;
 mod model;
+mod profile;
 mod run;
 mod score;
+mod thresholds;
+mod validate;
 
 /// Tells when something is on the road that does not belong there.
 #[derive(Parser, Debug)]
@@ -33,6 +37,14 @@ enum Verb {
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
     Export(export::Args),
+    /// Print the default configuration, with comments.
+    Config(config::Args),
+    /// Check a configuration without running.
+    Validate(validate::Args),
+    /// Measure where a frame's time goes; write and compare profiles.
+    Profile(profile::Args),
+    /// Find the threshold for a rate of false alarms, from frames of normal driving.
+    Thresholds(thresholds::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -53,6 +65,10 @@ pub fn main() -> ExitCode {
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Config(args) => config::run(&args),
+        Verb::Validate(args) => validate::run(&args),
+        Verb::Profile(args) => profile::run(&args),
+        Verb::Thresholds(args) => thresholds::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -8,9 +8,11 @@
 //! beside, so that the engine gets the next picture at once.
 
 use crate::alert::{
-    Alert, Author, DecideError, Decider, EngineId, Event, Settings as Decide, Track,
+    Alert, Author, DecideError, Decider, EngineId, Event, Settings as Decide, Severity, Track,
 };
-use crate::budget::{Ledger, Stage};
+use crate::budget::ladder::{self, Change, Ladder};
+use crate::budget::policy::{Admission, Policy};
+use crate::budget::{Cause, Ledger, Stage};
 use crate::camera::{BadFrame, Camera, CameraError, Clock, Pace, Reader, Shot, Truth};
 use crate::engine::{Engine, Times};
 use crate::frame::{Frame, Moment, Picture, Token};
@@ -23,6 +25,15 @@ use std::time::{Duration, Instant};
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;
 /// else the pipeline waits, so that no picture is missing.
 const VIEW_QUEUE: usize = 4;
+
+/// A ladder that never moves.
+const NO_LADDER: ladder::Settings = ladder::Settings {
+    steps: 0,
+    window: 1,
+    down_above: 1.0,
+    up_below: 0.0,
+    calm_windows: 1,
+};
 
 /// How a run is to go.
 #[derive(Clone, Debug)]
@@ -39,6 +50,30 @@ pub struct Settings {
     pub refine: bool,
     /// What is told.
     pub decide: Decide,
+    /// Frames at the start that are watched and told of, but not entered into the ledger.
+    pub warm_up: u64,
+    /// What to do less of when frames miss their deadline, in real time.
+    pub degrade: Option<Degrade>,
+}
+
+/// The degrade ladder of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degrade {
+    /// When it moves; its number of steps is that of `steps`.
+    pub ladder: ladder::Settings,
+    /// What each step below the top does.
+    pub steps: Vec<Step>,
+}
+
+/// A step of the degrade ladder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What it is called in alerts.
+    pub name: String,
+    /// Whether mask refinement stays.
+    pub refine: bool,
+    /// Of so many frames one is served.
+    pub every: u64,
 }
 
 /// Why a run ended early.
@@ -90,15 +125,17 @@ pub struct Summary {
     pub ledger: Ledger,
     /// Frames that could not be used.
     pub bad: u64,
-    /// Frames that a newer one overtook (in real time only).
+    /// Frames that did not reach the engine (in real time only), those of the warm-up included.
     pub dropped: u64,
+    /// Steps down and up on the degrade ladder.
+    pub changes: u64,
     /// Frames that were not drawn for want of time (in real time only).
     pub not_drawn: u64,
     /// Things told of.
     pub begun: u64,
     /// Lines written.
     pub alerts: u64,
-    /// From the first frame taken to the end.
+    /// From the beginning, or the end of the warm-up, to the end.
     pub took: Duration,
 }
 
@@ -165,6 +202,20 @@ struct Pipeline<'a> {
     reader: Reader,
     decider: Decider,
     author: Author,
+    policy: Policy,
+    ladder: Ladder,
+    /// A move on the ladder that was not told yet.
+    untold: Option<Change>,
+    /// Frames taken from the camera.
+    taken: u64,
+    /// Whether the warm-up is over.
+    warm: bool,
+    /// Begin of the run, or end of the warm-up.
+    since: Instant,
+    /// Frames that the camera's thread had lost when the ledger began.
+    lost_before: u64,
+    /// Dropped before the ledger began, without those.
+    dropped_before: u64,
     /// Kept between frames, empty, for its room.
     events: Vec<(Event, Track)>,
     summary: Summary,
@@ -190,7 +241,6 @@ impl<'a> Pipeline<'a> {
             hash: facts.sha256.as_str().into(),
         });
         let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
-        let idle_waits = matches!(settings.pace, Pace::Realtime { .. });
         Ok(Self {
             engine,
             settings,
@@ -200,11 +250,23 @@ impl<'a> Pipeline<'a> {
             reader,
             decider,
             author,
+            policy: Policy::new(Default::default()),
+            ladder: Ladder::new(match &settings.degrade {
+                Some(degrade) => degrade.ladder,
+                None => NO_LADDER,
+            }),
+            untold: None,
+            taken: 0,
+            warm: settings.warm_up == 0,
+            since: Instant::now(),
+            lost_before: 0,
+            dropped_before: 0,
             events: Vec::new(),
             summary: Summary {
-                ledger: Ledger::new(settings.budget, idle_waits),
+                ledger: new_ledger(settings),
                 bad: 0,
                 dropped: 0,
+                changes: 0,
                 not_drawn: 0,
                 begun: 0,
                 alerts: 0,
@@ -216,20 +278,27 @@ impl<'a> Pipeline<'a> {
     }
 
     fn run(mut self, note: &mut dyn FnMut(Noted<'_>)) -> Result<Summary, PipelineError> {
-        let start = Instant::now();
         loop {
             let asked = Instant::now();
             let Some((shot, captured)) = self.reader.take() else {
                 break;
             };
             let waited = asked.elapsed();
+            let Some(admission) = self.admit(captured) else {
+                note(Noted::Frame);
+                continue;
+            };
+            let admitted = self.clock.now();
             match shot.and_then(|shot| self.look(shot, captured)) {
                 Ok(seen) => {
                     // Nothing can be read ahead of the first frame: its wait says nothing.
                     if self.last.is_some() {
                         self.summary.ledger.add(Stage::Wait, waited);
                     }
+                    let queued = admitted.since(captured);
+                    self.summary.ledger.add(Stage::Queue, queued);
                     self.tell(seen)?;
+                    self.learn(admission, admitted)?;
                     note(Noted::Frame);
                 }
                 Err(bad) => {
@@ -249,9 +318,96 @@ impl<'a> Pipeline<'a> {
                 first,
             });
         }
-        self.summary.dropped = self.reader.dropped();
-        self.summary.took = start.elapsed();
+        let lost = self.reader.dropped();
+        let ledger = &mut self.summary.ledger;
+        ledger.drop_frames(Cause::Overtaken, lost.saturating_sub(self.lost_before));
+        self.summary.dropped = ledger.all_dropped() + self.lost_before + self.dropped_before;
+        self.summary.took = self.since.elapsed();
         Ok(self.summary)
+    }
+
+    /// Whether a frame goes on to the engine. Where every frame is waited for, each does.
+    fn admit(&mut self, captured: Moment) -> Option<Admission> {
+        self.taken += 1;
+        if self.settings.pace == Pace::AsTaken {
+            return Some(Admission::Serve);
+        }
+        if let Some(step) = self.step()
+            && !self.taken.is_multiple_of(step.every.max(1))
+        {
+            self.summary.ledger.drop_frames(Cause::LeftOut, 1);
+            return None;
+        }
+        let deadline = captured.after(self.settings.budget);
+        match self.policy.admit(self.clock.now(), deadline) {
+            Admission::Drop => {
+                self.summary.ledger.drop_frames(Cause::TooLate, 1);
+                let change = self.ladder.note(true);
+                self.moved(change);
+                None
+            }
+            admission => Some(admission),
+        }
+    }
+
+    /// The step of the ladder the run is on; `None` at the top.
+    fn step(&self) -> Option<&'a Step> {
+        let settings: &'a Settings = self.settings;
+        let degrade = settings.degrade.as_ref()?;
+        degrade.steps.get(self.ladder.step().checked_sub(1)?)
+    }
+
+    /// After a frame is told: what it took goes into prediction and ladder; the warm-up ends.
+    fn learn(&mut self, admission: Admission, admitted: Moment) -> Result<(), PipelineError> {
+        let Some(token) = &self.last else {
+            return Ok(());
+        };
+        let (now, deadline) = (self.clock.now(), token.deadline());
+        if self.settings.pace != Pace::AsTaken {
+            self.policy.finished(admission, admitted, now, deadline);
+            let change = self.ladder.note(now > deadline);
+            self.moved(change);
+        }
+        self.tell_change()?;
+        if !self.warm && self.summary.ledger.frames() >= self.settings.warm_up {
+            self.warm = true;
+            self.since = Instant::now();
+            self.lost_before = self.reader.dropped();
+            self.dropped_before = self.summary.ledger.all_dropped();
+            self.summary.ledger = new_ledger(self.settings);
+        }
+        Ok(())
+    }
+
+    /// Notes a move on the ladder; it is told with the next frame that is served.
+    fn moved(&mut self, change: Option<Change>) {
+        if let Some(Change { from, to }) = change {
+            self.summary.changes += 1;
+            let from = self.untold.map_or(from, |untold| untold.from);
+            self.untold = (from != to).then_some(Change { from, to });
+        }
+    }
+
+    /// Tells of a move on the ladder.
+    fn tell_change(&mut self) -> Result<(), PipelineError> {
+        let (Some(Change { to, .. }), Some(degrade), Some(token)) =
+            (self.untold.take(), &self.settings.degrade, &self.last)
+        else {
+            return Ok(());
+        };
+        let (name, severity) = match to.checked_sub(1).and_then(|i| degrade.steps.get(i)) {
+            Some(step) => (step.name.as_str(), Severity::Medium),
+            None => ("everything as configured", Severity::Low),
+        };
+        let detail = format!("step {to} of {}: {name}", degrade.steps.len());
+        let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
+        let id: Arc<str> = format!("{started_ms:x}-ladder").into();
+        let now = self.clock.now();
+        let alert = self
+            .author
+            .write_state(Event::Degraded, &id, detail, severity, token, now);
+        self.summary.alerts += 1;
+        Ok(self.sink.tell(&alert)?)
     }
 
     /// Engine and score.
@@ -263,9 +419,10 @@ impl<'a> Pipeline<'a> {
             truth,
             read,
         } = shot;
+        let refine = self.settings.refine && self.step().is_none_or(|step| step.refine);
         let scored = self
             .engine
-            .score_at_mask_size(&picture, self.settings.refine)
+            .score_at_mask_size(&picture, refine)
             .map_err(|error| BadFrame {
                 number,
                 name: match &name {
@@ -367,6 +524,11 @@ impl<'a> Pipeline<'a> {
             },
         }
     }
+}
+
+fn new_ledger(settings: &Settings) -> Ledger {
+    let idle_waits = matches!(settings.pace, Pace::Realtime { .. });
+    Ledger::new(settings.budget, idle_waits)
 }
 
 /// A frame between score and decision.

@@ -72,13 +72,16 @@ impl Settings {
 }
 
 /// What a finding must show to count towards a beginning. What has begun goes on without them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// Least difference between the mean score inside and that of the ring around it: a thing
-    /// stands out, a doubtful stretch of the map does not.
+    /// Least difference between the mean score inside and that of the ring around it, as a share
+    /// of the threshold: a thing stands out, a doubtful stretch of the map does not.
     pub min_contrast: f32,
     /// Least area divided by the longer side of the box, px: seams between surfaces are thin.
     pub min_thickness_px: f32,
+    /// Least share of its box that it fills, 0 to 1: doubt sprawls, things are compact.
+    pub min_fill: f32,
     /// Least share of road in the lower half of the ring around it, 0 to 1: what stands on a road
     /// has road beside and below it.
     pub min_road_share: f32,
@@ -91,11 +94,18 @@ pub struct Rules {
     pub max_rise: f32,
 }
 
+impl Default for Rules {
+    fn default() -> Self {
+        Self::FILM
+    }
+}
+
 impl Rules {
     /// Nothing is asked: for pictures that have nothing to do with each other, and for tests.
     pub const NONE: Rules = Rules {
         min_contrast: f32::NEG_INFINITY,
         min_thickness_px: 0.0,
+        min_fill: 0.0,
         min_road_share: 0.0,
         whole: false,
         min_growth: 0.0,
@@ -104,16 +114,18 @@ impl Rules {
 
     /// For a film.
     pub const FILM: Rules = Rules {
-        min_contrast: 0.2,
-        min_thickness_px: 8.0,
+        min_contrast: 0.5,
+        min_thickness_px: 10.0,
+        min_fill: 0.35,
         min_road_share: 0.3,
         whole: true,
         min_growth: 0.6,
         max_rise: 0.5,
     };
 
-    fn keeps(&self, finding: &Finding) -> bool {
-        finding.contrast >= self.min_contrast
+    fn keeps(&self, finding: &Finding, threshold: f32) -> bool {
+        finding.contrast >= self.min_contrast * threshold.abs()
+            && finding.fill >= self.min_fill
             && finding.thickness_px >= self.min_thickness_px
             && finding.road_share >= self.min_road_share
             && !(self.whole && finding.at_edge)
@@ -231,7 +243,7 @@ impl Decider {
                         .is_none_or(|r| r.holds(foot(f, picture)))
                 })
                 .take(FINDINGS_LIMIT)
-                .map(|f| (*f, settings.rules.keeps(f))),
+                .map(|f| (*f, settings.rules.keeps(f, settings.threshold))),
         );
         self.tracker
             .step(captured_unix_ns, &self.findings, &mut self.seen);
@@ -371,11 +383,11 @@ mod tests {
         let none = Rules::NONE;
         assert!(with(none));
         assert!(with(Rules {
-            min_contrast: 0.79,
+            min_contrast: 1.59,
             ..none
         }));
         assert!(!with(Rules {
-            min_contrast: 0.81,
+            min_contrast: 1.61,
             ..none
         }));
         assert!(with(Rules {
@@ -384,6 +396,14 @@ mod tests {
         }));
         assert!(!with(Rules {
             min_thickness_px: 10.1,
+            ..none
+        }));
+        assert!(with(Rules {
+            min_fill: 1.0,
+            ..none
+        }));
+        assert!(!with(Rules {
+            min_fill: 1.01,
             ..none
         }));
         assert!(with(Rules {

@@ -35,6 +35,8 @@ pub struct Finding {
     pub contrast: f32,
     /// Area divided by the longer side of the box, px: how thick it is where it is a line.
     pub thickness_px: f32,
+    /// Share of the box that it fills, 0 to 1.
+    pub fill: f32,
     /// Share of road among the cells of the ring from half its height downwards, 0 to 1.
     pub road_share: f32,
     /// Whether it reaches the left, right or lower edge of the picture: only a part is seen.
@@ -142,6 +144,7 @@ impl Finder {
                 score_mean: mean as f32,
                 contrast: (mean - around) as f32,
                 thickness_px: area(&part) as f32 / bbox[2].max(bbox[3]).max(1) as f32,
+                fill: part.cells as f32 / ((right - left) * (bottom - top)) as f32,
                 road_share: ring.low_road as f32 / ring.low_cells.max(1) as f32,
                 at_edge: left == 0 || right == grid.w || bottom == grid.h,
                 on_road: self.holds(bottom - 1, part.foot.0..part.foot.1),
@@ -477,6 +480,10 @@ mod tests {
         let map = scored(&["0999990", "0000000", "0000000"]);
         let found = find(&map, &[0], Size::new(70, 30), 0.8, 1)[0];
         assert_eq!((found.thickness_px, found.at_edge), (10.0, false));
+        assert_eq!(found.fill, 1.0);
+        let map = scored(&["0900", "0090", "0000"]);
+        let found = find(&map, &[0], Size::new(40, 30), 0.8, 1)[0];
+        assert_eq!(found.fill, 0.5);
     }
 
     #[test]

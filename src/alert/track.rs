@@ -22,7 +22,8 @@ const ENDED_LIMIT: usize = 32;
 const GROWN: u64 = 2;
 
 /// When a thing counts as real: seen in `hits` of the last `window` frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Confirm {
     hits: u32,
     window: u32,
@@ -56,6 +57,14 @@ impl std::str::FromStr for Confirm {
             .ok_or_else(|| {
                 format!("wanted K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
             })
+    }
+}
+
+impl TryFrom<String> for Confirm {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -342,6 +351,7 @@ mod tests {
             score_mean: 0.8,
             contrast: 0.5,
             thickness_px: side as f32,
+            fill: 1.0,
             road_share: 1.0,
             at_edge: false,
             on_road: true,

@@ -210,7 +210,12 @@ mod tests {
             let p99 = came.age_p99();
             println!(
                 "x{times:<6} {:>5} ms {:>6} {:>8} {:>10} {:>9} {:>6} ms",
-                budget / MS, came.served, came.on_time, came.overtaken, came.dropped, p99 / MS
+                budget / MS,
+                came.served,
+                came.on_time,
+                came.overtaken,
+                came.dropped,
+                p99 / MS
             );
             assert!(came.deepest <= 1);
             assert!(p99 <= budget + period, "x{times}: {p99}");
@@ -237,11 +242,17 @@ mod tests {
     fn a_slow_time_that_ends_is_forgotten_with_the_first_probe_that_makes_it() {
         let (period, budget) = (50 * MS, 100 * MS);
         // 30 slow ones, then fast.
-        let came = play(1_000, period, budget, |n| if n < 30 { 400 * MS } else { 20 * MS });
+        let came = play(1_000, period, budget, |n| {
+            if n < 30 { 400 * MS } else { 20 * MS }
+        });
         // The slow ones take the window's first 8 frames, then 22 probes, one a second.
         let slow_s = 8.0 * 0.4 + 22.0;
         let fast_frames = 1_000 - (slow_s / 0.05) as u64;
-        assert!(came.on_time + 60 >= fast_frames, "{} of {fast_frames}", came.on_time);
+        assert!(
+            came.on_time + 60 >= fast_frames,
+            "{} of {fast_frames}",
+            came.on_time
+        );
     }
 
     #[test]
@@ -267,7 +278,11 @@ mod tests {
         }
         assert_eq!(recent.p99(), Some(10));
         recent.add(1000);
-        assert_eq!(recent.p99(), Some(10), "the new one took the place of an old one");
+        assert_eq!(
+            recent.p99(),
+            Some(10),
+            "the new one took the place of an old one"
+        );
         recent.add(1000);
         recent.add(1000);
         assert_eq!(recent.p99(), Some(1000));

@@ -47,8 +47,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         frames: Some(args.frames),
         rate_hz: RATE_HZ,
         realtime: false,
-        alerts: Some(args.out.join("alerts.jsonl")),
-        args: args.watch.clone(),
+        warm_up: 0,
+        alerts: watch::Alerts::File(args.out.join("alerts.jsonl")),
+        config: args.watch.config()?,
     };
     let show = watch::Show {
         page_folder: args.out.clone(),
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         only_alerting: true,
         title: "unmask demo".into(),
     };
-    let seen = watch.run(Some(show), Some(Judge::new(LEAST_PX)))?;
+    let seen = watch.run(&args.watch, Some(show), Some(Judge::new(LEAST_PX)))?;
     eprint!("{}", seen.table());
     let outcome = seen.outcome();
     let verdict = seen.verdict(RATE_HZ);

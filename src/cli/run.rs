@@ -14,6 +14,7 @@ use watch::Watch;
 Examples:
   unmask run --source pictures:photos > alerts.jsonl
   unmask run --source synthetic:7 --frames 100 --overlays out/frames
+  unmask run --config my.toml --realtime
   unmask run --source pictures:photos --alerts alerts.jsonl --json > summary.json
 
 stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The summary goes to
@@ -33,9 +34,9 @@ pub struct Args {
     frames: Option<u64>,
 
     /// Frames a second of the source's world: how far a synthetic drive moves from frame to frame,
-    /// and with --realtime how often frames come
-    #[arg(long, value_name = "HZ", default_value_t = 10.0)]
-    rate: f64,
+    /// and with --realtime how often frames come [default: 10]
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
 
     /// Let frames come at --rate whether or not they can be dealt with: those that a newer one
     /// overtakes are dropped and counted. Without it every frame is waited for
@@ -56,7 +57,8 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let Some(source) = &args.source else {
+    let config = args.watch.config()?;
+    let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
         bail!(
             "no source given. Say what to watch: --source pictures:DIR (a folder of jpg, png, \
              webp) or --source synthetic:SEED (a rendered drive, endless: add --frames N)"
@@ -64,11 +66,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let watch = Watch {
         source: source.parse()?,
-        frames: args.frames,
-        rate_hz: args.rate,
-        realtime: args.realtime,
-        alerts: args.alerts.clone(),
-        args: args.watch.clone(),
+        frames: args.frames.or(config.source.frames),
+        rate_hz: args.rate.unwrap_or(config.source.rate_hz),
+        realtime: args.realtime || config.source.realtime,
+        warm_up: 0,
+        alerts: match &args.alerts {
+            Some(path) => watch::Alerts::File(path.clone()),
+            None => watch::Alerts::Stdout,
+        },
+        config,
     };
     let title = format!("unmask run · {}", watch.source);
     let gallery = args.overlays.as_ref().map(|folder| watch::Show {
@@ -77,7 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         only_alerting: false,
         title,
     });
-    let seen = watch.run(gallery, None)?;
+    let seen = watch.run(&args.watch, gallery, None)?;
     let outcome = seen.outcome();
     if args.json {
         let text = serde_json::to_string_pretty(&seen.report())?;

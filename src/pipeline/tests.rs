@@ -75,6 +75,8 @@ fn settings(source: &str) -> Settings {
                 area_share: 0.01,
             },
         },
+        warm_up: 0,
+        degrade: None,
     }
 }
 
@@ -317,6 +319,8 @@ fn in_real_time_overtaken_frames_are_counted() {
     let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
     let mut sink = JsonLines::to_writer("test", Box::new(Shared::default()));
     let mut fast = settings("s");
+    // Later than any frame here: only newer frames push others out.
+    fast.budget = Duration::from_secs(100);
     fast.pace = Pace::Realtime { rate_hz: 1000.0 };
     let mut engine = engine("mask.onnx");
     let mut busy = Some(Duration::from_secs(2));
@@ -324,4 +328,82 @@ fn in_real_time_overtaken_frames_are_counted() {
     let summary = run(&mut engine, camera, &fast, &mut sink, None, &mut slow).unwrap();
     assert_eq!(summary.ledger.frames() + summary.dropped, 6);
     assert!(summary.dropped > 0);
+}
+
+/// Runs `frames` pictures in real time.
+fn run_realtime(frames: usize, rate_hz: f64, settings: Settings) -> (Summary, Vec<Alert>) {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..frames {
+        put(folder.path(), &format!("{i:03}.png"), &picture(None));
+    }
+    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
+    let out = Shared::default();
+    let mut sink = JsonLines::to_writer("test", Box::new(out.clone()));
+    let mut engine = engine("mask.onnx");
+    let paced = Settings {
+        pace: Pace::Realtime { rate_hz },
+        ..settings
+    };
+    let summary = run(&mut engine, camera, &paced, &mut sink, None, &mut |_| {}).unwrap();
+    (summary, out.alerts())
+}
+
+#[test]
+fn frames_that_cannot_make_it_are_dropped_before_the_engine() {
+    let hopeless = || Settings {
+        budget: Duration::from_nanos(1),
+        ..settings("s")
+    };
+    let (summary, _) = run_realtime(40, 20.0, hopeless());
+    let ledger = &summary.ledger;
+    // Eight are served to learn from; then the budget is known to be out of reach.
+    assert_eq!((ledger.on_time(), ledger.misses()), (0, ledger.frames()));
+    assert!(ledger.frames() >= 8 && ledger.dropped(Cause::TooLate) > 0);
+    assert_eq!(ledger.frames() + ledger.all_dropped(), 40);
+    assert_eq!(summary.dropped, ledger.all_dropped());
+    // Where every frame is waited for, none is dropped.
+    let folder = tempfile::tempdir().unwrap();
+    (0..12).for_each(|i| put(folder.path(), &format!("{i:02}.png"), &picture(None)));
+    let ran = run_folder(folder.path(), "mask.onnx", &hopeless(), None);
+    assert_eq!(ran.result.unwrap().ledger.frames(), 12);
+}
+
+#[test]
+fn too_many_misses_go_down_the_ladder_and_are_told() {
+    let degrading = Settings {
+        budget: Duration::from_nanos(1),
+        degrade: Some(Degrade {
+            ladder: ladder::Settings {
+                steps: 1,
+                window: 4,
+                down_above: 0.5,
+                up_below: 0.0,
+                calm_windows: 2,
+            },
+            steps: vec![Step {
+                name: "every second frame".into(),
+                refine: false,
+                every: 2,
+            }],
+        }),
+        ..settings("s")
+    };
+    let (summary, alerts) = run_realtime(30, 20.0, degrading);
+    assert_eq!((summary.changes, summary.alerts), (1, 1));
+    assert_eq!(alerts[0].event, Event::Degraded);
+    let detail = alerts[0].detail.as_deref();
+    assert_eq!(detail, Some("step 1 of 1: every second frame"));
+    assert!(summary.ledger.dropped(Cause::LeftOut) > 0);
+}
+
+#[test]
+fn the_warm_up_stays_out_of_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    (0..7).for_each(|i| put(folder.path(), &format!("{i}.png"), &picture(None)));
+    let warm = Settings {
+        warm_up: 3,
+        ..settings("s")
+    };
+    let ran = run_folder(folder.path(), "mask.onnx", &warm, None);
+    assert_eq!(ran.result.unwrap().ledger.frames(), 4);
 }

@@ -4,6 +4,7 @@ mod report;
 
 use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use crate::camera::{Camera, Pace, Source};
+use crate::config::Config;
 use crate::engine::{Engine, Facts, Options, find_model};
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
 use crate::sink::JsonLines;
@@ -24,13 +25,17 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
-    /// How old an alert may be, ms
-    #[arg(long, value_name = "MS", default_value_t = 100.0)]
-    budget_ms: f64,
+    /// Configuration, TOML (`unmask config` prints one); what is given here counts more
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
-    /// Threads to compute with; 0 = all
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    /// How old an alert may be, ms [default: 100]
+    #[arg(long, value_name = "MS")]
+    budget_ms: Option<f64>,
+
+    /// Threads to compute with; 0 = all [default: 0]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 
     /// Score above which a cell counts as anomalous [default: the model's own]
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
@@ -41,9 +46,9 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     low_threshold: Option<f32>,
 
-    /// Smallest thing to tell of, px of the picture
-    #[arg(long, value_name = "PX", default_value_t = 200)]
-    min_area: u32,
+    /// Smallest thing to tell of, px of the picture [default: 200]
+    #[arg(long, value_name = "PX")]
+    min_area: Option<u32>,
 
     /// Tell of a thing once it was seen in K of the last N frames [default: 4/6, but 1/1 for
     /// pictures, which may have nothing to do with each other]
@@ -69,9 +74,22 @@ pub(in crate::cli) struct Watch {
     pub frames: Option<u64>,
     pub rate_hz: f64,
     pub realtime: bool,
-    /// File for alerts; stdout, where `None`.
-    pub alerts: Option<PathBuf>,
-    pub args: Args,
+    /// The configuration, with what the command line changes in it.
+    pub config: Config,
+    /// Frames at the start that do not enter the ledger.
+    pub warm_up: u64,
+    /// Where alerts go.
+    pub alerts: Alerts,
+}
+
+/// Where alerts go.
+pub(in crate::cli) enum Alerts {
+    /// To stdout.
+    Stdout,
+    /// To a file, made anew.
+    File(PathBuf),
+    /// Written, but to nowhere.
+    Nowhere,
 }
 
 /// What is to be drawn.
@@ -105,50 +123,68 @@ pub(in crate::cli) struct Seen {
 }
 
 impl Args {
-    /// What is told of `source`, with what the user asked for.
-    fn decide(&self, source: &Source, threshold: f32) -> Decide {
-        let usual = match source {
-            Source::Pictures(_) => Decide::stills(threshold),
-            _ => Decide::film(threshold),
+    /// The configuration file, with what the command line changes in it.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
         };
-        Decide {
-            low_threshold: self.low_threshold.unwrap_or(usual.low_threshold),
-            min_area_px: self.min_area,
-            only_near_road: !self.anywhere,
-            confirm: self.confirm.unwrap_or(usual.confirm),
-            rules: if self.no_rules {
-                Rules::NONE
-            } else {
-                usual.rules
-            },
-            ..usual
+        let (model, decide) = (&mut config.model, &mut config.decide);
+        if let Some(file) = &self.model {
+            model.file = Some(file.clone());
         }
+        model.threads = self.threads.unwrap_or(model.threads);
+        model.refine &= !self.no_refine;
+        config.budget.ms = self.budget_ms.unwrap_or(config.budget.ms);
+        decide.threshold = self.threshold.or(decide.threshold);
+        decide.low_threshold = self.low_threshold.or(decide.low_threshold);
+        decide.min_area_px = self.min_area.unwrap_or(decide.min_area_px);
+        decide.confirm = self.confirm.unwrap_or(decide.confirm);
+        decide.only_near_road &= !self.anywhere;
+        if self.no_rules {
+            decide.rules = Rules::NONE;
+        }
+        Ok(config)
+    }
+
+    /// What is told of `source` by a model whose threshold is `threshold`.
+    fn decide(&self, config: &Config, source: &Source, threshold: f32) -> Decide {
+        let film = !matches!(source, Source::Pictures(_));
+        let mut decide = config.decide.settings(threshold, film, config.camera);
+        // Asked for on the command line, it counts for pictures, too.
+        decide.confirm = self.confirm.unwrap_or(decide.confirm);
+        decide
     }
 }
 
 impl Watch {
     /// Makes the run.
-    pub fn run(self, show: Option<Show>, judge: Option<Judge>) -> anyhow::Result<Seen> {
-        let args = &self.args;
+    pub fn run(
+        self,
+        args: &Args,
+        show: Option<Show>,
+        judge: Option<Judge>,
+    ) -> anyhow::Result<Seen> {
+        let config = &self.config;
         // The cheap checks come first: a wrong folder should not cost the loading of a model.
-        let budget = budget(args.budget_ms)?;
+        let budget = budget(config.budget.ms)?;
         let camera = Camera::open(&self.source, self.rate_hz)?;
         let length = match (camera.len(), self.frames) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let model = match &args.model {
+        let model = match &config.model.file {
             Some(model) => model.clone(),
             None => find_model()?,
         };
         let mut engine = Engine::open(
             &model,
             Options {
-                threads: args.threads,
+                threads: config.model.threads,
             },
         )?;
         let facts = engine.facts().clone();
-        let Some(threshold) = args.threshold.or(facts.threshold) else {
+        let Some(threshold) = config.decide.threshold.or(facts.threshold) else {
             bail!(
                 "the model {} brings no threshold: give one with --threshold SCORE, or write \
                  unmask.threshold into the model",
@@ -166,12 +202,15 @@ impl Watch {
                 Pace::AsTaken
             },
             budget,
-            refine: !args.no_refine,
-            decide: args.decide(&self.source, threshold),
+            refine: config.model.refine,
+            decide: args.decide(config, &self.source, threshold),
+            warm_up: self.warm_up,
+            degrade: config.ladder.degrade(),
         };
         let mut sink = match &self.alerts {
-            Some(path) => JsonLines::to_file(path)?,
-            None => JsonLines::stdout(),
+            Alerts::File(path) => JsonLines::to_file(path)?,
+            Alerts::Stdout => JsonLines::stdout(),
+            Alerts::Nowhere => JsonLines::to_writer("nowhere", Box::new(std::io::sink())),
         };
         let mut gallery = match show {
             Some(show) => {
@@ -182,7 +221,7 @@ impl Watch {
                     budget,
                     tile_spacing: match self.source {
                         Source::Pictures(_) => 1,
-                        Source::Synthetic(_) => FILM_SPACING,
+                        _ => FILM_SPACING,
                     },
                 })?;
                 Some((show, gallery))

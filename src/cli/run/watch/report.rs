@@ -1,10 +1,11 @@
 //! What a run leaves behind: its summary, for people and as JSON, and its page.
 
 use super::super::super::Outcome;
-use super::{Judged, Seen};
+use super::{Judged, Seen, Watch};
 use crate::alert::Verdict;
-use crate::budget::{Percentiles, Stage};
+use crate::budget::{Cause, Percentiles, Stage};
 use crate::engine::Facts;
+use crate::pipeline::Summary;
 use crate::view::{Fact, Gallery, Page, Span, html};
 use anyhow::Context;
 use serde::Serialize;
@@ -59,6 +60,31 @@ impl Seen {
         }
     }
 
+    /// What the run came to.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The model's facts.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The run that was asked for.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The engine's name, precision and threads.
+    pub fn engine(&self) -> (&'static str, &'static str, usize) {
+        (self.engine_name, self.precision, self.threads)
+    }
+
+    /// The model's file.
+    pub fn model(&self) -> &Path {
+        &self.model
+    }
+
     /// What the judge says, where there was one.
     pub fn verdict(&self, rate_hz: f64) -> Option<Verdict> {
         self.judge.as_ref().map(|judge| judge.verdict(rate_hz))
@@ -76,7 +102,7 @@ impl Seen {
             alerts: self.summary.alerts,
             seconds: rounded(self.summary.took.as_secs_f64()),
             frames_per_second: rounded(self.summary.frames_per_second()),
-            budget_ms: self.watch.args.budget_ms,
+            budget_ms: self.watch.config.budget.ms,
             budget_misses: ledger.misses(),
             outside_engine_share: rounded(ledger.outside_engine_share()),
             age: ledger.age(),
@@ -116,7 +142,18 @@ impl Seen {
         );
         for (count, what) in [
             (summary.bad, "bad frames, named above"),
-            (summary.dropped, "frames dropped: a newer one overtook them"),
+            (
+                ledger.dropped(Cause::Overtaken),
+                "frames dropped: a newer one overtook them",
+            ),
+            (
+                ledger.dropped(Cause::TooLate),
+                "frames dropped before the engine: they could not make their deadline",
+            ),
+            (
+                ledger.dropped(Cause::LeftOut),
+                "frames left out by the degrade ladder",
+            ),
             (summary.not_drawn, "frames not drawn: drawing was behind"),
         ] {
             if count > 0 {
@@ -145,7 +182,7 @@ impl Seen {
             ledger.outside_engine_share() * 100.0,
             ledger.misses(),
             ledger.frames(),
-            self.watch.args.budget_ms
+            self.watch.config.budget.ms
         );
         out
     }
@@ -175,7 +212,7 @@ impl Seen {
             alerts: gallery.spans(),
             truth: truth.as_deref(),
             ledger,
-            budget_ms: self.watch.args.budget_ms,
+            budget_ms: self.watch.config.budget.ms,
             sheet,
             overlay_folder: &show.overlay_folder,
             overlays: gallery.links(),
@@ -232,7 +269,7 @@ impl Seen {
         ));
         facts.push(Fact::judged(
             ledger.misses().to_string(),
-            format!("misses of the {} ms budget", self.watch.args.budget_ms),
+            format!("misses of the {} ms budget", self.watch.config.budget.ms),
             ledger.misses() == 0,
         ));
         if summary.bad > 0 {
@@ -264,7 +301,10 @@ impl Seen {
             ),
             ("source", self.watch.source.to_string()),
             ("threshold", self.threshold.to_string()),
-            ("smallest thing", format!("{} px", self.watch.args.min_area)),
+            (
+                "smallest thing",
+                format!("{} px", self.watch.config.decide.min_area_px),
+            ),
         ];
         if gallery.more_spans() > 0 {
             let more = format!("{} more than are listed here", gallery.more_spans());

@@ -1,0 +1,119 @@
+//! `unmask profile`.
+
+mod compare;
+mod page;
+mod report;
+
+use super::Outcome;
+use super::run::watch::{self, Watch};
+use crate::health::power::board;
+use anyhow::{Context, bail};
+use report::Profile;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `unmask profile`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  unmask profile --frames 200
+  unmask profile --source pictures:photos --realtime --rate 15 --budget-ms 80 --html profile.html
+  unmask profile --json > now.json
+  unmask profile --compare before.json now.json
+
+The first --warm-up frames are not measured. Alerts are formed and written, but to nowhere.
+
+Exit code: 0 all frames were used; 2 some were bad; 1 the run failed.")]
+pub struct Args {
+    /// Where frames come from, as in `unmask run` [default: synthetic]
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+
+    #[command(flatten)]
+    watch: watch::Args,
+
+    /// Frames to measure
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    frames: u64,
+
+    /// Frames before those that are measured
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(..=100_000))]
+    warm_up: u64,
+
+    /// Frames a second of the source's world; with --realtime how often frames come [default: 10]
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+
+    /// Let frames come at --rate whether or not they can be dealt with
+    #[arg(long)]
+    realtime: bool,
+
+    /// Print the profile as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Write the profile as a page, too: one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Compare two profiles written with --json instead of measuring
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    compare: Option<Vec<PathBuf>>,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if let Some(files) = &args.compare {
+        let [a, b] = files.as_slice() else {
+            bail!("--compare wants two profiles");
+        };
+        let text = compare::table(&Profile::read(a)?, &Profile::read(b)?);
+        print(&text)?;
+        return Ok(Outcome::Clean);
+    }
+    let (profile, outcome) = measure(args)?;
+    if let Some(path) = &args.html {
+        std::fs::write(path, page::html(&profile))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.json {
+        print(&(serde_json::to_string_pretty(&profile)? + "\n"))?;
+    } else {
+        print(&profile.table())?;
+    }
+    Ok(outcome)
+}
+
+fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
+    let config = args.watch.config()?;
+    let named = args.source.as_ref().or(config.source.name.as_ref());
+    let watch = Watch {
+        source: named.map_or("synthetic", |s| s.as_str()).parse()?,
+        frames: Some(args.frames + args.warm_up),
+        rate_hz: args.rate.unwrap_or(config.source.rate_hz),
+        realtime: args.realtime || config.source.realtime,
+        warm_up: args.warm_up,
+        alerts: watch::Alerts::Nowhere,
+        config,
+    };
+    let root = Path::new("/");
+    let before = board(root);
+    let seen = watch.run(&args.watch, None, None)?;
+    let after = board(root);
+    let profile = Profile::of(&seen, before, after);
+    if profile.on_time + profile.late == 0 {
+        bail!(
+            "no frame was measured: the warm-up of {} took them all. Ask for more --frames, or \
+             for a shorter --warm-up",
+            args.warm_up
+        );
+    }
+    Ok((profile, seen.outcome()))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .context("cannot print the profile")
+}

@@ -1,0 +1,311 @@
+//! A profile: what was measured, as JSON and as a table.
+
+use crate::budget::{Cause, Percentiles, Stage};
+use crate::cli::run::watch::Seen;
+use crate::health::power::Board;
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Bars of the histogram of ages.
+const BINS: usize = 48;
+
+/// Name and version of the form.
+const SCHEMA: &str = "unmask.profile/1";
+
+/// A profile. All times in ms, over the measured frames only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Profile {
+    pub schema: String,
+    pub source: String,
+    pub model: String,
+    pub engine: EngineFacts,
+    pub realtime: bool,
+    pub rate_hz: f64,
+    /// Frames that arrived after the warm-up: on time, late or dropped.
+    pub frames: u64,
+    pub on_time: u64,
+    pub late: u64,
+    /// By cause.
+    pub dropped: BTreeMap<String, u64>,
+    /// Late, or dropped because they would have been.
+    pub misses: u64,
+    pub bad: u64,
+    pub warm_up: u64,
+    pub budget_ms: f64,
+    pub seconds: f64,
+    pub frames_per_second: f64,
+    /// Mean difference between the ages of one frame and the next.
+    pub jitter_ms: f64,
+    /// From capture to the writing of the alerts.
+    pub age: Percentiles,
+    pub stages: BTreeMap<String, Percentiles>,
+    /// Share of the time outside the engine.
+    pub outside_engine_share: f64,
+    /// Upper bound in ms and number of frames.
+    pub ages: Vec<(f64, u64)>,
+    /// Time a layer of the network; null: the engine does not tell.
+    pub layers: Option<BTreeMap<String, f64>>,
+    pub before: Board,
+    pub after: Board,
+}
+
+/// What computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct EngineFacts {
+    pub name: String,
+    pub precision: String,
+    pub threads: usize,
+    pub hash: String,
+    pub input_height: usize,
+    pub input_width: usize,
+}
+
+impl Profile {
+    /// The profile of a run that was made.
+    pub fn of(seen: &Seen, before: Board, after: Board) -> Self {
+        let (summary, facts, watch) = (seen.summary(), seen.facts(), seen.watch());
+        let ledger = &summary.ledger;
+        let dropped = Cause::ALL.map(|cause| (cause.name().to_string(), ledger.dropped(cause)));
+        let stages = Stage::ALL.map(|stage| (stage.name().to_string(), ledger.stage(stage)));
+        let (engine, precision, threads) = seen.engine();
+        Self {
+            schema: SCHEMA.into(),
+            source: watch.source.to_string(),
+            model: seen.model().display().to_string(),
+            engine: EngineFacts {
+                name: engine.into(),
+                precision: precision.into(),
+                threads,
+                hash: facts.sha256.clone(),
+                input_height: facts.input.h,
+                input_width: facts.input.w,
+            },
+            realtime: watch.realtime,
+            rate_hz: watch.rate_hz,
+            frames: ledger.frames() + ledger.all_dropped(),
+            on_time: ledger.on_time(),
+            late: ledger.misses(),
+            dropped: dropped.into_iter().collect(),
+            misses: ledger.misses() + ledger.dropped(Cause::TooLate),
+            bad: summary.bad,
+            warm_up: watch.warm_up,
+            budget_ms: watch.config.budget.ms,
+            seconds: summary.took.as_secs_f64(),
+            frames_per_second: ledger.frames() as f64 / summary.took.as_secs_f64().max(1e-9),
+            jitter_ms: ledger.jitter_ms(),
+            age: ledger.age(),
+            stages: stages.into_iter().collect(),
+            outside_engine_share: ledger.outside_engine_share(),
+            ages: ledger.age_histogram(BINS),
+            layers: None,
+            before,
+            after,
+        }
+    }
+
+    /// Reads a profile that `--json` wrote.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the profile {}", path.display()))?;
+        let profile: Self = serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is no profile of this version; write one with `unmask profile --json`",
+                path.display()
+            )
+        })?;
+        Ok(profile)
+    }
+
+    /// The stages in the order of a frame's way.
+    pub fn stages(&self) -> impl Iterator<Item = (&'static str, Percentiles)> {
+        let named = |stage: Stage| (stage.name(), self.stages.get(stage.name()).copied());
+        Stage::ALL
+            .map(named)
+            .into_iter()
+            .filter_map(|(name, times)| Some((name, times?)))
+    }
+
+    /// What the machine tells before and after, one line a thing.
+    pub fn board(&self) -> Vec<(String, String)> {
+        let (before, after) = (&self.before, &self.after);
+        let mut lines = Vec::new();
+        if let Some(mode) = &after.power_mode {
+            lines.push(("power mode".to_string(), mode.clone()));
+        }
+        for zone in &after.temperatures {
+            let from = before.temperatures.iter().find(|z| z.name == zone.name);
+            let from = from.map_or(String::new(), |z| format!("{:.1} → ", z.temperature_c));
+            let near = if zone.is_near_limit() {
+                ": close to its limit, the board slows down"
+            } else {
+                ""
+            };
+            lines.push((
+                zone.name.clone(),
+                format!("{from}{:.1} °C{near}", zone.temperature_c),
+            ));
+        }
+        for clock in &after.clocks {
+            let text = format!("{:.0} of {:.0} MHz", clock.mhz, clock.most_mhz);
+            lines.push((clock.name.clone(), text));
+        }
+        if let (Some(now), Some(most)) = (after.memory_mib, after.memory_most_mib) {
+            let text = format!("{now:.0} MiB, at most {most:.0} MiB");
+            lines.push(("memory".to_string(), text));
+        }
+        lines
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        // Writing into a string cannot fail; the results are dropped for that reason.
+        let _ = writeln!(
+            out,
+            "{} frames of {} ({} of warm-up not counted), {:.1} frames/s on the {}, {}, {} threads",
+            self.frames,
+            self.source,
+            self.warm_up,
+            self.frames_per_second,
+            self.engine.name,
+            self.engine.precision,
+            self.engine.threads
+        );
+        let dropped: Vec<String> = self
+            .dropped
+            .iter()
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect();
+        let _ = writeln!(
+            out,
+            "budget {} ms: {} on time, {} late, dropped: {}",
+            self.budget_ms,
+            self.on_time,
+            self.late,
+            dropped.join(", ")
+        );
+        let heads = ["p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"];
+        let _ = write!(out, "{:<18}", "stage");
+        heads.iter().for_each(|head| {
+            let _ = write!(out, "{head:>10}");
+        });
+        out.push('\n');
+        let mut line = |name: &str, p: Percentiles| {
+            let _ = writeln!(
+                out,
+                "{name:<18}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
+                p.p50_ms, p.p90_ms, p.p99_ms, p.p999_ms, p.max_ms
+            );
+        };
+        self.stages().for_each(|(name, times)| line(name, times));
+        line("capture to alert", self.age);
+        let _ = writeln!(
+            out,
+            "jitter {:.2} ms; {:.1} % of the time outside the engine",
+            self.jitter_ms,
+            self.outside_engine_share * 100.0
+        );
+        for (name, text) in self.board() {
+            let _ = writeln!(out, "{name:<18}{text}");
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::health::thermal::Zone;
+
+    /// A profile whose engine takes `engine_ms`.
+    pub fn profile(engine_ms: f64) -> Profile {
+        let times = |ms: f64| Percentiles {
+            p50_ms: ms,
+            p90_ms: ms + 1.0,
+            p99_ms: ms + 2.0,
+            p999_ms: ms + 3.0,
+            max_ms: ms + 4.0,
+        };
+        let zone = |temperature_c| Zone {
+            name: "cpu-thermal".into(),
+            temperature_c,
+            limit_c: Some(97.0),
+        };
+        let board = |temperature_c| Board {
+            temperatures: vec![zone(temperature_c)],
+            memory_mib: Some(100.0),
+            memory_most_mib: Some(120.0),
+            ..Board::default()
+        };
+        let stages = [("engine", engine_ms), ("decide", 0.2)];
+        Profile {
+            schema: SCHEMA.into(),
+            source: "synthetic:1".into(),
+            model: "<m>.onnx".into(),
+            engine: EngineFacts {
+                name: "cpu".into(),
+                precision: "fp32".into(),
+                threads: 2,
+                hash: "ab".into(),
+                input_height: 256,
+                input_width: 512,
+            },
+            realtime: true,
+            rate_hz: 10.0,
+            frames: 10,
+            on_time: 6,
+            late: 1,
+            dropped: [("overtaken".to_string(), 1), ("too_late".to_string(), 2)].into(),
+            misses: 3,
+            bad: 0,
+            warm_up: 5,
+            budget_ms: 100.0,
+            seconds: 1.0,
+            frames_per_second: 7.0,
+            jitter_ms: 0.5,
+            age: times(engine_ms + 5.0),
+            stages: stages.map(|(n, ms)| (n.to_string(), times(ms))).into(),
+            outside_engine_share: 0.05,
+            ages: vec![(50.0, 6), (120.0, 1)],
+            layers: None,
+            before: board(50.0),
+            after: board(93.0),
+        }
+    }
+
+    #[test]
+    fn a_profile_reads_back_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.json");
+        let written = profile(40.0);
+        std::fs::write(&path, serde_json::to_string(&written).unwrap()).unwrap();
+        assert_eq!(Profile::read(&path).unwrap(), written);
+        std::fs::write(&path, "{}").unwrap();
+        let error = format!("{:#}", Profile::read(&path).unwrap_err());
+        assert!(
+            error.contains("p.json") && error.contains("--json"),
+            "{error}"
+        );
+        assert!(Profile::read(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn the_table_tells_tails_drops_and_heat() {
+        let said = profile(40.0).table();
+        for part in [
+            "6 on time, 1 late, dropped: overtaken 1, too_late 2",
+            "p99.9 ms",
+            "engine",
+            "capture to alert",
+            "50.0 → 93.0 °C: close to its limit",
+            "100 MiB, at most 120 MiB",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        // In the order of a frame's way, not of the alphabet.
+        assert!(said.find("engine ").unwrap() < said.find("decide ").unwrap());
+    }
+}

@@ -1,0 +1,4 @@
+//! Whether the watch itself is well: what is not watched is an alarm, too.
+
+pub mod power;
+pub mod thermal;

@@ -1,0 +1,165 @@
+//! Power mode, clocks and memory, as Linux and Jetson tell them.
+//!
+//! Every function takes the root of the file system, so that tests bring their own.
+
+use super::thermal::{Zone, zones};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// How fast a part of the machine runs now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockRate {
+    /// What it is: `cpu0`, `17000000.gpu`, …
+    pub name: String,
+    /// Its clock, MHz.
+    pub mhz: f64,
+    /// The highest it may run at, MHz.
+    pub most_mhz: f64,
+}
+
+/// What is known about the machine at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// Jetson's power mode, as its service notes it; absent elsewhere.
+    pub power_mode: Option<String>,
+    /// Clocks, by name.
+    pub clocks: Vec<ClockRate>,
+    /// Temperatures, by name.
+    pub temperatures: Vec<Zone>,
+    /// Memory of this process, MiB.
+    pub memory_mib: Option<f64>,
+    /// The most it ever was, MiB.
+    pub memory_most_mib: Option<f64>,
+}
+
+/// Reads all that the machine tells. What it does not tell is absent.
+pub fn board(root: &Path) -> Board {
+    let status = std::fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
+    Board {
+        power_mode: text(&root.join("var/lib/nvpmodel/status")),
+        clocks: clocks(root),
+        temperatures: zones(root),
+        memory_mib: memory(&status, "VmRSS:"),
+        memory_most_mib: memory(&status, "VmHWM:"),
+    }
+}
+
+fn clocks(root: &Path) -> Vec<ClockRate> {
+    let cpus = listed(&root.join("sys/devices/system/cpu"), |name| {
+        name.strip_prefix("cpu")
+            .is_some_and(|n| n.parse::<u32>().is_ok())
+    });
+    let cpus = cpus.into_iter().filter_map(|(name, folder)| {
+        let khz = |file: &str| number(&folder.join("cpufreq").join(file));
+        Some(ClockRate {
+            mhz: khz("scaling_cur_freq")? / 1e3,
+            most_mhz: khz("scaling_max_freq")? / 1e3,
+            name,
+        })
+    });
+    let others = listed(&root.join("sys/class/devfreq"), |_| true);
+    let others = others.into_iter().filter_map(|(name, folder)| {
+        Some(ClockRate {
+            mhz: number(&folder.join("cur_freq"))? / 1e6,
+            most_mhz: number(&folder.join("max_freq"))? / 1e6,
+            name,
+        })
+    });
+    cpus.chain(others).collect()
+}
+
+/// Names and paths of what `folder` holds, sorted.
+fn listed(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<(String, std::path::PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<_> = entries
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            )
+        })
+        .filter(|(name, _)| wanted(name))
+        .collect();
+    all.sort();
+    all
+}
+
+/// A file's text without white space around it; `None` where it cannot be read or is empty.
+pub(super) fn text(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?.trim().to_string();
+    (!text.is_empty()).then_some(text)
+}
+
+fn number(path: &Path) -> Option<f64> {
+    text(path)?
+        .parse()
+        .ok()
+        .filter(|n: &f64| n.is_finite() && *n >= 0.0)
+}
+
+/// A line `KEY   1234 kB` of `/proc/self/status`, MiB.
+fn memory(status: &str, key: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some((kib / 1024.0 * 10.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_board_tells_mode_clocks_temperatures_and_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |file: &str, text: &str| {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        put("var/lib/nvpmodel/status", "pmode:0002\n");
+        put(
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
+            "729600\n",
+        );
+        put(
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq",
+            "1510400\n",
+        );
+        put(
+            "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq",
+            "1\n",
+        );
+        put("sys/devices/system/cpu/cpu1/online", "0\n");
+        put("sys/class/devfreq/17000000.gpu/cur_freq", "306000000\n");
+        put("sys/class/devfreq/17000000.gpu/max_freq", "1300500000\n");
+        put(
+            "proc/self/status",
+            "Name:\tunmask\nVmHWM:\t  204800 kB\nVmRSS:\t  102912 kB\n",
+        );
+        let board = board(root.path());
+        assert_eq!(board.power_mode.as_deref(), Some("pmode:0002"));
+        let clocks: Vec<_> = board
+            .clocks
+            .iter()
+            .map(|c| (c.name.as_str(), c.mhz, c.most_mhz))
+            .collect();
+        assert_eq!(
+            clocks,
+            [("cpu0", 729.6, 1510.4), ("17000000.gpu", 306.0, 1300.5)]
+        );
+        assert_eq!(board.memory_mib, Some(100.5));
+        assert_eq!(board.memory_most_mib, Some(200.0));
+    }
+
+    #[test]
+    fn a_machine_that_tells_nothing_is_empty() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(board(root.path()), Board::default());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(board(Path::new("/")).memory_mib.unwrap() > 1.0);
+    }
+}

@@ -1,0 +1,73 @@
+//! What a frame costs in memory outside the engine: nothing, once the buffers have grown.
+
+use allocation_counter::measure;
+use std::time::Duration;
+use unmask::alert::{Decider, Event, Rules, Settings};
+use unmask::budget::policy::{Admission, Policy};
+use unmask::budget::{Ledger, Stage};
+use unmask::frame::{LabelMap, Moment, ScoreMap, Size};
+use unmask::score::Scored;
+
+const GRID: Size = Size::new(128, 64);
+const PICTURE: Size = Size::new(640, 360);
+const FRAMES: u64 = 1000;
+
+/// Noise over a road, and a thing that sways on it.
+fn frame(number: u64) -> Scored {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut score = ScoreMap::filled(GRID, 0.0);
+    for cell in score.data_mut() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        *cell = (state >> 40) as f32 / (1u64 << 24) as f32 * 0.74;
+    }
+    let left = 50 + (number % 8) as usize;
+    for y in 40..48 {
+        score.data_mut()[y * GRID.w + left..][..8].fill(0.95);
+    }
+    let mut classes = LabelMap::filled(GRID, 1);
+    classes.data_mut()[30 * GRID.w..].fill(0);
+    Scored {
+        score,
+        classes,
+        qualified: 0,
+    }
+}
+
+#[test]
+fn a_thousand_frames_allocate_nothing_outside_the_engine() {
+    let settings = Settings {
+        rules: Rules::NONE,
+        ..Settings::film(0.75)
+    };
+    let mut decider = Decider::new(settings, &[0]).unwrap();
+    let mut policy = Policy::new(Default::default());
+    let mut ledger = Ledger::new(Duration::from_millis(100), true);
+    let mut events = Vec::with_capacity(256);
+    let (mut begun, mut updates) = (0, 0);
+    // The frames are made beforehand, as an engine would: its maps are its own.
+    let frames: Vec<Scored> = (0..64).map(frame).collect();
+    let mut watch = |number: u64| {
+        let scored = &frames[(number % 64) as usize];
+        let now = Moment(number * 33_000_000);
+        let deadline = now.after(Duration::from_millis(100));
+        let admission = policy.admit(now, deadline);
+        assert_ne!(admission, Admission::Drop);
+        decider.step(scored, PICTURE, i128::from(now.0), &mut events);
+        for (event, _) in events.drain(..) {
+            begun += u64::from(event == Event::Begin);
+            updates += u64::from(event == Event::Update);
+        }
+        let done = now.after(Duration::from_millis(20));
+        policy.finished(admission, now, done, deadline);
+        ledger.add(Stage::Decide, Duration::from_micros(number));
+        ledger.finish_frame(Duration::from_millis(20));
+    };
+    (0..200).for_each(&mut watch);
+    let counted = measure(|| (200..200 + FRAMES).for_each(&mut watch));
+    println!("{} allocations in {FRAMES} frames", counted.count_total);
+    assert!(updates >= FRAMES, "the thing was followed: {updates}");
+    assert_eq!(begun, 1, "one id was made, in the warm-up");
+    assert_eq!(counted.count_total, 0);
+}

@@ -1,13 +1,18 @@
-//! Graphs on disk: writing the network as ONNX, reading checkpoints.
+//! Graphs on disk: writing the network as ONNX, reading checkpoints and ONNX files.
 //!
 //! [`checkpoint`] reads what training wrote, [`mod@write`] interprets the network as a graph in memory
 //! ([`ir`]), [`onnx`] is the file format, [`export`] puts them together.
 
 pub mod checkpoint;
 mod error;
+mod evaluate;
 pub mod export;
+pub mod infer;
 pub mod ir;
 pub mod onnx;
+#[cfg(test)]
+mod probe;
+pub mod read;
 pub mod write;
 
 pub use error::{Error, Problem};

@@ -69,6 +69,38 @@ pub enum Error {
         /// What is wrong with them.
         what: String,
     },
+    /// A file asks for more than is read.
+    #[error("too large: {what}")]
+    Limit {
+        /// What, how large, and the limit.
+        what: String,
+    },
+    /// A model cannot be used.
+    #[error("the model cannot be used: {what}")]
+    Model {
+        /// Why, and what to do.
+        what: String,
+    },
+    /// A node of a model cannot be used.
+    #[error("the model cannot be used: node `{node}` ({op}): {what}")]
+    Node {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// Why, and what to do.
+        what: String,
+    },
+    /// The elements of a constant lie in another file and cannot be read.
+    #[error("the data of `{tensor}` is said to lie in `{location}`: {what}")]
+    External {
+        /// The constant.
+        tensor: String,
+        /// The file, as the model names it.
+        location: String,
+        /// Why, and what to do.
+        what: String,
+    },
     /// An option cannot be met.
     #[error("{what}")]
     Option {

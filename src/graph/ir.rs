@@ -1,8 +1,12 @@
 //! A graph in memory: values with static shapes, nodes, constants. What the writer fills, what
 //! passes change, what becomes an ONNX file.
 
+mod data;
+mod edit;
 mod emit;
 mod passes;
+
+pub use data::{Data, element_bytes, f16_from_f32, f16_to_f32};
 
 use super::onnx::{AttributeProto, DataType};
 use prost::Message;
@@ -11,42 +15,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A value of a [`Graph`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(usize);
 
 /// A node of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(usize);
-
-/// Elements of a constant, row by row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Data {
-    /// float32.
-    F32(Arc<[f32]>),
-    /// int32.
-    I32(Arc<[i32]>),
-    /// int64.
-    I64(Arc<[i64]>),
-}
-
-impl Data {
-    /// Element type.
-    pub fn dtype(&self) -> DataType {
-        match self {
-            Self::F32(_) => DataType::Float,
-            Self::I32(_) => DataType::Int32,
-            Self::I64(_) => DataType::Int64,
-        }
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        match self {
-            Self::F32(d) => d.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Self::I32(d) => d.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Self::I64(d) => d.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        }
-    }
-}
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,27 +42,118 @@ pub struct Value {
     pub shape: Vec<usize>,
     /// Where it comes from.
     pub source: Source,
-    /// The input's name, or the parameter that a constant is or stems from.
+    /// The input's name, the parameter that a constant is or stems from, or the name that a node's
+    /// output has in the file it was read from.
     pub label: Option<Arc<str>>,
+}
+
+/// Name of an operator of `ai.onnx`; compares with text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Op(Arc<str>);
+
+impl Op {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Op {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Op {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl PartialEq<str> for Op {
+    fn eq(&self, other: &str) -> bool {
+        &*self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Op {
+    fn eq(&self, other: &&str) -> bool {
+        &*self.0 == *other
+    }
 }
 
 /// An operation.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Operator of `ai.onnx`.
-    pub op: &'static str,
+    pub op: Op,
     /// The part of the network it belongs to, as parameters are named.
     pub scope: Arc<str>,
+    /// Its name in the file that it was read from.
+    pub name: Option<Arc<str>>,
     /// Values read; none = an optional input that is not given.
     pub inputs: Vec<Option<ValueId>>,
-    /// The value written.
-    pub output: ValueId,
+    /// Values written, at least one. An optional output that is not wanted is a value of type
+    /// [`DataType::Undefined`].
+    pub outputs: Vec<ValueId>,
     /// Attributes.
     pub attributes: Vec<AttributeProto>,
 }
 
+impl Node {
+    /// The first value written.
+    pub fn output(&self) -> ValueId {
+        self.outputs[0]
+    }
+
+    /// Input `i`, where it is given.
+    pub fn input(&self, i: usize) -> Option<ValueId> {
+        self.inputs.get(i).copied().flatten()
+    }
+
+    /// What to call it in messages: its name in the file, or the part of the network it belongs to.
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.scope)
+    }
+
+    /// The integer attribute `name`, where there is one.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.attribute(name).and_then(|a| a.i)
+    }
+
+    /// The float attribute `name`, where there is one.
+    pub fn float(&self, name: &str) -> Option<f32> {
+        self.attribute(name).and_then(|a| a.f)
+    }
+
+    /// The attribute `name` of several integers, where there is one.
+    pub fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attribute(name).map(|a| &a.ints[..])
+    }
+
+    /// The text attribute `name`, where there is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let text = self.attribute(name)?.s.as_deref()?;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// The attribute `name`, where there is one.
+    pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        self.attributes
+            .iter()
+            .find(|a| a.name.as_deref() == Some(name))
+    }
+}
+
 /// Operator, inputs, attributes (encoded).
-type Computation = (&'static str, Vec<Option<ValueId>>, Vec<u8>);
+type Computation = (Op, Vec<Option<ValueId>>, Vec<u8>);
 
 /// A graph with static shapes. Nodes lie in an order in which they can run.
 #[derive(Clone, Debug, Default)]
@@ -130,10 +195,39 @@ impl Graph {
         }
     }
 
+    /// The elements of `id`, where it is a constant.
+    pub fn constant(&self, id: ValueId) -> Option<&Data> {
+        match &self.value(id).source {
+            Source::Constant(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// The elements of `id`, where it is a constant of integers (or bools).
+    pub fn ints_constant(&self, id: ValueId) -> Option<Vec<i64>> {
+        self.constant(id)?.to_i64()
+    }
+
+    /// The one element of `id`, where it is a constant with one element.
+    pub fn scalar_constant(&self, id: ValueId) -> Option<f64> {
+        let data = self.constant(id)?;
+        (data.len() == 1).then(|| data.to_f64()[0])
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &[ValueId] {
+        &self.inputs
+    }
+
     /// Adds a float32 input.
     pub fn add_input(&mut self, name: &str, shape: &[usize]) -> ValueId {
+        self.add_typed_input(name, DataType::Float, shape)
+    }
+
+    /// Adds an input.
+    pub fn add_typed_input(&mut self, name: &str, dtype: DataType, shape: &[usize]) -> ValueId {
         let id = self.push(Value {
-            dtype: DataType::Float,
+            dtype,
             shape: shape.to_vec(),
             source: Source::Input,
             label: Some(name.into()),
@@ -144,10 +238,15 @@ impl Graph {
 
     /// Adds a parameter under its own name.
     pub fn add_parameter(&mut self, name: &str, shape: &[usize], data: Arc<[f32]>) -> ValueId {
+        self.add_named_constant(name, shape, Data::F32(data))
+    }
+
+    /// Adds a constant under its own name.
+    pub fn add_named_constant(&mut self, name: &str, shape: &[usize], data: Data) -> ValueId {
         self.push(Value {
-            dtype: DataType::Float,
+            dtype: data.dtype(),
             shape: shape.to_vec(),
-            source: Source::Constant(Data::F32(data)),
+            source: Source::Constant(data),
             label: Some(name.into()),
         })
     }
@@ -176,10 +275,11 @@ impl Graph {
     }
 
     /// Adds a node with one output of the given type and shape; a node that does the same on the
-    /// same inputs is there only once.
+    /// same inputs is there only once. It is added at the end: [`Graph::tidy`] puts nodes where
+    /// they can run.
     pub fn add_node(
         &mut self,
-        op: &'static str,
+        op: &str,
         scope: &Arc<str>,
         inputs: &[Option<ValueId>],
         attributes: Vec<AttributeProto>,
@@ -187,29 +287,46 @@ impl Graph {
         shape: &[usize],
     ) -> ValueId {
         let encoded = attributes.iter().flat_map(Message::encode_to_vec).collect();
-        let key = (op, inputs.to_vec(), encoded);
+        let key = (Op::from(op), inputs.to_vec(), encoded);
         if let Some(&id) = self.done.get(&key)
             && self.value(id).shape == shape
             && self.value(id).dtype == dtype
         {
             return id;
         }
-        let node = NodeId(self.nodes.len());
-        let output = self.push(Value {
-            dtype,
-            shape: shape.to_vec(),
-            source: Source::Node(node),
-            label: None,
-        });
-        self.nodes.push(Node {
-            op,
+        let node = Node {
+            op: op.into(),
             scope: scope.clone(),
+            name: None,
             inputs: inputs.to_vec(),
-            output,
+            outputs: Vec::new(),
             attributes,
-        });
-        self.done.insert(key, output);
-        output
+        };
+        let id = self.push_node(node, &[(dtype, shape.to_vec(), None)])[0];
+        self.done.insert(key, id);
+        id
+    }
+
+    /// Adds `node` at the end with outputs of the given types, shapes and names, in place of those
+    /// it names.
+    pub fn push_node(
+        &mut self,
+        mut node: Node,
+        outputs: &[(DataType, Vec<usize>, Option<Arc<str>>)],
+    ) -> Vec<ValueId> {
+        let source = Source::Node(NodeId(self.nodes.len()));
+        node.outputs = Vec::with_capacity(outputs.len());
+        for (dtype, shape, label) in outputs {
+            node.outputs.push(self.push(Value {
+                dtype: *dtype,
+                shape: shape.clone(),
+                source: source.clone(),
+                label: label.clone(),
+            }));
+        }
+        let ids = node.outputs.clone();
+        self.nodes.push(node);
+        ids
     }
 
     /// Names `value` as an output of the graph.

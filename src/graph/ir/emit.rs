@@ -2,7 +2,7 @@
 
 use super::{Data, Graph, Source, ValueId};
 use crate::graph::onnx::{
-    GraphProto, IR_VERSION, ModelProto, NodeProto, OPSET, OperatorSetIdProto,
+    DataType, GraphProto, IR_VERSION, ModelProto, NodeProto, OPSET, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, ValueInfoProto,
 };
 use std::collections::{HashMap, HashSet};
@@ -79,18 +79,37 @@ impl Graph {
 
         let mut node_names = Names::default();
         for node in &self.nodes {
-            let name = match &*node.scope {
-                "" => node_names.unique(node.op),
-                scope => node_names.unique(&format!("{scope}/{}", node.op)),
+            let name = match (&node.name, &*node.scope) {
+                (Some(name), _) => node_names.unique(name),
+                (None, "") => node_names.unique(&node.op),
+                (None, scope) => node_names.unique(&format!("{scope}/{}", node.op)),
             };
-            let output = values
-                .entry(node.output)
-                .or_insert_with(|| names.unique(&format!("{name}.out")))
-                .clone();
-            let value = self.value(node.output);
-            if !self.outputs.iter().any(|(_, id)| *id == node.output) {
-                let info = ValueInfoProto::tensor(&output, value.dtype, &value.shape);
-                graph.value_info.push(info);
+            let mut written = Vec::with_capacity(node.outputs.len());
+            for (i, &id) in node.outputs.iter().enumerate() {
+                let value = self.value(id);
+                if value.dtype == DataType::Undefined {
+                    written.push(String::new());
+                    continue;
+                }
+                let end = match i {
+                    0 => String::new(),
+                    i => i.to_string(),
+                };
+                let output = values
+                    .entry(id)
+                    .or_insert_with(|| match &value.label {
+                        Some(label) => names.unique(label),
+                        None => names.unique(&format!("{name}.out{end}")),
+                    })
+                    .clone();
+                if !self.outputs.iter().any(|(_, out)| *out == id) {
+                    let info = ValueInfoProto::tensor(&output, value.dtype, &value.shape);
+                    graph.value_info.push(info);
+                }
+                written.push(output);
+            }
+            while written.last().is_some_and(String::is_empty) {
+                written.pop();
             }
             let input = |id: &Option<ValueId>| match id {
                 Some(id) => values.get(id).cloned().unwrap_or_default(),
@@ -98,9 +117,9 @@ impl Graph {
             };
             graph.node.push(NodeProto {
                 input: node.inputs.iter().map(input).collect(),
-                output: vec![output],
+                output: written,
                 name: Some(name),
-                op_type: Some(node.op.to_owned()),
+                op_type: Some(node.op.to_string()),
                 attribute: node.attributes.clone(),
                 ..NodeProto::default()
             });
@@ -146,7 +165,6 @@ fn initializer(name: &str, shape: &[usize], data: &Data) -> TensorProto {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::onnx::DataType;
 
     #[test]
     fn names_are_unique_and_outputs_keep_theirs() {

@@ -1,29 +1,12 @@
 //! Changes to a graph that keep its outputs.
 
-use super::{Data, Graph, Node, Source, ValueId};
+use super::{Data, Graph, Node};
 use std::collections::HashSet;
 
-/// The eps of the network's batch norms.
-const BATCH_NORM_EPS: f64 = 1e-5;
+/// The eps of a BatchNormalization that does not say.
+const BATCH_NORM_EPS: f32 = 1e-5;
 
 impl Graph {
-    /// Removes the nodes whose values reach no output.
-    pub fn remove_dead_nodes(&mut self) {
-        let mut alive = vec![false; self.values.len()];
-        for (_, id) in &self.outputs {
-            alive[id.0] = true;
-        }
-        for node in self.nodes.iter().rev() {
-            if alive[node.output.0] {
-                for id in node.inputs.iter().flatten() {
-                    alive[id.0] = true;
-                }
-            }
-        }
-        self.nodes.retain(|n| alive[n.output.0]);
-        self.renumber();
-    }
-
     /// Folds every BatchNormalization that alone reads a convolution with constant weights into
     /// that convolution: `w' = w·γ/√(σ²+ε)`, `b' = (b−μ)·γ/√(σ²+ε) + β`, in f64. Exact up to
     /// rounding.
@@ -41,7 +24,7 @@ impl Graph {
                 self.nodes[i] = node;
             }
         }
-        self.nodes.retain(|n| !folded.contains(&n.output));
+        self.nodes.retain(|n| !folded.contains(&n.output()));
         self.renumber();
     }
 
@@ -61,13 +44,14 @@ impl Graph {
         let constant = |i: usize| Some(self.f32_constant(norm.inputs[i]?)?.clone());
         let (gamma, beta) = (constant(1)?, constant(2)?);
         let (mean, var) = (constant(3)?, constant(4)?);
+        let eps = f64::from(norm.float("epsilon").unwrap_or(BATCH_NORM_EPS));
         let outs = gamma.len();
         let each = weight.len().checked_div(outs)?;
 
         let mut new_weight = Vec::with_capacity(weight.len());
         let mut new_bias = Vec::with_capacity(outs);
         for o in 0..outs {
-            let by = f64::from(gamma[o]) / (f64::from(var[o]) + BATCH_NORM_EPS).sqrt();
+            let by = f64::from(gamma[o]) / (f64::from(var[o]) + eps).sqrt();
             let row = &weight[o * each..(o + 1) * each];
             new_weight.extend(row.iter().map(|&w| (f64::from(w) * by) as f32));
             let b = bias.as_ref().map_or(0.0, |b| f64::from(b[o]));
@@ -82,45 +66,17 @@ impl Graph {
         let w = self.add_constant(&shape, Data::F32(new_weight.into()), label);
         let b = self.add_constant(&[outs], Data::F32(new_bias.into()), bias_label);
         Some(Node {
+            name: None,
             inputs: vec![conv.inputs[0], Some(w), Some(b)],
-            output: norm.output,
+            outputs: norm.outputs[..1].to_vec(),
             ..conv
         })
-    }
-
-    /// How often each value is read; being an output of the graph counts.
-    fn uses(&self) -> Vec<usize> {
-        let mut uses = vec![0; self.values.len()];
-        let read = self.nodes.iter().flat_map(|n| n.inputs.iter().flatten());
-        for id in read.chain(self.outputs.iter().map(|(_, id)| id)) {
-            uses[id.0] += 1;
-        }
-        uses
-    }
-
-    /// Makes the values name their producers again after nodes were moved or removed.
-    fn renumber(&mut self) {
-        for (i, node) in self.nodes.iter().enumerate() {
-            self.values[node.output.0].source = Source::Node(super::NodeId(i));
-        }
-        self.done.clear();
-    }
-
-    /// The values that are left, and whether they are constants, in the order nodes read them.
-    pub(super) fn values_read(&self) -> Vec<ValueId> {
-        let mut seen = HashSet::new();
-        self.nodes
-            .iter()
-            .flat_map(|n| n.inputs.iter().flatten())
-            .chain(self.outputs.iter().map(|(_, id)| id))
-            .copied()
-            .filter(|id| seen.insert(*id))
-            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ValueId;
     use super::*;
     use crate::graph::onnx::DataType;
 

@@ -6,10 +6,12 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod calibrate;
 mod demo;
 mod eval;
 mod export;
 mod model;
+mod quantize;
 mod run;
 mod score;
 
@@ -23,6 +25,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Ranges of a model's values on frames, for INT8.
+    Calibrate(calibrate::Args),
     /// Synthetic drive → alerts, overlays, a contact sheet and a page. Needs no argument.
     Demo(demo::Args),
     /// Watch a source and emit alerts on stdout.
@@ -33,6 +37,8 @@ enum Verb {
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
     Export(export::Args),
+    /// Write a model in INT8 or FP16, judged by the task if wanted.
+    Quantize(quantize::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -48,11 +54,13 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
+        Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Quantize(args) => quantize::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -149,7 +149,7 @@ fn check_look(frame: &Path, picture: &Picture) -> Result<(), Error> {
         Look::Scene => return Ok(()),
         Look::Flat => "shows one brightness everywhere".to_owned(),
         Look::Noise { likeness } => format!(
-            "looks like noise (neighbouring pixels correlate by {likeness:.2}, a scene by 0.8 and \
+            "looks like noise (neighbouring pixels correlate by {likeness:.2}, a scene by 0.9 and \
              more)"
         ),
     };

@@ -2,8 +2,8 @@
 
 use crate::frame::Picture;
 
-/// Neighbouring pixels of a picture agree at least this much. Pictures of roads, rain and night
-/// included, lie above 0.8; independent noise lies near 0.
+/// Neighbouring pixels of a picture agree at least this much. Five pictures of RoadAnomaly lie at
+/// 0.96 to 1.0; independent noise lies near 0.
 pub const LIKENESS_MIN: f64 = 0.5;
 
 /// Brightness deviates less than this in a picture that shows nothing, grey levels.

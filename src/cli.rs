@@ -7,11 +7,13 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod config;
+mod calibrate;
 mod demo;
 mod eval;
 mod export;
 mod model;
 mod profile;
+mod quantize;
 mod run;
 mod score;
 mod thresholds;
@@ -27,6 +29,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Ranges of a model's values on frames, for INT8.
+    Calibrate(calibrate::Args),
     /// Synthetic drive → alerts, overlays, a contact sheet and a page. Needs no argument.
     Demo(demo::Args),
     /// Watch a source and emit alerts on stdout.
@@ -45,6 +49,8 @@ enum Verb {
     Profile(profile::Args),
     /// Find the threshold for a rate of false alarms, from frames of normal driving.
     Thresholds(thresholds::Args),
+    /// Write a model in INT8 or FP16, judged by the task if wanted.
+    Quantize(quantize::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -60,6 +66,7 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
+        Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Score(args) => score::run(&args),
@@ -69,6 +76,7 @@ pub fn main() -> ExitCode {
         Verb::Validate(args) => validate::run(&args),
         Verb::Profile(args) => profile::run(&args),
         Verb::Thresholds(args) => thresholds::run(&args),
+        Verb::Quantize(args) => quantize::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

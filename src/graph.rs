@@ -2,17 +2,23 @@
 //!
 //! [`checkpoint`] reads what training wrote, [`mod@write`] interprets the network as a graph in memory
 //! ([`ir`]), [`onnx`] is the file format, [`export`] puts them together.
+//!
+//! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`judge`]
+//! measures what that costs.
 
+pub mod calibrate;
 pub mod checkpoint;
 mod error;
 mod evaluate;
 pub mod export;
 pub mod infer;
 pub mod ir;
+pub mod judge;
 pub mod onnx;
 #[cfg(test)]
 mod probe;
 pub mod read;
+pub mod quantize;
 pub mod write;
 
 pub use error::{Error, Problem};

@@ -1,0 +1,155 @@
+//! `unmask calibrate`.
+
+use super::Outcome;
+use crate::camera::Pictures;
+use crate::engine::{self, Engine};
+use crate::graph::calibrate::{Method, Options, PERCENTILE, calibrate};
+use crate::graph::quantize::Net;
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "Examples:
+  unmask calibrate --model model.onnx --frames drive/ --out calibration/model.toml
+  unmask calibrate --model model.onnx --frames drive/ --method percentile --frames-limit 64
+
+The frames must come from the camera that the model will see: 16 at least, 64 to 500 are usual.
+Methods and file format: docs/quantise.md.";
+
+/// Arguments of `unmask calibrate`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Float32 model (ONNX) to calibrate.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Folder of pictures as the camera takes them (JPEG, PNG, WebP).
+    #[arg(long, value_name = "DIR")]
+    frames: PathBuf,
+    /// Calibration file to write.
+    #[arg(long, value_name = "FILE", default_value = "calibration.toml")]
+    out: PathBuf,
+    /// How a range is chosen.
+    #[arg(long, value_enum, default_value_t = MethodName::Entropy)]
+    method: MethodName,
+    /// Share of values that the method `percentile` keeps inside the range, percent.
+    #[arg(long, value_name = "P", default_value_t = PERCENTILE, value_parser = percent)]
+    percentile: f64,
+    /// Use at most this many frames, spread evenly over the folder.
+    #[arg(long, value_name = "N")]
+    frames_limit: Option<usize>,
+    /// Take noise, flat pictures and too few frames.
+    #[arg(long)]
+    force: bool,
+    /// Threads [default: one per core].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum MethodName {
+    /// The largest value.
+    Max,
+    /// The value that --percentile of all values stay below.
+    Percentile,
+    /// The smallest mean squared error.
+    Mse,
+    /// The smallest loss of information.
+    Entropy,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok().filter(|p| *p > 0.0 && *p <= 100.0);
+    share.ok_or_else(|| format!("'{text}' is no share above 0 and up to 100"))
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let net = read(&args.model)?;
+    let facts = Engine::open(
+        &args.model,
+        engine::Options {
+            threads: args.threads,
+        },
+    )?
+    .facts()
+    .clone();
+    let pictures = Pictures::open(&args.frames)?;
+    let options = Options {
+        method: match args.method {
+            MethodName::Max => Method::Max,
+            MethodName::Percentile => Method::Percentile,
+            MethodName::Mse => Method::Mse,
+            MethodName::Entropy => Method::Entropy,
+        },
+        percentile: args.percentile,
+        limit: args.frames_limit,
+        force: args.force,
+        threads: args.threads,
+    };
+    let count = pictures.paths().len();
+    let bar = progress_bar(args.frames_limit.unwrap_or(count).min(count), "calibrating");
+    let calibration = calibrate(
+        &net,
+        &facts,
+        &args.model,
+        &args.frames,
+        pictures.paths(),
+        &options,
+        &mut |done| bar.set_position(done as u64),
+    )
+    .with_context(|| format!("cannot calibrate {}", args.model.display()));
+    bar.finish_and_clear();
+    let calibration = calibration?;
+    calibration.write(&args.out)?;
+    if args.json {
+        let summary = serde_json::json!({
+            "out": args.out,
+            "graph_sha256": calibration.graph_sha256,
+            "method": calibration.method,
+            "frames": calibration.frames.len(),
+            "tensors": calibration.tensors.len(),
+            "forced": calibration.forced,
+        });
+        println!("{summary}");
+    } else {
+        println!(
+            "{}: {} ranges from {} frames, method {}",
+            args.out.display(),
+            calibration.tensors.len(),
+            calibration.frames.len(),
+            calibration.method
+        );
+    }
+    Ok(Outcome::Clean)
+}
+
+/// Reads a model file and indexes its graph.
+pub(super) fn read(path: &Path) -> anyhow::Result<Net> {
+    Net::read(path).with_context(|| format!("cannot use the model {}", path.display()))
+}
+
+/// A bar on stderr; hidden where that is no terminal.
+pub(super) fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(len as u64).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_lie_between_nothing_and_all() {
+        assert_eq!(percent("99.9"), Ok(99.9));
+        assert_eq!(percent("100"), Ok(100.0));
+        for bad in ["0", "-1", "100.1", "NaN", "all"] {
+            assert!(percent(bad).unwrap_err().contains(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `unmask quantize`.
+
+use super::Outcome;
+use super::calibrate::{progress_bar, read};
+use crate::engine::{self, Engine};
+use crate::eval::LabelRules;
+use crate::graph::calibrate::Calibration;
+use crate::graph::export::write_file;
+use crate::graph::judge::{self, Verdict, judge};
+use crate::graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
+use anyhow::{Context, bail, ensure};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "Examples:
+  unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
+  unmask quantize --model model.onnx --calibration calibration.toml --out model.int8.onnx
+  unmask quantize --model model.onnx --calibration calibration.toml --judge road_anomaly \\
+      --anomaly-value 2 --max-drop 0.01
+
+What becomes INT8, what stays float32, and why: docs/quantise.md.";
+
+/// Arguments of `unmask quantize`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Float32 model (ONNX).
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Calibration file of this model, for INT8.
+    #[arg(long, value_name = "FILE", required_if_eq("precision", "int8"))]
+    calibration: Option<PathBuf>,
+    /// Lowest precision to use.
+    #[arg(long, value_enum, default_value_t = Precision::Int8)]
+    precision: Precision,
+    /// Precision of what is not INT8.
+    #[arg(long, value_enum, default_value_t)]
+    rest: Rest,
+    /// ONNX file to write.
+    #[arg(long, value_name = "FILE", default_value = "quantised.onnx")]
+    out: PathBuf,
+    /// Block that stays out of INT8; may be given several times.
+    #[arg(long, value_name = "BLOCK")]
+    keep: Vec<String>,
+    /// Folder with images/NAME.* and labels/NAME.png: measure what each block costs there, and
+    /// leave the costly ones out of INT8.
+    #[arg(long, value_name = "DIR", requires = "calibration")]
+    judge: Option<PathBuf>,
+    /// AuPRC that INT8 may cost on the data set of --judge, absolute.
+    #[arg(long, value_name = "X", default_value_t = 0.01, requires = "judge", value_parser = drop)]
+    max_drop: f64,
+    /// Report of --judge: this name with .md, .json and .svg [default: --out without its ending].
+    #[arg(long, value_name = "FILE", requires = "judge")]
+    report: Option<PathBuf>,
+    /// Label values of anomalous pixels (RoadAnomaly: 2).
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
+    anomaly_value: Vec<u8>,
+    /// Label values of pixels that do not count.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "255")]
+    ignore_value: Vec<u8>,
+    /// Label values of normal pixels, besides 0. Any other value is an error.
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    normal_values: Vec<u8>,
+    /// Judge without mask refinement.
+    #[arg(long)]
+    no_refine: bool,
+    /// Threads [default: one per core].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Precision {
+    /// FP16, with float32 where FP16 loses too much.
+    Fp16,
+    /// INT8 where it can be, --rest elsewhere.
+    Int8,
+}
+
+fn drop(text: &str) -> Result<f64, String> {
+    let drop: Option<f64> = text.parse().ok().filter(|d| (0.0..=1.0).contains(d));
+    drop.ok_or_else(|| format!("'{text}' is no number from 0 to 1"))
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let net = read(&args.model)?;
+    let plan = Plan::new(&net);
+    let keep = blocks(&plan, &args.keep)?;
+    let (written, verdict) = match args.precision {
+        Precision::Fp16 => {
+            ensure!(
+                args.rest == Rest::Fp16,
+                "--precision fp16 with --rest fp32 leaves nothing to do; drop one of them"
+            );
+            if args.judge.is_some() || !keep.is_empty() {
+                bail!("--judge and --keep choose between INT8 and FP16: give --precision int8");
+            }
+            (
+                rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16)?,
+                None,
+            )
+        }
+        Precision::Int8 => {
+            let path = args.calibration.as_deref().context("give --calibration")?;
+            int8(args, &net, &plan, keep, path)?
+        }
+    };
+    let Rewritten { mut model, layers } = written;
+    let precision = match args.precision {
+        Precision::Fp16 => "fp16",
+        Precision::Int8 => "int8",
+    };
+    set_fact(&mut model, "unmask.precision", precision);
+    set_fact(&mut model, "unmask.float_graph", net.hash());
+    if let Some(path) = &args.calibration {
+        let bytes =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let hash: String = Sha256::digest(bytes)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        set_fact(&mut model, "unmask.calibration", &hash);
+    }
+    let bytes = model.to_bytes();
+    runs(bytes.clone()).context("the written graph failed its check")?;
+    write_file(&args.out, &bytes)?;
+
+    let before = std::fs::metadata(&args.model)?.len();
+    let macs: u64 = layers.iter().map(|l| l.macs).sum();
+    let share = macs as f64 / plan.macs.max(1) as f64;
+    let ratio = bytes.len() as f64 / before as f64;
+    if args.json {
+        let kept = plan.kept.iter().map(
+            |(node, why)| serde_json::json!({ "node": net.nodes()[*node].name(), "why": why }),
+        );
+        let summary = serde_json::json!({
+            "out": args.out,
+            "precision": precision,
+            "rest": args.rest.name(),
+            "bytes": bytes.len(),
+            "bytes_before": before,
+            "ratio": ratio,
+            "int8_layers": layers.len(),
+            "int8_mac_share": share,
+            "float_layers": kept.collect::<Vec<_>>(),
+            "float32_islands": plan.islands.iter().filter(|i| **i).count(),
+            "judged": verdict,
+        });
+        println!("{summary}");
+    } else {
+        println!(
+            "{}: {} bytes, {ratio:.3} of {}; {} layers in INT8, {:.1} % of the MACs",
+            args.out.display(),
+            bytes.len(),
+            args.model.display(),
+            layers.len(),
+            100.0 * share
+        );
+    }
+    Ok(Outcome::Clean)
+}
+
+/// The blocks named by --keep, which must exist.
+fn blocks(plan: &Plan, keep: &[String]) -> Result<BTreeSet<String>, Error> {
+    let known: Vec<String> = plan.blocks().iter().map(|(b, _)| (*b).to_owned()).collect();
+    match keep.iter().find(|k| !known.contains(k)) {
+        Some(block) => Err(Error::NoBlock {
+            block: block.clone(),
+            known,
+        }),
+        None => Ok(keep.iter().cloned().collect()),
+    }
+}
+
+fn int8(
+    args: &Args,
+    net: &Net,
+    plan: &Plan,
+    keep: BTreeSet<String>,
+    path: &Path,
+) -> anyhow::Result<(Rewritten, Option<Verdict>)> {
+    let calibration = Calibration::read(path)?;
+    calibration.check_graph(net.hash())?;
+    let (out, verdict) = match &args.judge {
+        None => (keep, None),
+        Some(dataset) => {
+            let verdict = judged(args, net, &calibration, dataset, keep)?;
+            (verdict.out.clone(), Some(verdict))
+        }
+    };
+    let written = rewrite(
+        net,
+        plan,
+        &Blocks::AllBut(out),
+        Some(&calibration),
+        args.rest,
+    )?;
+    Ok((written, verdict))
+}
+
+fn judged(
+    args: &Args,
+    net: &Net,
+    calibration: &Calibration,
+    dataset: &Path,
+    keep: BTreeSet<String>,
+) -> anyhow::Result<Verdict> {
+    let options = judge::Options {
+        max_drop: args.max_drop,
+        rest: args.rest,
+        keep,
+        rules: LabelRules::new(&args.anomaly_value, &args.ignore_value, &args.normal_values)
+            .context("--anomaly-value, --ignore-value and --normal-values must differ")?,
+        refine: !args.no_refine,
+        threads: args.threads,
+    };
+    let engine = engine::Options {
+        threads: args.threads,
+    };
+    let facts = Engine::open(&args.model, engine)?.facts().clone();
+    let bar = progress_bar(1, "judging");
+    let mut progress = |what: &str, done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+        bar.set_message(format!("judging {what}"));
+    };
+    let verdict = judge(
+        net,
+        calibration,
+        &args.model,
+        &facts,
+        dataset,
+        &options,
+        &mut progress,
+    );
+    bar.finish_and_clear();
+    let verdict = verdict.with_context(|| format!("cannot judge on {}", dataset.display()))?;
+    for left_out in &verdict.left_out {
+        eprintln!("unmask: left out: {left_out}");
+    }
+    let stem = args
+        .report
+        .clone()
+        .unwrap_or_else(|| args.out.with_extension(""));
+    let beside = |ending: &str| {
+        let mut name = stem.clone().into_os_string();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let table = verdict.to_markdown();
+    write_file(&beside(".md"), table.as_bytes())?;
+    let json = serde_json::to_string_pretty(&verdict)? + "\n";
+    write_file(&beside(".json"), json.as_bytes())?;
+    write_file(&beside(".svg"), verdict.to_svg()?.as_bytes())?;
+    if !args.json {
+        println!("{table}");
+    }
+    Ok(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_fractions() {
+        assert_eq!(drop("0.01"), Ok(0.01));
+        assert_eq!(drop("0"), Ok(0.0));
+        for bad in ["-0.1", "1.5", "NaN", "much"] {
+            assert!(drop(bad).unwrap_err().contains(bad), "{bad}");
+        }
+    }
+}

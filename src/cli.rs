@@ -10,6 +10,7 @@ mod demo;
 mod eval;
 mod export;
 mod model;
+mod prepare;
 mod run;
 mod score;
 
@@ -33,6 +34,8 @@ enum Verb {
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
     Export(export::Args),
+    /// Put camera bytes and anomaly score into a model's graph.
+    Prepare(prepare::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Prepare(args) => prepare::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

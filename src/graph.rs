@@ -8,6 +8,7 @@ mod error;
 pub mod export;
 pub mod ir;
 pub mod onnx;
+pub mod prepare;
 pub mod write;
 
 pub use error::{Error, Problem};

@@ -14,6 +14,7 @@ mod export;
 mod model;
 mod profile;
 mod quantize;
+mod prepare;
 mod run;
 mod score;
 mod thresholds;
@@ -51,6 +52,8 @@ enum Verb {
     Thresholds(thresholds::Args),
     /// Write a model in INT8 or FP16, judged by the task if wanted.
     Quantize(quantize::Args),
+    /// Put camera bytes and anomaly score into a model's graph.
+    Prepare(prepare::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Profile(args) => profile::run(&args),
         Verb::Thresholds(args) => thresholds::run(&args),
         Verb::Quantize(args) => quantize::run(&args),
+        Verb::Prepare(args) => prepare::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

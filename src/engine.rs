@@ -3,20 +3,29 @@
 //! One closed enum over the places a model can run. Today there is one: the CPU, through `rten`.
 //! A picture goes in at its own size; an anomaly map comes out, on the grid of the network's
 //! output ([`Engine::score_at_mask_size`]) or at the picture's size ([`Engine::score`]).
+//!
+//! A prepared graph (`unmask prepare`) takes the camera's bytes instead of a picture, and gives
+//! the map itself: [`Engine::score_bytes`]. Pictures are turned into such bytes for it.
 
+mod camera_input;
 mod cpu;
 mod facts;
+mod filter;
 mod find;
 mod prepare;
 mod wire;
 
+pub(crate) use camera_input::name_of;
+pub use camera_input::{CameraInput, Fit, FrameFormat, Matrix, PixelFormat, Range, View};
 pub use cpu::CpuEngine;
-pub use facts::{Facts, FactsError, Output};
+pub(crate) use cpu::{LogitNames, ModelNames};
+pub use facts::{Facts, FactsError, Head, Output};
+pub(crate) use filter::Axis;
 pub use find::{ModelNotFound, find_model};
 pub use prepare::Preparer;
 
 use crate::frame::{Picture, ScoreMap, Size};
-use crate::score::{ScoreError, Scored, Upsampler};
+use crate::score::{PixelScore, ScoreError, Scored, Upsampler};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +68,8 @@ pub enum Inference {
         /// Grid of the logits, cells.
         size: Size,
     },
+    /// A prepared graph: it scores by itself.
+    Map(Scored),
 }
 
 /// How long the parts of the last picture took.
@@ -137,6 +148,32 @@ pub enum EngineError {
         /// The picture's size.
         size: Size,
     },
+    /// A prepared graph is not what it says.
+    #[error(
+        "the prepared model {path} does not fit: {reason}. Write it again with `unmask prepare`"
+    )]
+    Prepared {
+        /// The model file.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// Camera bytes that the model does not take.
+    #[error("the model {path} cannot take this frame: {reason}")]
+    Frame {
+        /// The model file.
+        path: PathBuf,
+        /// What differs, and what to do.
+        reason: String,
+    },
+    /// A score was asked for that the model cannot give.
+    #[error("the model {path} cannot be scored like that: {reason}")]
+    Kind {
+        /// The model file.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The outputs cannot be scored.
     #[error("the model {path}: {source}")]
     Score {
@@ -156,6 +193,19 @@ impl Engine {
     /// lacks facts or gives NaN; each names the file.
     pub fn open(path: &Path, options: Options) -> Result<Engine, EngineError> {
         CpuEngine::open(path, options).map(Engine::Cpu)
+    }
+
+    /// As [`Engine::open`], from the bytes of the file; `path` is what messages call it, and the
+    /// place beside which `model.toml` is looked for.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn from_bytes(
+        path: &Path,
+        bytes: Vec<u8>,
+        options: Options,
+    ) -> Result<Engine, EngineError> {
+        CpuEngine::from_bytes(path, bytes, options).map(Engine::Cpu)
     }
 
     /// What is known about the model.
@@ -204,12 +254,43 @@ impl Engine {
         }
     }
 
-    /// Anomaly score and best class a cell of the network's own output grid.
-    ///
-    /// `refine` applies mask refinement (nothing to do for a per-pixel model).
+    /// Chooses how the logits of a per-pixel network become a score; at first it is
+    /// [`PixelScore::MaxSoftmax`].
     ///
     /// # Errors
-    /// As [`Engine::infer`]; NaN or infinity in the outputs.
+    /// The model has no such logits: it is a mask model, or a prepared graph that scores another
+    /// way.
+    pub fn score_by(&mut self, kind: PixelScore) -> Result<(), EngineError> {
+        match self {
+            Engine::Cpu(engine) => engine.score_by(kind),
+        }
+    }
+
+    /// Anomaly score and best class a cell, from a camera's frame: the bytes that
+    /// [`Facts::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
+    /// frame unseen, their score is 0 and their class the first.
+    ///
+    /// `refine` is as in [`Engine::score_at_mask_size`].
+    ///
+    /// # Errors
+    /// The model is not prepared for a camera; bytes of another number; NaN or infinity in the
+    /// outputs.
+    pub fn score_bytes(&mut self, bytes: &[u8], refine: bool) -> Result<Scored, EngineError> {
+        match self {
+            Engine::Cpu(engine) => engine.score_bytes(bytes, refine),
+        }
+    }
+
+    /// Anomaly score and best class a cell of the network's own output grid.
+    ///
+    /// `refine` applies mask refinement (nothing to do for a per-pixel model). A graph that was
+    /// prepared without refinement has none to apply; one that was prepared with it cannot leave
+    /// it out. For a prepared graph the picture becomes the bytes of a frame: resized to the
+    /// camera's size, and rounded.
+    ///
+    /// # Errors
+    /// As [`Engine::infer`]; NaN or infinity in the outputs; no refinement was asked for, but it
+    /// is part of the graph.
     pub fn score_at_mask_size(
         &mut self,
         picture: &Picture,

@@ -19,6 +19,7 @@ pub mod onnx;
 mod probe;
 pub mod read;
 pub mod quantize;
+pub mod prepare;
 pub mod write;
 
 pub use error::{Error, Problem};

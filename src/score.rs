@@ -11,8 +11,9 @@ pub mod npy;
 mod pixel;
 mod upsample;
 
+pub(crate) use mask::{COVERED, LEAST_QUERIES, SURE};
 pub use mask::{MaskOutput, Scorer};
-pub use pixel::{PixelOutput, pixel_score};
+pub use pixel::{PixelOutput, PixelScore, pixel_score};
 pub use upsample::{Upsampler, upsample};
 
 use crate::frame::{LabelMap, ScoreMap};

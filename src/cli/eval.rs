@@ -14,7 +14,7 @@ use crate::eval::{
     BadPicture, ErrorBounds, LabelRules, Options, Pair, Problem, Report, Track, evaluate,
 };
 use crate::frame::{Picture, ScoreMap, Size};
-use crate::score::npy;
+use crate::score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
   unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2
@@ -67,6 +67,9 @@ pub struct Args {
     /// Score without mask refinement.
     #[arg(long, requires = "model")]
     no_refine: bool,
+    /// Score of a per-pixel model [default: max-softmax].
+    #[arg(long, value_name = "KIND", requires = "model")]
+    score: Option<PixelScore>,
     /// Threads [default: one per core].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -146,7 +149,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 /// Opens the model.
 fn model_scorer(path: &Path, args: &Args) -> anyhow::Result<Scorer> {
-    let mut engine = model::open(Some(path), args.size, args.threads)?;
+    let mut engine = model::open(Some(path), args.size, args.threads, args.score)?;
     let refine = !args.no_refine;
     Ok(Box::new(move |picture| Ok(engine.score(picture, refine)?)))
 }

@@ -2,21 +2,32 @@
 
 use crate::engine::{Engine, Options, find_model};
 use crate::frame::Size;
+use crate::score::PixelScore;
 use anyhow::ensure;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// `model`, or the shipped one.
+pub(super) fn path(model: Option<&Path>) -> anyhow::Result<PathBuf> {
+    Ok(match model {
+        Some(model) => model.to_owned(),
+        None => find_model()?,
+    })
+}
 
 /// Opens `model`, or the shipped one. A model's size is fixed when it is exported: another `size`
-/// is refused with the way to get it.
+/// is refused with the way to get it. `score` is for per-pixel
+/// models.
 pub(super) fn open(
     model: Option<&Path>,
     size: Option<Size>,
     threads: usize,
+    score: Option<PixelScore>,
 ) -> anyhow::Result<Engine> {
-    let model = match model {
-        Some(model) => model.to_owned(),
-        None => find_model()?,
-    };
-    let engine = Engine::open(&model, Options { threads })?;
+    let model = path(model)?;
+    let mut engine = Engine::open(&model, Options { threads })?;
+    if let Some(kind) = score {
+        engine.score_by(kind)?;
+    }
     let input = engine.facts().input;
     if let Some(wanted) = size {
         ensure!(

@@ -4,7 +4,7 @@ use super::run::watch;
 use super::{Outcome, model, model::parse_size};
 use crate::camera::{Pictures, read_picture};
 use crate::frame::Size;
-use crate::score::npy;
+use crate::score::{PixelScore, npy};
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -41,6 +41,10 @@ pub struct Args {
     #[arg(long)]
     no_refine: bool,
 
+    /// Score of a per-pixel model [default: max-softmax]
+    #[arg(long, value_name = "KIND")]
+    score: Option<PixelScore>,
+
     /// Threads to compute with; 0 = all
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
@@ -48,7 +52,7 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let pictures = Pictures::open(&args.images)?;
-    let mut engine = model::open(args.model.as_deref(), args.size, args.threads)?;
+    let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
 

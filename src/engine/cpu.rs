@@ -1,15 +1,18 @@
 //! The CPU engine: ONNX through `rten`.
 
-use super::facts::{self, Facts, Measured, Output, OutputNames, Written};
-use super::{EngineError, Inference, Options, Preparer, Times, wire};
-use crate::frame::{Picture, Size};
-use crate::score::{MaskOutput, PixelOutput, Scored, Scorer, pixel_score};
-use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
-use rten_tensor::prelude::*;
-use rten_tensor::{NdTensor, NdTensorView};
+mod frames;
+mod network;
+
+pub(crate) use network::{LogitNames, ModelNames};
+
+use super::facts::{self, Facts, Head, Measured, Output, Written};
+use super::{EngineError, Inference, Options, Preparer, Times};
+use crate::frame::Picture;
+use crate::score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
+use frames::{Frames, spread};
+use network::{Network, Tensor};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// No ONNX file is larger: protobuf messages end there.
@@ -18,33 +21,25 @@ const FILE_LIMIT_BYTES: u64 = 2 << 30;
 const THREADS_LIMIT: usize = 1024;
 /// Class indices are bytes in label maps, and 255 stays free.
 const CLASSES_LIMIT: usize = 254;
-/// Largest input, px: 16 times a 4K picture. A foreign file may ask for anything.
-const INPUT_LIMIT_PX: usize = 1 << 27;
 
 /// A model loaded into `rten`, with its buffers.
 pub struct CpuEngine {
     path: PathBuf,
     facts: Facts,
-    graph: Graph,
+    network: Network,
     threads: usize,
-    preparer: Preparer,
+    entry: Entry,
+    kind: PixelScore,
     scorer: Scorer,
     times: Times,
 }
 
-/// The loaded graph and what is needed to run it.
-struct Graph {
-    model: Model,
-    input: NodeId,
-    size: Size,
-    outputs: Outputs,
-    pool: Arc<ThreadPool>,
-}
-
-#[derive(Clone, Copy)]
-enum Outputs {
-    Mask { class: NodeId, mask: NodeId },
-    Pixel { logits: NodeId },
+/// How a picture gets into the network.
+enum Entry {
+    /// Resized and normalised here.
+    Picture(Preparer),
+    /// As the bytes of a camera's frame; the graph does the rest.
+    Frame(Frames),
 }
 
 impl std::fmt::Debug for CpuEngine {
@@ -59,57 +54,68 @@ impl std::fmt::Debug for CpuEngine {
 
 impl CpuEngine {
     /// See [`super::Engine::open`].
-    pub(super) fn open(path: &Path, options: Options) -> Result<Self, EngineError> {
-        let threads = thread_count(options.threads)?;
-        let bytes = read(path)?;
-        let sha256 = hex(&Sha256::digest(&bytes));
-        let model = load(path, bytes)?;
+    pub(crate) fn open(path: &Path, options: Options) -> Result<Self, EngineError> {
+        Self::from_bytes(path, read(path)?, options)
+    }
 
-        let inside = Written::from_metadata(path, |key| model.metadata().get(key))?;
-        let beside = if inside.is_whole() && has_contract_names(&model) {
+    /// See [`super::Engine::from_bytes`].
+    pub(crate) fn from_bytes(
+        path: &Path,
+        bytes: Vec<u8>,
+        options: Options,
+    ) -> Result<Self, EngineError> {
+        let threads = thread_count(options.threads)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let model = network::load(path, bytes)?;
+
+        let get = |key: &str| model.metadata().get(key);
+        let inside = Written::from_metadata(path, get)?;
+        let prepared = facts::prepared(path, get)?;
+        let whole =
+            inside.is_whole() && (prepared.is_some() || network::has_contract_names(&model));
+        let beside = if whole {
             Written::default()
         } else {
             Written::from_beside(path)?
         };
-        let refuse = |reason| EngineError::Contract {
-            path: path.to_path_buf(),
-            reason,
-        };
-        let (input, size) = find_input(&model).map_err(refuse)?;
-        let outputs = find_outputs(&model, &beside.outputs).map_err(refuse)?;
-        let graph = Graph {
-            model,
-            input,
-            size,
-            outputs,
-            pool: Arc::new(ThreadPool::with_num_threads(threads)),
+        let network = match &prepared {
+            Some(prepared) => Network::prepared(path, model, &prepared.camera.format, threads)?,
+            None => Network::plain(path, model, &beside.outputs, threads)?,
         };
         // Shapes written in a file may lie; those of a run do not.
-        let grey = vec![0.0; size.area_px() * 3];
-        let inference = graph.run(&grey).map_err(|fault| fault.at(path))?;
-        let output = output_of(&inference);
+        let inference = network.run_grey()?;
+        let output = output_of(&inference, inside.class_count());
         if output.known() > CLASSES_LIMIT {
-            return Err(refuse(format!(
-                "{} classes; at most {CLASSES_LIMIT} can be told apart",
-                output.known()
-            )));
+            return Err(EngineError::Contract {
+                path: path.to_path_buf(),
+                reason: format!(
+                    "{} classes; at most {CLASSES_LIMIT} can be told apart",
+                    output.known()
+                ),
+            });
         }
         let measured = Measured {
-            input: size,
+            input: prepared.map_or(network.input_size(), |p| p.input),
             output,
             sha256,
+            prepared,
         };
         let facts = facts::settle(path, inside, beside, measured)?;
+        let entry = match &facts.camera {
+            Some(camera) => Entry::Frame(Frames::new(camera.format)),
+            None => Entry::Picture(Preparer::new(facts.input, facts.mean, facts.std)),
+        };
         let mut engine = Self {
             path: path.to_path_buf(),
-            preparer: Preparer::new(size, facts.mean, facts.std),
+            entry,
+            kind: PixelScore::default(),
             scorer: Scorer::new(),
             times: Times::default(),
             facts,
-            graph,
+            network,
             threads,
         };
-        engine.score_inference(&inference, true)?;
+        engine.score_inference(inference, true)?;
         Ok(engine)
     }
 
@@ -125,49 +131,127 @@ impl CpuEngine {
         self.times
     }
 
+    /// What the model calls its inputs and outputs.
+    pub(crate) fn names(&self) -> ModelNames {
+        self.network.names()
+    }
+
+    /// See [`super::Engine::score_by`].
+    pub(super) fn score_by(&mut self, kind: PixelScore) -> Result<(), EngineError> {
+        let refuse = |reason: String| {
+            Err(EngineError::Kind {
+                path: self.path.clone(),
+                reason,
+            })
+        };
+        match (self.facts.output, self.facts.head) {
+            (Output::Pixel { .. }, _) => {
+                self.kind = kind;
+                Ok(())
+            }
+            (_, Some(Head::Pixel(head))) if head == kind => Ok(()),
+            (_, Some(head)) => refuse(format!(
+                "the graph scores by {head}, not by {kind}; prepare it again from the per-pixel \
+                 model with --score {kind}"
+            )),
+            (..) => refuse(format!(
+                "{kind} is for per-pixel models, and this one classifies masks"
+            )),
+        }
+    }
+
     /// See [`super::Engine::infer`].
     pub(super) fn infer(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
-        let pool = self.graph.pool.clone();
-        pool.run(|| self.infer_here(picture))
+        self.network
+            .pool()
+            .run(|| self.infer_here(Given::Picture(picture)))
     }
 
     /// See [`super::Engine::score_at_mask_size`].
-    ///
-    /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
     pub(super) fn score_at_mask_size(
         &mut self,
         picture: &Picture,
         refine: bool,
     ) -> Result<Scored, EngineError> {
-        let pool = self.graph.pool.clone();
-        pool.run(|| {
-            let inference = self.infer_here(picture)?;
+        self.score_given(Given::Picture(picture), refine)
+    }
+
+    /// See [`super::Engine::score_bytes`].
+    pub(super) fn score_bytes(
+        &mut self,
+        bytes: &[u8],
+        refine: bool,
+    ) -> Result<Scored, EngineError> {
+        self.score_given(Given::Bytes(bytes), refine)
+    }
+
+    /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
+    fn score_given(&mut self, given: Given<'_>, refine: bool) -> Result<Scored, EngineError> {
+        if !refine && self.facts.head == Some(Head::MaskRefined) {
+            return Err(EngineError::Kind {
+                path: self.path.clone(),
+                reason: "refinement is part of the graph; prepare it again with --no-refine".into(),
+            });
+        }
+        self.network.pool().run(|| {
+            let inference = self.infer_here(given)?;
             let start = Instant::now();
-            let scored = self.score_inference(&inference, refine)?;
+            let scored = self.score_inference(inference, refine)?;
             self.times.score = start.elapsed();
             Ok(scored)
         })
     }
 
-    fn infer_here(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
+    fn infer_here(&mut self, given: Given<'_>) -> Result<Inference, EngineError> {
         let start = Instant::now();
-        let input = self
-            .preparer
-            .run(picture)
-            .ok_or(EngineError::EmptyPicture {
-                size: picture.size(),
-            })?;
+        let refuse = |reason: String| EngineError::Frame {
+            path: self.path.clone(),
+            reason,
+        };
+        let tensor = match (&mut self.entry, given) {
+            (Entry::Picture(preparer), Given::Picture(picture)) => {
+                preparer.run(picture).map(Tensor::Image)
+            }
+            (Entry::Frame(frames), Given::Picture(picture)) => {
+                frames.encode(picture).map(Tensor::Frame)
+            }
+            (Entry::Frame(frames), Given::Bytes(bytes)) => {
+                let format = frames.format();
+                if bytes.len() != format.bytes() {
+                    return Err(refuse(format!(
+                        "it has {} bytes, but {format} has {}; set the camera to that format, or \
+                         prepare the model for another with --camera and --format",
+                        bytes.len(),
+                        format.bytes()
+                    )));
+                }
+                Some(Tensor::Frame(bytes))
+            }
+            (Entry::Picture(_), Given::Bytes(_)) => {
+                return Err(refuse(
+                    "it takes pictures, not a camera's bytes; make one that does with `unmask \
+                     prepare`"
+                        .into(),
+                ));
+            }
+        };
+        let tensor = match (tensor, given) {
+            (Some(tensor), _) => tensor,
+            (None, Given::Picture(picture)) => {
+                return Err(EngineError::EmptyPicture {
+                    size: picture.size(),
+                });
+            }
+            (None, Given::Bytes(_)) => return Err(refuse("it is empty".into())),
+        };
         let prepared = Instant::now();
-        let inference = self
-            .graph
-            .run(input)
-            .map_err(|fault| fault.at(&self.path))?;
+        let inference = self.network.run(tensor)?;
         self.times = Times {
             prepare: prepared - start,
             engine: prepared.elapsed(),
             ..Times::default()
         };
-        if output_of(&inference) != self.facts.output {
+        if output_of(&inference, self.facts.classes.len()) != self.facts.output {
             return Err(EngineError::Contract {
                 path: self.path.clone(),
                 reason: "the shape of its outputs changes from picture to picture".into(),
@@ -178,10 +262,10 @@ impl CpuEngine {
 
     fn score_inference(
         &mut self,
-        inference: &Inference,
+        inference: Inference,
         refine: bool,
     ) -> Result<Scored, EngineError> {
-        match inference {
+        match &inference {
             Inference::Mask {
                 class_logits,
                 mask_logits,
@@ -189,6 +273,14 @@ impl CpuEngine {
                 known,
                 size,
             } => {
+                let in_order;
+                let class_logits = match self.facts.no_object {
+                    Some(column) if column < *known => {
+                        in_order = no_object_last(class_logits, known + 1, column);
+                        &in_order
+                    }
+                    _ => class_logits,
+                };
                 let out = MaskOutput {
                     class_logits,
                     mask_logits,
@@ -202,11 +294,26 @@ impl CpuEngine {
                 logits,
                 classes,
                 size,
-            } => pixel_score(&PixelOutput {
-                logits,
-                classes: *classes,
-                size: *size,
-            }),
+            } => {
+                let out = PixelOutput {
+                    logits,
+                    classes: *classes,
+                    size: *size,
+                };
+                pixel_score(&out, self.kind)
+            }
+            Inference::Map(scored) => {
+                let known = self.facts.classes.len();
+                return frames::check(scored, known)
+                    .map(|()| match &self.facts.camera {
+                        Some(camera) => spread(scored, camera),
+                        None => scored.clone(),
+                    })
+                    .map_err(|reason| EngineError::Prepared {
+                        path: self.path.clone(),
+                        reason,
+                    });
+            }
         }
         .map_err(|source| EngineError::Score {
             path: self.path.clone(),
@@ -215,112 +322,42 @@ impl CpuEngine {
     }
 }
 
-/// Why a run did not give what it should; becomes an [`EngineError`] with the file's name.
-enum Fault {
-    Run(String),
-    Contract(String),
+/// What the engine was given to look at.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    Picture(&'a Picture),
+    Bytes(&'a [u8]),
 }
 
-impl Fault {
-    fn at(self, path: &Path) -> EngineError {
-        let path = path.to_path_buf();
-        match self {
-            Fault::Run(reason) => EngineError::Run { path, reason },
-            Fault::Contract(reason) => EngineError::Contract { path, reason },
-        }
+/// Moves one column of `[queries, columns]` to the end.
+fn no_object_last(logits: &[f32], columns: usize, column: usize) -> Vec<f32> {
+    let mut logits = logits.to_vec();
+    for row in logits.chunks_exact_mut(columns) {
+        row[column..].rotate_left(1);
     }
+    logits
 }
 
-impl Graph {
-    fn run(&self, input: &[f32]) -> Result<Inference, Fault> {
-        let shape = [1, 3, self.size.h, self.size.w];
-        let view = NdTensorView::from_data(shape, input);
-        let inputs = vec![(self.input, ValueView::from(view.as_dyn()).into())];
-        let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
-        let run = |ids: &[NodeId]| {
-            self.model
-                .run(inputs, ids, Some(options))
-                .map_err(|e| Fault::Run(e.to_string()))
-        };
-        match self.outputs {
-            Outputs::Mask { class, mask } => {
-                let mut values = run(&[class, mask])?;
-                let mask = values.pop().ok_or_else(|| Fault::Run("no output".into()))?;
-                let class = values.pop().ok_or_else(|| Fault::Run("no output".into()))?;
-                mask_inference(class, mask)
-            }
-            Outputs::Pixel { logits } => {
-                let mut values = run(&[logits])?;
-                let logits = values.pop().ok_or_else(|| Fault::Run("no output".into()))?;
-                pixel_inference(logits)
-            }
-        }
-    }
-}
-
-fn mask_inference(class: Value, mask: Value) -> Result<Inference, Fault> {
-    let ([one, queries, columns], class_logits) = take::<3>("class_logits", class)?;
-    let ([one_too, queries_too, h, w], mask_logits) = take::<4>("mask_logits", mask)?;
-    let fits = one == 1
-        && one_too == 1
-        && queries == queries_too
-        && queries > 0
-        && columns >= 2
-        && h > 0
-        && w > 0;
-    if !fits {
-        return Err(Fault::Contract(format!(
-            "it gave class_logits [{one},{queries},{columns}] and mask_logits \
-             [{one_too},{queries_too},{h},{w}]"
-        )));
-    }
-    Ok(Inference::Mask {
-        class_logits,
-        mask_logits,
-        queries,
-        known: columns - 1,
-        size: Size::new(w, h),
-    })
-}
-
-fn pixel_inference(logits: Value) -> Result<Inference, Fault> {
-    let ([one, classes, h, w], logits) = take::<4>("logits", logits)?;
-    if one != 1 || classes == 0 || h == 0 || w == 0 {
-        let reason = format!("it gave logits [{one},{classes},{h},{w}]");
-        return Err(Fault::Contract(reason));
-    }
-    Ok(Inference::Pixel {
-        logits,
-        classes,
-        size: Size::new(w, h),
-    })
-}
-
-/// Shape and values of an output, which must be float32 with `N` dimensions.
-fn take<const N: usize>(name: &str, value: Value) -> Result<([usize; N], Vec<f32>), Fault> {
-    let have = value.dtype();
-    let dims = value.as_view().shape().len();
-    let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| {
-        Fault::Contract(format!(
-            "output `{name}` has {dims} dimensions of type {have:?}; wanted {N} of float32"
-        ))
-    })?;
-    Ok((tensor.shape(), tensor.into_data()))
-}
-
-fn output_of(inference: &Inference) -> Output {
-    match *inference {
+fn output_of(inference: &Inference, known: usize) -> Output {
+    match inference {
         Inference::Mask {
             queries,
             known,
             size,
             ..
         } => Output::Mask {
-            queries,
-            known,
-            size,
+            queries: *queries,
+            known: *known,
+            size: *size,
         },
-        Inference::Pixel { classes, size, .. } => Output::Pixel { classes, size },
+        Inference::Pixel { classes, size, .. } => Output::Pixel {
+            classes: *classes,
+            size: *size,
+        },
+        Inference::Map(scored) => Output::Map {
+            known,
+            size: scored.score.size(),
+        },
     }
 }
 
@@ -351,78 +388,6 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Loads from memory: data outside the file is never read, whatever paths the file names.
-fn load(path: &Path, bytes: Vec<u8>) -> Result<Model, EngineError> {
-    let refuse = |reason: String| EngineError::Load {
-        path: path.to_path_buf(),
-        reason,
-    };
-    wire::check(&bytes).map_err(|e| refuse(e.to_string()))?;
-    // The form is right; a loader that stumbles over a value must still not take us down.
-    let loaded = std::panic::catch_unwind(|| {
-        ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load(bytes)
-    });
-    match loaded {
-        Ok(Ok(model)) => Ok(model),
-        Ok(Err(e)) => Err(refuse(e.to_string())),
-        Err(_) => Err(refuse("the file is damaged".into())),
-    }
-}
-
-fn has_contract_names(model: &Model) -> bool {
-    find_outputs(model, &OutputNames::default()).is_ok()
-}
-
-fn find_input(model: &Model) -> Result<(NodeId, Size), String> {
-    let &[input] = model.input_ids() else {
-        return Err(format!("it has {} inputs", model.input_ids().len()));
-    };
-    let shape = model.input_shape(0).unwrap_or_default();
-    let fixed: Vec<usize> = shape
-        .iter()
-        .filter_map(|d| match d {
-            Dimension::Fixed(n) => Some(*n),
-            Dimension::Symbolic(_) => None,
-        })
-        .collect();
-    let &[1, 3, h, w] = fixed.as_slice() else {
-        let shown: Vec<String> = shape
-            .iter()
-            .map(|d| match d {
-                Dimension::Fixed(n) => n.to_string(),
-                Dimension::Symbolic(name) => name.clone(),
-            })
-            .collect();
-        let reason = format!("its input is [{}]", shown.join(","));
-        return Err(reason);
-    };
-    match h.checked_mul(w) {
-        Some(px) if (1..=INPUT_LIMIT_PX).contains(&px) => Ok((input, Size::new(w, h))),
-        _ => Err(format!("its input is {w}x{h} px")),
-    }
-}
-
-fn find_outputs(model: &Model, names: &OutputNames) -> Result<Outputs, String> {
-    let ids = model.output_ids();
-    let name_of = |id: NodeId| model.node_info(id).and_then(|n| n.name()).unwrap_or("");
-    let find = |given: &Option<String>, contract: &str| {
-        let name = given.as_deref().unwrap_or(contract);
-        ids.iter().copied().find(|&id| name_of(id) == name)
-    };
-    let class = find(&names.class_logits, "class_logits");
-    let mask = find(&names.mask_logits, "mask_logits");
-    if let (Some(class), Some(mask)) = (class, mask) {
-        return Ok(Outputs::Mask { class, mask });
-    }
-    if let Some(logits) = find(&names.logits, "logits") {
-        return Ok(Outputs::Pixel { logits });
-    }
-    let have: Vec<&str> = ids.iter().map(|&id| name_of(id)).collect();
-    Err(format!("its outputs are [{}]", have.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,16 +409,10 @@ mod tests {
     }
 
     #[test]
-    fn outputs_of_another_type_or_rank_are_refused() {
-        let ints = Value::from_shape([1, 2], vec![1i32, 2]).unwrap();
-        let Err(Fault::Contract(reason)) = take::<2>("logits", ints) else {
-            panic!("integers were taken for float32");
-        };
-        assert!(
-            reason.contains("`logits`") && reason.contains("float32"),
-            "{reason}"
-        );
-        let flat = Value::from_shape([4], vec![0.0f32; 4]).unwrap();
-        assert!(take::<2>("logits", flat).is_err());
+    fn the_no_object_column_goes_to_the_end() {
+        let logits = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0];
+        let moved = |column| no_object_last(&logits, 3, column);
+        assert_eq!(moved(0), [1.0, 2.0, 0.0, 11.0, 12.0, 10.0]);
+        assert_eq!(moved(1), [0.0, 2.0, 1.0, 10.0, 12.0, 11.0]);
     }
 }

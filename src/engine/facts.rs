@@ -4,6 +4,12 @@
 //! elsewhere they may lie in `model.toml` beside the file; a key in the file wins over the same
 //! key in `model.toml`. Nothing is guessed: wrong mean or class order gives wrong scores silently.
 
+mod prepared;
+
+pub use prepared::Head;
+pub(super) use prepared::{PreparedFacts, prepared};
+
+use super::camera_input::CameraInput;
 use crate::frame::Size;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -36,20 +42,29 @@ pub enum Output {
         /// Grid of the logits, cells.
         size: Size,
     },
+    /// Score and class a cell: a prepared graph.
+    Map {
+        /// Number of known classes.
+        known: usize,
+        /// Grid of the maps, cells.
+        size: Size,
+    },
 }
 
 impl Output {
     /// The grid of the output, cells.
     pub fn size(&self) -> Size {
         match *self {
-            Output::Mask { size, .. } | Output::Pixel { size, .. } => size,
+            Output::Mask { size, .. } | Output::Pixel { size, .. } | Output::Map { size, .. } => {
+                size
+            }
         }
     }
 
     /// Number of known classes.
     pub fn known(&self) -> usize {
         match *self {
-            Output::Mask { known, .. } => known,
+            Output::Mask { known, .. } | Output::Map { known, .. } => known,
             Output::Pixel { classes, .. } => classes,
         }
     }
@@ -70,7 +85,14 @@ pub struct Facts {
     pub stuff: Vec<usize>,
     /// Score above which a cell counts as anomalous, where the model brings one.
     pub threshold: Option<f32>,
-    /// Input size, px.
+    /// Column of the class logits that stands for "no object"; the last one, unless the facts
+    /// say otherwise. Known classes are the other columns, in order. None without class logits.
+    pub no_object: Option<usize>,
+    /// How the score is computed, where the graph computes it: a prepared graph.
+    pub head: Option<Head>,
+    /// What a prepared graph wants of the camera.
+    pub camera: Option<CameraInput>,
+    /// Size of the network's input, px.
     pub input: Size,
     /// What the network gives.
     pub output: Output,
@@ -109,7 +131,8 @@ pub enum FactsError {
     /// `model.toml` is there but cannot be read.
     #[error(
         "cannot read {path}: {reason}. Known keys: mean, std, classes, road, stuff, threshold, \
-         and the table [outputs] with class_logits, mask_logits, logits"
+         no_object, and the table [outputs] with class_logits, mask_logits, logits, \
+         query_embedding"
     )]
     Beside {
         /// The file.
@@ -126,6 +149,8 @@ pub(super) struct OutputNames {
     pub class_logits: Option<String>,
     pub mask_logits: Option<String>,
     pub logits: Option<String>,
+    /// Read by `prepare` only.
+    pub query_embedding: Option<String>,
 }
 
 /// A class, by index or by name.
@@ -146,6 +171,7 @@ pub(super) struct Written {
     road: Option<Vec<Class>>,
     stuff: Option<Vec<Class>>,
     threshold: Option<f32>,
+    no_object: Option<usize>,
     #[serde(default)]
     pub outputs: OutputNames,
 }
@@ -192,8 +218,16 @@ impl Written {
             threshold: read("unmask.threshold")
                 .map(|(key, text)| text.parse().map_err(|_| bad(key, text, "a number")))
                 .transpose()?,
+            no_object: read("unmask.no_object")
+                .map(|(key, text)| text.parse().map_err(|_| bad(key, text, "a column's index")))
+                .transpose()?,
             outputs: OutputNames::default(),
         })
+    }
+
+    /// Number of class names written.
+    pub fn class_count(&self) -> usize {
+        self.classes.as_ref().map_or(0, Vec::len)
     }
 
     /// Reads `model.toml` beside `model`; nothing written where there is no such file.
@@ -233,6 +267,7 @@ pub(super) struct Measured {
     pub input: Size,
     pub output: Output,
     pub sha256: String,
+    pub prepared: Option<PreparedFacts>,
 }
 
 /// Puts together what the file says, what `model.toml` adds, and what was measured.
@@ -252,6 +287,10 @@ pub(super) fn settle(
     let classes = settle.pick(inside.classes, beside.classes);
     let road = settle.pick(inside.road, beside.road);
     let mut stuff = settle.pick(inside.stuff, beside.stuff);
+    let no_object = settle.no_object(
+        settle.pick(inside.no_object, beside.no_object),
+        measured.output,
+    )?;
     if matches!(measured.output, Output::Pixel { .. }) {
         // A per-pixel model has no masks to refine with: it need not say what is stuff.
         stuff = stuff.or(Some((Vec::new(), model)));
@@ -284,6 +323,9 @@ pub(super) fn settle(
         road: settle.indices("road", road, &classes, 1)?,
         stuff: settle.indices("stuff", stuff, &classes, 0)?,
         threshold: settle.threshold(settle.pick(inside.threshold, beside.threshold))?,
+        no_object,
+        head: measured.prepared.map(|p| p.head),
+        camera: measured.prepared.map(|p| p.camera),
         classes,
         input: measured.input,
         output: measured.output,
@@ -392,6 +434,27 @@ impl<'a> Settle<'a> {
         Ok(indices)
     }
 
+    /// Column of "no object" of a mask model.
+    fn no_object(
+        &self,
+        value: Option<From<'_, usize>>,
+        output: Output,
+    ) -> Result<Option<usize>, FactsError> {
+        match (value, output) {
+            (Some((column, place)), Output::Mask { known, .. }) if column > known => {
+                let reason = format!("{column}, but the class logits have {} columns", known + 1);
+                Err(self.bad(place, "no_object", reason))
+            }
+            (Some((_, place)), Output::Pixel { .. }) => Err(self.bad(
+                place,
+                "no_object",
+                "only mask models have such a column; take the key out".into(),
+            )),
+            (value, Output::Mask { known, .. }) => Ok(Some(value.map_or(known, |v| v.0))),
+            _ => Ok(None),
+        }
+    }
+
     fn threshold(&self, value: Option<From<'_, f32>>) -> Result<Option<f32>, FactsError> {
         match value {
             Some((t, place)) if !t.is_finite() => {
@@ -444,6 +507,7 @@ mod tests {
                 size: Size::new(32, 16),
             },
             sha256: "00".into(),
+            prepared: None,
         }
     }
 

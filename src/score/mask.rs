@@ -11,11 +11,11 @@ const TASK: usize = 8 * BLOCK;
 /// Queries worked on at a time: each pass over the class sums takes this many along.
 const LANES: usize = 4;
 /// A query takes part in refinement above this class probability.
-const SURE: f32 = 0.95;
+pub(crate) const SURE: f32 = 0.95;
 /// A cell is refined away from this weighted mask probability on.
-const COVERED: f32 = 0.5;
+pub(crate) const COVERED: f32 = 0.5;
 /// Refinement needs this many queries, as in the authors' inference.
-const LEAST_QUERIES: usize = 2;
+pub(crate) const LEAST_QUERIES: usize = 2;
 
 /// What a mask-classification network gives for one picture.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! The score of a per-pixel network: one minus the largest softmax probability.
+//! Scores of a per-pixel network: by largest probability, largest logit, or entropy.
 
 use super::{ScoreError, Scored, check, fast};
 use crate::frame::{LabelMap, ScoreMap, Size};
@@ -17,14 +17,48 @@ pub struct PixelOutput<'a> {
 /// Cells worked on at a time.
 const BLOCK: usize = 256;
 
-/// The anomaly score of every cell, `1 - max_c softmax(logits)_c` ("maximum softmax"), and the
-/// best class. Mask refinement needs masks, so there is none here.
+/// How a per-pixel network's logits become a score. Higher = more anomalous.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum PixelScore {
+    /// `1 - max_c softmax(logits)_c` (Hendrycks and Gimpel, 2017).
+    #[default]
+    MaxSoftmax,
+    /// `-max_c logits_c`, without bounds (Hendrycks et al., 2022).
+    MaxLogit,
+    /// `-sum_c p_c ln p_c / ln C` with p = softmax over the C classes: 0 to 1.
+    Entropy,
+}
+
+impl std::fmt::Display for PixelScore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::MaxSoftmax => "max-softmax",
+            Self::MaxLogit => "max-logit",
+            Self::Entropy => "entropy",
+        })
+    }
+}
+
+impl PixelScore {
+    /// `1 / ln classes`; 0 for a single class, whose entropy is always 0.
+    pub(crate) fn entropy_scale(self, classes: usize) -> f32 {
+        if classes > 1 {
+            (1.0 / (classes as f64).ln()) as f32
+        } else {
+            0.0
+        }
+    }
+}
+
+/// The anomaly score of every cell and the best class. Mask refinement needs masks, so there is
+/// none here.
 ///
 /// # Errors
 /// Lengths that do not fit the shape; NaN or infinity in the output.
-pub fn pixel_score(out: &PixelOutput<'_>) -> Result<Scored, ScoreError> {
+pub fn pixel_score(out: &PixelOutput<'_>, kind: PixelScore) -> Result<Scored, ScoreError> {
     let cells = out.size.area_px();
     check("logits", out.logits, out.classes * cells)?;
+    let scale = kind.entropy_scale(out.classes);
     let mut score = vec![0.0f32; cells];
     let mut classes = vec![0u8; cells];
     for start in (0..cells).step_by(BLOCK) {
@@ -39,15 +73,23 @@ pub fn pixel_score(out: &PixelOutput<'_>) -> Result<Scored, ScoreError> {
                 *top = if better { v } else { *top };
             }
         }
-        // 1 - 1 / sum_c exp(v_c - top)
-        let mut sum = [0.0f32; BLOCK];
+        // With d_c = v_c - top: sum_c exp(d_c), and sum_c d_c exp(d_c).
+        let (mut sum, mut weighted) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
         for c in 0..out.classes {
-            for ((sum, &top), &v) in sum.iter_mut().zip(&top).zip(plane(c)) {
-                *sum += fast::exp(v - top);
+            let sums = sum.iter_mut().zip(&mut weighted);
+            for (((sum, weighted), &top), &v) in sums.zip(&top).zip(plane(c)) {
+                let e = fast::exp(v - top);
+                *sum += e;
+                *weighted += (v - top) * e;
             }
         }
         for i in 0..n {
-            score[start + i] = 1.0 - 1.0 / sum[i];
+            score[start + i] = match kind {
+                PixelScore::MaxSoftmax => 1.0 - 1.0 / sum[i],
+                PixelScore::MaxLogit => -top[i],
+                // -sum_c p_c ln p_c = ln(sum) - weighted / sum
+                PixelScore::Entropy => (sum[i].ln() - weighted[i] / sum[i]) * scale,
+            };
             classes[start + i] = label[i] as u8;
         }
     }
@@ -75,7 +117,9 @@ mod tests {
             classes,
             size,
         };
-        let got = pixel_score(&out).unwrap();
+        let of = |kind| pixel_score(&out, kind).unwrap();
+        let got = of(PixelScore::MaxSoftmax);
+        let (by_logit, by_entropy) = (of(PixelScore::MaxLogit), of(PixelScore::Entropy));
         for i in 0..size.area_px() {
             let row: Vec<f64> = (0..classes)
                 .map(|c| f64::from(logits[c * size.area_px() + i]))
@@ -88,25 +132,39 @@ mod tests {
             let want = 1.0 - row[best].exp() / sum;
             assert!((f64::from(got.score.data()[i]) - want).abs() < 1e-6);
             assert_eq!(usize::from(got.classes.data()[i]), best);
+            assert_eq!(f64::from(by_logit.score.data()[i]), -row[best]);
+            let entropy: f64 = row
+                .iter()
+                .map(|v| v.exp() / sum)
+                .map(|p| -p * p.ln())
+                .sum::<f64>()
+                / (classes as f64).ln();
+            assert!((f64::from(by_entropy.score.data()[i]) - entropy).abs() < 1e-6);
         }
     }
 
     #[test]
     fn one_class_is_never_an_anomaly_and_nan_is_refused() {
+        for kind in [PixelScore::MaxSoftmax, PixelScore::Entropy] {
+            one_class(kind);
+        }
+    }
+
+    fn one_class(kind: PixelScore) {
         let size = Size::new(2, 1);
         let out = PixelOutput {
             logits: &[3.0, -4.0],
             classes: 1,
             size,
         };
-        assert_eq!(pixel_score(&out).unwrap().score.data(), &[0.0, 0.0]);
+        assert_eq!(pixel_score(&out, kind).unwrap().score.data(), &[0.0, 0.0]);
         let out = PixelOutput {
             logits: &[3.0, f32::NAN],
             classes: 1,
             size,
         };
         assert!(matches!(
-            pixel_score(&out),
+            pixel_score(&out, kind),
             Err(ScoreError::NotFinite { index: 1, .. })
         ));
         let out = PixelOutput {
@@ -115,7 +173,7 @@ mod tests {
             size,
         };
         assert!(matches!(
-            pixel_score(&out),
+            pixel_score(&out, kind),
             Err(ScoreError::Length { want: 2, .. })
         ));
     }

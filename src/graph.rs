@@ -1,6 +1,6 @@
 //! Graphs on disk: writing the network as ONNX, reading checkpoints and ONNX files.
 //!
-//! [`checkpoint`] reads what training wrote, [`mod@write`] interprets the network as a graph in memory
+//! [`checkpoint`] reads what training wrote, [`import`] what others trained, [`mod@write`] interprets the network as a graph in memory
 //! ([`ir`]), [`onnx`] is the file format, [`export`] puts them together.
 //!
 //! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`judge`]
@@ -12,6 +12,7 @@ mod error;
 mod evaluate;
 pub mod export;
 pub mod infer;
+pub mod import;
 pub mod ir;
 pub mod judge;
 pub mod onnx;

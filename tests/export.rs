@@ -44,6 +44,7 @@ fn weights(tensors: &Tensors) -> Tensors {
 /// The network of `tiny.safetensors`.
 fn tiny() -> Config {
     Config {
+        swin: None,
         depth: 18,
         width: 2,
         frozen_norm: false,

@@ -2,23 +2,33 @@
 
 use super::Outcome;
 use crate::frame::Size;
-use crate::graph::checkpoint::{Checkpoint, parse_size};
-use crate::graph::export;
+use crate::graph::checkpoint::parse_size;
 use crate::graph::write::Sampling;
+use crate::graph::{export, import};
 use anyhow::Context;
 use std::path::PathBuf;
 
 /// Arguments of `unmask export`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  unmask export --checkpoint small.safetensors --out model.onnx")]
+#[command(after_help = "Examples:\n  \
+    unmask export --checkpoint small.safetensors --out model.onnx\n  \
+    unmask export --checkpoint mask2anomaly.pth --size 512x1024 --out model.onnx\n  \
+    unmask export --checkpoint mask2former/model.safetensors --out model.onnx\n  \
+    unmask export --checkpoint streethazards.pth --facts classes.toml --out model.onnx")]
 pub struct Args {
-    /// Checkpoint that training wrote (safetensors).
+    /// Checkpoint: of unmask-train (safetensors), of Mask2Anomaly or Mask2Former from detectron2
+    /// (.pth, .pkl), of Mask2Former from HuggingFace (safetensors with its config.json beside it).
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
+    /// TOML file with what a checkpoint of others does not say: classes, road, stuff, mean, std,
+    /// threshold [default: model.toml beside the checkpoint, else Cityscapes for 19 classes].
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
     /// ONNX file to write.
     #[arg(long, value_name = "FILE", default_value = "model.onnx")]
     out: PathBuf,
-    /// Height and width of the input, multiples of 32 [default: the size it was trained for].
+    /// Height and width of the input, multiples of 32 [default: the size it was trained for;
+    /// 512x1024 where the checkpoint does not say].
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<Size>,
     /// Score above which a pixel counts as anomalous, written into the model; `unmask run` goes by
@@ -43,7 +53,7 @@ fn score(text: &str) -> Result<f32, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let mut checkpoint = Checkpoint::read(&args.checkpoint)?;
+    let mut checkpoint = import::read(&args.checkpoint, args.facts.as_deref())?;
     checkpoint.facts.threshold = args.threshold.or(checkpoint.facts.threshold);
     let options = export::Options {
         size: args.size,
@@ -64,6 +74,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         "width": size.w,
         "classes": checkpoint.config.classes,
         "nodes": graph.node.len(),
+        "origin": checkpoint.origin.to_string(),
         "parameters": checkpoint.weights.elements(),
         "sampling": args.sampling.to_string(),
         "outputs": graph.output.iter().map(|o| o.name.clone()).collect::<Vec<_>>(),

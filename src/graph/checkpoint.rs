@@ -28,6 +28,29 @@ pub struct Checkpoint {
     pub facts: Facts,
     /// Parameters by detectron2 name.
     pub weights: Weights,
+    /// Whose file it was.
+    pub origin: Origin,
+}
+
+/// Who wrote a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `unmask-train`.
+    Unmask,
+    /// detectron2: Mask2Former, Mask2Anomaly.
+    Detectron2,
+    /// HuggingFace `transformers`, which has other names for the parameters.
+    HuggingFace,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unmask => "unmask",
+            Self::Detectron2 => "detectron2",
+            Self::HuggingFace => "huggingface",
+        })
+    }
 }
 
 impl Checkpoint {
@@ -44,7 +67,8 @@ impl Checkpoint {
             what,
         };
         if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
-            return Err(broken("it looks like a PyTorch pickle".to_owned()));
+            let what = "it looks like a PyTorch pickle, which `unmask export` imports";
+            return Err(broken(what.to_owned()));
         }
         let header = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
@@ -72,12 +96,13 @@ impl Checkpoint {
             config,
             facts,
             weights,
+            origin: Origin::Unmask,
         })
     }
 }
 
 /// The whole file, where it is not larger than a checkpoint may be.
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+pub(in crate::graph) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,

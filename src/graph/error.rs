@@ -47,6 +47,18 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file is no checkpoint that can be imported, or a damaged one.
+    #[error(
+        "{path} cannot be read as a checkpoint: {what}; give a whole PyTorch (.pth), detectron2 \
+         (.pkl) or safetensors file of a Mask2Former or Mask2Anomaly",
+        path = path.display()
+    )]
+    NotCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A key of a checkpoint is missing or cannot be used.
     #[error("{path}: `{key}` {what}", path = path.display())]
     Key {

@@ -1,7 +1,8 @@
 //! From a checkpoint to a checked ONNX file.
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Origin};
 use super::error::Error;
+use super::import::in_huggingface_words;
 use super::onnx::ModelProto;
 use super::write::{OnnxOps, Sampling};
 use crate::frame::Size;
@@ -49,7 +50,10 @@ pub fn model(checkpoint: &Checkpoint, options: &Options) -> Result<ModelProto, E
         }
         Outputs::PerPixel(logits) => ops.output("logits", &logits),
     }
-    let graph = ops.finish()?;
+    let graph = ops.finish().map_err(|error| match checkpoint.origin {
+        Origin::HuggingFace => in_huggingface_words(error),
+        Origin::Unmask | Origin::Detectron2 => error,
+    })?;
     let mut pairs = facts.to_pairs();
     let config = serde_json::to_string(&checkpoint.config).map_err(|e| Error::Option {
         what: format!("the network's config cannot be written: {e}"),

@@ -1,10 +1,15 @@
-//! ResNet-18/34/50 in detectron2's layout: basic 7×7 stem, stride in the 3×3 convolution.
+//! ResNet-18/34/50/101 in detectron2's layout: basic 7×7 stem, stride in the 3×3 convolution. Or
+//! [`swin`], where the config asks for it.
 
 use crate::config::Config;
 use crate::ops::{Init, Ops};
+use crate::swin;
 
 /// Maps at 1/4, 1/8, 1/16 and 1/32 of `image` `[N,3,H,W]` (H and W multiples of 32).
 pub fn forward<O: Ops>(config: &Config, ops: &mut O, image: &O::T) -> [O::T; 4] {
+    if let Some(sizes) = &config.swin {
+        return swin::forward(sizes, ops, image);
+    }
     let frozen = config.frozen_norm;
     let x = conv_norm(
         ops,
@@ -17,10 +22,7 @@ pub fn forward<O: Ops>(config: &Config, ops: &mut O, image: &O::T) -> [O::T; 4] 
     );
     let x = ops.relu(&x);
     let mut x = ops.max_pool3s2(&x);
-    let blocks = match config.depth {
-        18 => [2, 2, 2, 2],
-        _ => [3, 4, 6, 3],
-    };
+    let blocks = config.stage_blocks();
     let channels = config.stage_channels();
     std::array::from_fn(|stage| {
         for block in 0..blocks[stage] {
@@ -52,7 +54,7 @@ fn residual<O: Ops>(
     } else {
         x.clone()
     };
-    let y = if config.depth == 50 {
+    let y = if config.bottlenecks() {
         let y = conv(ops, x, "conv1", mid, 1, 1);
         let y = ops.relu(&y);
         let y = conv(ops, &y, "conv2", mid, 3, stride);

@@ -22,11 +22,30 @@ pub enum Head {
     PerPixel,
 }
 
+/// Sizes of a Swin backbone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swin {
+    /// Channels of the first stage; each further stage has twice as many.
+    pub embed: usize,
+    /// Blocks of each stage.
+    pub depths: [usize; 4],
+    /// Attention heads of each stage.
+    pub heads: [usize; 4],
+    /// Tokens a side of a window.
+    pub window: usize,
+    /// Hidden channels of the feed-forward part, in channels of the stage.
+    pub mlp_ratio: usize,
+}
+
 /// Sizes and switches of the network. The paper's values are those of the preset `r50`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// ResNet depth: 18, 34 or 50.
+    /// Swin backbone in place of the ResNet; `depth`, `width` and `frozen_norm` then say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swin: Option<Swin>,
+    /// ResNet depth: 18, 34, 50 or 101.
     pub depth: usize,
     /// Channels of the stem and of the first stage's 3×3 convolutions; 64 in the literature.
     pub width: usize,
@@ -83,6 +102,7 @@ impl Config {
     /// [`ConfigError::Preset`] for any other name.
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
         let small = Config {
+            swin: None,
             depth: 18,
             width: 32,
             frozen_norm: false,
@@ -145,12 +165,27 @@ impl Config {
             field((1..=most).contains(&value), name, value, want)
         };
         field(
-            matches!(self.depth, 18 | 34 | 50),
+            matches!(self.depth, 18 | 34 | 50 | 101),
             "depth",
             self.depth,
-            "use 18, 34 or 50",
+            "use 18, 34, 50 or 101",
         )?;
         range("width", self.width, 1024, "use 1 to 1024")?;
+        if let Some(swin) = &self.swin {
+            range("swin.embed", swin.embed, 1024, "use 1 to 1024")?;
+            range("swin.window", swin.window, 64, "use 1 to 64")?;
+            range("swin.mlp_ratio", swin.mlp_ratio, 64, "use 1 to 64")?;
+            for stage in 0..4 {
+                range("swin.depths", swin.depths[stage], 64, "use 1 to 64")?;
+                range("swin.heads", swin.heads[stage], 1024, "use 1 to 1024")?;
+                field(
+                    (swin.embed << stage).is_multiple_of(swin.heads[stage]),
+                    "swin.heads",
+                    swin.heads[stage],
+                    "use divisors of the stages' channels",
+                )?;
+            }
+        }
         range("dim", self.dim, 4096, "use 1 to 4096")?;
         range("heads", self.heads, 64, "use 1 to 64")?;
         range("groups", self.groups, 1024, "use 1 to 1024")?;
@@ -186,8 +221,26 @@ impl Config {
 
     /// Channels of the maps at 1/4, 1/8, 1/16 and 1/32.
     pub fn stage_channels(&self) -> [usize; 4] {
-        let expansion = if self.depth == 50 { 4 } else { 1 };
-        std::array::from_fn(|i| (self.width * expansion) << i)
+        let first = match &self.swin {
+            Some(swin) => swin.embed,
+            None if self.bottlenecks() => self.width * 4,
+            None => self.width,
+        };
+        std::array::from_fn(|i| first << i)
+    }
+
+    /// Residual blocks of the ResNet's stages.
+    pub fn stage_blocks(&self) -> [usize; 4] {
+        match self.depth {
+            18 => [2, 2, 2, 2],
+            101 => [3, 4, 23, 3],
+            _ => [3, 4, 6, 3],
+        }
+    }
+
+    /// Whether the ResNet's blocks are bottlenecks (1×1, 3×3, 1×1).
+    pub fn bottlenecks(&self) -> bool {
+        self.depth >= 50
     }
 }
 
@@ -225,5 +278,49 @@ mod tests {
         assert_eq!(bad(|c| c.heads = 3), "dim");
         assert_eq!(bad(|c| c.queries = 0), "queries");
         assert_eq!(bad(|c| c.heads = 0), "heads");
+        let swin = |change: fn(&mut Swin)| {
+            let mut config = Config::preset("tiny").unwrap();
+            let mut sizes = Swin {
+                embed: 96,
+                depths: [2, 2, 6, 2],
+                heads: [3, 6, 12, 24],
+                window: 7,
+                mlp_ratio: 4,
+            };
+            change(&mut sizes);
+            config.swin = Some(sizes);
+            config.check().map_err(|e| e.to_string())
+        };
+        swin(|_| ()).unwrap();
+        for (change, name) in [
+            ((|s| s.embed = 0) as fn(&mut Swin), "swin.embed"),
+            (|s| s.window = 65, "swin.window"),
+            (|s| s.mlp_ratio = 0, "swin.mlp_ratio"),
+            (|s| s.depths[2] = 0, "swin.depths"),
+            (|s| s.heads[3] = 0, "swin.heads"),
+            (|s| s.heads[0] = 5, "swin.heads"),
+        ] {
+            let error = swin(change).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_backbone_decides_the_stages() {
+        let mut config = Config::preset("r50").unwrap();
+        config.depth = 101;
+        config.check().unwrap();
+        assert_eq!(config.stage_blocks(), [3, 4, 23, 3]);
+        assert_eq!(config.stage_channels(), [256, 512, 1024, 2048]);
+        config.depth = 34;
+        assert_eq!(config.stage_channels(), [64, 128, 256, 512]);
+        config.swin = Some(Swin {
+            embed: 96,
+            depths: [2, 2, 18, 2],
+            heads: [3, 6, 12, 24],
+            window: 7,
+            mlp_ratio: 4,
+        });
+        assert_eq!(config.stage_channels(), [96, 192, 384, 768]);
     }
 }

@@ -11,7 +11,8 @@ pub mod network;
 pub mod ops;
 pub mod pixel_decoder;
 pub mod position;
+pub mod swin;
 pub mod transformer;
 
-pub use config::{Attention, Config, ConfigError, Head};
+pub use config::{Attention, Config, ConfigError, Head, Swin};
 pub use network::{MaskHead, Network, Outputs};

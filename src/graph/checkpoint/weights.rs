@@ -58,38 +58,56 @@ impl Weights {
     /// # Errors
     /// A tensor of a type that holds no weights, or with a value that is not finite.
     pub fn from_safetensors(path: &Path, tensors: &SafeTensors<'_>) -> Result<Self, Error> {
+        Self::from_safetensors_without(path, tensors, |name| name.ends_with(".num_batches_tracked"))
+    }
+
+    /// The tensors of a safetensors file that are not `passed_over`, as float32.
+    ///
+    /// # Errors
+    /// As [`Weights::from_safetensors`].
+    pub(in crate::graph) fn from_safetensors_without(
+        path: &Path,
+        tensors: &SafeTensors<'_>,
+        passed_over: impl Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
         let mut weights = Self::new();
-        for (name, view) in tensors.iter() {
-            if name.ends_with(".num_batches_tracked") {
-                continue;
-            }
-            let wrong = |what: String| Error::Key {
-                path: path.to_owned(),
-                key: name.to_owned(),
-                what,
-            };
-            let data = as_f32(view.dtype(), view.data()).ok_or_else(|| {
-                wrong(format!(
-                    "holds {:?}, which are no weights: store it as F32, F64, F16 or BF16",
-                    view.dtype()
-                ))
-            })?;
-            if let Some(at) = data.iter().position(|v| !v.is_finite()) {
-                return Err(wrong(format!(
-                    "is {} at element {at}: the training that wrote it went wrong",
-                    data[at]
-                )));
-            }
-            let shape = view.shape().to_vec();
-            weights.insert(
-                name,
-                Tensor {
-                    shape,
-                    data: data.into(),
-                },
-            );
+        for (name, view) in tensors.iter().filter(|(name, _)| !passed_over(name)) {
+            weights.insert_bytes(path, name, view.shape(), view.dtype(), view.data())?;
         }
         Ok(weights)
+    }
+
+    /// Adds a parameter from its elements as they lie in a file, little-endian, row by row.
+    ///
+    /// # Errors
+    /// A type that holds no weights, or a value that is not finite.
+    pub(in crate::graph) fn insert_bytes(
+        &mut self,
+        path: &Path,
+        name: &str,
+        shape: &[usize],
+        dtype: Dtype,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let wrong = |what: String| Error::Key {
+            path: path.to_owned(),
+            key: name.to_owned(),
+            what,
+        };
+        let data = as_f32(dtype, bytes).ok_or_else(|| {
+            wrong(format!(
+                "holds {dtype:?}, which are no weights: store it as F32, F64, F16 or BF16"
+            ))
+        })?;
+        if let Some(at) = data.iter().position(|v| !v.is_finite()) {
+            return Err(wrong(format!(
+                "is {} at element {at}: the training that wrote it went wrong",
+                data[at]
+            )));
+        }
+        let (shape, data) = (shape.to_vec(), data.into());
+        self.insert(name, Tensor { shape, data });
+        Ok(())
     }
 }
 

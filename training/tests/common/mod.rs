@@ -33,6 +33,7 @@ pub fn read(name: &str) -> Fixture {
 
 pub fn tiny() -> Config {
     Config {
+        swin: None,
         depth: 18,
         width: 2,
         frozen_norm: false,

@@ -1,0 +1,418 @@
+//! Import: checkpoints as detectron2 and HuggingFace write them → ONNX → CPU engine, against
+//! `tests/fixtures/import` (made by `tests/fixtures/make_import.py`).
+
+use rten::{Model, ValueOrView};
+use rten_tensor::Tensor;
+use rten_tensor::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use unmask::graph::checkpoint::{self, Checkpoint, Origin, Weights};
+use unmask::graph::export::{self, Options};
+use unmask::graph::import;
+use unmask::graph::write::Sampling;
+use unmask_network::{Attention, Swin};
+
+/// Shape and values.
+type Values = (Vec<usize>, Vec<f32>);
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn authors() -> PathBuf {
+    fixtures().join("import/authors.pth")
+}
+
+fn swin() -> PathBuf {
+    fixtures().join("import/swin/model.safetensors")
+}
+
+fn read(path: &Path) -> Result<Checkpoint, String> {
+    import::read(path, None).map_err(|e| e.to_string())
+}
+
+fn tensors(file: &str) -> HashMap<String, Values> {
+    let bytes = fs::read(fixtures().join(file)).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let values = |view: &TensorView<'_>| {
+        let values = view.data().as_chunks().0.iter();
+        values.map(|&c| f32::from_le_bytes(c)).collect()
+    };
+    let named = file.iter();
+    named
+        .map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), values(&view))))
+        .collect()
+}
+
+/// Runs a model on `image`: values by output name.
+fn run(bytes: &[u8], image: &Values) -> HashMap<String, Values> {
+    let engine = Model::load(bytes.to_vec()).unwrap();
+    let input = engine.node_id("image").unwrap();
+    let value = Tensor::from_data(&image.0, image.1.clone());
+    let ids = engine.output_ids().to_vec();
+    let values = engine
+        .run(vec![(input, ValueOrView::from(value))], &ids, None)
+        .unwrap();
+    let named = ids.iter().zip(values).map(|(&id, value)| {
+        let name = engine.node_info(id).unwrap().name().unwrap().to_owned();
+        let value: Tensor<f32> = value.try_into().unwrap();
+        (name, (value.shape().to_vec(), value.to_vec()))
+    });
+    named.collect()
+}
+
+/// Largest difference over the largest value of `want`.
+fn difference(got: &Values, want: &Values) -> f64 {
+    assert_eq!(got.0, want.0);
+    let largest = want
+        .1
+        .iter()
+        .fold(0.0f64, |m, &v| m.max(f64::from(v.abs())));
+    let pairs = got.1.iter().zip(&want.1);
+    let apart = pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
+    apart.fold(0.0, f64::max) / largest
+}
+
+/// Exports `checkpoint` in both forms of sampling; logits must be within 1e-4 of those in `want`.
+fn parity(label: &str, checkpoint: &Checkpoint, want: &str) {
+    let image = &tensors("network/tiny.safetensors")["io.image"];
+    let want = tensors(want);
+    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+        let options = Options {
+            size: Some(checkpoint::parse_size("64x96").unwrap()),
+            sampling,
+        };
+        let bytes = export::model(checkpoint, &options).unwrap().to_bytes();
+        let got = run(&bytes, image);
+        for name in ["class_logits", "mask_logits"] {
+            let apart = difference(&got[name], &want[&format!("io.{name}")]);
+            println!("{label}, {sampling}: {name} differs by {apart:.1e}");
+            assert!(
+                apart <= 1e-4,
+                "{label}, {sampling}: {name} differs by {apart:.1e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_authors_checkpoint_is_imported_exactly() {
+    let checkpoint = read(&authors()).unwrap();
+    assert_eq!(checkpoint.origin, Origin::Detectron2);
+    let config = &checkpoint.config;
+    assert_eq!((config.depth, config.width, config.dim), (50, 1, 32));
+    assert_eq!((config.encoder_layers, config.decoder_layers), (1, 1));
+    assert_eq!((config.queries, config.classes), (5, 19));
+    assert_eq!(config.attention, Attention::Global);
+    assert_eq!(checkpoint.facts.classes, import::CITYSCAPES);
+    parity("authors", &checkpoint, "import/authors.safetensors");
+}
+
+#[test]
+fn a_huggingface_checkpoint_is_imported_exactly() {
+    let checkpoint = read(&swin()).unwrap();
+    assert_eq!(checkpoint.origin, Origin::HuggingFace);
+    let sizes = Swin {
+        embed: 4,
+        depths: [2, 1, 1, 1],
+        heads: [1, 2, 2, 4],
+        window: 3,
+        mlp_ratio: 2,
+    };
+    assert_eq!(checkpoint.config.swin, Some(sizes));
+    assert_eq!(checkpoint.config.attention, Attention::Masked);
+    assert_eq!(checkpoint.facts.classes, ["sky", "road", "building", "car"]);
+    assert_eq!(checkpoint.facts.road, [1]);
+    parity("swin", &checkpoint, "import/swin.safetensors");
+}
+
+/// Writes `weights` as safetensors named `name` in `dir`.
+fn save(dir: &Path, name: &str, weights: &Weights) -> PathBuf {
+    let bytes: Vec<(&str, Vec<usize>, Vec<u8>)> = weights
+        .iter()
+        .map(|(key, tensor)| {
+            let bytes = tensor.data.iter().flat_map(|v| v.to_le_bytes()).collect();
+            (key, tensor.shape.clone(), bytes)
+        })
+        .collect();
+    let views = bytes.iter().map(|(key, shape, bytes)| {
+        (
+            *key,
+            TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
+        )
+    });
+    let path = dir.join(name);
+    fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn swin_of_detectron2_is_the_same_network() {
+    let theirs = read(&swin()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // Detectron2's names are our own; its files hold an index that is computed anew.
+    let path = save(dir.path(), "d2.safetensors", &theirs.weights);
+    let error = read(&path).unwrap_err();
+    assert!(
+        error.contains("the model has 4") && error.contains("--facts"),
+        "{error}"
+    );
+    let facts = dir.path().join("facts.toml");
+    fs::write(
+        &facts,
+        "classes = [\"sky\", \"road\", \"building\", \"car\"]",
+    )
+    .unwrap();
+    let ours = import::read(&path, Some(&facts)).unwrap();
+    assert_eq!(ours.origin, Origin::Detectron2);
+    assert_eq!(ours.config, theirs.config);
+    assert_eq!(ours.weights, theirs.weights);
+    assert_eq!(ours.facts, theirs.facts);
+}
+
+#[test]
+fn mask2former_with_a_deeper_resnet_is_imported() {
+    let global = read(&authors()).unwrap().weights;
+    let mut stock = Weights::new();
+    for (key, tensor) in global.iter() {
+        if !key.contains("_background.") {
+            stock.insert(
+                key.replace("multihead_attn_foreground", "multihead_attn"),
+                tensor.clone(),
+            );
+        }
+        for block in 6..23 {
+            if key.starts_with("backbone.res4.5.") {
+                stock.insert(
+                    key.replace("res4.5.", &format!("res4.{block}.")),
+                    tensor.clone(),
+                );
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = read(&save(dir.path(), "r101.safetensors", &stock)).unwrap();
+    assert_eq!(
+        (checkpoint.config.depth, checkpoint.config.attention),
+        (101, Attention::Masked)
+    );
+    let options = Options {
+        size: Some(checkpoint::parse_size("64x64").unwrap()),
+        ..Options::default()
+    };
+    export::check(&export::model(&checkpoint, &options).unwrap().to_bytes()).unwrap();
+}
+
+#[test]
+fn keys_that_do_not_fit_are_named_as_the_file_names_them() {
+    let mut checkpoint = read(&swin()).unwrap();
+    let class = "sem_seg_head.predictor.class_embed.bias";
+    let table = "backbone.layers.0.blocks.1.attn.relative_position_bias_table";
+    let mut tensor = checkpoint.weights.remove(table).unwrap();
+    tensor.shape = vec![1, 25];
+    checkpoint.weights.insert(table, tensor);
+    let bias = checkpoint.weights.remove(class).unwrap();
+    checkpoint.weights.insert("backbone.norm9.weight", bias);
+    let error = export::model(&checkpoint, &Options::default())
+        .unwrap_err()
+        .to_string();
+    for part in [
+        "`class_predictor.bias` [5] is missing",
+        "encoder.layers.0.blocks.1.attention.self.relative_position_bias_table` should be [25, 1] \
+         but is [1, 25]",
+        "`backbone.norm9.weight` [5] belongs to nothing",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+
+    let mut weights = read(&authors()).unwrap().weights;
+    let dir = tempfile::tempdir().unwrap();
+    let class = weights
+        .remove("sem_seg_head.predictor.class_embed.weight")
+        .unwrap();
+    let error = read(&save(dir.path(), "c.safetensors", &weights)).unwrap_err();
+    assert!(
+        error.contains("c.safetensors: `sem_seg_head.predictor.class_embed.weight`"),
+        "{error}"
+    );
+    weights.insert("sem_seg_head.predictor.class_embed.weight", class);
+    for (key, says) in [
+        ("backbone.res3.0.conv1.weight", "[3, 3, 6, 3] blocks"),
+        (
+            "sem_seg_head.pixel_decoder.transformer.encoder.layers.0.self_attn.attention_weights.\
+             weight",
+            "is missing",
+        ),
+    ] {
+        let mut less = weights.clone();
+        for (name, _) in weights.iter() {
+            if name.starts_with(key)
+                || (key.contains("res3") && name.starts_with("backbone.res3.3"))
+            {
+                less.remove(name);
+            }
+        }
+        let error = read(&save(dir.path(), "c.safetensors", &less)).unwrap_err();
+        assert!(error.contains(says), "{key}: {error}");
+    }
+}
+
+/// A folder with the HuggingFace fixture and a `config.json` in which `from` is `to`.
+fn altered(from: &str, to: &str) -> Result<Checkpoint, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    fs::copy(swin(), &path).unwrap();
+    let json = fs::read_to_string(swin().with_file_name("config.json")).unwrap();
+    assert!(json.contains(from), "{from}");
+    fs::write(dir.path().join("config.json"), json.replace(from, to)).unwrap();
+    read(&path)
+}
+
+#[test]
+fn a_config_of_another_network_is_refused() {
+    altered("\"pre_norm\": false", "\"pre_norm\": false").unwrap();
+    for (from, to, says) in [
+        (
+            "\"pre_norm\": false",
+            "\"pre_norm\": true",
+            "`pre_norm` is true, only false",
+        ),
+        (
+            "\"swin\"",
+            "\"resnet\"",
+            "`backbone_config.model_type` is \"resnet\"",
+        ),
+        (
+            "\"window_size\": 3",
+            "\"window_size\": 7",
+            "`backbone_config.window_size` is 7",
+        ),
+        (
+            "\"num_attention_heads\": 8",
+            "\"num_attention_heads\": 4",
+            "with 4 heads has 48",
+        ),
+        (
+            "\"num_attention_heads\": 8",
+            "\"num_attention_heads\": 0",
+            "from 1 to 64",
+        ),
+        (
+            "\"num_queries\": 5",
+            "\"num_queries\": 100",
+            "`num_queries` is 100",
+        ),
+        ("\"model_type\": \"mask2former\"", "nonsense", "no JSON"),
+    ] {
+        let error = altered(from, to).unwrap_err();
+        assert!(error.contains(says), "{to}: {error}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    fs::copy(swin(), &path).unwrap();
+    let error = read(&path).unwrap_err();
+    assert!(
+        error.contains("config.json") && error.contains("beside the checkpoint"),
+        "{error}"
+    );
+}
+
+#[test]
+fn other_files_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.pth");
+    assert!(read(&path).unwrap_err().contains("cannot read"));
+    for (bytes, says) in [
+        (&b"PK\x03\x04 no zip"[..], "zip archive"),
+        (b"\x80\x04.", "empty stack"),
+        (b"\x80\x04N.", "no dict of named tensors"),
+        (b"\x80\x04}.", "no Mask2Former's"),
+        (b"\x80\x02cos\nsystem\n.", "names `os.system`"),
+        (b"nonsense", "not a whole safetensors file"),
+        (b"", "not a whole safetensors file"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(
+            error.contains("c.pth") && error.contains(says),
+            "{bytes:?}: {error}"
+        );
+    }
+    // The size is looked at before anything is read: these have no bytes on disk.
+    let huge = fs::File::create(&path).unwrap();
+    huge.set_len(checkpoint::FILE_LIMIT_BYTES + 1).unwrap();
+    assert!(read(&path).unwrap_err().contains("at most 4294967296"));
+    // Weights of this project that lost their header are no detectron2 checkpoint.
+    let bare = fixtures().join("network/tiny.safetensors");
+    let error = read(&bare).unwrap_err();
+    assert!(
+        error.contains("has 48 rows") && error.contains("8 heads has 96"),
+        "{error}"
+    );
+    // Facts are for checkpoints that have none.
+    let header = HashMap::from([("unmask.config".to_owned(), "{}".to_owned())]);
+    let none: [(&str, TensorView<'_>); 0] = [];
+    fs::write(&path, safetensors::serialize(none, Some(header)).unwrap()).unwrap();
+    let error = import::read(&path, Some(Path::new("facts.toml")))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--facts is for"), "{error}");
+}
+
+/// A stream of numbers, the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+}
+
+/// Cuts and changes the file `original`: every outcome is a checkpoint or an error that names a
+/// file or weights.
+fn mutate(original: &Path, rounds: usize, region: impl Fn(usize) -> usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mutant.file");
+    let json = original.with_file_name("config.json");
+    if json.is_file() {
+        fs::copy(json, dir.path().join("config.json")).unwrap();
+    }
+    let whole = fs::read(original).unwrap();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut refused = 0;
+    for round in 0..rounds {
+        let mut bytes = whole.clone();
+        if round % 4 == 0 {
+            bytes.truncate(dice.roll(whole.len()));
+        } else {
+            for _ in 0..=round % 3 {
+                let at = dice.roll(region(whole.len()));
+                bytes[at] = dice.roll(256) as u8;
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+        if let Err(error) = read(&path) {
+            let named = error.contains("mutant.file") || error.contains("config.json");
+            assert!(named || error.contains("do not fit"), "{error}");
+            refused += 1;
+        }
+    }
+    println!("{}: {refused} of {rounds} refused", original.display());
+    assert!(refused > rounds / 4);
+}
+
+#[test]
+fn damaged_archives_never_panic() {
+    mutate(&authors(), 300, |len| len);
+}
+
+#[test]
+fn damaged_safetensors_never_panic() {
+    // Half of the changes would fall on numbers, where any byte will do: change the header only.
+    mutate(&swin(), 300, |_| 20_000);
+}

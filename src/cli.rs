@@ -6,15 +6,15 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-mod config;
 mod calibrate;
+mod config;
 mod demo;
 mod eval;
 mod export;
 mod model;
+mod prepare;
 mod profile;
 mod quantize;
-mod prepare;
 mod run;
 mod score;
 mod thresholds;

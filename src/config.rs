@@ -256,7 +256,7 @@ impl Ladder {
                 every: step.every,
             })
             .collect();
-        (!steps.is_empty()).then(|| Degrade {
+        (!steps.is_empty()).then_some(Degrade {
             ladder: ladder::Settings {
                 steps: steps.len(),
                 window: self.window,

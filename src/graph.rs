@@ -11,16 +11,16 @@ pub mod checkpoint;
 mod error;
 mod evaluate;
 pub mod export;
-pub mod infer;
 pub mod import;
+pub mod infer;
 pub mod ir;
 pub mod judge;
 pub mod onnx;
+pub mod prepare;
 #[cfg(test)]
 mod probe;
-pub mod read;
 pub mod quantize;
-pub mod prepare;
+pub mod read;
 pub mod write;
 
 pub use error::{Error, Problem};

@@ -176,7 +176,7 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             let mut values = x.to_f64();
             let step = strides(from)[axis];
             for i in 0..values.len() {
-                if i / step % from[axis] > 0 {
+                if !(i / step).is_multiple_of(from[axis]) {
                     values[i] += values[i - step];
                 }
             }

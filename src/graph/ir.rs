@@ -152,6 +152,9 @@ impl Node {
     }
 }
 
+/// What a node writes: element type, shape, name.
+pub type Written = (DataType, Vec<usize>, Option<Arc<str>>);
+
 /// Operator, inputs, attributes (encoded).
 type Computation = (Op, Vec<Option<ValueId>>, Vec<u8>);
 
@@ -309,11 +312,7 @@ impl Graph {
 
     /// Adds `node` at the end with outputs of the given types, shapes and names, in place of those
     /// it names.
-    pub fn push_node(
-        &mut self,
-        mut node: Node,
-        outputs: &[(DataType, Vec<usize>, Option<Arc<str>>)],
-    ) -> Vec<ValueId> {
+    pub fn push_node(&mut self, mut node: Node, outputs: &[Written]) -> Vec<ValueId> {
         let source = Source::Node(NodeId(self.nodes.len()));
         node.outputs = Vec::with_capacity(outputs.len());
         for (dtype, shape, label) in outputs {

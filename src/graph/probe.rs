@@ -1,6 +1,6 @@
 //! For tests of this room: networks with made-up weights, and graphs run on the CPU engine.
 
-use super::checkpoint::{Checkpoint, Facts, Tensor, Weights};
+use super::checkpoint::{Checkpoint, Facts, Origin, Tensor, Weights};
 use super::error::{Error, Problem};
 use super::export::{self, Options};
 use super::ir::Graph;
@@ -39,6 +39,7 @@ pub(crate) fn checkpoint(config: &Config, size: Size) -> Checkpoint {
             recipe: None,
         },
         weights: Weights::new(),
+        origin: Origin::Unmask,
     };
     // The refusal of no weights at all lists every key with its shape.
     let refused = export::model(&checkpoint, &Options::default());

@@ -40,11 +40,11 @@ impl Call<'_> {
             }
             "VALID" => {}
             auto => {
-                for i in 0..n {
-                    let out = input[i].div_ceil(window.strides[i]);
+                for (i, &length) in input.iter().enumerate().take(n) {
+                    let out = length.div_ceil(window.strides[i]);
                     let reach = window.reach(i)?;
                     let wanted = out.saturating_sub(1) * window.strides[i] + reach;
-                    let total = wanted.saturating_sub(input[i]);
+                    let total = wanted.saturating_sub(length);
                     let less = total / 2;
                     window.pads[i] = match auto {
                         "SAME_LOWER" => (total - less, less),

@@ -415,7 +415,7 @@ fn damaged_files_never_panic() {
             damaged_small[place % n] ^= value;
         }
         try_bytes(&damaged_small);
-        if state % 8 == 0 {
+        if state.is_multiple_of(8) {
             try_bytes(&damaged);
         }
     }

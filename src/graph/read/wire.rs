@@ -38,7 +38,7 @@ fn inside(kind: Kind, field: u64) -> Option<Kind> {
         (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
         (Kind::Graph, 5) => Kind::Tensor,
         (Kind::Graph, 11..=13) | (Kind::Function, 12) => Kind::ValueInfo,
-        (Kind::Graph, 14 | 15 | 16) | (Kind::Function, 9 | 14) => Kind::Plain,
+        (Kind::Graph, 14..=16) | (Kind::Function, 9 | 14) => Kind::Plain,
         (Kind::Node, 5) | (Kind::Function, 11) => Kind::Attribute,
         (Kind::Node, 9) => Kind::Plain,
         (Kind::Attribute, 5 | 10) => Kind::Tensor,

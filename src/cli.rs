@@ -9,6 +9,7 @@ use std::process::ExitCode;
 mod demo;
 mod eval;
 mod export;
+mod inspect;
 mod model;
 mod run;
 mod score;
@@ -33,6 +34,8 @@ enum Verb {
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
     Export(export::Args),
+    /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
+    Inspect(inspect::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Inspect(args) => inspect::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

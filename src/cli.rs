@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod eval;
 mod export;
+mod inspect;
 mod model;
 mod prepare;
 mod profile;
@@ -54,6 +55,8 @@ enum Verb {
     Quantize(quantize::Args),
     /// Put camera bytes and anomaly score into a model's graph.
     Prepare(prepare::Args),
+    /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
+    Inspect(inspect::Args),
 }
 
 /// How a verb that did not fail ended.
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Thresholds(args) => thresholds::run(&args),
         Verb::Quantize(args) => quantize::run(&args),
         Verb::Prepare(args) => prepare::run(&args),
+        Verb::Inspect(args) => inspect::run(&args),
     };
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

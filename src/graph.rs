@@ -8,6 +8,7 @@
 
 pub mod calibrate;
 pub mod checkpoint;
+pub mod cost;
 mod error;
 mod evaluate;
 pub mod export;
@@ -15,12 +16,14 @@ pub mod import;
 pub mod infer;
 pub mod ir;
 pub mod judge;
+pub mod lint;
 pub mod onnx;
 pub mod prepare;
 #[cfg(test)]
 mod probe;
 pub mod quantize;
 pub mod read;
+pub mod surgery;
 pub mod write;
 
 pub use error::{Error, Problem};

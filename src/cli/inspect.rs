@@ -1,0 +1,152 @@
+//! `unmask inspect`.
+
+use super::Outcome;
+use crate::graph::cost::{self, Block, Cost};
+use crate::graph::export::write_file;
+use crate::graph::ir::Graph;
+use crate::graph::lint::{self, Finding};
+use crate::graph::read::{self, Limits};
+use crate::graph::surgery::{self, Report};
+use anyhow::Context;
+use std::path::PathBuf;
+
+/// Arguments of `unmask inspect`.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  unmask inspect model.onnx\n  unmask inspect model.onnx \
+                        --surgery --out lean.onnx\n  unmask inspect model.onnx --strict --json"
+)]
+pub struct Args {
+    /// ONNX file.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Tell what the exact surgery saves, pass by pass.
+    #[arg(long)]
+    surgery: bool,
+    /// With --surgery: write the changed model here.
+    #[arg(long, value_name = "FILE", requires = "surgery")]
+    out: Option<PathBuf>,
+    /// Fail where TensorRT refuses the model or computes it wrongly.
+    #[arg(long)]
+    strict: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let limits = Limits::default();
+    let (proto, sha256) = read::open_proto(&args.model, &limits)
+        .with_context(|| format!("cannot inspect {}", args.model.display()))?;
+    let findings = lint::lint(&proto);
+    let read = Graph::from_model(&proto, args.model.parent(), &limits);
+    let (mut graph, facts) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            // What the lint says is often the reason.
+            print_findings(&findings);
+            return Err(error).with_context(|| format!("cannot inspect {}", args.model.display()));
+        }
+    };
+    let opset = read::opset(&proto).unwrap_or_default();
+    drop(proto);
+    let blocks = cost::blocks(&graph);
+    let report = match args.surgery {
+        true => Some(surgery::run(&mut graph)?),
+        false => None,
+    };
+    if let Some(out) = &args.out {
+        write_file(out, &graph.to_model(&facts).to_bytes())?;
+    }
+    if args.json {
+        let summary = serde_json::json!({
+            "model": args.model,
+            "sha256": sha256,
+            "opset": opset,
+            "blocks": blocks,
+            "total": total(&blocks),
+            "findings": findings,
+            "surgery": report.as_ref().map(|r| serde_json::json!({
+                "passes": r.passes,
+                "macs_saved": r.macs_saved(),
+                "blocks": cost::blocks(&graph),
+            })),
+            "out": args.out,
+        });
+        println!("{summary}");
+    } else {
+        print_blocks(&blocks);
+        if let Some(report) = &report {
+            print_report(report);
+        }
+        print_findings(&findings);
+    }
+    let bad = findings.iter().filter(|f| f.fate != lint::Fate::Risky);
+    let bad = bad.count();
+    if args.strict && bad > 0 {
+        anyhow::bail!(
+            "TensorRT refuses {} or computes it wrongly: {bad} findings, listed above",
+            args.model.display()
+        );
+    }
+    Ok(Outcome::Clean)
+}
+
+fn total(blocks: &[Block]) -> Cost {
+    let mut sum = Cost::default();
+    blocks.iter().for_each(|b| sum.add(b.cost));
+    sum
+}
+
+fn print_blocks(blocks: &[Block]) {
+    let widest = blocks.iter().map(|b| b.name.chars().count()).max();
+    let width = widest.unwrap_or(0).max(5);
+    println!(
+        "{:width$}  {:>6}  {:>12}  {:>10}  {:>6}  {:>10}  precision",
+        "block", "nodes", "parameters", "MMAC", "share", "MB moved"
+    );
+    let all = total(blocks);
+    let line = |name: &str, cost: &Cost, precision: &str| {
+        println!(
+            "{name:width$}  {:>6}  {:>12}  {:>10.1}  {:>5.1}%  {:>10.1}  {precision}",
+            cost.nodes,
+            cost.parameters,
+            cost.macs as f64 / 1e6,
+            100.0 * cost.macs as f64 / all.macs.max(1) as f64,
+            cost.moved_bytes as f64 / 1e6,
+        );
+    };
+    for block in blocks {
+        line(&block.name, &block.cost, &block.precision);
+    }
+    line("total", &all, "");
+}
+
+fn print_report(report: &Report) {
+    println!();
+    for done in &report.passes {
+        let part =
+            |before: u64, after: u64| 100.0 * (before as f64 - after as f64) / before.max(1) as f64;
+        println!(
+            "{}: {} changes, {:.2}% of the MACs and {:.2}% of the bytes saved",
+            done.pass,
+            done.changes,
+            part(done.before.macs, done.after.macs),
+            part(done.before.moved_bytes, done.after.moved_bytes),
+        );
+    }
+    println!("together: {:.2}% of the MACs", 100.0 * report.macs_saved());
+}
+
+fn print_findings(findings: &[Finding]) {
+    for f in findings {
+        let op = match f.op.as_str() {
+            "" => String::new(),
+            op => format!(" ({op})"),
+        };
+        println!(
+            "{}: {}{op}, TensorRT {}: {}",
+            f.fate, f.place, f.versions, f.what
+        );
+    }
+}

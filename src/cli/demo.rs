@@ -4,6 +4,7 @@ use super::Outcome;
 use super::run::watch::{self, Judged, Watch};
 use crate::alert::{Judge, Verdict};
 use crate::camera::Source;
+use crate::sink::{Settings, Target};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -47,7 +48,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         frames: Some(args.frames),
         rate_hz: RATE_HZ,
         realtime: false,
-        alerts: Some(args.out.join("alerts.jsonl")),
+        alerts: vec![Target::File(args.out.join("alerts.jsonl"))],
+        sinks: Settings::default(),
         args: args.watch.clone(),
     };
     let show = watch::Show {

@@ -2,11 +2,12 @@
 
 mod report;
 
+use super::beside::{Lookers, notify};
 use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use crate::camera::{Camera, Pace, Source};
 use crate::engine::{Engine, Facts, Options, find_model};
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
-use crate::sink::JsonLines;
+use crate::sink::{self, Overflow, Sinks, Target};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,8 +70,9 @@ pub(in crate::cli) struct Watch {
     pub frames: Option<u64>,
     pub rate_hz: f64,
     pub realtime: bool,
-    /// File for alerts; stdout, where `None`.
-    pub alerts: Option<PathBuf>,
+    /// Places for alerts; stdout, where there are none.
+    pub alerts: Vec<Target>,
+    pub sinks: sink::Settings,
     pub args: Args,
 }
 
@@ -102,6 +104,8 @@ pub(in crate::cli) struct Seen {
     watch: Watch,
     gallery: Option<(Show, Gallery)>,
     judge: Option<Judge>,
+    sinks: Vec<sink::Report>,
+    evidence: (u64, u64),
 }
 
 impl Args {
@@ -169,10 +173,13 @@ impl Watch {
             refine: !args.no_refine,
             decide: args.decide(&self.source, threshold),
         };
-        let mut sink = match &self.alerts {
-            Some(path) => JsonLines::to_file(path)?,
-            None => JsonLines::stdout(),
+        let overflow = if self.realtime {
+            Overflow::Drop
+        } else {
+            Overflow::Wait
         };
+        let mut sinks = Sinks::open(&self.alerts, &self.sinks, overflow)?;
+        let mut lookers = Lookers::open(&self.sinks, threshold, budget)?;
         let mut gallery = match show {
             Some(show) => {
                 let gallery = Gallery::new(GallerySettings {
@@ -190,26 +197,29 @@ impl Watch {
             None => None,
         };
         let mut judge = judge;
-        let view: Option<pipeline::View<'_>> = if gallery.is_some() || judge.is_some() {
-            let (gallery, judge) = (&mut gallery, &mut judge);
-            Some(Box::new(move |looked: Looked| {
-                if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
-                    judge.add(looked.frame.token.frame, truth, &looked.alerts);
-                }
-                match gallery {
-                    Some((_, gallery)) => gallery.add(&looked).map_err(|e| e.to_string()),
-                    None => Ok(()),
-                }
-            }))
-        } else {
-            None
-        };
+        let view: Option<pipeline::View<'_>> =
+            if gallery.is_some() || judge.is_some() || !lookers.is_empty() {
+                let (gallery, judge, lookers) = (&mut gallery, &mut judge, &mut lookers);
+                Some(Box::new(move |looked: Looked| {
+                    lookers.add(&looked);
+                    if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
+                        judge.add(looked.frame.token.frame, truth, &looked.alerts);
+                    }
+                    match gallery {
+                        Some((_, gallery)) => gallery.add(&looked).map_err(|e| e.to_string()),
+                        None => Ok(()),
+                    }
+                }))
+            } else {
+                None
+            };
+        let notifier = notify(&sinks);
         let bar = progress_bar(length, "watching");
         let ran = pipeline::run(
             &mut engine,
             camera,
             &settings,
-            &mut sink,
+            &mut sinks,
             view,
             &mut |noted| {
                 bar.inc(1);
@@ -219,8 +229,12 @@ impl Watch {
             },
         );
         bar.finish_and_clear();
+        drop(notifier);
+        let summary = ran?;
         Ok(Seen {
-            summary: ran?,
+            summary,
+            sinks: sinks.close()?,
+            evidence: lookers.kept(),
             facts,
             engine_name: engine.name(),
             precision: engine.precision(),

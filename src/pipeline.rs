@@ -17,7 +17,7 @@ use crate::camera::{BadFrame, Camera, CameraError, Clock, Pace, Reader, Shot, Tr
 use crate::engine::{Engine, Times};
 use crate::frame::{Frame, Moment, Picture, Token};
 use crate::score::Scored;
-use crate::sink::{JsonLines, SinkError};
+use crate::sink::{SinkError, Sinks};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ pub fn run(
     engine: &mut Engine,
     camera: Camera,
     settings: &Settings,
-    sink: &mut JsonLines,
+    sink: &mut Sinks,
     view: Option<View<'_>>,
     note: &mut dyn FnMut(Noted<'_>),
 ) -> Result<Summary, PipelineError> {
@@ -196,7 +196,7 @@ pub enum Noted<'a> {
 struct Pipeline<'a> {
     engine: &'a mut Engine,
     settings: &'a Settings,
-    sink: &'a mut JsonLines,
+    sink: &'a mut Sinks,
     to_view: Option<SyncSender<Looked>>,
     clock: Clock,
     reader: Reader,
@@ -229,7 +229,7 @@ impl<'a> Pipeline<'a> {
         engine: &'a mut Engine,
         camera: Camera,
         settings: &'a Settings,
-        sink: &'a mut JsonLines,
+        sink: &'a mut Sinks,
         to_view: Option<SyncSender<Looked>>,
     ) -> Result<Self, PipelineError> {
         let clock = Clock::start();
@@ -304,6 +304,7 @@ impl<'a> Pipeline<'a> {
                 Err(bad) => {
                     note(Noted::Bad(&bad));
                     self.summary.bad += 1;
+                    self.sink.gauges().count_bad();
                     self.first_bad.get_or_insert(bad);
                 }
             }
@@ -488,6 +489,9 @@ impl<'a> Pipeline<'a> {
         ledger.add(Stage::Emit, emitted - decided);
         ledger.add(Stage::View, emitted.elapsed());
         ledger.finish_frame(age);
+        let gauges = self.sink.gauges();
+        gauges.finish_frame(age, age <= self.settings.budget);
+        gauges.set_dropped(self.reader.dropped());
         Ok(())
     }
 

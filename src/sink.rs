@@ -1,159 +1,47 @@
-//! Where alerts go: JSON Lines to a file, to stdout, or to any writer.
+//! Where alerts go, and what the outside sees of a run.
+//!
+//! ```text
+//! Sinks ─┬─ ring ─ thread ─► stdout
+//! (tell)  ├─ ring ─ thread ─► file (rotated)
+//!         └─ ring ─ thread ─► Unix datagram socket
+//! ```
+//! [`Sinks::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
+//! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
+//! Beside the alerts: [`Notifier`] (systemd), [`Evidence`] (the frames
+//! behind alerts, a bounded ring on disk) and [`Panel`] (the overlay on a framebuffer).
+//! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
-use crate::alert::Alert;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod counters;
+mod error;
+mod evidence;
+mod fan;
+mod gauges;
+mod json_lines;
+mod notify;
+mod outlet;
+mod panel;
+mod rotate;
+#[cfg(test)]
+mod schema;
+mod settings;
+mod socket;
+mod target;
 
-/// Why an alert could not be told.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// The file cannot be made.
-    #[error("cannot write alerts to {path}: {source}")]
-    Create {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The other end is gone, or the disk is full.
-    #[error("cannot write an alert to {name}: {source}")]
-    Write {
-        /// What is written to.
-        name: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
+pub use counters::{Cause, Counters, Report};
+pub use error::SinkError;
+pub use evidence::Evidence;
+pub use fan::{Overflow, Sinks};
+pub use gauges::Gauges;
+pub use json_lines::JsonLines;
+pub use notify::Notifier;
+pub use panel::{Display, Geometry, Panel};
+pub use settings::{EvidenceSettings, FileSettings, Settings, SocketSettings};
+pub use target::{Target, TargetError};
 
-/// Writes one alert a line and hands each on at once: an alert that waits in a buffer is late.
-pub struct JsonLines {
-    name: String,
-    out: Box<dyn Write + Send>,
-    line: Vec<u8>,
-}
-
-impl std::fmt::Debug for JsonLines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JsonLines")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl JsonLines {
-    /// To stdout.
-    pub fn stdout() -> Self {
-        Self::to_writer("stdout", Box::new(std::io::stdout()))
-    }
-
-    /// To a file, which is made anew.
-    ///
-    /// # Errors
-    /// The file cannot be made.
-    pub fn to_file(path: &Path) -> Result<Self, SinkError> {
-        let file = File::create(path).map_err(|source| SinkError::Create {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        Ok(Self::to_writer(path.display().to_string(), Box::new(file)))
-    }
-
-    /// To any writer; `name` stands in errors.
-    pub fn to_writer(name: impl Into<String>, out: Box<dyn Write + Send>) -> Self {
-        Self {
-            name: name.into(),
-            out,
-            line: Vec::new(),
-        }
-    }
-
-    /// Writes one alert, whole, and flushes.
-    ///
-    /// # Errors
-    /// The writer refuses it.
-    pub fn tell(&mut self, alert: &Alert) -> Result<(), SinkError> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, alert)
-            .map_err(std::io::Error::from)
-            .and_then(|()| {
-                self.line.push(b'\n');
-                self.out.write_all(&self.line)?;
-                self.out.flush()
-            })
-            .map_err(|source| SinkError::Write {
-                name: self.name.clone(),
-                source,
-            })
-    }
+/// Says something about a sink on stderr: changes of state only, never once a frame.
+fn say(text: std::fmt::Arguments<'_>) {
+    eprintln!("unmask: {text}");
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::alert::{EngineId, Event, SCHEMA};
-
-    fn alert(frame: u64) -> Alert {
-        Alert {
-            schema: SCHEMA.into(),
-            id: "1-1".into(),
-            event: Event::Update,
-            frame,
-            captured_at: String::new(),
-            age_ms: 1.0,
-            budget_ms: 2.0,
-            on_time: true,
-            bbox: [0; 4],
-            area_px: 0,
-            score_max: 0.5,
-            score_mean: 0.5,
-            on_road: false,
-            severity: crate::alert::Severity::Medium,
-            distance_m: None,
-            bearing_deg: None,
-            engine: EngineId {
-                name: "cpu".into(),
-                precision: "fp32".into(),
-                hash: "0".into(),
-            },
-            source: "test".into(),
-            detail: None,
-        }
-    }
-
-    #[test]
-    fn every_alert_is_one_line_that_reads_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("alerts.jsonl");
-        let mut sink = JsonLines::to_file(&path).unwrap();
-        for frame in 0..3 {
-            sink.tell(&alert(frame)).unwrap();
-            // On disk at once, before the sink is dropped.
-            let lines = std::fs::read_to_string(&path).unwrap().lines().count() as u64;
-            assert_eq!(lines, frame + 1);
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        for (frame, line) in text.lines().enumerate() {
-            let read: Alert = serde_json::from_str(line).unwrap();
-            assert_eq!(read, alert(frame as u64));
-        }
-    }
-
-    #[test]
-    fn a_writer_that_fails_is_named() {
-        struct Full;
-        impl Write for Full {
-            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-                Err(std::io::ErrorKind::StorageFull.into())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let mut sink = JsonLines::to_writer("the test", Box::new(Full));
-        let error = sink.tell(&alert(0)).unwrap_err().to_string();
-        assert!(error.contains("the test"), "{error}");
-        let error = JsonLines::to_file(Path::new("/nowhere/a.jsonl")).unwrap_err();
-        assert!(error.to_string().contains("/nowhere/a.jsonl"), "{error}");
-    }
-}
+pub(crate) mod tests;

@@ -6,6 +6,8 @@ mod overlay;
 mod page;
 mod sheet;
 
+#[cfg(test)]
+pub(crate) use gallery::tests as gallery_tests;
 pub use gallery::{Gallery, GallerySettings};
 pub use overlay::{Overlay, overlay};
 pub use page::{Fact, Page, Span, html};

@@ -4,6 +4,7 @@ use super::Outcome;
 use super::run::watch::{self, Judged, Watch};
 use crate::alert::{Judge, Verdict};
 use crate::camera::Source;
+use crate::sink::{Settings, Target};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -48,7 +49,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         rate_hz: RATE_HZ,
         realtime: false,
         warm_up: 0,
-        alerts: watch::Alerts::File(args.out.join("alerts.jsonl")),
+        alerts: watch::Alerts::Places(vec![Target::File(args.out.join("alerts.jsonl"))]),
+        sinks: Settings::default(),
         config: args.watch.config()?,
     };
     let show = watch::Show {

@@ -95,6 +95,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
         realtime: args.realtime || config.source.realtime,
         warm_up: args.warm_up,
         alerts: watch::Alerts::Nowhere,
+        sinks: crate::sink::Settings::default(),
         config,
     };
     let root = Path::new("/");

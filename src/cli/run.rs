@@ -1,8 +1,10 @@
 //! `unmask run`.
 
+pub(super) mod beside;
 pub(super) mod watch;
 
 use super::Outcome;
+use crate::sink::Target;
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,9 +18,11 @@ Examples:
   unmask run --source synthetic:7 --frames 100 --overlays out/frames
   unmask run --config my.toml --realtime
   unmask run --source pictures:photos --alerts alerts.jsonl --json > summary.json
+  unmask run --source synthetic --realtime --alerts unix:/run/road --evidence evidence
 
 stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The summary goes to
 stderr; with --alerts FILE --json it goes to stdout as JSON instead.
+Every place and what it promises: docs/sinks.md.
 
 Exit code: 0 all frames were used; 2 some frames were bad, counted and named; 1 the run failed.")]
 pub struct Args {
@@ -43,9 +47,12 @@ pub struct Args {
     #[arg(long)]
     realtime: bool,
 
-    /// Write alerts to this file instead of stdout
-    #[arg(long, value_name = "FILE")]
-    alerts: Option<PathBuf>,
+    /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET [default: stdout]
+    #[arg(long, value_name = "PLACE")]
+    alerts: Vec<Target>,
+
+    #[command(flatten)]
+    sinks: beside::Args,
 
     /// Draw every frame into this folder, with a contact sheet and a page (index.html)
     #[arg(long, value_name = "DIR")]
@@ -64,16 +71,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
              webp) or --source synthetic:SEED (a rendered drive, endless: add --frames N)"
         );
     };
+    if args.json && args.alerts.contains(&Target::Stdout) {
+        bail!("--json and --alerts - both want stdout; send the alerts elsewhere");
+    }
     let watch = Watch {
         source: source.parse()?,
         frames: args.frames.or(config.source.frames),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
         realtime: args.realtime || config.source.realtime,
         warm_up: 0,
-        alerts: match &args.alerts {
-            Some(path) => watch::Alerts::File(path.clone()),
-            None => watch::Alerts::Stdout,
-        },
+        alerts: watch::Alerts::Places(args.alerts.clone()),
+        sinks: args.sinks.settings(),
         config,
     };
     let title = format!("unmask run · {}", watch.source);

@@ -5,6 +5,7 @@ use crate::alert::{Confirm, Rules, Severe};
 use crate::camera::Source;
 use crate::engine::Options;
 use crate::frame::Size;
+use crate::sink::JsonLines;
 use crate::view::write_png;
 use std::io::Write;
 use std::path::Path;
@@ -89,7 +90,7 @@ struct Ran {
 fn run_folder(folder: &Path, model: &str, settings: &Settings, view: Option<View<'_>>) -> Ran {
     let camera = Camera::open(&Source::Pictures(folder.to_path_buf()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = JsonLines::to_writer("test", Box::new(out.clone()));
+    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let mut bad = Vec::new();
     let result = run(
         &mut engine(model),
@@ -279,7 +280,7 @@ fn a_sink_that_fails_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "a.png", &picture(Some((100, 60))));
     let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let mut sink = JsonLines::to_writer("the pipe", Box::new(Closed));
+    let mut sink = Sinks::from(JsonLines::to_writer("the pipe", Box::new(Closed)));
     let mut engine = engine("mask.onnx");
     let ran = run(
         &mut engine,
@@ -297,7 +298,7 @@ fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
     let told = || {
         let camera = Camera::open(&Source::Synthetic(2), 10.0).unwrap();
         let out = Shared::default();
-        let mut sink = JsonLines::to_writer("test", Box::new(out.clone()));
+        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
         let mut limited = settings("synthetic:2");
         limited.frames = Some(5);
         limited.decide.only_near_road = false;
@@ -317,7 +318,7 @@ fn in_real_time_overtaken_frames_are_counted() {
         put(folder.path(), &format!("{i}.png"), &picture(None));
     }
     let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let mut sink = JsonLines::to_writer("test", Box::new(Shared::default()));
+    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(Shared::default())));
     let mut fast = settings("s");
     // Later than any frame here: only newer frames push others out.
     fast.budget = Duration::from_secs(100);
@@ -338,7 +339,7 @@ fn run_realtime(frames: usize, rate_hz: f64, settings: Settings) -> (Summary, Ve
     }
     let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = JsonLines::to_writer("test", Box::new(out.clone()));
+    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let mut engine = engine("mask.onnx");
     let paced = Settings {
         pace: Pace::Realtime { rate_hz },

@@ -244,7 +244,7 @@ fn caption(frame: u64, told: &[&Alert]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::alert::{EngineId, SCHEMA};
     use crate::engine::Times;

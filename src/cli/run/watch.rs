@@ -2,12 +2,13 @@
 
 mod report;
 
+use super::beside::{Lookers, notify};
 use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use crate::camera::{Camera, Pace, Source};
 use crate::config::Config;
 use crate::engine::{Engine, Facts, Options, find_model};
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
-use crate::sink::JsonLines;
+use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -80,14 +81,14 @@ pub(in crate::cli) struct Watch {
     pub warm_up: u64,
     /// Where alerts go.
     pub alerts: Alerts,
+    /// How the places are written, and what is kept and shown beside.
+    pub sinks: sink::Settings,
 }
 
 /// Where alerts go.
 pub(in crate::cli) enum Alerts {
-    /// To stdout.
-    Stdout,
-    /// To a file, made anew.
-    File(PathBuf),
+    /// To these places; to stdout, where there are none.
+    Places(Vec<Target>),
     /// Written, but to nowhere.
     Nowhere,
 }
@@ -120,6 +121,8 @@ pub(in crate::cli) struct Seen {
     watch: Watch,
     gallery: Option<(Show, Gallery)>,
     judge: Option<Judge>,
+    sinks: Vec<sink::Report>,
+    evidence: (u64, u64),
 }
 
 impl Args {
@@ -207,11 +210,18 @@ impl Watch {
             warm_up: self.warm_up,
             degrade: config.ladder.degrade(),
         };
-        let mut sink = match &self.alerts {
-            Alerts::File(path) => JsonLines::to_file(path)?,
-            Alerts::Stdout => JsonLines::stdout(),
-            Alerts::Nowhere => JsonLines::to_writer("nowhere", Box::new(std::io::sink())),
+        let overflow = if self.realtime {
+            Overflow::Drop
+        } else {
+            Overflow::Wait
         };
+        let mut sinks = match &self.alerts {
+            Alerts::Places(places) => Sinks::open(places, &self.sinks, overflow)?,
+            Alerts::Nowhere => {
+                Sinks::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())))
+            }
+        };
+        let mut lookers = Lookers::open(&self.sinks, threshold, budget)?;
         let mut gallery = match show {
             Some(show) => {
                 let gallery = Gallery::new(GallerySettings {
@@ -229,26 +239,29 @@ impl Watch {
             None => None,
         };
         let mut judge = judge;
-        let view: Option<pipeline::View<'_>> = if gallery.is_some() || judge.is_some() {
-            let (gallery, judge) = (&mut gallery, &mut judge);
-            Some(Box::new(move |looked: Looked| {
-                if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
-                    judge.add(looked.frame.token.frame, truth, &looked.alerts);
-                }
-                match gallery {
-                    Some((_, gallery)) => gallery.add(&looked).map_err(|e| e.to_string()),
-                    None => Ok(()),
-                }
-            }))
-        } else {
-            None
-        };
+        let view: Option<pipeline::View<'_>> =
+            if gallery.is_some() || judge.is_some() || !lookers.is_empty() {
+                let (gallery, judge, lookers) = (&mut gallery, &mut judge, &mut lookers);
+                Some(Box::new(move |looked: Looked| {
+                    lookers.add(&looked);
+                    if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
+                        judge.add(looked.frame.token.frame, truth, &looked.alerts);
+                    }
+                    match gallery {
+                        Some((_, gallery)) => gallery.add(&looked).map_err(|e| e.to_string()),
+                        None => Ok(()),
+                    }
+                }))
+            } else {
+                None
+            };
+        let notifier = notify(&sinks);
         let bar = progress_bar(length, "watching");
         let ran = pipeline::run(
             &mut engine,
             camera,
             &settings,
-            &mut sink,
+            &mut sinks,
             view,
             &mut |noted| {
                 bar.inc(1);
@@ -258,8 +271,12 @@ impl Watch {
             },
         );
         bar.finish_and_clear();
+        drop(notifier);
+        let summary = ran?;
         Ok(Seen {
-            summary: ran?,
+            summary,
+            sinks: sinks.close()?,
+            evidence: lookers.kept(),
             facts,
             engine_name: engine.name(),
             precision: engine.precision(),

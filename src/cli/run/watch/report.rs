@@ -30,6 +30,9 @@ pub(in crate::cli) struct Report {
     stages: Vec<StageReport>,
     threshold: f32,
     engine: EngineReport,
+    sinks: Vec<crate::sink::Report>,
+    evidence_frames: u64,
+    evidence_failed: u64,
 }
 
 #[derive(Serialize)]
@@ -123,6 +126,9 @@ impl Seen {
                 input_height: self.facts.input.h,
                 input_width: self.facts.input.w,
             },
+            sinks: self.sinks.clone(),
+            evidence_frames: self.evidence.0,
+            evidence_failed: self.evidence.1,
         }
     }
 
@@ -155,10 +161,15 @@ impl Seen {
                 "frames left out by the degrade ladder",
             ),
             (summary.not_drawn, "frames not drawn: drawing was behind"),
+            (self.evidence.0, "frames kept as evidence"),
+            (self.evidence.1, "frames could not be kept as evidence"),
         ] {
             if count > 0 {
                 let _ = writeln!(out, "{count} {what}");
             }
+        }
+        for sink in self.sinks.iter().filter(|s| s.delivered != s.told) {
+            let _ = writeln!(out, "{sink}");
         }
         let _ = writeln!(
             out,

@@ -1,0 +1,62 @@
+//! What can go wrong with sinks.
+
+use std::path::{Path, PathBuf};
+
+/// Why alerts cannot be told, or something beside them cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The file cannot be made.
+    #[error("cannot write alerts to {path}: {source}")]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The other end is gone, or the disk is full.
+    #[error("cannot write an alert to {name}: {source}")]
+    Write {
+        /// What is written to.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A sink's thread broke down.
+    #[error("the thread of the sink {name} broke down; its counters: {counters}")]
+    Thread {
+        /// The sink.
+        name: String,
+        /// What it had done.
+        counters: String,
+    },
+    /// A file or folder cannot be used.
+    #[error("{what} {path}: {reason}")]
+    Path {
+        /// What it is, and what could not be done.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and the mend.
+        reason: String,
+    },
+    /// A setting that makes no sense.
+    #[error("{key} = {value}: {reason}")]
+    Setting {
+        /// The key in the configuration file.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong, and the mend.
+        reason: String,
+    },
+}
+
+impl SinkError {
+    pub(super) fn path(what: &'static str, path: &Path, reason: impl ToString) -> Self {
+        SinkError::Path {
+            what,
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The frames behind alerts: a bounded ring on disk.
+//!
+//! Three files a frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
+//! and `NAME.json` with its alerts and times. Each is written beside and moved into place; the
+//! JSON comes last, so a frame without it is not whole, and the next start removes it.
+
+use super::{EvidenceSettings, SinkError};
+use crate::alert::{Alert, Event};
+use crate::frame::Picture;
+use crate::pipeline::Looked;
+use crate::view::{Overlay, write_png};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Form of the JSON file.
+const SCHEMA: &str = "unmask.evidence/1";
+/// Start of every name: nothing else in the folder is ever touched.
+const PREFIX: &str = "alert-";
+/// Ends of the three names, in the order they are written.
+const ENDS: [&str; 3] = [".png", ".overlay.png", ".json"];
+/// End of a file that is being written.
+const UNFINISHED: &str = ".part";
+
+#[derive(Debug)]
+struct Kept {
+    name: String,
+    bytes: u64,
+}
+
+/// Keeps frames with alerts, within limits.
+#[derive(Debug)]
+pub struct Evidence {
+    folder: PathBuf,
+    settings: EvidenceSettings,
+    overlay: Overlay,
+    kept: VecDeque<Kept>,
+    last_ns: Option<i128>,
+    written: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct Facts<'a> {
+    schema: &'static str,
+    frame: u64,
+    source: &'a str,
+    name: Option<&'a str>,
+    width_px: usize,
+    height_px: usize,
+    captured_unix_ms: i128,
+    age_ms: f64,
+    budget_ms: f64,
+    prepare_ms: f64,
+    engine_ms: f64,
+    score_ms: f64,
+    alerts: &'a [Alert],
+}
+
+impl Evidence {
+    /// Opens the ring in `folder`, which is made where it is missing. `threshold` and `budget`
+    /// are those of the run: overlays show them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
+    pub fn open(
+        folder: &Path,
+        settings: &EvidenceSettings,
+        threshold: f32,
+        budget: Duration,
+    ) -> Result<Self, SinkError> {
+        let refuse = |e: io::Error| SinkError::path("cannot keep evidence in", folder, e);
+        std::fs::create_dir_all(folder).map_err(refuse)?;
+        let mut evidence = Self {
+            folder: folder.to_path_buf(),
+            settings: settings.clone(),
+            overlay: Overlay::new(threshold, budget),
+            kept: scan(folder).map_err(refuse)?,
+            last_ns: None,
+            written: 0,
+            failed: 0,
+        };
+        evidence.make_room(0, 0);
+        Ok(evidence)
+    }
+
+    /// Keeps `looked` where it has alerts that are worth it: every begin and end, and updates no
+    /// closer than the spacing. Returns whether it was kept.
+    ///
+    /// # Errors
+    /// A file cannot be written. Nothing of the frame is left then.
+    pub fn add(&mut self, looked: &Looked) -> io::Result<bool> {
+        let now_ns = looked.frame.token.captured_unix_ns;
+        let spacing_ns = i128::from(self.settings.spacing_ms) * 1_000_000;
+        let close = self.last_ns.is_some_and(|last| now_ns - last < spacing_ns);
+        let only_updates = looked.alerts.iter().all(|a| a.event == Event::Update);
+        if looked.alerts.is_empty() || (close && only_updates) {
+            return Ok(false);
+        }
+        self.last_ns = Some(now_ns);
+        match self.write(looked) {
+            Ok(()) => {
+                self.written += 1;
+                Ok(true)
+            }
+            Err(error) => {
+                self.failed += 1;
+                Err(error)
+            }
+        }
+    }
+
+    /// Frames kept by this run, and frames that could not be written.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.written, self.failed)
+    }
+
+    fn write(&mut self, looked: &Looked) -> io::Result<()> {
+        let token = &looked.frame.token;
+        let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
+        let name = format!("{PREFIX}{unix_ms:013}-{:09}", token.frame);
+        let drawn = self.overlay.draw(looked);
+        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+        let facts = Facts {
+            schema: SCHEMA,
+            frame: token.frame,
+            source: &token.source,
+            name: token.name.as_deref(),
+            width_px: looked.frame.picture.size().w,
+            height_px: looked.frame.picture.size().h,
+            captured_unix_ms: unix_ms,
+            age_ms: ms(looked.age),
+            budget_ms: ms(Duration::from_nanos(token.budget_ns)),
+            prepare_ms: ms(looked.times.prepare),
+            engine_ms: ms(looked.times.engine),
+            score_ms: ms(looked.times.score),
+            alerts: &looked.alerts,
+        };
+        let text = serde_json::to_vec_pretty(&facts)?;
+        let png =
+            |path: &Path, picture: &Picture| write_png(path, picture).map_err(io::Error::other);
+        let written = [
+            self.put(&name, ENDS[0], |path| png(path, &looked.frame.picture)),
+            self.put(&name, ENDS[1], |path| png(path, &drawn)),
+        ]
+        .into_iter()
+        .sum::<io::Result<u64>>()
+        .and_then(|pictures| {
+            self.make_room(1, pictures + text.len() as u64);
+            let json = self.put(&name, ENDS[2], |path| std::fs::write(path, &text))?;
+            Ok(pictures + json)
+        });
+        match written {
+            Ok(bytes) => {
+                self.kept.push_back(Kept { name, bytes });
+                Ok(())
+            }
+            Err(error) => {
+                remove(&self.folder, &name);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes one file beside and moves it into place; returns its bytes.
+    fn put(
+        &self,
+        name: &str,
+        end: &str,
+        write: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let part = self.folder.join(format!("{name}{end}{UNFINISHED}"));
+        write(&part)?;
+        let bytes = std::fs::metadata(&part)?.len();
+        std::fs::rename(&part, self.folder.join(format!("{name}{end}")))?;
+        Ok(bytes)
+    }
+
+    /// Removes the oldest until so many more fit.
+    fn make_room(&mut self, frames: u64, bytes: u64) {
+        let mut have: u64 = self.kept.iter().map(|kept| kept.bytes).sum();
+        while self.kept.len() as u64 + frames > self.settings.frames.max(1)
+            || have + bytes > self.settings.bytes
+        {
+            let Some(oldest) = self.kept.pop_front() else {
+                return;
+            };
+            have -= oldest.bytes;
+            remove(&self.folder, &oldest.name);
+        }
+    }
+}
+
+/// Removes the files of a frame, the JSON first: what is left then is not whole.
+fn remove(folder: &Path, name: &str) {
+    for end in ENDS.iter().rev() {
+        for unfinished in ["", UNFINISHED] {
+            // What is not there need not be removed.
+            let _ = std::fs::remove_file(folder.join(format!("{name}{end}{unfinished}")));
+        }
+    }
+}
+
+/// Whole frames in `folder`, oldest first; removes what is not whole.
+fn scan(folder: &Path) -> io::Result<VecDeque<Kept>> {
+    let mut found: std::collections::BTreeMap<String, (u64, usize)> = Default::default();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let file = entry.file_name();
+        let Some(file) = file.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
+        let whole = file.strip_suffix(UNFINISHED).unwrap_or(file);
+        let Some((name, _)) = whole.split_once('.') else {
+            continue;
+        };
+        let (bytes, files) = found.entry(name.to_string()).or_default();
+        *bytes += entry.metadata()?.len();
+        *files += usize::from(ENDS.iter().any(|end| file == format!("{name}{end}")));
+    }
+    let mut kept = VecDeque::new();
+    for (name, (bytes, files)) in found {
+        if files == ENDS.len() {
+            kept.push_back(Kept { name, bytes });
+        } else {
+            remove(folder, &name);
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+    use crate::view::gallery_tests::looked;
+
+    fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
+        EvidenceSettings {
+            folder: None,
+            frames,
+            bytes,
+            spacing_ms,
+        }
+    }
+
+    fn open(folder: &Path, settings: &EvidenceSettings) -> Evidence {
+        Evidence::open(folder, settings, 0.5, Duration::from_millis(100)).unwrap()
+    }
+
+    /// Frame `number`, a tenth of a second after the one before.
+    fn frame(number: u64, event: Event) -> Looked {
+        let mut looked = looked(Size::new(64, 48), number, true);
+        looked.frame.token.captured_unix_ns = i128::from(number) * 100_000_000;
+        for alert in &mut looked.alerts {
+            alert.event = event;
+        }
+        looked
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_frame_is_kept_with_its_overlay_and_facts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut evidence = open(folder.path(), &settings(10, 1 << 20, 1000));
+        assert!(evidence.add(&frame(1, Event::Begin)).unwrap());
+        // Updates too close are left out, ends are not, and frames without alerts never count.
+        assert!(!evidence.add(&frame(2, Event::Update)).unwrap());
+        assert!(evidence.add(&frame(3, Event::End)).unwrap());
+        assert!(evidence.add(&frame(13, Event::Update)).unwrap());
+        let quiet = looked(Size::new(64, 48), 30, false);
+        assert!(!evidence.add(&quiet).unwrap());
+        assert_eq!(evidence.counts(), (3, 0));
+        let name = "alert-0000000000100-000000001";
+        let mut want = ENDS.map(|end| format!("{name}{end}"));
+        want.sort();
+        assert_eq!(names(folder.path())[..3], want);
+        let text = std::fs::read_to_string(folder.path().join(format!("{name}.json"))).unwrap();
+        let facts: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(facts["schema"], SCHEMA);
+        assert_eq!(
+            (&facts["frame"], &facts["width_px"]),
+            (&1.into(), &64.into())
+        );
+        assert_eq!(facts["alerts"][0]["event"], "begin");
+        assert!(facts["engine_ms"].is_number());
+        let picture = crate::camera::read_picture(&folder.path().join(format!("{name}.png")));
+        assert_eq!(picture.unwrap(), frame(1, Event::Begin).frame.picture);
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mine.png"), "x").unwrap();
+        let mut evidence = open(folder.path(), &settings(3, 1 << 30, 0));
+        for number in 0..7 {
+            evidence.add(&frame(number, Event::Update)).unwrap();
+        }
+        let left = names(folder.path());
+        assert_eq!(left.len(), 10, "{left:?}");
+        assert!(left[0].contains("000000004") && left.contains(&"mine.png".into()));
+        // A crash while writing: the torn frame goes, whole ones are counted again.
+        let torn = folder.path().join("alert-0000000000900-000000009");
+        std::fs::write(torn.with_extension("png"), "x").unwrap();
+        std::fs::write(torn.with_extension("json.part"), "x").unwrap();
+        let bytes = evidence.kept[0].bytes;
+        drop(evidence);
+        let evidence = open(folder.path(), &settings(3, bytes * 2 + 500, 0));
+        assert_eq!(evidence.kept.len(), 2);
+        assert_eq!(names(folder.path()).len(), 7);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_named_and_failures_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = Evidence::open(&file, &settings(1, 1, 0), 0.5, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("file"), "{error}");
+        let gone = folder.path().join("gone");
+        let mut evidence = open(&gone, &settings(1, 1, 0));
+        std::fs::remove_dir(&gone).unwrap();
+        assert!(evidence.add(&frame(1, Event::Begin)).is_err());
+        assert_eq!(evidence.counts(), (0, 1));
+    }
+}

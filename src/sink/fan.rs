@@ -1,0 +1,327 @@
+//! From one alert to all sinks.
+
+use super::counters::{Cause, Counters, Report};
+use super::outlet::{self, Outlet};
+use super::{Gauges, JsonLines, Settings, SinkError, Target, say};
+use crate::alert::Alert;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Bytes set aside for a line; longer ones grow it once.
+const LINE_BYTES: usize = 1024;
+/// How often the end of a run looks whether a sink is done.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// One alert as JSON with a line feed at its end, shared by all sinks.
+pub(super) type Line = Arc<Vec<u8>>;
+
+/// What a sink's thread and its owner both see.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub counters: Counters,
+    /// Why the thread gave up.
+    pub failed: Mutex<Option<SinkError>>,
+}
+
+impl Shared {
+    pub fn fail(&self, error: SinkError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn failure(&self) -> Option<SinkError> {
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// What happens when alerts come faster than a sink takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The alert is lost for that sink and counted: nothing ever waits. For real time. A file is
+    /// appended to and rotated.
+    Drop,
+    /// The caller waits: nothing is lost. For recorded frames. A file is made anew and not
+    /// rotated, since it is the result of this one run; files and stdout are written on the
+    /// caller's own thread, so that their failures end the run at once.
+    Wait,
+}
+
+struct Handed {
+    name: String,
+    to: SyncSender<Line>,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+/// All sinks of a run.
+pub struct Sinks {
+    direct: Vec<JsonLines>,
+    direct_told: u64,
+    handed: Vec<Handed>,
+    /// Lines to be used again, in turn: the one used longest ago is the one most likely free.
+    lines: Vec<Line>,
+    next: usize,
+    overflow: Overflow,
+    close: Duration,
+    gauges: Arc<Gauges>,
+}
+
+impl std::fmt::Debug for Sinks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sinks")
+            .field("direct", &self.direct)
+            .field("overflow", &self.overflow)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<JsonLines> for Sinks {
+    /// One writer on the caller's own thread.
+    fn from(lines: JsonLines) -> Self {
+        let mut sinks = Self::empty(&Settings::default(), Overflow::Wait);
+        sinks.direct.push(lines);
+        sinks
+    }
+}
+
+impl Sinks {
+    /// Opens every place of `targets`; stdout, where there is none.
+    ///
+    /// # Errors
+    /// A file cannot be made, or a setting makes no sense. A missing receiver is no error: it may
+    /// come later.
+    pub fn open(
+        targets: &[Target],
+        settings: &Settings,
+        overflow: Overflow,
+    ) -> Result<Self, SinkError> {
+        if settings.ring == 0 {
+            return Err(SinkError::Setting {
+                key: "sink.ring",
+                value: "0".into(),
+                reason: "an alert needs at least one place; leave it out for 1024".into(),
+            });
+        }
+        let mut sinks = Self::empty(settings, overflow);
+        let stdout = [Target::Stdout];
+        let targets = if targets.is_empty() { &stdout } else { targets };
+        for target in targets {
+            match (target, overflow) {
+                (Target::Stdout, Overflow::Wait) => sinks.direct.push(JsonLines::stdout()),
+                (Target::File(path), Overflow::Wait) => {
+                    sinks.direct.push(JsonLines::to_file(path)?);
+                }
+                _ => sinks.hand_over(target, settings)?,
+            }
+        }
+        Ok(sinks)
+    }
+
+    /// Alerts in a file, which is made anew, written on the caller's own thread.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn to_file(path: &Path) -> Result<Self, SinkError> {
+        JsonLines::to_file(path).map(Self::from)
+    }
+
+    fn empty(settings: &Settings, overflow: Overflow) -> Self {
+        Self {
+            direct: Vec::new(),
+            direct_told: 0,
+            handed: Vec::new(),
+            lines: Vec::new(),
+            next: 0,
+            overflow,
+            close: Duration::from_millis(settings.close_ms),
+            gauges: Arc::default(),
+        }
+    }
+
+    /// Starts the thread of `target`.
+    fn hand_over(&mut self, target: &Target, settings: &Settings) -> Result<(), SinkError> {
+        let (to, from) = sync_channel(settings.ring);
+        let shared = Arc::new(Shared::default());
+        let name = match target {
+            Target::Stdout => "stdout".to_string(),
+            target => target.to_string(),
+        };
+        let outlet = Outlet::open(target, settings)?;
+        let thread = start(&name, &shared, from, move |from, shared| {
+            outlet::run(outlet, &from, &shared);
+        })?;
+        self.handed.push(Handed {
+            name,
+            to,
+            shared,
+            thread,
+        });
+        if self.lines.is_empty() {
+            self.lines = (0..settings.ring + 2)
+                .map(|_| Arc::new(Vec::with_capacity(LINE_BYTES)))
+                .collect();
+        }
+        Ok(())
+    }
+
+    /// Tells `alert` to every sink. With [`Overflow::Drop`] it never waits, and allocates only
+    /// where a slow sink still holds every line.
+    ///
+    /// # Errors
+    /// Stdout is closed, or a file cannot be written (with [`Overflow::Wait`] only).
+    pub fn tell(&mut self, alert: &Alert) -> Result<(), SinkError> {
+        for lines in &mut self.direct {
+            lines.tell(alert)?;
+        }
+        self.direct_told += 1;
+        self.gauges.count_alert();
+        if self.handed.is_empty() {
+            return Ok(());
+        }
+        let line = self.write(alert)?;
+        for sink in &self.handed {
+            sink.tell(&line, self.overflow)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, alert: &Alert) -> Result<Line, SinkError> {
+        let at = self.next;
+        self.next = (at + 1) % self.lines.len();
+        let slot = &mut self.lines[at];
+        if Arc::get_mut(slot).is_none() {
+            *slot = Arc::new(Vec::with_capacity(LINE_BYTES));
+        }
+        if let Some(line) = Arc::get_mut(slot) {
+            line.clear();
+            serde_json::to_writer(&mut *line, alert).map_err(|error| SinkError::Write {
+                name: "a line".into(),
+                source: error.into(),
+            })?;
+            #[cfg(test)]
+            super::schema::check(line);
+            line.push(b'\n');
+        }
+        Ok(slot.clone())
+    }
+
+    /// Numbers of the run, for those who show them.
+    pub fn gauges(&self) -> &Arc<Gauges> {
+        &self.gauges
+    }
+
+    /// What became of the alerts so far, sink by sink.
+    pub fn reports(&self) -> Vec<Report> {
+        let direct = self.direct.iter().map(|lines| Report {
+            told: self.direct_told,
+            delivered: self.direct_told,
+            ..Counters::default().report(lines.name())
+        });
+        let handed = self.handed.iter();
+        direct
+            .chain(handed.map(|sink| sink.shared.counters.report(&sink.name)))
+            .collect()
+    }
+
+    /// Delivers what waits, for at most `close_ms`, and ends all threads.
+    ///
+    /// # Errors
+    /// A sink had given up; the first is named.
+    pub fn close(mut self) -> Result<Vec<Report>, SinkError> {
+        let mut reports = self.reports();
+        let ended = self.finish();
+        let first = reports.len() - ended.len();
+        let mut failed = None;
+        for (report, (ended, error)) in reports[first..].iter_mut().zip(ended) {
+            *report = ended;
+            failed = failed.or(error);
+        }
+        failed.map_or(Ok(reports), Err)
+    }
+
+    fn finish(&mut self) -> Vec<(Report, Option<SinkError>)> {
+        let ending: Vec<_> = self
+            .handed
+            .drain(..)
+            .map(|sink| {
+                // The thread ends once the ring is empty and no sender is left.
+                drop(sink.to);
+                (sink.name, sink.shared, sink.thread)
+            })
+            .collect();
+        let deadline = Instant::now() + self.close;
+        ending
+            .into_iter()
+            .map(|(name, shared, thread)| {
+                while !thread.is_finished() && Instant::now() < deadline {
+                    std::thread::sleep(LOOK);
+                }
+                let broken = thread.is_finished() && thread.join().is_err();
+                let report = shared.counters.report(&name);
+                let error = shared.failure().or(broken.then(|| SinkError::Thread {
+                    counters: report.to_string(),
+                    name,
+                }));
+                (report, error)
+            })
+            .collect()
+    }
+}
+
+impl Drop for Sinks {
+    fn drop(&mut self) {
+        for (_, error) in self.finish() {
+            if let Some(error) = error {
+                say(format_args!("{error}"));
+            }
+        }
+    }
+}
+
+impl Handed {
+    fn tell(&self, line: &Line, overflow: Overflow) -> Result<(), SinkError> {
+        let counters = &self.shared.counters;
+        counters.told.fetch_add(1, Relaxed);
+        let gone = match overflow {
+            Overflow::Wait => self.to.send(line.clone()).is_err(),
+            Overflow::Drop => match self.to.try_send(line.clone()) {
+                Ok(()) => false,
+                Err(TrySendError::Full(_)) => {
+                    counters.lose(Cause::RingFull, 1);
+                    false
+                }
+                Err(TrySendError::Disconnected(_)) => true,
+            },
+        };
+        if !gone {
+            return Ok(());
+        }
+        Err(self.shared.failure().unwrap_or_else(|| SinkError::Thread {
+            name: self.name.clone(),
+            counters: counters.report(&self.name).to_string(),
+        }))
+    }
+}
+
+/// Starts a sink's thread.
+pub(super) fn start(
+    name: &str,
+    shared: &Arc<Shared>,
+    from: Receiver<Line>,
+    work: impl FnOnce(Receiver<Line>, Arc<Shared>) + Send + 'static,
+) -> Result<JoinHandle<()>, SinkError> {
+    let shared = shared.clone();
+    std::thread::Builder::new()
+        .name("sink".into())
+        .spawn(move || work(from, shared))
+        .map_err(|source| SinkError::Write {
+            name: name.to_string(),
+            source,
+        })
+}

@@ -1,0 +1,188 @@
+//! systemd: READY, STATUS and WATCHDOG, as sd_notify(3) has them.
+
+use super::Gauges;
+use super::gauges::Look;
+use std::io;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Time between two statuses.
+const STATUS: Duration = Duration::from_secs(5);
+/// Looks a watchdog period: systemd asks for at least two signs.
+const LOOKS: u32 = 4;
+
+/// Tells systemd how the run goes, on a thread of its own. The watchdog is fed only where frames
+/// were finished since the last look: a run that hangs is restarted.
+#[derive(Debug)]
+pub struct Notifier {
+    socket: Arc<UnixDatagram>,
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Notifier {
+    /// Where `$NOTIFY_SOCKET` and `$WATCHDOG_USEC` say; `None` where systemd did not ask.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    pub fn from_environment(gauges: &Arc<Gauges>) -> io::Result<Option<Self>> {
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let number = |key: &str| std::env::var(key).ok()?.parse::<u64>().ok();
+        // Meant for another process where the number is another's.
+        let for_us = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let watchdog = number("WATCHDOG_USEC")
+            .filter(|us| *us > 0 && for_us)
+            .map(Duration::from_micros);
+        Self::start(name.as_encoded_bytes(), watchdog, gauges.clone()).map(Some)
+    }
+
+    /// Tells the socket `name` (a path, or `@` and an abstract name); feeds a watchdog of that
+    /// period.
+    ///
+    /// # Errors
+    /// The socket cannot be used.
+    pub fn start(name: &[u8], watchdog: Option<Duration>, gauges: Arc<Gauges>) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect_addr(&address(name)?)?;
+        socket.set_nonblocking(true)?;
+        let socket = Arc::new(socket);
+        let (end, ended) = channel();
+        let every = watchdog.map_or(STATUS, |period| (period / LOOKS).min(STATUS));
+        let to = socket.clone();
+        let thread = std::thread::Builder::new()
+            .name("notify".into())
+            .spawn(move || {
+                let mut before = gauges.look();
+                while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                    let now = gauges.look();
+                    let moved = now.frames() + now.bad > before.frames() + before.bad;
+                    let feed = if watchdog.is_some() && moved {
+                        "WATCHDOG=1\n"
+                    } else {
+                        ""
+                    };
+                    tell(&to, &format!("{feed}STATUS={}\n", status(&now, &before)));
+                    before = now;
+                }
+            })?;
+        Ok(Self {
+            socket,
+            end: Some(end),
+            thread: Some(thread),
+        })
+    }
+
+    /// The first frame can come.
+    pub fn ready(&self) {
+        tell(&self.socket, "READY=1\n");
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        tell(&self.socket, "STOPPING=1\n");
+    }
+}
+
+/// A message that systemd does not take is lost: the next one follows soon.
+fn tell(socket: &UnixDatagram, text: &str) {
+    let _ = socket.send(text.as_bytes());
+}
+
+fn address(name: &[u8]) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    match name.split_first() {
+        Some((b'@', rest)) => SocketAddr::from_abstract_name(rest),
+        _ => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name)),
+    }
+}
+
+/// One line: rate and p99 since the last one, the rest since the start.
+fn status(now: &Look, before: &Look) -> String {
+    let seconds = (now.up.saturating_sub(before.up)).as_secs_f64().max(1e-3);
+    let rate = (now.frames() - before.frames()) as f64 / seconds;
+    let age = match now.age_ms(0.99, Some(before)) {
+        Some(ms) => format!("p99 {ms:.0} ms"),
+        None => "no frame".into(),
+    };
+    let mut text = format!(
+        "{rate:.1} frames/s, {age}, {} late and {} dropped of {}, {} alerts",
+        now.late,
+        now.dropped,
+        now.frames() + now.dropped,
+        now.alerts
+    );
+    if now.bad > 0 {
+        text.push_str(&format!(", {} bad frames", now.bad));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(socket: &UnixDatagram) -> String {
+        let mut buffer = [0; 1000];
+        let bytes = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..bytes].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn ready_status_watchdog_and_the_end_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let systemd = UnixDatagram::bind(&path).unwrap();
+        systemd
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let gauges = Arc::new(Gauges::default());
+        let name = path.to_str().unwrap().as_bytes();
+        let period = Duration::from_millis(80);
+        let notifier = Notifier::start(name, Some(period), gauges.clone()).unwrap();
+        notifier.ready();
+        assert_eq!(next(&systemd), "READY=1\n");
+        // No frame, no food for the watchdog.
+        let hungry = next(&systemd);
+        assert!(
+            hungry.starts_with("STATUS=0.0 frames/s, no frame"),
+            "{hungry}"
+        );
+        gauges.finish_frame(Duration::from_millis(30), true);
+        gauges.finish_frame(Duration::from_millis(90), false);
+        gauges.set_dropped(3);
+        let fed = loop {
+            let text = next(&systemd);
+            if text.starts_with("WATCHDOG=1\n") {
+                break text;
+            }
+        };
+        assert!(fed.contains("1 late and 3 dropped of 5, 0 alerts"), "{fed}");
+        assert!(fed.contains("p99 ") && !fed.contains("bad"), "{fed}");
+        drop(notifier);
+        let last = std::iter::repeat_with(|| next(&systemd)).find(|t| !t.contains("STATUS"));
+        assert_eq!(last.unwrap(), "STOPPING=1\n");
+    }
+
+    #[test]
+    fn abstract_names_and_bad_ones() {
+        let gauges = Arc::new(Gauges::default());
+        let name = format!("unmask-test-{}", std::process::id());
+        let at = address(format!("@{name}").as_bytes()).unwrap();
+        let systemd = UnixDatagram::bind_addr(&at).unwrap();
+        let notifier = Notifier::start(format!("@{name}").as_bytes(), None, gauges.clone());
+        notifier.unwrap().ready();
+        assert_eq!(next(&systemd), "READY=1\n");
+        assert!(Notifier::start(b"/nowhere/socket", None, gauges).is_err());
+    }
+}

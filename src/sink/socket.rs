@@ -1,0 +1,114 @@
+//! A Unix datagram socket: one datagram an alert.
+
+use super::counters::Cause;
+use super::fan::{Line, Shared};
+use super::{SinkError, SocketSettings, say};
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Alerts held for a receiver that is not there; the oldest make room.
+const HELD: usize = 4096;
+
+/// Sends to a socket that the receiver makes, whenever it makes it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    path: PathBuf,
+    socket: UnixDatagram,
+    hold: Duration,
+    retry: Duration,
+    held: VecDeque<(Instant, Line)>,
+    absent: bool,
+}
+
+impl Socket {
+    pub fn open(path: &Path, settings: &SocketSettings) -> Result<Self, SinkError> {
+        let refuse = |error: io::Error| SinkError::path("cannot send to the socket", path, error);
+        // Checked here, since every later failure is only counted.
+        std::os::unix::net::SocketAddr::from_pathname(path).map_err(refuse)?;
+        let socket = UnixDatagram::unbound().map_err(refuse)?;
+        socket.set_nonblocking(true).map_err(refuse)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            socket,
+            hold: Duration::from_millis(settings.hold_ms),
+            retry: Duration::from_millis(settings.retry_ms.max(1)),
+            held: VecDeque::new(),
+            absent: false,
+        })
+    }
+
+    pub fn run(mut self, from: &Receiver<Line>, shared: &Shared) {
+        let mut open = true;
+        while open || !self.held.is_empty() {
+            let got = if self.held.is_empty() {
+                from.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                from.recv_timeout(self.retry)
+            };
+            match got {
+                Ok(line) => self.hold(line, shared),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    open = false;
+                    if !self.held.is_empty() {
+                        std::thread::sleep(self.retry);
+                    }
+                }
+            }
+            self.send(shared);
+        }
+    }
+
+    fn hold(&mut self, line: Line, shared: &Shared) {
+        if self.held.len() >= HELD {
+            self.held.pop_front();
+            shared.counters.lose(Cause::NoReceiver, 1);
+        }
+        self.held.push_back((Instant::now(), line));
+    }
+
+    /// Sends what is held, in order, as far as the receiver takes it.
+    fn send(&mut self, shared: &Shared) {
+        let counters = &shared.counters;
+        while let Some((since, line)) = self.held.front() {
+            // A datagram has its own end: no line feed.
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            match self.socket.send_to(text, &self.path) {
+                Ok(_) => {
+                    counters.delivered.fetch_add(1, Relaxed);
+                    if std::mem::take(&mut self.absent) {
+                        say(format_args!("{}: a receiver is there", self.path.display()));
+                    }
+                }
+                Err(error) if is_too_long(&error) => counters.lose(Cause::TooLong, 1),
+                Err(error) => {
+                    counters.retries.fetch_add(1, Relaxed);
+                    if error.kind() != io::ErrorKind::WouldBlock && !self.absent {
+                        self.absent = true;
+                        say(format_args!(
+                            "{}: no receiver ({error}); alerts wait {} ms for one",
+                            self.path.display(),
+                            self.hold.as_millis()
+                        ));
+                    }
+                    if since.elapsed() < self.hold {
+                        return;
+                    }
+                    counters.lose(Cause::NoReceiver, 1);
+                }
+            }
+            self.held.pop_front();
+        }
+    }
+}
+
+/// `EMSGSIZE`, which has no stable name.
+fn is_too_long(error: &io::Error) -> bool {
+    const EMSGSIZE: i32 = 90;
+    error.raw_os_error() == Some(EMSGSIZE)
+}

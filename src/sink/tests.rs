@@ -1,0 +1,219 @@
+//! The sinks together.
+
+use super::*;
+use crate::alert::{Alert, SCHEMA};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// An alert of frame `frame`.
+pub(crate) fn alert(frame: u64) -> Alert {
+    serde_json::from_value(serde_json::json!({
+        "schema": SCHEMA, "id": "1-1", "event": "update", "frame": frame,
+        "captured_at": "2025-11-14T22:13:20.123456Z", "age_ms": 1.0, "budget_ms": 2.0,
+        "on_time": true, "box": [1, 2, 3, 4], "area_px": 9, "score_max": 0.5, "score_mean": 0.5,
+        "on_road": false, "severity": "medium", "distance_m": null, "bearing_deg": 2.5,
+        "engine": { "name": "cpu", "precision": "fp32", "hash": "ab".repeat(32) },
+        "source": "test", "detail": null
+    }))
+    .unwrap()
+}
+
+fn frames(text: &str) -> Vec<u64> {
+    text.lines()
+        .map(|line| serde_json::from_str::<Alert>(line).unwrap().frame)
+        .collect()
+}
+
+fn receive(socket: &UnixDatagram) -> u64 {
+    let mut buffer = [0; 4096];
+    let bytes = socket.recv(&mut buffer).unwrap();
+    let text = std::str::from_utf8(&buffer[..bytes]).unwrap();
+    assert!(!text.ends_with('\n'));
+    frames(text)[0]
+}
+
+fn bind(path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(path).unwrap();
+    let patience = Duration::from_secs(20);
+    socket.set_read_timeout(Some(patience)).unwrap();
+    socket
+}
+
+#[test]
+fn one_alert_goes_to_every_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
+    let socket = bind(&path);
+    let targets = [Target::File(file.clone()), Target::Socket(path)];
+    for overflow in [Overflow::Drop, Overflow::Wait] {
+        let mut sinks = Sinks::open(&targets, &Settings::default(), overflow).unwrap();
+        for frame in 0..20 {
+            sinks.tell(&alert(frame)).unwrap();
+            assert_eq!(receive(&socket), frame);
+        }
+        let reports = sinks.close().unwrap();
+        assert_eq!(reports.len(), 2);
+        for report in reports {
+            assert_eq!((report.told, report.delivered), (20, 20), "{report}");
+            assert_eq!(report.lost_in_all(), 0);
+        }
+        // With `Wait` the file is made anew.
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(frames(&text), (0..20).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_receiver_that_comes_late_gets_what_was_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let targets = [Target::Socket(path.clone())];
+    let mut settings = Settings::default();
+    settings.socket.retry_ms = 5;
+    settings.socket.hold_ms = 20_000;
+    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    for frame in 0..3 {
+        sinks.tell(&alert(frame)).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let socket = bind(&path);
+    assert_eq!([0; 3].map(|_| receive(&socket)), [0, 1, 2]);
+    // And one that went away and came again.
+    drop(socket);
+    std::fs::remove_file(&path).unwrap();
+    sinks.tell(&alert(3)).unwrap();
+    let socket = bind(&path);
+    assert_eq!(receive(&socket), 3);
+    let report = &sinks.close().unwrap()[0];
+    assert_eq!((report.delivered, report.lost_in_all()), (4, 0));
+    assert!(report.retries > 0);
+}
+
+#[test]
+fn a_missing_receiver_costs_counted_alerts_and_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let targets = [Target::Socket(folder.path().join("nobody"))];
+    let mut settings = Settings::default();
+    settings.socket.hold_ms = 200;
+    settings.socket.retry_ms = 5;
+    settings.ring = 8;
+    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    let start = Instant::now();
+    for frame in 0..200 {
+        sinks.tell(&alert(frame)).unwrap();
+    }
+    let took = start.elapsed();
+    // Waiting for each would take 40 s.
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let report = &sinks.close().unwrap()[0];
+    assert_eq!((report.told, report.delivered), (200, 0));
+    assert_eq!(report.lost_in_all(), 200, "{report}");
+    assert!(report.lost["no_receiver"] > 0, "{report}");
+}
+
+#[test]
+fn a_receiver_that_does_not_read_blocks_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let _asleep = bind(&path);
+    let mut settings = Settings {
+        ring: 4,
+        close_ms: 50,
+        ..Settings::default()
+    };
+    settings.socket.hold_ms = 60_000;
+    let mut sinks = Sinks::open(&[Target::Socket(path)], &settings, Overflow::Drop).unwrap();
+    for frame in 0..6000 {
+        sinks.tell(&alert(frame)).unwrap();
+    }
+    let start = Instant::now();
+    let report = &sinks.close().unwrap()[0];
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(
+        report.delivered < 6000 && report.lost_in_all() > 0,
+        "{report}"
+    );
+}
+
+#[test]
+fn a_full_disk_is_counted_and_the_run_goes_on() {
+    let targets = [Target::File("/dev/full".into())];
+    let mut sinks = Sinks::open(&targets, &Settings::default(), Overflow::Drop).unwrap();
+    for frame in 0..10 {
+        sinks.tell(&alert(frame)).unwrap();
+    }
+    let report = &sinks.close().unwrap()[0];
+    assert_eq!((report.delivered, report.lost["write"]), (0, 10));
+    // Where frames are waited for, the run ends instead.
+    let mut sinks = Sinks::open(&targets, &Settings::default(), Overflow::Wait).unwrap();
+    assert!(sinks.tell(&alert(0)).is_err());
+}
+
+#[test]
+fn settings_are_read_and_unknown_keys_refused() {
+    let settings: Settings = toml::from_str(
+        r#"
+        alerts = ["-", "a.jsonl", "unix:/run/a"]
+        display = "fb:/dev/fb0"
+        [file]
+        rotate_bytes = 1000
+        [evidence]
+        folder = "evidence"
+        "#,
+    )
+    .unwrap();
+    assert_eq!((settings.alerts.len(), settings.file.keep), (3, 8));
+    let back: Settings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
+    assert_eq!(back, settings);
+    assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
+    for text in ["rings = 3", "alerts = [\"http://x\"]", "display = \"hdmi\""] {
+        assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+    }
+    let none = Settings {
+        ring: 0,
+        ..Settings::default()
+    };
+    let error = Sinks::open(&[], &none, Overflow::Drop).unwrap_err();
+    assert!(error.to_string().contains("sink.ring"), "{error}");
+}
+
+#[test]
+fn every_key_of_the_schema_is_held_to() {
+    let good = serde_json::to_value(alert(3)).unwrap();
+    assert_eq!(schema::matches(&schema::SCHEMA, &good, "alert"), Ok(()));
+    for (path, bad) in [
+        ("/schema", "unmask.alert/2".into()),
+        ("/id", "".into()),
+        ("/event", "began".into()),
+        ("/frame", (-1).into()),
+        ("/frame", 1.5.into()),
+        ("/captured_at", "yesterday".into()),
+        ("/age_ms", serde_json::Value::Null),
+        ("/age_ms", (-0.1).into()),
+        ("/on_time", "yes".into()),
+        ("/box", vec![1, 2, 3].into()),
+        ("/box/0", (-4).into()),
+        ("/distance_m", "far".into()),
+        ("/engine/hash", "12".into()),
+        ("/engine", serde_json::Value::Null),
+    ] {
+        let mut value = good.clone();
+        *value.pointer_mut(path).unwrap() = bad;
+        assert!(
+            schema::matches(&schema::SCHEMA, &value, "alert").is_err(),
+            "{path}"
+        );
+    }
+    for key in good.as_object().unwrap().keys() {
+        let mut value = good.clone();
+        value.as_object_mut().unwrap().remove(key);
+        assert!(
+            schema::matches(&schema::SCHEMA, &value, "alert").is_err(),
+            "{key}"
+        );
+    }
+    let mut more = good.clone();
+    more["colour"] = "red".into();
+    assert!(schema::matches(&schema::SCHEMA, &more, "alert").is_err());
+}

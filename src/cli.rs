@@ -10,6 +10,7 @@ mod demo;
 mod eval;
 mod export;
 mod model;
+mod record;
 mod run;
 mod score;
 
@@ -27,6 +28,8 @@ enum Verb {
     Demo(demo::Args),
     /// Watch a source and emit alerts on stdout.
     Run(run::Args),
+    /// Write what a source gives to disk, to be watched again.
+    Record(record::Args),
     /// Write one anomaly map (NumPy float32) per picture.
     Score(score::Args),
     /// Benchmark metrics of a model, or of saved score maps.
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Record(args) => record::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),

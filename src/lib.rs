@@ -15,6 +15,7 @@ pub mod engine;
 pub mod eval;
 pub mod frame;
 pub mod graph;
+pub mod health;
 pub mod pipeline;
 pub mod score;
 pub mod sink;

@@ -14,8 +14,10 @@ use crate::budget::{Ledger, Stage};
 use crate::camera::{BadFrame, Camera, CameraError, Clock, Pace, Reader, Shot, Truth};
 use crate::engine::{Engine, Times};
 use crate::frame::{Frame, Moment, Picture, Token};
+use crate::health::blind;
 use crate::score::Scored;
 use crate::sink::{JsonLines, SinkError};
+use sight::Sight;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -154,6 +156,8 @@ pub enum Noted<'a> {
     Frame,
     /// A frame could not be used.
     Bad(&'a BadFrame),
+    /// Nothing is seen any more, or things are seen again.
+    Sight(blind::Change),
 }
 
 struct Pipeline<'a> {
@@ -163,6 +167,7 @@ struct Pipeline<'a> {
     to_view: Option<SyncSender<Looked>>,
     clock: Clock,
     reader: Reader,
+    sight: Sight,
     decider: Decider,
     author: Author,
     /// Kept between frames, empty, for its room.
@@ -189,6 +194,7 @@ impl<'a> Pipeline<'a> {
             precision: engine.precision().into(),
             hash: facts.sha256.as_str().into(),
         });
+        let sight = Sight::new(&camera, settings.pace, clock.unix_ns(clock.now()));
         let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
         let idle_waits = matches!(settings.pace, Pace::Realtime { .. });
         Ok(Self {
@@ -198,6 +204,7 @@ impl<'a> Pipeline<'a> {
             to_view,
             clock,
             reader,
+            sight,
             decider,
             author,
             events: Vec::new(),
@@ -219,7 +226,7 @@ impl<'a> Pipeline<'a> {
         let start = Instant::now();
         loop {
             let asked = Instant::now();
-            let Some((shot, captured)) = self.reader.take() else {
+            let Some((shot, captured)) = self.next_frame(note)? else {
                 break;
             };
             let waited = asked.elapsed();
@@ -262,6 +269,8 @@ impl<'a> Pipeline<'a> {
             picture,
             truth,
             read,
+            stamp,
+            drops: _,
         } = shot;
         let scored = self
             .engine
@@ -283,7 +292,9 @@ impl<'a> Pipeline<'a> {
         let token = Token {
             frame: number,
             captured,
-            captured_unix_ns: self.clock.unix_ns(captured),
+            captured_unix_ns: stamp
+                .unix_ns
+                .map_or_else(|| self.clock.unix_ns(captured), i128::from),
             budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
             source: self.settings.source.clone(),
             name,
@@ -377,6 +388,8 @@ struct Seen {
     scored: Scored,
     times: Times,
 }
+
+mod sight;
 
 #[cfg(test)]
 mod tests;

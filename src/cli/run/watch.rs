@@ -182,7 +182,7 @@ impl Watch {
                     budget,
                     tile_spacing: match self.source {
                         Source::Pictures(_) => 1,
-                        Source::Synthetic(_) => FILM_SPACING,
+                        _ => FILM_SPACING,
                     },
                 })?;
                 Some((show, gallery))
@@ -212,9 +212,15 @@ impl Watch {
             &mut sink,
             view,
             &mut |noted| {
-                bar.inc(1);
-                if let Noted::Bad(frame) = noted {
-                    bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
+                if !matches!(noted, Noted::Sight(_)) {
+                    bar.inc(1);
+                }
+                match noted {
+                    Noted::Frame => {}
+                    Noted::Bad(frame) => {
+                        bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
+                    }
+                    Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
                 }
             },
         );

@@ -1,0 +1,3 @@
+//! Whether the watch itself is well: what is not watched is an alarm, too.
+
+pub mod blind;

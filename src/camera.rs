@@ -2,18 +2,23 @@
 //!
 //! A [`Source`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
 //! [`Camera`], which gives frames one after the other; a [`Reader`] runs the camera on a thread of
-//! its own, so that the engine never waits for a picture to be decoded.
+//! its own, so that the engine never waits for a picture to be decoded. A [`Recorder`] writes what
+//! a camera gave, so that `recording:DIR` gives it again.
 
 mod clock;
+mod drops;
 mod pictures;
 mod queue;
 mod reader;
+mod recording;
 mod source;
 mod synthetic;
 
 pub use clock::Clock;
+pub use drops::Drops;
 pub use pictures::{Pictures, read_picture};
-pub use reader::{Pace, Reader};
+pub use reader::{Next, Pace, Reader};
+pub use recording::{Recorder, Recording, RecordingError};
 pub use source::Source;
 pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
 
@@ -28,7 +33,8 @@ use std::time::Duration;
 pub enum CameraError {
     /// The text names no source.
     #[error(
-        "`{text}` is no source: {reason}. Valid: pictures:DIR (a folder of jpg, png, webp), \
+        "`{text}` is no source: {reason}. Valid: pictures:DIR (a folder of jpg, png, webp) or \
+         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     Source {
@@ -39,7 +45,8 @@ pub enum CameraError {
     },
     /// The source is known but this build cannot open it.
     #[error(
-        "`{text}` is not in this build. Valid here: pictures:DIR (a folder of jpg, png, webp), \
+        "`{text}` is not in this build. Valid here: pictures:DIR (a folder of jpg, png, webp) or \
+         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     NotInThisBuild {
@@ -60,6 +67,23 @@ pub enum CameraError {
         /// The folder.
         path: PathBuf,
     },
+    /// The list of pictures cannot be read.
+    #[error("cannot read the list {path}: {source}")]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The list of pictures names none.
+    #[error("the list {path} names no picture: wanted one file a line")]
+    EmptyList {
+        /// The list.
+        path: PathBuf,
+    },
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// The synthetic drive refuses its settings.
     #[error(transparent)]
     Drive(#[from] drive::DriveError),
@@ -90,6 +114,30 @@ pub struct Shot {
     pub truth: Option<Truth>,
     /// How long decoding or rendering took.
     pub read: Duration,
+    /// When it was captured, in the source's own time.
+    pub stamp: Stamp,
+    /// Frames lost between the one before and this one.
+    pub drops: Drops,
+}
+
+/// When a frame was captured, as its source knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Since the source's first frame. Pictures and the synthetic drive count `1 / rate` a frame,
+    /// a recording tells what it recorded.
+    pub at: Duration,
+    /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
+    pub unix_ns: Option<i64>,
+}
+
+impl Stamp {
+    /// Frame `number` of a source whose world shows `rate_hz` frames a second.
+    fn regular(number: u64, rate_hz: f64) -> Self {
+        Self {
+            at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
+            unix_ns: None,
+        }
+    }
 }
 
 /// What a synthetic frame shows.
@@ -122,8 +170,10 @@ impl std::fmt::Display for BadFrame {
 #[expect(clippy::large_enum_variant, reason = "one camera a run")]
 #[derive(Debug)]
 pub enum Camera {
-    /// A folder of pictures, in order of their names.
+    /// The pictures of a folder or a list.
     Pictures(Pictures),
+    /// What was recorded.
+    Recording(Recording),
     /// A rendered drive.
     Synthetic(Synthetic),
 }
@@ -132,14 +182,18 @@ impl Camera {
     /// Opens `source`; `rate_hz` is how many frames its world shows a second.
     ///
     /// # Errors
-    /// A rate outside (0, 1000]; a folder that is missing or holds no picture; a drive that
-    /// refuses the rate.
+    /// A rate outside (0, 1000]; a folder or list that is missing or holds no picture; a recording
+    /// that cannot be read; a drive that refuses the rate.
     pub fn open(source: &Source, rate_hz: f64) -> Result<Camera, CameraError> {
         if !(rate_hz > 0.0 && rate_hz <= 1000.0) {
             return Err(CameraError::Rate { rate_hz });
         }
         match source {
-            Source::Pictures(folder) => Pictures::open(folder).map(Camera::Pictures),
+            Source::Pictures(path) => {
+                let pictures = Pictures::open(path)?;
+                Ok(Camera::Pictures(pictures.at_rate(rate_hz)))
+            }
+            Source::Recording(folder) => Ok(Camera::Recording(Recording::open(folder)?)),
             Source::Synthetic(seed) => Synthetic::open(*seed, rate_hz).map(Camera::Synthetic),
         }
     }
@@ -148,7 +202,17 @@ impl Camera {
     pub fn len(&self) -> Option<u64> {
         match self {
             Camera::Pictures(pictures) => Some(pictures.len()),
+            Camera::Recording(recording) => Some(recording.len()),
             Camera::Synthetic(_) => None,
+        }
+    }
+
+    /// Frames a second of the source's world.
+    pub fn rate_hz(&self) -> f64 {
+        match self {
+            Camera::Pictures(pictures) => pictures.rate_hz(),
+            Camera::Recording(recording) => recording.rate_hz(),
+            Camera::Synthetic(synthetic) => synthetic.rate_hz(),
         }
     }
 
@@ -165,6 +229,7 @@ impl Camera {
     pub fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
         match self {
             Camera::Pictures(pictures) => pictures.next(),
+            Camera::Recording(recording) => recording.next(),
             Camera::Synthetic(synthetic) => Some(Ok(synthetic.next())),
         }
     }
@@ -182,6 +247,7 @@ mod tests {
         for number in 0..3 {
             let (x, y) = (a.next().unwrap().unwrap(), b.next().unwrap().unwrap());
             assert_eq!((x.number, x.picture.size()), (number, SYNTHETIC_SIZE));
+            assert_eq!(x.stamp.at, Duration::from_millis(100 * number));
             assert_eq!(x.picture, y.picture);
             assert_eq!(x.truth.unwrap(), y.truth.unwrap());
         }

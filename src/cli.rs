@@ -16,6 +16,7 @@ mod model;
 mod prepare;
 mod profile;
 mod quantize;
+mod record;
 mod run;
 mod score;
 mod thresholds;
@@ -37,6 +38,8 @@ enum Verb {
     Demo(demo::Args),
     /// Watch a source and emit alerts on stdout.
     Run(run::Args),
+    /// Write what a source gives to disk, to be watched again.
+    Record(record::Args),
     /// Write one anomaly map (NumPy float32) per picture.
     Score(score::Args),
     /// Benchmark metrics of a model, or of saved score maps.
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Record(args) => record::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),

@@ -1,4 +1,5 @@
 //! Whether the watch itself is well: what is not watched is an alarm, too.
 
+pub mod blind;
 pub mod power;
 pub mod thermal;

@@ -16,8 +16,10 @@ use crate::budget::{Cause, Ledger, Stage};
 use crate::camera::{BadFrame, Camera, CameraError, Clock, Pace, Reader, Shot, Truth};
 use crate::engine::{Engine, Times};
 use crate::frame::{Frame, Moment, Picture, Token};
+use crate::health::blind;
 use crate::score::Scored;
 use crate::sink::{SinkError, Sinks};
+use sight::Sight;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -191,6 +193,8 @@ pub enum Noted<'a> {
     Frame,
     /// A frame could not be used.
     Bad(&'a BadFrame),
+    /// Nothing is seen any more, or things are seen again.
+    Sight(blind::Change),
 }
 
 struct Pipeline<'a> {
@@ -200,6 +204,7 @@ struct Pipeline<'a> {
     to_view: Option<SyncSender<Looked>>,
     clock: Clock,
     reader: Reader,
+    sight: Sight,
     decider: Decider,
     author: Author,
     policy: Policy,
@@ -240,6 +245,7 @@ impl<'a> Pipeline<'a> {
             precision: engine.precision().into(),
             hash: facts.sha256.as_str().into(),
         });
+        let sight = Sight::new(&camera, settings.pace, clock.unix_ns(clock.now()));
         let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
         Ok(Self {
             engine,
@@ -248,6 +254,7 @@ impl<'a> Pipeline<'a> {
             to_view,
             clock,
             reader,
+            sight,
             decider,
             author,
             policy: Policy::new(Default::default()),
@@ -280,7 +287,7 @@ impl<'a> Pipeline<'a> {
     fn run(mut self, note: &mut dyn FnMut(Noted<'_>)) -> Result<Summary, PipelineError> {
         loop {
             let asked = Instant::now();
-            let Some((shot, captured)) = self.reader.take() else {
+            let Some((shot, captured)) = self.next_frame(note)? else {
                 break;
             };
             let waited = asked.elapsed();
@@ -419,6 +426,8 @@ impl<'a> Pipeline<'a> {
             picture,
             truth,
             read,
+            stamp,
+            drops: _,
         } = shot;
         let refine = self.settings.refine && self.step().is_none_or(|step| step.refine);
         let scored = self
@@ -441,7 +450,9 @@ impl<'a> Pipeline<'a> {
         let token = Token {
             frame: number,
             captured,
-            captured_unix_ns: self.clock.unix_ns(captured),
+            captured_unix_ns: stamp
+                .unix_ns
+                .map_or_else(|| self.clock.unix_ns(captured), i128::from),
             budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
             source: self.settings.source.clone(),
             name,
@@ -543,6 +554,8 @@ struct Seen {
     scored: Scored,
     times: Times,
 }
+
+mod sight;
 
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ fn json_needs_a_file_for_alerts_and_then_owns_stdout() {
     assert_eq!(report["frames"], 3);
     assert_eq!(report["things"], 1);
     assert_eq!(report["budget_misses"], 3);
-    assert_eq!(report["stages"].as_array().unwrap().len(), 8);
+    assert_eq!(report["stages"].as_array().unwrap().len(), 9);
     assert_eq!(report["engine"]["input_height"], 64);
     let share = report["outside_engine_share"].as_f64().unwrap();
     assert!(share > 0.0 && share < 1.0);

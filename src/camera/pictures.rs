@@ -1,6 +1,6 @@
-//! A folder of pictures as a source.
+//! A folder or a list of pictures as a source.
 
-use super::{BadFrame, CameraError, Shot};
+use super::{BadFrame, CameraError, Drops, Shot, Stamp};
 use crate::frame::{Picture, Size};
 use image::{ImageFormat, ImageReader};
 use std::io::Cursor;
@@ -14,37 +14,44 @@ const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// No picture file is larger; reading one whole must not take the memory.
 const FILE_LIMIT_BYTES: u64 = 512 << 20;
 
-/// The pictures of one folder, in order of their names.
+/// Frames a second where the user says nothing.
+const RATE_HZ: f64 = 10.0;
+
+/// The pictures of one folder, in order of their names, or those of a list, in its order.
 #[derive(Debug)]
 pub struct Pictures {
     paths: Vec<PathBuf>,
+    rate_hz: f64,
     next: usize,
 }
 
 impl Pictures {
-    /// Lists `folder` (not the folders in it). Hidden files are left out.
+    /// Lists a folder (not the folders in it; hidden files are left out), or reads a list: a text
+    /// file with one picture a line, relative to the list's own folder; empty lines and lines that
+    /// start with `#` are left out.
     ///
     /// # Errors
-    /// The folder cannot be listed or holds no picture.
-    pub fn open(folder: &Path) -> Result<Self, CameraError> {
-        let refuse = |source| CameraError::Folder {
-            path: folder.to_path_buf(),
-            source,
+    /// The folder cannot be listed or holds no picture; the list cannot be read or names none.
+    pub fn open(path: &Path) -> Result<Self, CameraError> {
+        let paths = if path.is_file() {
+            read_list(path)?
+        } else {
+            list_folder(path)?
         };
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(refuse)? {
-            let path = entry.map_err(refuse)?.path();
-            if is_picture(&path) && !path.is_dir() {
-                paths.push(path);
-            }
-        }
-        if paths.is_empty() {
-            return Err(CameraError::NoPictures {
-                path: folder.to_path_buf(),
-            });
-        }
-        paths.sort();
-        Ok(Self { paths, next: 0 })
+        Ok(Self {
+            paths,
+            rate_hz: RATE_HZ,
+            next: 0,
+        })
+    }
+
+    /// The same pictures, `rate_hz` of them a second.
+    pub(super) fn at_rate(self, rate_hz: f64) -> Self {
+        Self { rate_hz, ..self }
+    }
+
+    pub(super) fn rate_hz(&self) -> f64 {
+        self.rate_hz
     }
 
     /// The files, in the order they will come.
@@ -76,6 +83,8 @@ impl Pictures {
                 picture,
                 truth: None,
                 read: start.elapsed(),
+                stamp: Stamp::regular(number, self.rate_hz),
+                drops: Drops::default(),
             }),
             Err(reason) => Err(BadFrame {
                 number,
@@ -84,6 +93,47 @@ impl Pictures {
             }),
         })
     }
+}
+
+fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
+    let refuse = |source| CameraError::Folder {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(refuse)? {
+        let path = entry.map_err(refuse)?.path();
+        if is_picture(&path) && !path.is_dir() {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(CameraError::NoPictures {
+            path: folder.to_path_buf(),
+        });
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
+    let text = std::fs::read_to_string(list).map_err(|source| CameraError::List {
+        path: list.to_path_buf(),
+        source,
+    })?;
+    let folder = list.parent().unwrap_or(Path::new(""));
+    let paths: Vec<PathBuf> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| folder.join(line))
+        .collect();
+    if paths.is_empty() {
+        return Err(CameraError::EmptyList {
+            path: list.to_path_buf(),
+        });
+    }
+    Ok(paths)
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -265,6 +315,40 @@ mod tests {
         assert_eq!(names, ["0 a.jpg", "1 b.PNG", "2 bad", "3 d.png"]);
         let bad = all[2].as_ref().unwrap_err().to_string();
         assert!(bad.contains("c.webp: "), "{bad}");
+    }
+
+    #[test]
+    fn a_list_is_read_in_its_own_order_from_its_own_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("deep")).unwrap();
+        let png = encoded(ImageFormat::Png);
+        std::fs::write(folder.path().join("deep/b.png"), &png).unwrap();
+        std::fs::write(folder.path().join("a.png"), &png).unwrap();
+        let list = folder.path().join("list.txt");
+        std::fs::write(&list, "# two\ndeep/b.png\r\n\n a.png\ngone.png\ndeep/b.png").unwrap();
+        let mut pictures = Pictures::open(&list).unwrap().at_rate(4.0);
+        assert_eq!(pictures.len(), 4);
+        let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
+        let told: Vec<_> = all
+            .iter()
+            .map(|shot| {
+                let shot = shot.as_ref().ok()?;
+                Some((shot.name.as_deref()?, shot.stamp.at.as_millis()))
+            })
+            .collect();
+        let want = [
+            Some(("b.png", 0)),
+            Some(("a.png", 250)),
+            None,
+            Some(("b.png", 750)),
+        ];
+        assert_eq!(told, want);
+        std::fs::write(&list, "# nothing\n").unwrap();
+        let error = Pictures::open(&list).unwrap_err().to_string();
+        assert!(error.contains("names no picture"), "{error}");
+        std::fs::write(&list, b"\xff\xfe").unwrap();
+        let error = Pictures::open(&list).unwrap_err().to_string();
+        assert!(error.contains("cannot read the list"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// What happens to a frame that comes while the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,17 @@ pub(super) struct Queue<T> {
     when_full: WhenFull,
     state: Mutex<State<T>>,
     changed: Condvar,
+}
+
+/// What came of waiting.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken<T> {
+    /// A value, and how many were dropped before it.
+    Value(T, u64),
+    /// Nothing came in time.
+    Nothing,
+    /// No more will come.
+    End,
 }
 
 #[derive(Debug)]
@@ -77,18 +89,35 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Takes the oldest, waiting for it; `None` at the end.
-    pub fn take(&self) -> Option<T> {
+    /// Takes the oldest, waiting for it, with how many were dropped before it; `None` at the end.
+    pub fn take(&self) -> Option<(T, u64)> {
+        match self.take_until(None) {
+            Taken::Value(value, dropped) => Some((value, dropped)),
+            Taken::Nothing | Taken::End => None,
+        }
+    }
+
+    /// Like [`Queue::take`], but gives up at `deadline`.
+    pub fn take_until(&self, deadline: Option<Instant>) -> Taken<T> {
         let mut state = self.lock();
         loop {
             if let Some(value) = state.waiting.pop_front() {
                 self.changed.notify_all();
-                return Some(value);
+                return Taken::Value(value, state.dropped);
             }
             if state.ended {
-                return None;
+                return Taken::End;
             }
-            state = self.wait(state);
+            let Some(deadline) = deadline else {
+                state = self.wait(state);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Taken::Nothing;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -114,6 +143,7 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
     use std::thread::scope;
+    use std::time::Duration;
 
     #[test]
     fn waiting_loses_nothing_and_keeps_the_order() {
@@ -123,7 +153,7 @@ mod tests {
                 (0..500).for_each(|i| assert!(queue.send(i)));
                 queue.end();
             });
-            let got: Vec<i32> = std::iter::from_fn(|| queue.take()).collect();
+            let got: Vec<i32> = std::iter::from_fn(|| queue.take()).map(|t| t.0).collect();
             assert_eq!(got, (0..500).collect::<Vec<_>>());
         });
         assert_eq!(queue.dropped(), 0);
@@ -138,8 +168,19 @@ mod tests {
         queue.end();
         assert_eq!(
             (queue.take(), queue.take(), queue.dropped()),
-            (Some(4), None, 4)
+            (Some((4, 4)), None, 4)
         );
+    }
+
+    #[test]
+    fn waiting_has_an_end() {
+        let queue = Queue::new(1, WhenFull::Wait);
+        let soon = || Some(Instant::now() + Duration::from_millis(5));
+        assert_eq!(queue.take_until(soon()), Taken::Nothing);
+        assert!(queue.send(3));
+        assert_eq!(queue.take_until(soon()), Taken::Value(3, 0));
+        queue.end();
+        assert_eq!(queue.take_until(soon()), Taken::End);
     }
 
     #[test]

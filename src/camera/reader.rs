@@ -1,11 +1,12 @@
 //! Reads ahead on a thread of its own.
 
-use super::queue::{Queue, WhenFull};
-use super::{BadFrame, Camera, CameraError, Clock, Shot};
+use super::queue::{Queue, Taken, WhenFull};
+use super::{BadFrame, Camera, CameraError, Clock, Drops, Shot};
 use crate::frame::Moment;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Frames that wait for the engine where none may be lost: one ready, one in the making.
 const AHEAD: usize = 2;
@@ -17,22 +18,42 @@ const NEWEST: usize = 1;
 pub enum Pace {
     /// As fast as they are taken; none is lost. A frame counts as captured when it is taken.
     AsTaken,
-    /// At a fixed rate, whether or not they are taken: a frame that a newer one overtakes is
-    /// dropped and counted.
+    /// At a fixed rate, or as they were recorded, whether or not they are taken: a frame that a
+    /// newer one overtakes is dropped and counted.
     Realtime {
-        /// Frames a second, Hz.
+        /// Frames a second of a source that has no times of its own, Hz.
         rate_hz: f64,
     },
 }
 
 /// A frame with its time, or why there is none.
-type Item = (Result<Shot, BadFrame>, Option<Moment>);
+#[derive(Debug)]
+struct Item {
+    shot: Result<Shot, BadFrame>,
+    captured: Option<Moment>,
+    /// What the source itself lost, up to here.
+    lost: Drops,
+}
+
+/// What came of waiting for a frame.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "taken apart at once")]
+pub enum Next {
+    /// A frame, or why there is none in its place, and when it was captured.
+    Frame(Result<Shot, BadFrame>, Moment),
+    /// No frame came in time.
+    Nothing,
+    /// The source has ended.
+    End,
+}
 
 /// A camera on its own thread.
 #[derive(Debug)]
 pub struct Reader {
     queue: Arc<Queue<Item>>,
     clock: Clock,
+    /// Frames lost up to the last one taken.
+    lost: Cell<Drops>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,19 +83,53 @@ impl Reader {
         Ok(Self {
             queue,
             clock,
+            lost: Cell::default(),
             thread: Some(thread),
         })
     }
 
-    /// The next frame with the moment it was captured; `None` at the end.
+    /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
+    /// all that were lost since the one taken before.
     pub fn take(&self) -> Option<(Result<Shot, BadFrame>, Moment)> {
-        let (shot, captured) = self.queue.take()?;
-        Some((shot, captured.unwrap_or_else(|| self.clock.now())))
+        let (item, overtaken) = self.queue.take()?;
+        Some(self.dress(item, overtaken))
     }
 
-    /// Frames dropped because a newer one came before they were taken.
+    /// Like [`Reader::take`], but waits no longer than `patience`.
+    pub fn take_within(&self, patience: Duration) -> Next {
+        match self.queue.take_until(Instant::now().checked_add(patience)) {
+            Taken::Value(item, overtaken) => {
+                let (shot, captured) = self.dress(item, overtaken);
+                Next::Frame(shot, captured)
+            }
+            Taken::Nothing => Next::Nothing,
+            Taken::End => Next::End,
+        }
+    }
+
+    fn dress(&self, item: Item, overtaken: u64) -> (Result<Shot, BadFrame>, Moment) {
+        let Item {
+            mut shot,
+            captured,
+            lost,
+        } = item;
+        if let Ok(shot) = &mut shot {
+            let overtaken = Drops {
+                overtaken,
+                ..Drops::default()
+            };
+            let lost = lost + overtaken;
+            shot.drops = lost - self.lost.replace(lost);
+        }
+        (shot, captured.unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// Frames lost: those that the source lost before the last one taken, and those dropped
+    /// because a newer one came before they were taken.
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        let lost = self.lost.get();
+        // Some may have been overtaken after the last frame was taken.
+        (lost.total() - lost.overtaken) + lost.overtaken.max(self.queue.dropped())
     }
 }
 
@@ -99,16 +154,31 @@ impl Drop for EndOnDrop<'_> {
 
 fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue<Item>) {
     let start = clock.now();
+    let recorded = matches!(camera, Camera::Recording(_));
+    let (mut lost, mut due) = (Drops::default(), Duration::ZERO);
     for i in 0..frames {
         let Some(shot) = camera.next() else { return };
+        if let Ok(shot) = &shot {
+            lost += shot.drops;
+        }
         let captured = match pace {
             Pace::AsTaken => None,
             Pace::Realtime { rate_hz } => {
-                clock.sleep_until(start.after(Duration::from_secs_f64(i as f64 / rate_hz)));
+                due = match &shot {
+                    Ok(shot) if recorded => shot.stamp.at,
+                    Err(_) if recorded => due,
+                    _ => Duration::try_from_secs_f64(i as f64 / rate_hz).unwrap_or(Duration::MAX),
+                };
+                clock.sleep_until(start.after(due));
                 Some(clock.now())
             }
         };
-        if !queue.send((shot, captured)) {
+        let item = Item {
+            shot,
+            captured,
+            lost,
+        };
+        if !queue.send(item) {
             return;
         }
     }
@@ -116,7 +186,7 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
 
 #[cfg(test)]
 mod tests {
-    use super::super::Source;
+    use super::super::{Recorder, Source};
     use super::*;
 
     fn camera() -> Camera {
@@ -143,7 +213,8 @@ mod tests {
         while !reader.thread.as_ref().unwrap().is_finished() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(reader.take().unwrap().0.unwrap().number, 5);
+        let last = reader.take().unwrap().0.unwrap();
+        assert_eq!((last.number, last.drops.overtaken), (5, 5));
         assert!(reader.take().is_none());
         assert_eq!(reader.dropped(), 5);
     }
@@ -155,6 +226,47 @@ mod tests {
         let reader = Reader::start(camera(), clock, pace, Some(3)).unwrap();
         let at: Vec<Moment> = std::iter::from_fn(|| reader.take()).map(|t| t.1).collect();
         assert!(at[2].since(at[0]) >= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_recording_keeps_its_own_times_and_losses() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::create(folder.path(), "s", true, 5.0).unwrap();
+        let mut camera = camera();
+        for (i, at_ms) in [0, 10, 60].into_iter().enumerate() {
+            let mut shot = camera.next().unwrap().unwrap();
+            shot.drops.gap = i as u64;
+            let at = Duration::from_millis(at_ms);
+            recorder.add(&shot, at, at.as_nanos() as i64).unwrap();
+        }
+        let source = Source::Recording(folder.path().into());
+        let open = || Camera::open(&source, 0.1).unwrap();
+        let clock = Clock::start();
+        // The pace would give a frame every 10 seconds.
+        let pace = Pace::Realtime { rate_hz: 0.1 };
+        let reader = Reader::start(open(), clock, pace, None).unwrap();
+        let start = Instant::now();
+        while reader.take().is_some() {}
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(reader.dropped() - reader.queue.dropped(), 3);
+
+        let reader = Reader::start(open(), clock, Pace::AsTaken, None).unwrap();
+        let gaps: Vec<u64> = std::iter::from_fn(|| reader.take())
+            .map(|(shot, _)| shot.unwrap().drops.gap)
+            .collect();
+        assert_eq!((gaps, reader.dropped()), (vec![0, 1, 2], 3));
+    }
+
+    #[test]
+    fn a_frame_that_does_not_come_is_told() {
+        let pace = Pace::Realtime { rate_hz: 1.0 };
+        let reader = Reader::start(camera(), Clock::start(), pace, Some(2)).unwrap();
+        let long = Duration::from_secs(60);
+        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
+        let next = reader.take_within(Duration::from_millis(5));
+        assert!(matches!(next, Next::Nothing));
+        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
+        assert!(matches!(reader.take_within(long), Next::End));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The synthetic drive as a source.
 
-use super::{CameraError, Shot, Truth};
+use super::{CameraError, Drops, Shot, Stamp, Truth};
 use crate::drive::{Drive, Settings};
 use crate::frame::Size;
 use std::time::Instant;
@@ -12,6 +12,7 @@ pub const SYNTHETIC_SIZE: Size = Size::new(640, 360);
 #[derive(Debug)]
 pub struct Synthetic {
     drive: Drive,
+    rate_hz: f64,
     next: u64,
 }
 
@@ -23,7 +24,15 @@ impl Synthetic {
             rate_hz,
             anomalies: true,
         })?;
-        Ok(Self { drive, next: 0 })
+        Ok(Self {
+            drive,
+            rate_hz,
+            next: 0,
+        })
+    }
+
+    pub(super) fn rate_hz(&self) -> f64 {
+        self.rate_hz
     }
 
     pub(super) fn next(&mut self) -> Shot {
@@ -40,6 +49,8 @@ impl Synthetic {
                 objects: scene.objects,
             }),
             read: start.elapsed(),
+            stamp: Stamp::regular(number, self.rate_hz),
+            drops: Drops::default(),
         }
     }
 }

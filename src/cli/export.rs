@@ -35,6 +35,10 @@ pub struct Args {
     /// it [default: the checkpoint's, if it has one].
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true, value_parser = score)]
     threshold: Option<f32>,
+    /// Classes that refinement may suppress, with commas; "" for none [default: the checkpoint's]. A
+    /// network that takes anomalies for one of them with confidence is better off without it.
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    stuff: Option<Vec<String>>,
     /// How deformable attention samples its maps.
     #[arg(long, value_enum, default_value_t)]
     sampling: Sampling,
@@ -52,9 +56,27 @@ fn score(text: &str) -> Result<f32, String> {
     score.ok_or_else(|| format!("'{text}' is no finite number"))
 }
 
+/// Indices of the classes called `names`; empty names count as none.
+fn indices(names: &[String], classes: &[String]) -> anyhow::Result<Vec<usize>> {
+    let names = names.iter().map(|name| name.trim());
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let found = classes.iter().position(|class| class == name);
+            found.with_context(|| {
+                let all = classes.join(", ");
+                format!("--stuff: the checkpoint has no class `{name}`; it has {all}")
+            })
+        })
+        .collect()
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut checkpoint = import::read(&args.checkpoint, args.facts.as_deref())?;
     checkpoint.facts.threshold = args.threshold.or(checkpoint.facts.threshold);
+    if let Some(names) = &args.stuff {
+        checkpoint.facts.stuff = indices(names, &checkpoint.facts.classes)?;
+    }
     let options = export::Options {
         size: args.size,
         sampling: args.sampling,
@@ -95,4 +117,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         );
     }
     Ok(Outcome::Clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stuff_is_chosen_by_name() {
+        let classes = ["road", "sky", "tree"].map(String::from);
+        let pick = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
+            indices(&names, &classes)
+        };
+        assert_eq!(pick(&["sky", " tree"]).unwrap(), [1, 2]);
+        assert!(pick(&[""]).unwrap().is_empty());
+        let error = pick(&["sea"]).unwrap_err().to_string();
+        assert!(
+            error.contains("`sea`") && error.contains("road, sky, tree"),
+            "{error}"
+        );
+    }
 }

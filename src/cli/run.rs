@@ -26,7 +26,8 @@ Every place and what it promises: docs/sinks.md.
 
 Exit code: 0 all frames were used; 2 some frames were bad, counted and named; 1 the run failed.")]
 pub struct Args {
-    /// Where frames come from: pictures:DIR, synthetic or synthetic:SEED
+    /// Where frames come from: pictures:DIR or pictures:LIST.txt, recording:DIR, synthetic or
+    /// synthetic:SEED
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
 

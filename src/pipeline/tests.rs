@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 /// A writer that the test can read.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -26,7 +26,7 @@ impl Write for Shared {
 }
 
 impl Shared {
-    fn alerts(&self) -> Vec<Alert> {
+    pub fn alerts(&self) -> Vec<Alert> {
         let bytes = self.0.lock().unwrap().clone();
         let text = String::from_utf8(bytes).unwrap();
         text.lines()
@@ -35,7 +35,7 @@ impl Shared {
     }
 }
 
-fn engine(name: &str) -> Engine {
+pub(super) fn engine(name: &str) -> Engine {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/models")
         .join(name);
@@ -54,7 +54,7 @@ fn picture(square: Option<(usize, usize)>) -> Picture {
     picture
 }
 
-fn settings(source: &str) -> Settings {
+pub(super) fn settings(source: &str) -> Settings {
     Settings {
         source: source.into(),
         frames: None,

@@ -302,7 +302,7 @@ mod tests {
         };
         assert_eq!(
             show(geometry, &white),
-            0b11111_000000_11111u16.to_le_bytes()
+            0b1111_1000_0001_1111_u16.to_le_bytes()
         );
     }
 

@@ -264,9 +264,15 @@ impl Watch {
             &mut sinks,
             view,
             &mut |noted| {
-                bar.inc(1);
-                if let Noted::Bad(frame) = noted {
-                    bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
+                if !matches!(noted, Noted::Sight(_)) {
+                    bar.inc(1);
+                }
+                match noted {
+                    Noted::Frame => {}
+                    Noted::Bad(frame) => {
+                        bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
+                    }
+                    Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
                 }
             },
         );

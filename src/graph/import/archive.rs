@@ -41,6 +41,8 @@ impl<R: Read + Seek> Archive<R> {
         let tail_at = length.saturating_sub(END_BYTES + COMMENT_BYTES);
         let tail = read_at(&mut file, tail_at, length - tail_at)?;
         let end = tail.windows(4).rposition(|w| w == b"PK\x05\x06");
+        let whole = |&end: &usize| tail.len() - end >= END_BYTES as usize;
+        let end = end.filter(whole);
         let end = end.ok_or("its zip archive has no end: it is cut")?;
         let record = Record(&tail[end..]);
         let mut size = u64::from(record.u32(12)?);

@@ -669,7 +669,7 @@ mod tests {
             (b"\x80\x02N)R.", "no name"),
             (b"\x80\x02NNb.", "plain value"),
             (b"\x80\x02X\x01\x00\x00\x00\xff.", "not UTF-8"),
-            (b"\x80\x04KK\x93.", "no text"),
+            (b"\x80\x04K\x01K\x01\x93.", "no text"),
             (b"\x80\x02ctorch\nSize", "is cut"),
             // A list of arguments from the class itself (INST), an extension code.
             (b"\x80\x02(icollections\nOrderedDict\n.", "0x69"),

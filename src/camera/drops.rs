@@ -1,0 +1,113 @@
+//! Frames that were lost, by cause.
+
+use serde::{Deserialize, Serialize};
+use std::ops::{Add, AddAssign, Sub};
+
+/// Frames lost, by cause. Every frame that a source made is either used, bad, or counted here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drops {
+    /// A newer one came before it was taken.
+    pub overtaken: u64,
+    /// The driver's sequence numbers leave it out.
+    pub gap: u64,
+    /// The driver marked its content as damaged.
+    pub corrupt: u64,
+    /// It was too old when it arrived.
+    pub stale: u64,
+}
+
+impl Drops {
+    /// Frames lost, whatever the cause.
+    pub fn total(&self) -> u64 {
+        self.overtaken + self.gap + self.corrupt + self.stale
+    }
+
+    /// Whether none was lost.
+    pub fn is_none(&self) -> bool {
+        self.total() == 0
+    }
+}
+
+impl Add for Drops {
+    type Output = Drops;
+
+    fn add(self, other: Drops) -> Drops {
+        Drops {
+            overtaken: self.overtaken + other.overtaken,
+            gap: self.gap + other.gap,
+            corrupt: self.corrupt + other.corrupt,
+            stale: self.stale + other.stale,
+        }
+    }
+}
+
+impl AddAssign for Drops {
+    fn add_assign(&mut self, other: Drops) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Drops {
+    type Output = Drops;
+
+    /// What came on top of `earlier`.
+    fn sub(self, earlier: Drops) -> Drops {
+        Drops {
+            overtaken: self.overtaken.saturating_sub(earlier.overtaken),
+            gap: self.gap.saturating_sub(earlier.gap),
+            corrupt: self.corrupt.saturating_sub(earlier.corrupt),
+            stale: self.stale.saturating_sub(earlier.stale),
+        }
+    }
+}
+
+impl std::fmt::Display for Drops {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.total())?;
+        let causes = [
+            (self.overtaken, "overtaken by a newer one"),
+            (self.gap, "missing in the driver's sequence"),
+            (self.corrupt, "marked damaged by the driver"),
+            (self.stale, "too old"),
+        ];
+        let named: Vec<String> = causes
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, cause)| format!("{count} {cause}"))
+            .collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", named.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_add_up_and_are_named() {
+        let a = Drops {
+            overtaken: 2,
+            gap: 1,
+            ..Drops::default()
+        };
+        let b = Drops {
+            corrupt: 4,
+            stale: 8,
+            ..Drops::default()
+        };
+        let mut sum = a;
+        sum += b;
+        assert_eq!((sum.total(), sum - b), (15, a));
+        assert_eq!((a - sum).total(), 0);
+        assert!(Drops::default().is_none() && !a.is_none());
+        assert_eq!(Drops::default().to_string(), "0");
+        assert_eq!(
+            a.to_string(),
+            "3 (2 overtaken by a newer one, 1 missing in the driver's sequence)"
+        );
+    }
+}

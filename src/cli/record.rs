@@ -1,0 +1,177 @@
+//! `unmask record`.
+
+use super::Outcome;
+use super::run::watch;
+use crate::camera::{BadFrame, Camera, Clock, Pace, Reader, Recorder, Shot, Source};
+use crate::frame::Moment;
+use anyhow::Context;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Arguments of `unmask record`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  unmask record --source synthetic:7 --frames 100 --out drive
+  unmask run --source recording:drive > alerts.jsonl
+  unmask record --source pictures:list.txt --rate 30 --realtime --out list
+
+Writes recording.json, frames.jsonl (one line a frame: number, times, frames lost before it) and one
+PNG a frame. Stop it whenever you like: what is written is whole.
+
+Exit code: 0 all frames were written; 2 some frames were bad, counted and named; 1 it failed.")]
+pub struct Args {
+    /// Where frames come from: pictures:DIR or pictures:LIST.txt, recording:DIR, synthetic or
+    /// synthetic:SEED
+    #[arg(long, value_name = "SOURCE")]
+    source: String,
+
+    /// Folder to write into: new or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Frames to take [default: all; a synthetic drive has no end]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+
+    /// Frames a second of the source's world
+    #[arg(long, value_name = "HZ", default_value_t = 10.0)]
+    rate: f64,
+
+    /// Let frames come at --rate whether or not they can be written in time: those that a newer one
+    /// overtakes are counted, and times are those of the clock. Without it no frame is lost, and
+    /// times are those of the source's world
+    #[arg(long)]
+    realtime: bool,
+
+    /// Print the summary as JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let source: Source = args.source.parse()?;
+    let camera = Camera::open(&source, args.rate)?;
+    let length = match (camera.len(), args.frames) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    let mut recorder = Recorder::create(&args.out, &source.to_string(), args.realtime, args.rate)?;
+    let pace = if args.realtime {
+        Pace::Realtime { rate_hz: args.rate }
+    } else {
+        Pace::AsTaken
+    };
+    let clock = Clock::start();
+    let start = Instant::now();
+    let reader = Reader::start(camera, clock, pace, args.frames)?;
+    let bar = watch::progress_bar(length, "recording");
+    let mut times = Times::new(clock, args.realtime);
+    let mut first_bad: Option<BadFrame> = None;
+    while let Some((shot, captured)) = reader.take() {
+        match shot {
+            Ok(shot) => {
+                let (at, unix_ns) = times.of(&shot, captured);
+                recorder.add(&shot, at, unix_ns)?;
+            }
+            Err(bad) => {
+                bar.suspend(|| eprintln!("unmask: bad frame {bad}"));
+                recorder.add_bad(&bad)?;
+                first_bad.get_or_insert(bad);
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let took = start.elapsed();
+    if let (0, Some(first)) = (recorder.frames(), first_bad) {
+        anyhow::bail!("not one frame could be recorded; the first: {first}");
+    }
+    tell(args, &recorder, took)?;
+    Ok(if recorder.bad() > 0 {
+        Outcome::SomeBadInputs
+    } else {
+        Outcome::Clean
+    })
+}
+
+/// Gives frames their times.
+struct Times {
+    clock: Clock,
+    realtime: bool,
+    start: Moment,
+    first: Option<(Moment, Duration)>,
+}
+
+impl Times {
+    fn new(clock: Clock, realtime: bool) -> Self {
+        Self {
+            clock,
+            realtime,
+            start: clock.now(),
+            first: None,
+        }
+    }
+
+    /// Since the first frame, and on the wall clock, ns since the Unix epoch.
+    fn of(&mut self, shot: &Shot, captured: Moment) -> (Duration, i64) {
+        let (first, first_at) = *self.first.get_or_insert((captured, shot.stamp.at));
+        let (at, then) = if self.realtime {
+            (captured.since(first), captured)
+        } else {
+            let at = shot.stamp.at.saturating_sub(first_at);
+            (at, self.start.after(at))
+        };
+        let clock_ns = i64::try_from(self.clock.unix_ns(then)).unwrap_or(i64::MAX);
+        // A recording of a recording keeps the times of the first.
+        (at, shot.stamp.unix_ns.unwrap_or(clock_ns))
+    }
+}
+
+fn tell(args: &Args, recorder: &Recorder, took: Duration) -> anyhow::Result<()> {
+    let drops = recorder.drops();
+    if args.json {
+        let summary = serde_json::json!({
+            "recording": args.out.display().to_string(),
+            "frames": recorder.frames(),
+            "bad": recorder.bad(),
+            "drops": drops,
+            "bytes": recorder.bytes(),
+            "seconds": took.as_secs_f64(),
+        });
+        let text = serde_json::to_string_pretty(&summary)?;
+        return writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary");
+    }
+    eprintln!(
+        "{} frames, {} bad, {drops} lost; {:.1} MB in {:.1} s\nwatch it again: unmask run --source \
+         recording:{}",
+        recorder.frames(),
+        recorder.bad(),
+        recorder.bytes() as f64 / 1e6,
+        took.as_secs_f64(),
+        args.out.display()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_the_worlds_or_the_clocks() {
+        let clock = Clock::start();
+        let mut camera = Camera::open(&Source::Synthetic(1), 4.0).unwrap();
+        let shots: Vec<Shot> = (0..2).map(|_| camera.next().unwrap().unwrap()).collect();
+        let ms = |ms: u64| Moment(ms * 1_000_000);
+        let mut times = Times::new(clock, false);
+        let (a, b) = (times.of(&shots[0], ms(5)), times.of(&shots[1], ms(999)));
+        assert_eq!((a.0, b.0), (Duration::ZERO, Duration::from_millis(250)));
+        assert_eq!(b.1 - a.1, 250_000_000);
+        let mut times = Times::new(clock, true);
+        let (a, b) = (times.of(&shots[0], ms(5)), times.of(&shots[1], ms(999)));
+        assert_eq!((a.0, b.0), (Duration::ZERO, Duration::from_millis(994)));
+        assert_eq!(b.1 - a.1, 994_000_000);
+    }
+}

@@ -1,0 +1,222 @@
+//! Watches the watch: while frames are waited for, and on every frame that comes.
+
+use super::{Noted, Pipeline, PipelineError};
+use crate::alert::{Event, Severity};
+use crate::camera::{BadFrame, Camera, Next, Pace, Shot};
+use crate::frame::{Moment, Token};
+use crate::health::blind::{Change, Limits, Watch};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Silence is not told sooner, however fast frames should come: a busy board is not blind.
+const LEAST_SILENCE: Duration = Duration::from_millis(200);
+
+/// Whether anything is seen.
+#[derive(Debug)]
+pub(super) struct Sight {
+    /// `None` for pictures: they may have nothing to do with each other.
+    watch: Option<Watch>,
+    realtime: bool,
+    /// Frame of the last picture.
+    frame: u64,
+    /// Before the number in every id.
+    prefix: String,
+    told: u64,
+}
+
+/// A frame or why it cannot be used, and when it was captured.
+type Taken = (Result<Shot, BadFrame>, Moment);
+
+impl Sight {
+    pub fn new(camera: &Camera, pace: Pace, unix_ns: i128) -> Self {
+        let period = Duration::try_from_secs_f64(1.0 / camera.rate_hz()).unwrap_or(Duration::MAX);
+        let watch = (!matches!(camera, Camera::Pictures(_)))
+            .then(|| Watch::new(Limits::default(), period.max(LEAST_SILENCE / 3)));
+        Self {
+            watch,
+            realtime: matches!(pace, Pace::Realtime { .. }),
+            frame: 0,
+            prefix: format!("{unix_ns:x}-blind"),
+            told: 0,
+        }
+    }
+
+    fn see(&mut self, shot: &Shot, captured: Moment) -> Option<Change> {
+        let size = shot.picture.size();
+        self.frame = shot.number;
+        let at = if self.realtime {
+            Duration::from_nanos(captured.0)
+        } else {
+            shot.stamp.at
+        };
+        let rgb = shot.picture.rgb();
+        self.watch.as_mut()?.see(size.w, size.h, rgb, at)
+    }
+}
+
+impl Pipeline<'_> {
+    /// The next frame; `None` at the end. Blindness is told on the way.
+    pub(super) fn next_frame(
+        &mut self,
+        note: &mut dyn FnMut(Noted<'_>),
+    ) -> Result<Option<Taken>, PipelineError> {
+        // Only frames that come by themselves can fail to come.
+        let patience = match &self.sight.watch {
+            Some(watch) if self.sight.realtime => Some(watch.patience()),
+            _ => None,
+        };
+        let (shot, captured) = loop {
+            let next = match patience {
+                Some(patience) => self.reader.take_within(patience),
+                None => match self.reader.take() {
+                    Some((shot, captured)) => Next::Frame(shot, captured),
+                    None => Next::End,
+                },
+            };
+            match next {
+                Next::Frame(shot, captured) => break (shot, captured),
+                Next::End => return Ok(None),
+                Next::Nothing => {
+                    let now = self.clock.now();
+                    let watch = self.sight.watch.as_mut();
+                    let change = watch.and_then(|w| w.wait(Duration::from_nanos(now.0)));
+                    self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
+                }
+            }
+        };
+        if let Ok(shot) = &shot {
+            let change = self.sight.see(shot, captured);
+            let clock_ns = self.clock.unix_ns(captured);
+            let unix_ns = shot.stamp.unix_ns.map_or(clock_ns, i128::from);
+            self.tell_sight(change, captured, unix_ns, note)?;
+        }
+        Ok(Some((shot, captured)))
+    }
+
+    fn tell_sight(
+        &mut self,
+        change: Option<Change>,
+        captured: Moment,
+        captured_unix_ns: i128,
+        note: &mut dyn FnMut(Noted<'_>),
+    ) -> Result<(), PipelineError> {
+        let Some(change) = change else {
+            return Ok(());
+        };
+        note(Noted::Sight(change));
+        let (event, cause, severity) = match change {
+            Change::Raised(cause) => {
+                self.sight.told += 1;
+                (Event::Blind, cause, Severity::High)
+            }
+            Change::Cleared(cause) => (Event::End, cause, Severity::Low),
+        };
+        let token = Token {
+            frame: self.sight.frame,
+            captured,
+            captured_unix_ns,
+            budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
+            source: self.settings.source.clone(),
+            name: None,
+        };
+        let id: Arc<str> = format!("{}-{}-{cause}", self.sight.prefix, self.sight.told).into();
+        let now = self.clock.now();
+        let alert = self
+            .author
+            .write_state(event, &id, change.to_string(), severity, &token, now);
+        self.sink.tell(&alert)?;
+        self.summary.alerts += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Shared, engine, settings};
+    use super::super::*;
+    use crate::camera::{Recorder, Source, Stamp};
+    use crate::frame::Size;
+    use crate::sink::JsonLines;
+
+    /// Records a drive of sorts: noise where something is seen, `plain` where nothing is.
+    fn recorded(folder: &std::path::Path, frames: &[(u64, Option<u8>)]) {
+        let mut recorder = Recorder::create(folder, "s", true, 10.0).unwrap();
+        let size = Size::new(256, 128);
+        for (number, &(at_ms, plain)) in (0..).zip(frames) {
+            let mut picture = Picture::filled(size, [plain.unwrap_or(0); 3]);
+            if plain.is_none() {
+                for (i, byte) in picture.rgb_mut().iter_mut().enumerate() {
+                    let (x, y) = (i / 3 % size.w, i / 3 / size.w);
+                    let dark = ((x + number as usize) / 16 + y / 16).is_multiple_of(2);
+                    *byte = if dark { 40 } else { 200 };
+                }
+            }
+            let at = Duration::from_millis(at_ms);
+            let shot = Shot {
+                number,
+                name: None,
+                picture,
+                truth: None,
+                read: Duration::ZERO,
+                stamp: Stamp { at, unix_ns: None },
+                drops: Default::default(),
+            };
+            recorder.add(&shot, at, at.as_nanos() as i64).unwrap();
+        }
+    }
+
+    fn blindness(folder: &std::path::Path, pace: Pace) -> Vec<(Event, u64, String)> {
+        let camera = Camera::open(&Source::Recording(folder.into()), 10.0).unwrap();
+        let out = Shared::default();
+        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+        let mut settings = settings("recording:x");
+        settings.pace = pace;
+        let mut changes = 0;
+        let mut engine = engine("mask.onnx");
+        let summary = run(
+            &mut engine,
+            camera,
+            &settings,
+            &mut sink,
+            None,
+            &mut |noted| {
+                changes += usize::from(matches!(noted, Noted::Sight(_)));
+            },
+        );
+        summary.unwrap();
+        let told: Vec<_> = out
+            .alerts()
+            .into_iter()
+            .filter(|a| a.id.contains("-blind-"))
+            .map(|a| {
+                let word = a.id.rsplit_once('-').unwrap().1.to_string();
+                (a.event, a.frame, word)
+            })
+            .collect();
+        assert_eq!(told.len(), changes);
+        told
+    }
+
+    #[test]
+    fn a_black_stretch_of_a_recording_is_told_at_the_recordings_own_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let frames: Vec<_> = (0..30)
+            .map(|i| (100 * i, (5..15).contains(&i).then_some(3)))
+            .collect();
+        recorded(folder.path(), &frames);
+        let told = blindness(folder.path(), Pace::AsTaken);
+        let want = [
+            (Event::Blind, 10, "black".to_string()),
+            (Event::End, 25, "black".to_string()),
+        ];
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn silence_is_told_while_it_lasts() {
+        let folder = tempfile::tempdir().unwrap();
+        recorded(folder.path(), &[(0, None), (1500, None)]);
+        let told = blindness(folder.path(), Pace::Realtime { rate_hz: 10.0 });
+        assert_eq!(told, [(Event::Blind, 0, "silent".to_string())]);
+    }
+}

@@ -1,0 +1,152 @@
+//! How often good pictures are called blind, and how surely bad ones are: on the synthetic drive
+//! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
+
+use std::path::Path;
+use unmask::camera::{Camera, Source};
+use unmask::frame::Picture;
+use unmask::health::blind::{Cause, Glance, Limits};
+
+/// Frames of the drive looked at.
+const DRIVE_FRAMES: usize = 40;
+
+/// A fault, made of a good picture.
+type Fault = (Cause, fn(&Picture) -> Picture);
+
+const FAULTS: [Fault; 4] = [
+    (Cause::Black, |p| each(p, |v, noise| v / 60 + noise)),
+    (Cause::Overexposed, |p| {
+        each(p, |v, _| v.saturating_mul(5).saturating_add(90))
+    }),
+    (Cause::Covered, |p| {
+        let far = blur(p, p.size().w / 8);
+        each(&far, |v, noise| 60 + v / 8 + noise)
+    }),
+    (Cause::Blurred, |p| {
+        let soft = blur(p, p.size().w / 50);
+        each(&soft, |v, noise| v.saturating_add(noise))
+    }),
+];
+
+/// Every byte through `f`, with noise of 0 to 3.
+fn each(picture: &Picture, f: impl Fn(u8, u8) -> u8) -> Picture {
+    let mut noise = 1u32;
+    let mut out = picture.clone();
+    for v in out.rgb_mut() {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *v = f(*v, (noise >> 30) as u8);
+    }
+    out
+}
+
+/// A mean over `2 r + 1` pixels across and down, twice.
+fn blur(picture: &Picture, r: usize) -> Picture {
+    let mut out = picture.clone();
+    let size = picture.size();
+    for _ in 0..2 {
+        for (lines, along, line_step, step) in [
+            (size.h, size.w, size.w * 3, 3),
+            (size.w, size.h, 3, size.w * 3),
+        ] {
+            let mut sums = vec![0u32; along + 1];
+            for line in 0..lines {
+                for channel in 0..3 {
+                    let at = line * line_step + channel;
+                    for i in 0..along {
+                        sums[i + 1] = sums[i] + u32::from(out.rgb()[at + i * step]);
+                    }
+                    for i in 0..along {
+                        let (lo, hi) = (i.saturating_sub(r), (i + r + 1).min(along));
+                        let mean = (sums[hi] - sums[lo]) / (hi - lo) as u32;
+                        out.rgb_mut()[at + i * step] = mean as u8;
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+#[derive(Default)]
+struct Tally {
+    pictures: u32,
+    false_alarms: u32,
+    found: [u32; FAULTS.len()],
+    /// Lowest sharpness and share of texture, greatest share of burnt cells of good pictures.
+    extremes: (f32, f32, f32),
+}
+
+fn tally(pictures: impl Iterator<Item = Picture>) -> Tally {
+    let (limits, mut glance) = (Limits::default(), Glance::default());
+    let mut tally = Tally {
+        extremes: (1.0, 1.0, 0.0),
+        ..Tally::default()
+    };
+    for picture in pictures {
+        let mut look = |picture: &Picture| {
+            let size = picture.size();
+            glance.look(size.w, size.h, picture.rgb())
+        };
+        let signs = look(&picture);
+        tally.pictures += 1;
+        tally.false_alarms += u32::from(limits.judge(&signs, false).is_some());
+        let (sharpness, texture, bright) = &mut tally.extremes;
+        *sharpness = sharpness.min(signs.sharpness);
+        *texture = texture.min(signs.textured_share);
+        *bright = bright.max(signs.bright_share);
+        for (found, (cause, fault)) in tally.found.iter_mut().zip(FAULTS) {
+            let told = limits.judge(&look(&fault(&picture)), false);
+            *found += u32::from(told == Some(cause));
+        }
+    }
+    tally
+}
+
+fn print(name: &str, tally: &Tally) {
+    let (sharpness, texture, bright) = tally.extremes;
+    println!(
+        "| {name} | {} | {} | {:?} | {sharpness:.2} | {texture:.2} | {bright:.2} |",
+        tally.pictures, tally.false_alarms, tally.found
+    );
+}
+
+fn take(source: Source, step: usize, limit: usize) -> impl Iterator<Item = Picture> {
+    let mut camera = Camera::open(&source, 10.0).unwrap();
+    std::iter::from_fn(move || camera.next())
+        .step_by(step)
+        .take(limit)
+        .map(|shot| shot.unwrap().picture)
+}
+
+#[test]
+fn a_synthetic_drive_is_seen_and_its_faults_are_found() {
+    let tally = tally(take(Source::Synthetic(11), 1, DRIVE_FRAMES));
+    print("synthetic drive", &tally);
+    assert_eq!(tally.false_alarms, 0);
+    assert_eq!(tally.found, [DRIVE_FRAMES as u32; FAULTS.len()]);
+}
+
+#[test]
+fn road_pictures_are_seen_and_their_faults_are_found() {
+    let Ok(data) = std::env::var("UNMASK_DATA") else {
+        println!("skipped road_pictures_are_seen: UNMASK_DATA is not set");
+        return;
+    };
+    // Every third picture: the faults of all of them take minutes in a test build.
+    for folder in [
+        "road_anomaly/images",
+        "road_obstacle21_val/images",
+        "camvid/val/images",
+    ] {
+        let tally = tally(take(
+            Source::Pictures(Path::new(&data).join(folder)),
+            3,
+            usize::MAX,
+        ));
+        print(folder, &tally);
+        assert_eq!(tally.false_alarms, 0, "{folder}");
+        for (found, (cause, _)) in tally.found.iter().zip(FAULTS) {
+            let share = f64::from(*found) / f64::from(tally.pictures);
+            assert!(share >= 0.95, "{folder}: {cause} found in {share:.2}");
+        }
+    }
+}

@@ -147,7 +147,7 @@ mod tests {
             if plain.is_none() {
                 for (i, byte) in picture.rgb_mut().iter_mut().enumerate() {
                     let (x, y) = (i / 3 % size.w, i / 3 / size.w);
-                    let dark = ((x + number as usize) / 16 + y / 16).is_multiple_of(2);
+                    let dark = ((x + 7 * number as usize) / 16 + y / 16).is_multiple_of(2);
                     *byte = if dark { 40 } else { 200 };
                 }
             }

@@ -61,7 +61,11 @@ impl Checkpoint {
     /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
     /// and key.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = read_file(path)?;
+        Self::from_bytes(path, &read_file(path)?)
+    }
+
+    /// The checkpoint in `bytes`, read from `path`.
+    pub(in crate::graph) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
         let broken = |what: String| Error::NotSafetensors {
             path: path.to_owned(),
             what,
@@ -70,8 +74,8 @@ impl Checkpoint {
             let what = "it looks like a PyTorch pickle, which `unmask export` imports";
             return Err(broken(what.to_owned()));
         }
-        let header = SafeTensors::read_metadata(&bytes).map_err(|e| broken(e.to_string()))?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
+        let header = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
         let weights = Weights::from_safetensors(path, &tensors)?;
 
         let none = std::collections::HashMap::new();
@@ -101,8 +105,8 @@ impl Checkpoint {
     }
 }
 
-/// The whole file, where it is not larger than a checkpoint may be.
-pub(in crate::graph) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+/// The file, where it is not larger than a checkpoint may be.
+pub(in crate::graph) fn open(path: &Path) -> Result<File, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -116,10 +120,19 @@ pub(in crate::graph) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
             limit: FILE_LIMIT_BYTES,
         });
     }
+    Ok(file)
+}
+
+/// The whole file, where it is not larger than a checkpoint may be.
+pub(in crate::graph) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // A file that grows meanwhile is cut; the reader then finds it broken.
-    file.take(FILE_LIMIT_BYTES)
+    open(path)?
+        .take(FILE_LIMIT_BYTES)
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
+        .map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     Ok(bytes)
 }

@@ -14,12 +14,11 @@ mod sizes;
 mod tensors;
 mod torch;
 
-use super::checkpoint::{Checkpoint, FILE_LIMIT_BYTES, Origin, Weights, read_file};
+use super::checkpoint::{self, Checkpoint, Origin, Weights};
 use super::error::Error;
 pub use facts::CITYSCAPES;
 pub(in crate::graph) use names::in_huggingface_words;
 use safetensors::SafeTensors;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -33,14 +32,15 @@ use std::path::Path;
 /// key. Keys that are left over or misshapen are found when the network is written
 /// ([`super::export::model`]).
 pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
-    let Some(weights) = foreign_weights(path)? else {
-        if facts.is_some() {
+    let weights = match contents(path)? {
+        Contents::Foreign(weights) => weights,
+        Contents::Own(_) if facts.is_some() => {
             let what = "--facts is for checkpoints of others: this one brings its own facts";
             return Err(Error::Option {
                 what: what.to_owned(),
             });
         }
-        return Checkpoint::read(path);
+        Contents::Own(bytes) => return Checkpoint::from_bytes(path, &bytes),
     };
     if names::is_huggingface(&weights) {
         let said = huggingface::Said::read(path)?;
@@ -74,32 +74,32 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
     })
 }
 
-/// The tensors of `path`; none where it is a file of this project, or none that can be told.
-fn foreign_weights(path: &Path) -> Result<Option<Weights>, Error> {
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    if size > FILE_LIMIT_BYTES {
-        return Err(Error::TooLarge {
-            path: path.to_owned(),
-            bytes: size,
-            limit: FILE_LIMIT_BYTES,
-        });
-    }
+/// What a checkpoint file holds.
+enum Contents {
+    /// Tensors under the names of others.
+    Foreign(Weights),
+    /// The bytes of a file of this project, or of one that cannot be told.
+    Own(Vec<u8>),
+}
+
+fn contents(path: &Path) -> Result<Contents, Error> {
     let mut head = Vec::new();
-    file.take(4).read_to_end(&mut head).map_err(failed)?;
+    checkpoint::open(path)?
+        .take(4)
+        .read_to_end(&mut head)
+        .map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     if torch::recognise(&head) {
-        return torch::read(path, names::passed_over).map(Some);
+        return torch::read(path, names::passed_over).map(Contents::Foreign);
     }
-    let bytes = read_file(path)?;
+    let bytes = checkpoint::read_file(path)?;
     let (Ok((_, header)), Ok(tensors)) = (
         SafeTensors::read_metadata(&bytes),
         SafeTensors::deserialize(&bytes),
     ) else {
-        return Ok(None);
+        return Ok(Contents::Own(bytes));
     };
     let own = header
         .metadata()
@@ -109,7 +109,7 @@ fn foreign_weights(path: &Path) -> Result<Option<Weights>, Error> {
         name.starts_with("model.pixel_level_module.") || name.contains("sem_seg_head.")
     };
     if own || !tensors.names().iter().any(known) {
-        return Ok(None);
+        return Ok(Contents::Own(bytes));
     }
-    Weights::from_safetensors_without(path, &tensors, names::passed_over).map(Some)
+    Weights::from_safetensors_without(path, &tensors, names::passed_over).map(Contents::Foreign)
 }

@@ -24,6 +24,7 @@ mod probe;
 pub mod quantize;
 pub mod read;
 pub mod surgery;
+mod unique;
 pub mod write;
 
 pub use error::{Error, Problem};

@@ -5,30 +5,8 @@ use crate::graph::onnx::{
     DataType, GraphProto, IR_VERSION, ModelProto, NodeProto, OPSET, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, ValueInfoProto,
 };
-use std::collections::{HashMap, HashSet};
-
-/// Names that are given once.
-#[derive(Default)]
-struct Names {
-    taken: HashSet<String>,
-    next: HashMap<String, usize>,
-}
-
-impl Names {
-    fn unique(&mut self, wanted: &str) -> String {
-        if self.taken.insert(wanted.to_owned()) {
-            return wanted.to_owned();
-        }
-        let next = self.next.entry(wanted.to_owned()).or_insert(1);
-        loop {
-            let name = format!("{wanted}_{next}");
-            *next += 1;
-            if self.taken.insert(name.clone()) {
-                return name;
-            }
-        }
-    }
-}
+use crate::graph::unique::Names;
+use std::collections::HashMap;
 
 impl Graph {
     /// The graph as an ONNX model (opset 17) with `facts` in `metadata_props`.

@@ -6,6 +6,7 @@ use crate::engine::{LogitNames, ModelNames};
 use crate::graph::onnx::{
     AttributeProto, DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto,
 };
+use crate::graph::unique::Names;
 use std::collections::{HashMap, HashSet};
 
 /// What is put around a model.
@@ -263,24 +264,14 @@ fn rename(graph: &mut GraphProto, names: &HashMap<String, String>) {
 
 /// Numbers nodes of the same name; those without one stay so.
 fn unique_node_names(nodes: &mut [NodeProto]) {
-    let mut taken: HashSet<String> = nodes.iter().filter_map(|n| n.name.clone()).collect();
+    let mut names: Names = nodes.iter().filter_map(|n| n.name.clone()).collect();
     let mut seen = HashSet::new();
     for node in nodes {
         let Some(name) = node.name.as_mut().filter(|name| !name.is_empty()) else {
             continue;
         };
-        if seen.insert(name.clone()) {
-            continue;
+        if !seen.insert(name.clone()) {
+            *name = names.unique(name);
         }
-        let mut number = 1;
-        let fresh = loop {
-            let fresh = format!("{name}_{number}");
-            if taken.insert(fresh.clone()) {
-                break fresh;
-            }
-            number += 1;
-        };
-        seen.insert(fresh.clone());
-        *name = fresh;
     }
 }

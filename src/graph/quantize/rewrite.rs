@@ -9,6 +9,7 @@ use crate::graph::onnx::{
     AttributeProto, DataType, GraphProto, ModelProto, NodeProto, StringStringEntryProto,
     TensorProto, ValueInfoProto,
 };
+use crate::graph::unique::Names;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Smaller constants are not worth a node of their own.
@@ -115,7 +116,7 @@ pub fn rewrite(
         calibration,
         stored: stored(net, plan, blocks),
         out: GraphProto::default(),
-        names: Names::of(net),
+        names: names_of(net),
         forms: HashMap::new(),
         pairs: HashMap::new(),
         weights: HashMap::new(),
@@ -169,27 +170,14 @@ fn always_float(op: &str, input: usize) -> bool {
     op == "Resize" && (input == 1 || input == 2)
 }
 
-struct Names(HashSet<String>);
-
-impl Names {
-    fn of(net: &Net) -> Self {
-        let graph = net.graph();
-        let values = graph.node.iter().flat_map(|n| &n.output).cloned();
-        let named = graph.node.iter().map(|n| n.name().to_owned());
-        let constants = graph.initializer.iter().map(|t| t.name().to_owned());
-        let inputs = graph.input.iter().map(|i| i.name().to_owned());
-        Self(values.chain(named).chain(constants).chain(inputs).collect())
-    }
-
-    fn unique(&mut self, wanted: String) -> String {
-        let mut name = wanted.clone();
-        let mut n = 1;
-        while !self.0.insert(name.clone()) {
-            name = format!("{wanted}_{n}");
-            n += 1;
-        }
-        name
-    }
+/// Every name that `net` uses.
+fn names_of(net: &Net) -> Names {
+    let graph = net.graph();
+    let values = graph.node.iter().flat_map(|n| &n.output).cloned();
+    let named = graph.node.iter().map(|n| n.name().to_owned());
+    let constants = graph.initializer.iter().map(|t| t.name().to_owned());
+    let inputs = graph.input.iter().map(|i| i.name().to_owned());
+    values.chain(named).chain(constants).chain(inputs).collect()
 }
 
 struct Writer<'a> {
@@ -249,7 +237,7 @@ impl Writer<'_> {
             let old = name.clone();
             if class == Class::Half && self.net.is_output(name) {
                 // What leaves the graph stays float32 under its own name.
-                *name = self.names.unique(format!("{old}.f16"));
+                *name = self.names.unique(&format!("{old}.f16"));
                 casts.push((name.clone(), old.clone()));
             }
             self.describe(name, &old, class.dtype());
@@ -277,7 +265,7 @@ impl Writer<'_> {
                 match class {
                     Class::Full => back,
                     Class::Half => {
-                        let name = self.names.unique(format!("{value}.f16"));
+                        let name = self.names.unique(&format!("{value}.f16"));
                         self.describe(&name, value, class.dtype());
                         self.cast(&back, &name, class);
                         name
@@ -289,7 +277,7 @@ impl Writer<'_> {
                 value.to_owned()
             }
             (Some(tensor), Class::Half) => {
-                let name = self.names.unique(format!("{value}.f16"));
+                let name = self.names.unique(&format!("{value}.f16"));
                 self.out.initializer.push(halve(tensor, &name)?);
                 name
             }
@@ -301,7 +289,7 @@ impl Writer<'_> {
                     Class::Half => (Class::Full, "f16"),
                 };
                 let from = self.form(value, other)?;
-                let name = self.names.unique(format!("{value}.{ending}"));
+                let name = self.names.unique(&format!("{value}.{ending}"));
                 self.describe(&name, value, class.dtype());
                 self.cast(&from, &name, class);
                 name
@@ -329,20 +317,20 @@ impl Writer<'_> {
             .and_then(|c| c.range(value))
             .ok_or_else(missing)?;
         let from = self.form(value, Class::Full)?;
-        let step = self.names.unique(format!("{value}.scale"));
+        let step = self.names.unique(&format!("{value}.scale"));
         self.constant(
             &step,
             &[],
             DataType::Float,
             scale(range).to_le_bytes().into(),
         );
-        let zero = self.names.unique(format!("{value}.zero"));
+        let zero = self.names.unique(&format!("{value}.zero"));
         self.constant(&zero, &[], DataType::Int8, vec![0]);
-        let small = self.names.unique(format!("{value}.int8"));
+        let small = self.names.unique(&format!("{value}.int8"));
         self.describe(&small, value, DataType::Int8);
         let inputs = vec![from, step.clone(), zero.clone()];
         self.op("QuantizeLinear", inputs, &small, vec![]);
-        let back = self.names.unique(format!("{value}.dequantised"));
+        let back = self.names.unique(&format!("{value}.dequantised"));
         self.describe(&back, value, DataType::Float);
         self.op("DequantizeLinear", vec![small, step, zero], &back, vec![]);
         self.pairs.insert(value.to_owned(), back.clone());
@@ -364,13 +352,13 @@ impl Writer<'_> {
             scales,
             sqnr_db,
         } = quantise(tensor, axis)?;
-        let small = self.names.unique(format!("{value}.int8"));
+        let small = self.names.unique(&format!("{value}.int8"));
         let raw = values.iter().map(|v| v.cast_unsigned()).collect();
         self.constant(&small, &tensor.dims, DataType::Int8, raw);
-        let step = self.names.unique(format!("{value}.scale"));
+        let step = self.names.unique(&format!("{value}.scale"));
         let raw = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
         self.constant(&step, &[scales.len() as i64], DataType::Float, raw);
-        let back = self.names.unique(format!("{value}.dequantised"));
+        let back = self.names.unique(&format!("{value}.dequantised"));
         self.describe(&back, value, DataType::Float);
         let along = AttributeProto::int("axis", axis as i64);
         self.op("DequantizeLinear", vec![small, step], &back, vec![along]);
@@ -379,7 +367,7 @@ impl Writer<'_> {
     }
 
     fn op(&mut self, op: &str, input: Vec<String>, to: &str, attribute: Vec<AttributeProto>) {
-        let name = self.names.unique(format!("{to}/{op}"));
+        let name = self.names.unique(&format!("{to}/{op}"));
         self.out.node.push(NodeProto {
             input,
             output: vec![to.to_owned()],

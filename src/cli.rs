@@ -12,6 +12,7 @@ mod demo;
 mod eval;
 mod export;
 mod inspect;
+mod label_values;
 mod model;
 mod prepare;
 mod profile;

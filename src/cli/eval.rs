@@ -7,12 +7,11 @@ use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::label_values::LabelValues;
 use super::{Outcome, model, model::parse_size};
 use crate::camera::read_picture;
 use crate::eval::dataset::{labelled_pictures, saved_scores};
-use crate::eval::{
-    BadPicture, ErrorBounds, LabelRules, Options, Pair, Problem, Report, Track, evaluate,
-};
+use crate::eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
 use crate::frame::{Picture, ScoreMap, Size};
 use crate::score::{PixelScore, npy};
 
@@ -40,15 +39,8 @@ pub struct Args {
     /// Folder of label pictures, NAME.png, for --scores.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "model"])]
     labels: Option<PathBuf>,
-    /// Label values of anomalous pixels (RoadAnomaly: 2).
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
-    anomaly_value: Vec<u8>,
-    /// Label values of pixels that do not count.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "255")]
-    ignore_value: Vec<u8>,
-    /// Label values of normal pixels, besides 0. Any other value is an error.
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    normal_values: Vec<u8>,
+    #[command(flatten)]
+    label_values: LabelValues,
     /// Component sizes: anomaly (predicted ≥ 500 px, labelled ≥ 100 px), obstacle (≥ 50, ≥ 10).
     #[arg(long, value_enum, default_value_t = TrackName::Anomaly)]
     track: TrackName,
@@ -89,8 +81,7 @@ type Scorer = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let options = Options {
-        rules: LabelRules::new(&args.anomaly_value, &args.ignore_value, &args.normal_values)
-            .context("--anomaly-value, --ignore-value and --normal-values must differ")?,
+        rules: args.label_values.rules()?,
         track: match args.track {
             TrackName::Anomaly => Track::Anomaly,
             TrackName::Obstacle => Track::Obstacle,

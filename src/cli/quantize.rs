@@ -2,8 +2,8 @@
 
 use super::Outcome;
 use super::calibrate::{progress_bar, read};
+use super::label_values::LabelValues;
 use crate::engine::{self, Engine};
-use crate::eval::LabelRules;
 use crate::graph::calibrate::Calibration;
 use crate::graph::export::write_file;
 use crate::graph::judge::{self, Verdict, judge};
@@ -53,15 +53,8 @@ pub struct Args {
     /// Report of --judge: this name with .md, .json and .svg [default: --out without its ending].
     #[arg(long, value_name = "FILE", requires = "judge")]
     report: Option<PathBuf>,
-    /// Label values of anomalous pixels (RoadAnomaly: 2).
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
-    anomaly_value: Vec<u8>,
-    /// Label values of pixels that do not count.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "255")]
-    ignore_value: Vec<u8>,
-    /// Label values of normal pixels, besides 0. Any other value is an error.
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    normal_values: Vec<u8>,
+    #[command(flatten)]
+    label_values: LabelValues,
     /// Judge without mask refinement.
     #[arg(long)]
     no_refine: bool,
@@ -213,8 +206,7 @@ fn judged(
         max_drop: args.max_drop,
         rest: args.rest,
         keep,
-        rules: LabelRules::new(&args.anomaly_value, &args.ignore_value, &args.normal_values)
-            .context("--anomaly-value, --ignore-value and --normal-values must differ")?,
+        rules: args.label_values.rules()?,
         refine: !args.no_refine,
         threads: args.threads,
     };

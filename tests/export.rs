@@ -1,6 +1,9 @@
 //! Export: checkpoint → ONNX → CPU engine, against the PyTorch restatement in
 //! `tests/fixtures/network`.
 
+mod common;
+
+use common::network::{header, tiny};
 use rten::{Model, ValueOrView};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
@@ -39,46 +42,6 @@ fn fixture(name: &str) -> Tensors {
 fn weights(tensors: &Tensors) -> Tensors {
     let own = tensors.iter().filter(|(k, _)| !k.starts_with("io."));
     own.map(|(k, t)| (k.clone(), t.clone())).collect()
-}
-
-/// The network of `tiny.safetensors`.
-fn tiny() -> Config {
-    Config {
-        swin: None,
-        depth: 18,
-        width: 2,
-        frozen_norm: false,
-        dim: 8,
-        groups: 4,
-        heads: 4,
-        encoder_layers: 2,
-        encoder_ffn: 16,
-        points: 4,
-        decoder_layers: 3,
-        decoder_ffn: 16,
-        queries: 6,
-        classes: 4,
-        attention: Attention::Global,
-        head: Head::Mask,
-    }
-}
-
-fn header(config: &Config) -> HashMap<String, String> {
-    [
-        ("unmask.config", serde_json::to_string(config).unwrap()),
-        ("unmask.mean", "[123.675, 116.28, 103.53]".to_owned()),
-        ("unmask.std", "[58.395, 57.12, 57.375]".to_owned()),
-        (
-            "unmask.classes",
-            r#"["road", "building", "sky", "car"]"#.to_owned(),
-        ),
-        ("unmask.road", "[0]".to_owned()),
-        ("unmask.stuff", "[1, 2]".to_owned()),
-        ("unmask.size", "64x96".to_owned()),
-        ("unmask.recipe", r#"{"seed": 7}"#.to_owned()),
-    ]
-    .map(|(k, v)| (k.to_owned(), v))
-    .into()
 }
 
 /// Writes a checkpoint file; `encode` turns values into the stored type.

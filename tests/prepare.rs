@@ -1,22 +1,10 @@
 //! `unmask prepare`, as a user calls it; ONNX's checker and ONNX Runtime on what it writes.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use common::{model, unmask};
 use std::process::{Command, Output};
 use unmask::score::npy;
-
-fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/models")
-        .join(name)
-}
-
-fn unmask(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_unmask"))
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
 
 fn said(out: &Output) -> String {
     String::from_utf8(out.stderr.clone()).unwrap()

@@ -1,34 +1,21 @@
 //! `unmask profile`, `config`, `validate` and `thresholds`, as a user calls them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
-fn model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/mask.onnx")
-}
+use common::{command, model, put};
+use std::path::Path;
+use std::process::Output;
 
+/// `unmask`, with a small model for where none is named.
 fn unmask(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_unmask"))
-        .args(args)
-        .current_dir(folder)
-        .env("UNMASK_MODEL", model())
+    command(folder, args)
+        .env("UNMASK_MODEL", model("mask.onnx"))
         .output()
         .unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Red is road to the small model; a black square on it is an anomaly.
-fn put(path: &Path, square: bool) {
-    let mut picture = image::RgbImage::from_pixel(256, 128, image::Rgb([255, 0, 0]));
-    if square {
-        for (x, y) in (100..124).flat_map(|x| (60..84).map(move |y| (x, y))) {
-            picture.put_pixel(x, y, image::Rgb([0, 0, 0]));
-        }
-    }
-    picture.save(path).unwrap();
 }
 
 /// A folder `in` of `frames` pictures, those from `from` on with an anomaly.

@@ -1,7 +1,9 @@
 //! Calibration, quantisation and judgement, as a user calls them, on a small network and a
 //! synthetic drive.
 
-use std::collections::HashMap;
+mod common;
+
+use common::network::{header, tiny};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,50 +12,20 @@ use unmask::frame::{Picture, Size};
 use unmask::graph::checkpoint::Checkpoint;
 use unmask::graph::export::{self, Options};
 use unmask::graph::onnx::ModelProto;
-use unmask_network::{Attention, Config, Head};
 
 /// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
 fn checkpoint(dir: &Path) -> PathBuf {
-    let config = Config {
-        depth: 18,
-        width: 2,
-        frozen_norm: false,
-        dim: 8,
-        groups: 4,
-        heads: 4,
-        encoder_layers: 2,
-        encoder_ffn: 16,
-        points: 4,
-        decoder_layers: 3,
-        decoder_ffn: 16,
-        queries: 6,
-        classes: 4,
-        attention: Attention::Global,
-        head: Head::Mask,
-        swin: None,
-    };
-    let facts: HashMap<String, String> = [
-        ("unmask.config", serde_json::to_string(&config).unwrap()),
-        ("unmask.mean", "[123.675, 116.28, 103.53]".into()),
-        ("unmask.std", "[58.395, 57.12, 57.375]".into()),
-        (
-            "unmask.classes",
-            r#"["road", "building", "sky", "car"]"#.into(),
-        ),
-        ("unmask.road", "[0]".into()),
-        ("unmask.stuff", "[1, 2]".into()),
-        ("unmask.size", "64x96".into()),
-        ("unmask.recipe", r#"{"seed": 7}"#.into()),
-    ]
-    .map(|(k, v)| (k.to_owned(), v))
-    .into();
     let fixture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network/tiny.safetensors");
     let bytes = fs::read(fixture).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let weights = file.iter().filter(|(name, _)| !name.starts_with("io."));
     let path = dir.join("checkpoint.safetensors");
-    fs::write(&path, safetensors::serialize(weights, Some(facts)).unwrap()).unwrap();
+    fs::write(
+        &path,
+        safetensors::serialize(weights, Some(header(&tiny()))).unwrap(),
+    )
+    .unwrap();
     path
 }
 

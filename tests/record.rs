@@ -1,20 +1,10 @@
 //! `unmask record`, and the replay of what it wrote, as a user calls them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
-fn model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/mask.onnx")
-}
-
-fn unmask(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_unmask"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("UNMASK_MODEL")
-        .output()
-        .unwrap()
-}
+use common::{model, unmask};
+use std::path::Path;
+use std::process::Output;
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -47,7 +37,7 @@ fn without_clock(alerts: &[serde_json::Value]) -> Vec<serde_json::Value> {
 }
 
 fn run(folder: &Path, source: &str, more: &[&str]) -> Output {
-    let model = model();
+    let model = model("mask.onnx");
     let base = [
         "run",
         "--model",

@@ -1,36 +1,13 @@
 //! `unmask run`, as a user calls it.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use common::{model, put, unmask};
+use std::path::Path;
 use std::process::{Command, Output};
-
-fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/models")
-        .join(name)
-}
-
-fn unmask(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_unmask"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("UNMASK_MODEL")
-        .output()
-        .unwrap()
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Red is road to the small model; a black square on it is an anomaly.
-fn put(path: &Path, square: bool) {
-    let mut picture = image::RgbImage::from_pixel(256, 128, image::Rgb([255, 0, 0]));
-    if square {
-        for (x, y) in (100..124).flat_map(|x| (60..84).map(move |y| (x, y))) {
-            picture.put_pixel(x, y, image::Rgb([0, 0, 0]));
-        }
-    }
-    picture.save(path).unwrap();
 }
 
 struct Folder(tempfile::TempDir);

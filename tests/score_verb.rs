@@ -1,14 +1,11 @@
 //! `unmask score`, as a user calls it.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use common::model;
+use std::path::Path;
 use std::process::{Command, Output};
 use unmask::score::npy;
-
-fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/models")
-        .join(name)
-}
 
 fn score(folder: &Path, name: &str, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_unmask"))

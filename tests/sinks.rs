@@ -4,20 +4,12 @@
 #[allow(dead_code)]
 mod schema;
 
+mod common;
+
+use common::{model, put};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-
-fn put(path: &Path, square: bool) {
-    let mut picture = image::RgbImage::from_pixel(256, 128, image::Rgb([255, 0, 0]));
-    if square {
-        for (x, y) in (100..124).flat_map(|x| (60..84).map(move |y| (x, y))) {
-            picture.put_pixel(x, y, image::Rgb([0, 0, 0]));
-        }
-    }
-    picture.save(path).unwrap();
-}
 
 #[test]
 fn a_run_tells_file_socket_evidence_and_systemd() {
@@ -27,7 +19,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
     for i in 0..4 {
         put(&at(&format!("in/{i}.png")), i == 1 || i == 2);
     }
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/mask.onnx");
+    let model = model("mask.onnx");
     let bind = |name: &str| {
         let socket = UnixDatagram::bind(at(name)).unwrap();
         socket

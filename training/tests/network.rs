@@ -3,7 +3,8 @@
 mod common;
 
 use burn::tensor::{Device, Tensor};
-use common::{assert_close, read, tensor, tiny, weights};
+use common::network::tiny;
+use common::{assert_close, read, tensor, weights};
 use unmask_network::{Attention, Config, Head, MaskHead, Network, Outputs};
 use unmask_train::interpreter::{BurnOps, Sampling, Value};
 use unmask_train::params::Params;

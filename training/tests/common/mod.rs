@@ -3,11 +3,13 @@
 // Every test file is a crate of its own and takes only what it needs.
 #![allow(dead_code)]
 
+#[path = "../../../tests/common/network.rs"]
+pub mod network;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::Path;
-use unmask_network::{Attention, Config, Head};
 use unmask_train::params::Params;
 
 pub type Fixture = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -29,27 +31,6 @@ pub fn read(name: &str) -> Fixture {
             (name, (view.shape().to_vec(), values))
         })
         .collect()
-}
-
-pub fn tiny() -> Config {
-    Config {
-        swin: None,
-        depth: 18,
-        width: 2,
-        frozen_norm: false,
-        dim: 8,
-        groups: 4,
-        heads: 4,
-        encoder_layers: 2,
-        encoder_ffn: 16,
-        points: 4,
-        decoder_layers: 3,
-        decoder_ffn: 16,
-        queries: 6,
-        classes: 4,
-        attention: Attention::Global,
-        head: Head::Mask,
-    }
 }
 
 /// The weights of a fixture: everything that is no input, output or gradient.

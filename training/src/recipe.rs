@@ -77,6 +77,9 @@ pub enum Source {
         stills: u64,
         /// Width and height of a still, px.
         size: (usize, usize),
+        /// Share of the stills that look at a zebra crossing (0 to 1; absent = 0).
+        #[serde(default)]
+        crossings: f64,
         /// Share of the draws.
         share: f64,
     },
@@ -238,6 +241,10 @@ impl Recipe {
             if stage.points.count == 0 || stage.points.oversample < 1.0 {
                 return setting(key("points"), "count and oversample must be 1 or more");
             }
+            let shares = stage.margin.map_or([0.0; 2], |m| [m.hard, m.even]);
+            if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
+                return setting(key("margin"), "hard and even must be from 0 to 1");
+            }
             if stage.paste.is_some() && self.outliers.is_empty() {
                 return setting(
                     "outliers".into(),
@@ -378,8 +385,9 @@ impl Source {
                 seed,
                 stills,
                 size,
+                crossings,
                 share,
-            } => (drive(*seed, *stills, *size, anomaly)?, *share),
+            } => (drive(*seed, *stills, *size, *crossings, anomaly)?, *share),
         })
     }
 }
@@ -389,8 +397,15 @@ fn drive(
     seed: u64,
     stills: u64,
     size: (usize, usize),
+    crossings: f64,
     anomaly: u8,
 ) -> Result<Dataset, RecipeError> {
+    if !(0.0..=1.0).contains(&crossings) {
+        return Err(RecipeError::Setting {
+            key: "sources: drive: crossings".into(),
+            what: format!("{crossings} is no share: give 0 to 1"),
+        });
+    }
     let settings = unmask::drive::Settings {
         seed,
         size: unmask::frame::Size::new(size.0, size.1),
@@ -406,7 +421,12 @@ fn drive(
         stills,
         CAMVID_CLASSES.len(),
         move |n| {
-            let scene = drive.random_scene(n);
+            // Every still is a street of its own, so counting them round is random enough.
+            let scene = if ((n % 100) as f64) < crossings * 100.0 {
+                drive.random_crossing(n)
+            } else {
+                drive.random_scene(n)
+            };
             Sample::from_scene(
                 format!("drive-{n}"),
                 scene.picture,

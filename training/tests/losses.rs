@@ -187,12 +187,16 @@ fn margin_loss_and_gradients_agree() {
         sign: Sign::Authors,
         outlier,
         inlier: 0.0,
+        hard: 0.0,
+        even: 0.0,
         weight: 1.0,
     };
     let separating = |inlier, outlier| Margin {
         sign: Sign::Separating,
         outlier,
         inlier,
+        hard: 0.0,
+        even: 0.0,
         weight: 1.0,
     };
     for (name, margin, labels) in [
@@ -226,4 +230,83 @@ fn margin_loss_and_gradients_agree() {
         );
         assert_close(&format!("{name}: mask"), &mask, wanted("mask_logits"), 1e-4);
     }
+}
+
+/// The value of the margin loss on the fixture.
+fn margin_value(margin: Margin, labels: &[u8]) -> f32 {
+    let targets = Targets {
+        labels,
+        batch: 2,
+        w: 22,
+        h: 15,
+    };
+    let stacked = stacked(&read("losses"), "margin");
+    losses::margin_loss(&stacked, &targets, &margin).into_scalar::<f32>()
+}
+
+/// A margin in which a share of the known pixels is hard. No outlier is below a bound of -10: what
+/// is left of the loss is the part of the known pixels.
+fn hard_margin(hard: f32) -> Margin {
+    Margin {
+        sign: Sign::Separating,
+        outlier: -10.0,
+        inlier: 0.2,
+        hard,
+        even: 0.0,
+        weight: 1.0,
+    }
+}
+
+#[test]
+fn hard_pixels_count_once_more() {
+    let f = read("losses");
+    let labels: Vec<u8> = f["margin.labels"].1.iter().map(|&l| l as u8).collect();
+    let value = |hard| margin_value(hard_margin(hard), &labels);
+    let plain = value(0.0);
+    assert!(plain > 0.0);
+    assert_close("all of them", &[value(1.0)], &[2.0 * plain], 1e-5);
+    // The fewer, the further off they are on average.
+    let extra: Vec<f32> = [0.01, 0.1, 0.5, 1.0].map(|h| value(h) - plain).to_vec();
+    assert!(extra.is_sorted_by(|a, b| a > b), "{extra:?}");
+}
+
+#[test]
+fn without_known_pixels_nothing_is_hard() {
+    let pasted = vec![254u8; 2 * 22 * 15];
+    assert_eq!(margin_value(hard_margin(0.1), &pasted), 0.0);
+}
+
+#[test]
+fn evened_things_count_alike_whatever_their_size() {
+    // Two things in the first picture: 2 x 2 and 9 x 9.
+    let labels = |small: u8, large: u8| {
+        let mut labels = vec![255u8; 2 * 22 * 15];
+        let mut fill = |x: usize, y: usize, side: usize, label: u8| {
+            for row in y..y + side {
+                labels[row * 22 + x..row * 22 + x + side].fill(label);
+            }
+        };
+        fill(1, 1, 2, small);
+        fill(10, 3, 9, large);
+        labels
+    };
+    let value = |even: f32, labels: &[u8]| {
+        let margin = Margin {
+            outlier: 2.0,
+            even,
+            ..Margin::default()
+        };
+        margin_value(margin, labels)
+    };
+    let (small, large) = (labels(254, 255), labels(255, 254));
+    let [s, l] = [value(0.0, &small), value(0.0, &large)];
+    assert!((s - l).abs() > 1e-3, "{s} {l}");
+    assert_close("alone", &[value(1.0, &small)], &[s], 1e-5);
+    let both = labels(254, 254);
+    let pixels = (4.0 * s + 81.0 * l) / 85.0;
+    assert_close("pixels alike", &[value(0.0, &both)], &[pixels], 1e-5);
+    assert_close("things alike", &[value(1.0, &both)], &[(s + l) / 2.0], 1e-5);
+    let between = (2.0 * s + 9.0 * l) / 11.0;
+    assert_close("between", &[value(0.5, &both)], &[between], 1e-5);
+    assert_eq!(value(0.5, &labels(255, 255)), 0.0);
 }

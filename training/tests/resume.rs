@@ -141,6 +141,14 @@ fn recipes_that_cannot_be_followed_are_named() {
     );
     fails(&RECIPE.replacen("steps = 5", "stepz = 5", 1), "stepz");
     fails(
+        &RECIPE.replace("stills = 100,", "stills = 100, crossings = 1.5,"),
+        "crossings",
+    );
+    fails(
+        &RECIPE.replace("weight = 1.0 }", "weight = 1.0, even = 1.5 }"),
+        "stages[1].margin: hard and even",
+    );
+    fails(
         &RECIPE.replacen("batch = 2", "batch = 0", 1),
         "stages[0].steps, batch",
     );

@@ -139,6 +139,7 @@ impl Config {
                 heads: 8,
                 encoder_layers: 6,
                 encoder_ffn: 1024,
+                points: 4,
                 decoder_layers: 9,
                 decoder_ffn: 2048,
                 queries: 100,

@@ -1,0 +1,274 @@
+//! A camera that is watched for as long as the process lives: the newest frame, its age, what was
+//! lost, and every fault survived.
+//!
+//! One outage, one event: it begins with the first fault and ends with the next frame, whatever
+//! is tried in between ([`Outage`] says when). Trying again means opening the device anew: after a
+//! fault no part of a stream is trusted.
+
+mod frames;
+mod report;
+mod start;
+
+pub use report::{Cause, Event, Handle, Lost, Report};
+
+use crate::doctor::{Age, Doctor};
+use crate::mode::{ModeError, Wish};
+use crate::outage::Outage;
+use crate::sequence::Sequence;
+use crate::{Error, Filled, Format, Kernel, Kind, Pages, Region, Stream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a wait lasts at most before the wish to stop is looked at.
+const SLICE: Duration = Duration::from_millis(50);
+/// A device is silent when no frame comes for this many periods ...
+const SILENT_PERIODS: u32 = 10;
+/// ... but not sooner than this.
+const LEAST_SILENCE: Duration = Duration::from_secs(1);
+/// The period of a device that cannot say its rate.
+const USUAL_PERIOD: Duration = Duration::from_millis(33);
+
+/// Whose memory frames are to lie in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// That of the caller where the driver takes it, else the driver's.
+    #[default]
+    Auto,
+    /// This kind, or none.
+    Only(Kind),
+}
+
+/// How to capture.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The device.
+    pub path: PathBuf,
+    /// What it is to be set to.
+    pub wish: Wish,
+    /// Whose memory is filled.
+    pub memory: Wanted,
+    /// Buffers that go round: one with the reader, one waiting, and what the driver needs.
+    pub buffers: u32,
+}
+
+/// A captured frame. Dropped, its memory goes back to the driver.
+#[derive(Debug)]
+pub struct Frame {
+    /// Its bytes.
+    pub filled: Filled,
+    /// What they are.
+    pub format: Format,
+    /// Its number since the beginning, those that were lost included.
+    pub number: u64,
+    /// How old it was when it arrived.
+    pub age: Age,
+    /// When it arrived.
+    pub arrived: Instant,
+    /// Frames lost since the one before.
+    pub lost: Lost,
+}
+
+/// Lends the memory of one buffer of at least so many bytes.
+pub type Lend = dyn Fn(usize) -> Result<Arc<dyn Region>, Error> + Send + Sync;
+
+/// A camera.
+pub struct Capture {
+    kernel: Arc<dyn Kernel>,
+    settings: Settings,
+    lend: Box<Lend>,
+    /// Memory that was lent before: it is used again.
+    ring: Vec<Arc<dyn Region>>,
+    ring_kind: Option<Kind>,
+    live: Option<Live>,
+    outage: Outage,
+    doctor: Doctor,
+    handle: Handle,
+    number: u64,
+    lost: Lost,
+    /// Whether the last frame was damaged: a row of them is told once.
+    damaged: bool,
+}
+
+impl std::fmt::Debug for Capture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Capture")
+            .field("settings", &self.settings)
+            .field("live", &self.live)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream that goes on.
+#[derive(Debug)]
+struct Live {
+    stream: Stream,
+    format: Format,
+    period: Duration,
+    sequence: Sequence,
+    /// When the last buffer came, or the stream began.
+    heard: Duration,
+    /// What failed while a frame was at hand.
+    pending: Option<Error>,
+}
+
+/// Why a camera cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// It cannot be opened or set.
+    #[error("the camera {path}: {source}")]
+    Mode {
+        /// The device.
+        path: PathBuf,
+        /// What is wrong.
+        source: ModeError,
+    },
+    /// The kernel gives no stream.
+    #[error("the camera {path} cannot be started: {source}")]
+    Start {
+        /// The device.
+        path: PathBuf,
+        /// What the kernel said.
+        source: Error,
+    },
+}
+
+impl CaptureError {
+    fn fault(&self) -> Option<&Error> {
+        match self {
+            CaptureError::Mode { source, .. } => source.fault(),
+            CaptureError::Start { source, .. } => Some(source),
+        }
+    }
+}
+
+impl Capture {
+    /// Opens and sets the device once, so that a wrong wish shows now; streaming begins with the
+    /// first [`Capture::next`]. A device that somebody else has is waited for.
+    ///
+    /// # Errors
+    /// There is no such device; it cannot be set to what is wished.
+    pub fn open(kernel: Arc<dyn Kernel>, settings: Settings) -> Result<Self, CaptureError> {
+        Self::open_lent(
+            kernel,
+            settings,
+            Box::new(|bytes| Ok(Arc::new(Pages::own(bytes)?))),
+        )
+    }
+
+    /// As [`Capture::open`], with memory for USERPTR that `lend` gives: an engine's.
+    ///
+    /// # Errors
+    /// As [`Capture::open`].
+    pub fn open_lent(
+        kernel: Arc<dyn Kernel>,
+        settings: Settings,
+        lend: Box<Lend>,
+    ) -> Result<Self, CaptureError> {
+        let mut capture = Self {
+            kernel,
+            settings,
+            lend,
+            ring: Vec::new(),
+            ring_kind: None,
+            live: None,
+            outage: Outage::default(),
+            doctor: Doctor::new(USUAL_PERIOD),
+            handle: Handle::default(),
+            number: 0,
+            lost: Lost::default(),
+            damaged: false,
+        };
+        match capture.set() {
+            Ok(_) => {}
+            Err(error) if error.fault().is_some_and(Error::is_busy) => capture.fault(&error),
+            Err(error) => return Err(error),
+        }
+        Ok(capture)
+    }
+
+    /// Sets it to another wish, before the first frame.
+    ///
+    /// # Errors
+    /// As [`Capture::open`].
+    pub fn set_wish(&mut self, wish: Wish) -> Result<(), CaptureError> {
+        self.settings.wish = wish;
+        match self.set() {
+            Err(error) if error.fault().is_some_and(Error::is_busy) => Ok(()),
+            set => set.map(|_| ()),
+        }
+    }
+
+    /// How it is set.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What others may know of it, and how it is stopped, while another thread waits in
+    /// [`Capture::next`].
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The newest frame, waited for through every fault; `None` once it was told to stop.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a camera is no iterator: it has no end of its own"
+    )]
+    pub fn next(&mut self) -> Option<Frame> {
+        while !self.handle.is_stopped() {
+            let Some(live) = &mut self.live else {
+                self.restart();
+                continue;
+            };
+            let taken = match live.pending.take() {
+                Some(error) => Err(error),
+                None => live.stream.next(SLICE),
+            };
+            match taken {
+                Ok(Some(filled)) => {
+                    if let Some(frame) = self.newest(filled) {
+                        return Some(frame);
+                    }
+                }
+                Ok(None) => self.check_silence(),
+                Err(error) => self.fail(Cause::of(&error), &error),
+            }
+        }
+        // Given back now: whoever stopped it may want the device.
+        self.live = None;
+        None
+    }
+
+    fn check_silence(&mut self) {
+        let Some(live) = &self.live else { return };
+        let patience = LEAST_SILENCE.max(live.period * SILENT_PERIODS);
+        let silent = self.kernel.monotonic().saturating_sub(live.heard);
+        if silent >= patience {
+            let text = format!("no frame for {:.1} s", silent.as_secs_f64());
+            self.fail(Cause::Timeout, &text);
+        }
+    }
+
+    fn fault(&mut self, error: &CaptureError) {
+        let cause = error.fault().map_or(Cause::Failed, Cause::of);
+        self.fail(cause, error);
+    }
+
+    /// The stream is over; the first fault of an outage is told.
+    fn fail(&mut self, cause: Cause, error: &dyn std::fmt::Display) {
+        self.live = None;
+        if self.outage.fault(self.kernel.monotonic()) {
+            let path = self.settings.path.display();
+            let text = format!("{path} fails: {error}; trying again until it gives frames");
+            self.tell(cause, text);
+        } else {
+            self.handle.update(|report| report.retries += 1);
+        }
+    }
+
+    fn tell(&mut self, cause: Cause, text: String) {
+        let at = self.kernel.monotonic();
+        self.handle.tell(Event { at, cause, text });
+    }
+}

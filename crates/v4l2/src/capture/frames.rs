@@ -1,0 +1,149 @@
+//! From filled buffers to the newest good frame, and what was lost on the way.
+
+use super::{Capture, Cause, Frame, LEAST_SILENCE, Lost, SILENT_PERIODS};
+use crate::Filled;
+use crate::doctor::{Age, Finding};
+use crate::sequence::Step;
+use std::time::Instant;
+
+impl Capture {
+    /// Of `filled` and what came after it the newest frame that is good.
+    pub(super) fn newest(&mut self, filled: Filled) -> Option<Frame> {
+        let mut best = self.look(filled);
+        loop {
+            let taken = match &self.live {
+                Some(live) => live.stream.take(),
+                None => return best,
+            };
+            match taken {
+                Ok(Some(filled)) => {
+                    if let Some(newer) = self.look(filled)
+                        && best.replace(newer).is_some()
+                    {
+                        self.lose(|lost| lost.overtaken += 1);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    if let Some(live) = &mut self.live {
+                        live.pending = Some(error);
+                    }
+                    break;
+                }
+            }
+        }
+        if let Some(frame) = &mut best {
+            frame.lost = std::mem::take(&mut self.lost);
+            self.handle.update(|report| report.frames += 1);
+            let now = self.kernel.monotonic();
+            if let Some((took, tries)) = self.outage.frame(now) {
+                self.handle.update(|report| {
+                    report.recovered += 1;
+                    report.longest_outage = report.longest_outage.max(took);
+                });
+                let text = format!(
+                    "frames come again after {:.2} s, {tries} tries",
+                    took.as_secs_f64()
+                );
+                self.tell(Cause::Recovered, text);
+            }
+        }
+        best
+    }
+
+    fn lose(&mut self, count: impl Fn(&mut Lost)) {
+        count(&mut self.lost);
+        self.handle.update(|report| count(&mut report.lost));
+    }
+
+    /// Counts a buffer, and makes a frame of it if it is good.
+    fn look(&mut self, filled: Filled) -> Option<Frame> {
+        let (now, wall, arrived) = (
+            self.kernel.monotonic(),
+            self.kernel.realtime(),
+            Instant::now(),
+        );
+        let done = *filled.done();
+        let live = self.live.as_mut()?;
+        live.heard = now;
+        let format = live.format;
+        let late = LEAST_SILENCE.max(live.period * SILENT_PERIODS);
+        match live.sequence.note(done.sequence) {
+            Step::After(0) => {}
+            Step::After(missing) => {
+                self.number += u64::from(missing);
+                self.lose(|lost| lost.gap += u64::from(missing));
+            }
+            Step::Anew => {
+                let text = format!("the driver counts frames anew, from {}", done.sequence);
+                self.tell(Cause::Sequence, text);
+            }
+        }
+        let number = self.number;
+        self.number += 1;
+        // Where rows have a length, all of them must be there.
+        let least = if format.stride > 0 {
+            format.bytes as usize
+        } else {
+            1
+        };
+        let short = filled.len() < least;
+        if done.flags.is_corrupt() || short {
+            self.lose(|lost| lost.corrupt += 1);
+            if !std::mem::replace(&mut self.damaged, true) {
+                let why = if short {
+                    format!("it has {} of {least} bytes", filled.len())
+                } else {
+                    "the driver says so".into()
+                };
+                self.tell(Cause::Corrupt, format!("frame {number} is damaged: {why}"));
+            } else {
+                self.handle.count(Cause::Corrupt);
+            }
+            return None;
+        }
+        self.damaged = false;
+        let (age, finding) = self.doctor.note(done.stamp, done.flags, now, wall);
+        if let Some(finding) = finding {
+            let doctor = &self.doctor;
+            self.handle.update(|report| report.set_clock(doctor));
+            self.tell_finding(finding);
+        }
+        if let Age::Known(age) = age
+            && age > late
+        {
+            self.lose(|lost| lost.stale += 1);
+            return None;
+        }
+        Some(Frame {
+            filled,
+            format,
+            number,
+            age,
+            arrived,
+            lost: Lost::default(),
+        })
+    }
+
+    fn tell_finding(&mut self, finding: Finding) {
+        let ms = |ns: i64| ns as f64 / 1e6;
+        match finding {
+            Finding::Settled(domain, offset) => {
+                let word = domain.word();
+                let text = if offset == 0 {
+                    format!("stamps are of the clock: {word}")
+                } else {
+                    format!(
+                        "stamps are of the clock: {word}, {:.3} ms taken off",
+                        ms(offset)
+                    )
+                };
+                self.tell(Cause::Clock, text);
+            }
+            Finding::Jumped(off) => {
+                let text = format!("stamps jumped by {:.3} ms: measured anew", ms(-off));
+                self.tell(Cause::Jump, text);
+            }
+        }
+    }
+}

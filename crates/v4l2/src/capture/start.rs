@@ -1,0 +1,137 @@
+//! From a path to a stream: opening, setting, and whose memory is filled.
+
+use super::{Capture, CaptureError, Cause, Live, SLICE, USUAL_PERIOD, Wanted};
+use crate::doctor::Doctor;
+use crate::mode::{self, Mode, ModeError};
+use crate::sequence::Sequence;
+use crate::{Error, Format, Kind, Memory, Node, Region, Stream};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Capture {
+    /// Opens, sets and starts the device, or waits until that may be tried.
+    pub(super) fn restart(&mut self) {
+        let left = self.outage.left(self.kernel.monotonic());
+        if !left.is_zero() {
+            return self.kernel.sleep(left.min(SLICE));
+        }
+        if self.outage.is_on() {
+            self.outage.try_again();
+        }
+        if let Err(error) = self.start() {
+            self.fault(&error);
+        }
+    }
+
+    /// Opens and sets the device.
+    pub(super) fn set(&mut self) -> Result<(Arc<dyn Node>, Mode), CaptureError> {
+        let path = &self.settings.path;
+        let refuse = |source: ModeError| CaptureError::Mode {
+            path: path.clone(),
+            source,
+        };
+        let node = self.kernel.open(path).map_err(|e| refuse(e.into()))?;
+        let mode = mode::set(&*node, &self.settings.wish).map_err(refuse)?;
+        let identity = node.identity().unwrap_or_default();
+        self.handle.update(|report| {
+            (report.mode, report.identity) = (Some(mode), identity);
+            report.opened += 1;
+        });
+        Ok((node, mode))
+    }
+
+    fn start(&mut self) -> Result<(), CaptureError> {
+        let (node, mode) = self.set()?;
+        let (stream, kind, why) = self.stream(&node, mode.format).map_err(|source| {
+            let path = self.settings.path.clone();
+            CaptureError::Start { path, source }
+        })?;
+        let period = mode
+            .rate_hz
+            .and_then(|hz| Duration::try_from_secs_f64(1.0 / hz).ok())
+            .filter(|period| !period.is_zero())
+            .unwrap_or(USUAL_PERIOD);
+        self.doctor = Doctor::new(period);
+        self.damaged = false;
+        if let Some(error) = why {
+            let text =
+                format!("frames lie in the driver's memory: it does not take ours ({error})");
+            self.tell(Cause::Fallback, text);
+        }
+        self.handle.update(|report| {
+            (report.memory, report.buffers) = (Some(kind), stream.buffers());
+            report.set_clock(&Doctor::new(period));
+        });
+        self.live = Some(Live {
+            stream,
+            format: mode.format,
+            period,
+            sequence: Sequence::default(),
+            heard: self.kernel.monotonic(),
+            pending: None,
+        });
+        Ok(())
+    }
+
+    /// Starts the stream in the memory that is wanted; where it is another, with the reason.
+    fn stream(
+        &mut self,
+        node: &Arc<dyn Node>,
+        format: Format,
+    ) -> Result<(Stream, Kind, Option<Error>), Error> {
+        let kinds: &[Kind] = match self.settings.memory {
+            Wanted::Auto => &[Kind::User, Kind::Mmap],
+            Wanted::Only(Kind::Mmap) => &[Kind::Mmap],
+            Wanted::Only(Kind::User) => &[Kind::User],
+            Wanted::Only(Kind::Shared) => &[Kind::Shared],
+        };
+        let mut why = None;
+        for &kind in kinds {
+            match self.stream_in(node, format, kind) {
+                Ok(stream) => return Ok((stream, kind, why)),
+                Err(error) if error.is_refused() && kinds.len() > 1 && why.is_none() => {
+                    why = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(why.unwrap_or_else(|| Error::other("VIDIOC_REQBUFS", "no memory to fill")))
+    }
+
+    fn stream_in(
+        &mut self,
+        node: &Arc<dyn Node>,
+        format: Format,
+        kind: Kind,
+    ) -> Result<Stream, Error> {
+        if self.ring_kind != Some(kind) {
+            self.ring.clear();
+            self.ring_kind = Some(kind);
+        }
+        let bytes = format.bytes as usize;
+        // What nobody reads any more, and is large enough, is lent again.
+        self.ring
+            .retain(|region| Arc::strong_count(region) == 1 && region.bytes() >= bytes);
+        let mut free: Vec<Arc<dyn Region>> = std::mem::take(&mut self.ring);
+        let mut lent = Vec::new();
+        let (lend, kernel) = (&self.lend, &self.kernel);
+        let mut make = || {
+            let region = match (free.pop(), kind) {
+                (Some(region), _) => region,
+                (None, Kind::Shared) => Arc::new(kernel.share(bytes)?),
+                (None, _) => lend(bytes)?,
+            };
+            lent.push(region.clone());
+            Ok(region)
+        };
+        let memory = match kind {
+            Kind::Mmap => Memory::Mmap,
+            Kind::User => Memory::User(&mut make),
+            Kind::Shared => Memory::Shared(&mut make),
+        };
+        let started = Stream::start(node.clone(), memory, self.settings.buffers);
+        self.ring = lent;
+        self.ring.append(&mut free);
+        started
+    }
+}

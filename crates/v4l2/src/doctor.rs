@@ -1,0 +1,421 @@
+//! The clock doctor: what a driver's stamps are worth.
+//!
+//! Drivers stamp frames on the monotonic clock, on the wall clock, on a clock of their own that
+//! stands a constant time away from both, or at the end of a frame that has not come yet. The
+//! doctor compares the stamps of the first frames with their arrival, says which it is, takes off
+//! what is constant, and says that the age is unknown where it cannot know it.
+
+use crate::Flags;
+use std::time::Duration;
+
+/// Frames that are looked at before a verdict.
+const FRAMES: u32 = 8;
+/// Stamps may lie this far after the arrival: clocks are read one after the other.
+const SLACK_NS: i64 = 1_000_000;
+/// A frame on its way for longer than this has no true stamp.
+const LATEST_NS: i64 = 2_000_000_000;
+/// Stamps that are constant but for this are constant.
+const JITTER_NS: i64 = 50_000_000;
+/// A lag that leaves its place by this is a jump, if it stays away.
+const JUMP_NS: i64 = 500_000_000;
+
+/// The clock of a driver's stamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Domain {
+    /// Not yet known.
+    #[default]
+    Measuring,
+    /// The monotonic clock.
+    Monotonic,
+    /// The wall clock.
+    Realtime,
+    /// A clock that stands a constant time away; that time is taken off. The quickest of the first
+    /// frames counts as having arrived at once: the age is at least what is said.
+    Offset,
+    /// The monotonic clock, but frames are stamped later than they arrive, by a constant time;
+    /// that time is taken off, as in [`Domain::Offset`].
+    Future,
+    /// None that can be told: no age is claimed.
+    Unknown,
+}
+
+impl Domain {
+    /// One word for logs and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Domain::Measuring => "measuring",
+            Domain::Monotonic => "monotonic",
+            Domain::Realtime => "realtime",
+            Domain::Offset => "offset",
+            Domain::Future => "future",
+            Domain::Unknown => "unknown",
+        }
+    }
+}
+
+/// How old a frame was when it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// So old.
+    Known(Duration),
+    /// Nobody can know.
+    Unknown,
+}
+
+/// What the doctor found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Stamps are of this clock, and this much is taken off the time from stamp to arrival, ns.
+    Settled(Domain, i64),
+    /// Stamps jumped by about this much, ns: they are looked at anew.
+    Jumped(i64),
+}
+
+/// Looks at stamps.
+#[derive(Clone, Debug)]
+pub struct Doctor {
+    period_ns: i64,
+    domain: Domain,
+    /// Taken off the time from stamp to arrival.
+    offset_ns: i64,
+    /// Where that time usually lies.
+    usual_ns: i64,
+    /// Frames that lie far from there, one after the other, and the range they lie in.
+    away: (u32, Spread),
+    seen: u32,
+    still: u32,
+    last: Option<Duration>,
+    monotonic: Spread,
+    realtime: Spread,
+}
+
+/// The least and the greatest of some numbers.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    least: i64,
+    greatest: i64,
+}
+
+impl Spread {
+    const NONE: Spread = Spread {
+        least: i64::MAX,
+        greatest: i64::MIN,
+    };
+
+    fn add(&mut self, value: i64) {
+        self.least = self.least.min(value);
+        self.greatest = self.greatest.max(value);
+    }
+
+    fn width(&self) -> i64 {
+        self.greatest.saturating_sub(self.least)
+    }
+
+    /// Whether these can be times from capture to arrival.
+    fn is_plausible(&self) -> bool {
+        is_plausible(self.least) && is_plausible(self.greatest)
+    }
+}
+
+fn is_plausible(lag_ns: i64) -> bool {
+    (-SLACK_NS..=LATEST_NS).contains(&lag_ns)
+}
+
+/// `to - from`, ns.
+fn between(from: Duration, to: Duration) -> i64 {
+    let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    ns(to).saturating_sub(ns(from))
+}
+
+impl Doctor {
+    /// For a camera that gives a frame every `period`.
+    pub fn new(period: Duration) -> Self {
+        Self {
+            period_ns: between(Duration::ZERO, period),
+            domain: Domain::Measuring,
+            offset_ns: 0,
+            usual_ns: 0,
+            away: (0, Spread::NONE),
+            seen: 0,
+            still: 0,
+            last: None,
+            monotonic: Spread::NONE,
+            realtime: Spread::NONE,
+        }
+    }
+
+    /// The clock of the stamps.
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// What is taken off the time from stamp to arrival, ns.
+    pub fn offset_ns(&self) -> i64 {
+        self.offset_ns
+    }
+
+    /// Begins anew: the stream was started again.
+    pub fn restart(&mut self) {
+        *self = Self {
+            period_ns: self.period_ns,
+            ..Self::new(Duration::ZERO)
+        };
+    }
+
+    /// A frame stamped `stamp` arrived at `monotonic`, which is `realtime` on the wall clock.
+    pub fn note(
+        &mut self,
+        stamp: Duration,
+        flags: Flags,
+        monotonic: Duration,
+        realtime: Duration,
+    ) -> (Age, Option<Finding>) {
+        let lags = (between(stamp, monotonic), between(stamp, realtime));
+        if self.domain == Domain::Measuring {
+            return self.measure(stamp, flags, lags);
+        }
+        if self.domain == Domain::Unknown {
+            // Looked at again and again: what kept frames waiting may be over.
+            let (age, finding) = self.measure(stamp, flags, lags);
+            let found = finding.filter(|_| self.domain != Domain::Unknown);
+            return (found.map_or(Age::Unknown, |_| age), found);
+        }
+        let lag = match self.domain {
+            Domain::Realtime => lags.1,
+            _ => lags.0,
+        } - self.offset_ns;
+        let off = lag.saturating_sub(self.usual_ns);
+        if off.abs() > JUMP_NS.max(4 * self.period_ns) {
+            self.away.0 += 1;
+            self.away.1.add(lag);
+            let stays = self.away.0 >= FRAMES && self.away.1.width() <= self.jitter();
+            // Nothing arrives before it is captured: that is a jump at once.
+            if stays || lag < -JUMP_NS {
+                self.restart();
+                let (age, _) = self.measure(stamp, flags, lags);
+                return (age, Some(Finding::Jumped(off)));
+            }
+        } else {
+            self.away = (0, Spread::NONE);
+        }
+        (known(lag), None)
+    }
+
+    fn jitter(&self) -> i64 {
+        JITTER_NS.max(self.period_ns)
+    }
+
+    fn measure(
+        &mut self,
+        stamp: Duration,
+        flags: Flags,
+        lags: (i64, i64),
+    ) -> (Age, Option<Finding>) {
+        self.seen += 1;
+        self.still += u32::from(self.last == Some(stamp));
+        self.last = Some(stamp);
+        self.monotonic.add(lags.0);
+        self.realtime.add(lags.1);
+        if self.seen < FRAMES {
+            // What the driver vouches for and what can be is believed at once.
+            let believed = flags.is_monotonic() && is_plausible(lags.0);
+            let age = if believed {
+                known(lags.0)
+            } else {
+                Age::Unknown
+            };
+            return (age, None);
+        }
+        let (monotonic, realtime, still) = (self.monotonic, self.realtime, self.still);
+        (self.seen, self.still) = (0, 0);
+        (self.monotonic, self.realtime) = (Spread::NONE, Spread::NONE);
+        let steady = monotonic.width() <= self.jitter();
+        let soon = -monotonic.least <= 2 * self.period_ns.max(JITTER_NS);
+        self.domain = match () {
+            // A stopped clock looks plausible for a while after the start of the machine.
+            () if still > FRAMES / 2 => Domain::Unknown,
+            () if monotonic.is_plausible() => Domain::Monotonic,
+            () if realtime.is_plausible() => Domain::Realtime,
+            // Whose clock it is the driver says: frames that were late to be looked at do not count.
+            () if monotonic.least < 0 && soon && (steady || flags.is_monotonic()) => Domain::Future,
+            () if steady => Domain::Offset,
+            () => Domain::Unknown,
+        };
+        let corrected = matches!(self.domain, Domain::Future | Domain::Offset);
+        self.offset_ns = if corrected { monotonic.least } else { 0 };
+        let (lag, usual) = match self.domain {
+            Domain::Realtime => (lags.1, realtime.least),
+            _ => (lags.0, monotonic.least),
+        };
+        self.usual_ns = usual - self.offset_ns;
+        let age = match self.domain {
+            Domain::Unknown => Age::Unknown,
+            _ => known(lag - self.offset_ns),
+        };
+        (age, Some(Finding::Settled(self.domain, self.offset_ns)))
+    }
+}
+
+/// The age that a lag means; clocks that disagree by a little mean none.
+fn known(lag_ns: i64) -> Age {
+    Age::Known(Duration::from_nanos(u64::try_from(lag_ns).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_millis(33);
+    const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+    const MONOTONIC: Flags = Flags(Flags::MONOTONIC);
+
+    /// Stamps of frames that arrive every period, `delay_ms` after their capture.
+    struct Run {
+        doctor: Doctor,
+        now: Duration,
+        flags: Flags,
+    }
+
+    impl Run {
+        fn new(flags: Flags) -> Self {
+            Self {
+                doctor: Doctor::new(PERIOD),
+                now: Duration::from_secs(5000),
+                flags,
+            }
+        }
+
+        fn frames(
+            &mut self,
+            count: u32,
+            stamp: impl Fn(Duration, u32) -> Duration,
+        ) -> (Age, Vec<Finding>) {
+            let (mut age, mut findings) = (Age::Unknown, Vec::new());
+            for i in 0..count {
+                self.now += PERIOD;
+                let stamp = stamp(self.now, i);
+                let noted = self
+                    .doctor
+                    .note(stamp, self.flags, self.now, EPOCH + self.now);
+                age = noted.0;
+                findings.extend(noted.1);
+            }
+            (age, findings)
+        }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn monotonic_stamps_are_believed_from_the_first_frame() {
+        let mut run = Run::new(MONOTONIC);
+        let (age, found) = run.frames(1, |now, _| now - ms(7));
+        assert_eq!((age, found.len()), (Age::Known(ms(7)), 0));
+        let (age, found) = run.frames(7, |now, i| now - ms(7 + u64::from(i)));
+        assert_eq!(found, [Finding::Settled(Domain::Monotonic, 0)]);
+        assert_eq!(age, Age::Known(ms(13)));
+    }
+
+    #[test]
+    fn nothing_is_claimed_before_an_unmarked_clock_is_known() {
+        let mut run = Run::new(Flags(0));
+        let (age, _) = run.frames(7, |now, _| EPOCH + now - ms(20));
+        assert_eq!(age, Age::Unknown);
+        let (age, found) = run.frames(1, |now, _| EPOCH + now - ms(20));
+        assert_eq!(found, [Finding::Settled(Domain::Realtime, 0)]);
+        assert_eq!(age, Age::Known(ms(20)));
+    }
+
+    #[test]
+    fn a_constant_offset_is_taken_off() {
+        // Stamps of a counter that began 77 minutes before the machine's clock.
+        let ahead = Duration::from_secs(4620);
+        let mut run = Run::new(MONOTONIC);
+        let (age, found) = run.frames(8, |now, i| now + ahead - ms(10 + u64::from(i % 3)));
+        let offset = -(4_620_000_000_000 - 10_000_000);
+        assert_eq!(found, [Finding::Settled(Domain::Offset, offset)]);
+        assert_eq!(age, Age::Known(ms(1)));
+        let (age, _) = run.frames(1, |now, _| now + ahead - ms(50));
+        assert_eq!(age, Age::Known(ms(40)));
+    }
+
+    #[test]
+    fn stamps_at_the_end_of_a_frame_to_come_are_recognised() {
+        let mut run = Run::new(MONOTONIC);
+        let (age, found) = run.frames(8, |now, _| now + ms(30));
+        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
+        assert_eq!(age, Age::Known(Duration::ZERO));
+        let (age, _) = run.frames(1, |now, _| now + ms(25));
+        assert_eq!(age, Age::Known(ms(5)));
+    }
+
+    #[test]
+    fn frames_that_had_to_wait_do_not_hide_the_clock() {
+        // A busy machine looks at some of the frames a quarter of a second late.
+        let late =
+            |now: Duration, i: u32| now + ms(30) - ms(if i.is_multiple_of(3) { 250 } else { 0 });
+        let mut run = Run::new(MONOTONIC);
+        let (_, found) = run.frames(8, late);
+        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
+        // Without the driver's word it is not known, until it is.
+        let mut run = Run::new(Flags(0));
+        let (age, found) = run.frames(8, late);
+        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
+        assert_eq!(age, Age::Unknown);
+        let (age, found) = run.frames(8, |now, _| now + ms(30));
+        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
+        assert_eq!(age, Age::Known(Duration::ZERO));
+    }
+
+    #[test]
+    fn clocks_that_stand_still_or_run_wild_give_no_age() {
+        let mut run = Run::new(Flags(0));
+        let (age, found) = run.frames(9, |_, _| Duration::ZERO);
+        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
+        assert_eq!(age, Age::Unknown);
+        let mut run = Run::new(MONOTONIC);
+        let wild = |now: Duration, i: u32| now + Duration::from_secs(100 + 3 * u64::from(i % 5));
+        let (age, found) = run.frames(20, wild);
+        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
+        assert_eq!(age, Age::Unknown);
+    }
+
+    #[test]
+    fn a_jump_is_seen_and_looked_at_anew() {
+        let mut run = Run::new(MONOTONIC);
+        run.frames(10, |now, _| now - ms(5));
+        let far = Duration::from_secs(1 << 31);
+        let (age, found) = run.frames(1, |now, _| now + far);
+        assert!(matches!(found[..], [Finding::Jumped(off)] if off < -1_000_000_000));
+        assert_eq!(age, Age::Unknown);
+        let (_, found) = run.frames(7, |now, _| now + far);
+        assert!(matches!(found[..], [Finding::Settled(Domain::Offset, _)]));
+        // And back.
+        let (_, found) = run.frames(16, |now, _| now - ms(5));
+        assert!(matches!(found[0], Finding::Jumped(_)), "{found:?}");
+        assert_eq!(found[1..], [Finding::Settled(Domain::Monotonic, 0)]);
+    }
+
+    #[test]
+    fn one_frame_that_is_late_is_late_and_no_jump() {
+        let mut run = Run::new(MONOTONIC);
+        run.frames(10, |now, _| now - ms(5));
+        let (age, found) = run.frames(1, |now, _| now - ms(900));
+        assert_eq!((age, found.len()), (Age::Known(ms(900)), 0));
+        let (age, found) = run.frames(1, |now, _| now - ms(5));
+        assert_eq!((age, found.len()), (Age::Known(ms(5)), 0));
+    }
+
+    #[test]
+    fn a_new_stream_is_measured_anew() {
+        let mut run = Run::new(MONOTONIC);
+        run.frames(10, |now, _| now + ms(30));
+        run.doctor.restart();
+        assert_eq!(run.doctor.domain(), Domain::Measuring);
+        assert_eq!(run.doctor.offset_ns(), 0);
+        let (age, _) = run.frames(8, |now, _| now - ms(1));
+        assert_eq!(age, Age::Known(ms(1)));
+    }
+}

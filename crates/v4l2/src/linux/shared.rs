@@ -1,0 +1,92 @@
+//! Memory that a file shares: a udmabuf, or a buffer of the system's heap.
+
+use crate::{Error, Pages};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Memory of so many bytes, a multiple of a page.
+pub fn share(bytes: usize) -> Result<Pages, Error> {
+    match udmabuf(bytes) {
+        Err(error) if error.is_gone() => heap(bytes),
+        made => made,
+    }
+}
+
+fn open_device(path: &std::ffi::CStr) -> Result<OwnedFd, Error> {
+    // SAFETY: the path is a C string.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    if file < 0 {
+        return Err(Error::last("open"));
+    }
+    // SAFETY: the file was opened just now and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(file) })
+}
+
+fn udmabuf(bytes: usize) -> Result<Pages, Error> {
+    /// `struct udmabuf_create`.
+    #[repr(C)]
+    struct Create {
+        memory: u32,
+        flags: u32,
+        offset: u64,
+        size: u64,
+    }
+    const CREATE: u32 = 0x4018_7542;
+    let device = open_device(c"/dev/udmabuf")?;
+    let flags = libc::MFD_ALLOW_SEALING | libc::MFD_CLOEXEC;
+    // SAFETY: the name is a C string.
+    let memory = unsafe { libc::memfd_create(c"frames".as_ptr(), flags) };
+    if memory < 0 {
+        return Err(Error::last("memfd_create"));
+    }
+    // SAFETY: the file was opened just now and belongs to nobody else.
+    let memory = unsafe { OwnedFd::from_raw_fd(memory) };
+    // SAFETY: sets length and seals of an open file.
+    let set = unsafe {
+        libc::ftruncate(memory.as_raw_fd(), bytes as libc::off_t) == 0
+            && libc::fcntl(memory.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) == 0
+    };
+    if !set {
+        return Err(Error::last("memfd_create"));
+    }
+    let create = Create {
+        memory: memory.as_raw_fd() as u32,
+        flags: 1,
+        offset: 0,
+        size: bytes as u64,
+    };
+    // SAFETY: UDMABUF_CREATE reads this structure and returns a new file.
+    let made = unsafe { libc::ioctl(device.as_raw_fd(), CREATE as libc::Ioctl, &create) };
+    of_shared("UDMABUF_CREATE", made, bytes)
+}
+
+fn heap(bytes: usize) -> Result<Pages, Error> {
+    /// `struct dma_heap_allocation_data`.
+    #[repr(C)]
+    struct Allocation {
+        length: u64,
+        file: u32,
+        file_flags: u32,
+        heap_flags: u64,
+    }
+    const ALLOCATE: u32 = 0xc018_4800;
+    let device = open_device(c"/dev/dma_heap/system")?;
+    let mut allocation = Allocation {
+        length: bytes as u64,
+        file: 0,
+        file_flags: (libc::O_RDWR | libc::O_CLOEXEC) as u32,
+        heap_flags: 0,
+    };
+    // SAFETY: DMA_HEAP_IOCTL_ALLOC fills this structure.
+    let done = unsafe { libc::ioctl(device.as_raw_fd(), ALLOCATE as libc::Ioctl, &mut allocation) };
+    let made = if done < 0 { -1 } else { allocation.file as i32 };
+    of_shared("DMA_HEAP_IOCTL_ALLOC", made, bytes)
+}
+
+fn of_shared(call: &'static str, file: i32, bytes: usize) -> Result<Pages, Error> {
+    if file < 0 {
+        return Err(Error::last(call));
+    }
+    // SAFETY: the kernel has opened this file for the caller just now.
+    let file = unsafe { OwnedFd::from_raw_fd(file) };
+    Pages::of_file(file, bytes)
+}

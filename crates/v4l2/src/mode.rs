@@ -1,0 +1,397 @@
+//! What a camera is to be set to, and whether it can be.
+
+use crate::{Control, Error, Format, FourCc, Node, Rates, Sizes};
+use std::fmt::Write;
+
+/// A frame rate that differs by less than this share is the same.
+const SAME_RATE: f64 = 0.01;
+/// Controls that a message lists.
+const LISTED: usize = 24;
+
+/// What a camera is to be set to. What is left out stays as the device has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// Pixel format.
+    pub fourcc: Option<FourCc>,
+    /// Pixel formats that can be dealt with, the best first. The device's own counts first, if it
+    /// is among them; empty = all.
+    pub known: Vec<FourCc>,
+    /// Width and height, px.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second, Hz.
+    pub rate_hz: Option<f64>,
+    /// Controls by name (`exposure_time_absolute`) or number, and their values, in the order in
+    /// which they are set.
+    pub controls: Vec<(String, i64)>,
+}
+
+/// What a camera was set to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mode {
+    /// Its frames.
+    pub format: Format,
+    /// Frames a second, Hz, where the driver can say.
+    pub rate_hz: Option<f64>,
+}
+
+/// Why a camera cannot be set.
+#[derive(Debug, thiserror::Error)]
+pub enum ModeError {
+    /// The kernel refuses a call.
+    #[error(transparent)]
+    Call(#[from] Error),
+    /// No format of the device can be dealt with.
+    #[error("it gives {have}; this can deal with {want}")]
+    Formats {
+        /// The device's.
+        have: String,
+        /// Ours.
+        want: String,
+    },
+    /// It cannot be set to that.
+    #[error("it does not do {wanted}; the nearest is {nearest}. It has {have}")]
+    Mode {
+        /// What was asked for.
+        wanted: String,
+        /// What the driver offers instead.
+        nearest: String,
+        /// The device's formats and sizes.
+        have: String,
+    },
+    /// It cannot be set to that rate.
+    #[error(
+        "it gives {offered:.3} frames a second at this size, not {wanted}{rates}; ask for that \
+         rate, or for none"
+    )]
+    Rate {
+        /// What was asked for, Hz.
+        wanted: f64,
+        /// What it does, Hz.
+        offered: f64,
+        /// What it can.
+        rates: String,
+    },
+    /// There is no such control.
+    #[error("it has no control `{name}`; it has {have}")]
+    NoControl {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        have: String,
+    },
+    /// The control cannot have that value.
+    #[error("the control `{name}` takes {least} to {greatest}, not {value}")]
+    Value {
+        /// The control.
+        name: String,
+        /// What was asked for.
+        value: i64,
+        /// Its least value.
+        least: i64,
+        /// Its greatest value.
+        greatest: i64,
+    },
+    /// The driver does not take the value now.
+    #[error(
+        "the control `{name}` cannot be set to {value} now: {source}. An automatic may hold it: \
+         set that first"
+    )]
+    Refused {
+        /// The control.
+        name: String,
+        /// What was asked for.
+        value: i64,
+        /// What the kernel said.
+        source: Error,
+    },
+}
+
+impl ModeError {
+    /// The refusal of the kernel, where it is not the wish that is wrong.
+    pub fn fault(&self) -> Option<&Error> {
+        match self {
+            ModeError::Call(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Sets `node` to `wish`.
+///
+/// # Errors
+/// The device cannot do that; it is busy or gone.
+pub fn set(node: &dyn Node, wish: &Wish) -> Result<Mode, ModeError> {
+    let now = node.format()?;
+    let formats = node.formats()?;
+    let knows = |fourcc: &FourCc| wish.known.is_empty() || wish.known.contains(fourcc);
+    let usual = || {
+        let own = Some(now.fourcc).filter(knows);
+        let ours = || wish.known.iter().copied().find(|f| formats.contains(f));
+        own.or_else(ours).ok_or_else(|| ModeError::Formats {
+            have: words(&formats),
+            want: words(&wish.known),
+        })
+    };
+    let fourcc = match wish.fourcc {
+        Some(fourcc) => fourcc,
+        None => usual()?,
+    };
+    let (width, height) = wish.size.unwrap_or((now.width, now.height));
+    let format = node.set_format(fourcc, width, height)?;
+    if (format.fourcc, format.width, format.height) != (fourcc, width, height) {
+        return Err(ModeError::Mode {
+            wanted: format!("{fourcc} {width}x{height}"),
+            nearest: nearest(node, &formats, &format, (fourcc, width, height)),
+            have: listed(node, &useful(&formats, wish)),
+        });
+    }
+    let rate_hz = match wish.rate_hz {
+        Some(wanted) => {
+            let offered = node.set_rate(wanted)?;
+            if let Some(offered) = offered
+                && (offered - wanted).abs() > wanted * SAME_RATE
+            {
+                let rates = node.rates(fourcc, width, height).ok();
+                return Err(ModeError::Rate {
+                    wanted,
+                    offered,
+                    rates: rates.map_or_else(String::new, |rates| told(&rates)),
+                });
+            }
+            offered
+        }
+        None => node.rate()?,
+    };
+    if !wish.controls.is_empty() {
+        set_controls(node, &wish.controls)?;
+    }
+    Ok(Mode { format, rate_hz })
+}
+
+fn set_controls(node: &dyn Node, wanted: &[(String, i64)]) -> Result<(), ModeError> {
+    let controls = node.controls()?;
+    for (name, value) in wanted {
+        let number = name.parse::<u32>().ok();
+        let named = |control: &&Control| control.name == *name || Some(control.id) == number;
+        let Some(control) = controls.iter().find(named) else {
+            let mut have: Vec<&str> = controls.iter().map(|c| c.name.as_str()).collect();
+            let more = have.len().saturating_sub(LISTED);
+            have.truncate(LISTED);
+            let mut have = have.join(", ");
+            if more > 0 {
+                let _ = write!(have, " and {more} more");
+            }
+            return Err(ModeError::NoControl {
+                name: name.clone(),
+                have,
+            });
+        };
+        if !(control.minimum..=control.maximum).contains(value) {
+            return Err(ModeError::Value {
+                name: name.clone(),
+                value: *value,
+                least: control.minimum,
+                greatest: control.maximum,
+            });
+        }
+        match node.set_control(control.id, *value) {
+            Ok(()) => {}
+            Err(error) if error.is_gone() => return Err(error.into()),
+            Err(source) => {
+                return Err(ModeError::Refused {
+                    name: name.clone(),
+                    value: *value,
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The mode that comes nearest: the same format in another size, else what the driver says.
+fn nearest(
+    node: &dyn Node,
+    formats: &[FourCc],
+    offered: &Format,
+    (fourcc, width, height): (FourCc, u32, u32),
+) -> String {
+    let size = formats
+        .contains(&fourcc)
+        .then(|| node.sizes(fourcc).ok()?.nearest(width, height))
+        .flatten();
+    match size {
+        Some((w, h)) => format!("{fourcc} {w}x{h}"),
+        None => format!("{} {}x{}", offered.fourcc, offered.width, offered.height),
+    }
+}
+
+/// Those that can be dealt with, where there are any.
+fn useful(formats: &[FourCc], wish: &Wish) -> Vec<FourCc> {
+    let known = formats.iter().filter(|f| wish.known.contains(f));
+    let known: Vec<FourCc> = known.copied().collect();
+    if known.is_empty() {
+        formats.to_vec()
+    } else {
+        known
+    }
+}
+
+fn words(formats: &[FourCc]) -> String {
+    let words: Vec<String> = formats.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+/// The formats, and the sizes of the first.
+fn listed(node: &dyn Node, formats: &[FourCc]) -> String {
+    let mut text = words(formats);
+    let sizes = formats.first().and_then(|&first| node.sizes(first).ok());
+    match sizes {
+        Some(Sizes::Listed(sizes)) => {
+            let sizes: Vec<String> = sizes.iter().map(|(w, h)| format!("{w}x{h}")).collect();
+            let _ = write!(text, " in {}", sizes.join(", "));
+        }
+        Some(Sizes::Within(w, h)) => {
+            let _ = write!(
+                text,
+                " from {}x{} to {}x{} in steps of {}x{}",
+                w.least, h.least, w.greatest, h.greatest, w.step, h.step
+            );
+        }
+        None => {}
+    }
+    text
+}
+
+fn told(rates: &Rates) -> String {
+    match rates {
+        Rates::Listed(rates) if rates.is_empty() => String::new(),
+        Rates::Listed(rates) => {
+            let rates: Vec<String> = rates.iter().map(|r| format!("{r:.3}")).collect();
+            format!(" (it can {})", rates.join(", "))
+        }
+        Rates::Within(least, greatest) => format!(" (it can {least:.3} to {greatest:.3})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kernel;
+    use crate::fake::{Call, Event, Fake};
+    use std::path::Path;
+
+    fn set_fake(fake: &Fake, wish: &Wish) -> Result<Mode, ModeError> {
+        set(&*fake.open(Path::new("fake")).unwrap(), wish)
+    }
+
+    fn of(letters: &[u8; 4]) -> FourCc {
+        FourCc(*letters)
+    }
+
+    #[test]
+    fn what_is_left_out_stays() {
+        let fake = Fake::virtual_time();
+        let mode = set_fake(&fake, &Wish::default()).unwrap();
+        let format = mode.format;
+        assert_eq!(
+            (format.fourcc, format.width, format.height),
+            (of(b"YUYV"), 64, 48)
+        );
+        assert_eq!(mode.rate_hz, Some(30.0));
+        let known = vec![of(b"H264"), of(b"NV12"), of(b"RGB3")];
+        let wish = Wish {
+            known,
+            ..Wish::default()
+        };
+        assert_eq!(set_fake(&fake, &wish).unwrap().format.fourcc, of(b"NV12"));
+    }
+
+    #[test]
+    fn everything_can_be_asked_for() {
+        let fake = Fake::virtual_time();
+        let wish = Wish {
+            fourcc: Some(of(b"RGB3")),
+            size: Some((128, 96)),
+            rate_hz: Some(15.0),
+            controls: vec![("gain".into(), 7), ("2".into(), 400)],
+            ..Wish::default()
+        };
+        let mode = set_fake(&fake, &wish).unwrap();
+        assert_eq!((mode.format.stride, mode.format.bytes), (384, 128 * 96 * 3));
+        assert_eq!(mode.rate_hz, Some(15.0));
+        let values = ["gain", "exposure_time_absolute"].map(|name| fake.control(name));
+        assert_eq!(values, [Some(7), Some(400)]);
+    }
+
+    #[test]
+    fn what_cannot_be_says_what_can() {
+        let fake = Fake::virtual_time();
+        let refused = |wish: Wish| {
+            let error = set_fake(&fake, &wish).unwrap_err();
+            assert!(error.fault().is_none());
+            error.to_string()
+        };
+        let wish = Wish {
+            size: Some((120, 90)),
+            ..Wish::default()
+        };
+        let text = refused(wish);
+        assert!(
+            text.contains("YUYV 120x90; the nearest is YUYV 128x96"),
+            "{text}"
+        );
+        assert!(text.contains("in 64x48, 128x96"), "{text}");
+        let wish = Wish {
+            fourcc: Some(of(b"H264")),
+            ..Wish::default()
+        };
+        let text = refused(wish);
+        assert!(text.contains("the nearest is YUYV 128x96"), "{text}");
+        let wish = Wish {
+            known: vec![of(b"H264")],
+            ..Wish::default()
+        };
+        let text = refused(wish);
+        assert!(text.contains("deal with H264"), "{text}");
+        let wish = Wish {
+            size: Some((1, 1)),
+            known: vec![of(b"RGB3"), of(b"YUYV")],
+            ..Wish::default()
+        };
+        let text = refused(wish);
+        assert!(text.contains("It has YUYV, RGB3 in 64x48"), "{text}");
+        let wish = Wish {
+            rate_hz: Some(50.0),
+            ..Wish::default()
+        };
+        let text = refused(wish);
+        assert!(
+            text.contains("30.000 frames") && text.contains("it can 30.000, 15.000"),
+            "{text}"
+        );
+        let control = |name: &str, value| Wish {
+            controls: vec![(name.into(), value)],
+            ..Wish::default()
+        };
+        let text = refused(control("zoom", 1));
+        assert!(
+            text.contains("`zoom`") && text.contains("gain, exposure"),
+            "{text}"
+        );
+        assert!(refused(control("gain", 101)).contains("0 to 100, not 101"));
+        fake.befall(Event::Fail(Call::SetControl, libc::EBUSY, 1));
+        let text = refused(control("gain", 1));
+        assert!(text.contains("An automatic may hold it"), "{text}");
+    }
+
+    #[test]
+    fn faults_of_the_device_are_told_from_wrong_wishes() {
+        let fake = Fake::virtual_time();
+        for call in [Call::Format, Call::Formats, Call::SetFormat, Call::Rate] {
+            fake.befall(Event::Fail(call, libc::EIO, 1));
+            let error = set_fake(&fake, &Wish::default()).unwrap_err();
+            assert!(error.fault().unwrap().is_io(), "{call:?}");
+        }
+    }
+}

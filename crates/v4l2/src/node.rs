@@ -1,0 +1,221 @@
+//! What a kernel and its devices can be asked: one function a system call.
+
+use crate::{Control, Error, Format, FourCc, Identity, Pages, Rates, Sizes};
+use std::fmt::Debug;
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whose memory a driver fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The driver's own, mapped into this process.
+    Mmap,
+    /// Memory of this process.
+    User,
+    /// Memory that a file shares.
+    Shared,
+}
+
+/// The memory of one buffer, as it is handed to the driver.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// The driver's own.
+    Mmap,
+    /// From `start` on, `bytes` bytes of this process.
+    User {
+        /// Address.
+        start: *mut u8,
+        /// Length.
+        bytes: usize,
+    },
+    /// The first `bytes` bytes of a file.
+    Shared {
+        /// The file.
+        file: RawFd,
+        /// Length.
+        bytes: usize,
+    },
+}
+
+/// What a driver says of a frame, in bits (`V4L2_BUF_FLAG_*`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// The content may be damaged.
+    pub const CORRUPT: u32 = 0x40;
+    /// The bits that tell the clock of the stamp.
+    pub const CLOCK: u32 = 0xe000;
+    /// The stamp is of the monotonic clock.
+    pub const MONOTONIC: u32 = 0x2000;
+    /// The stamp is of the beginning of the exposure, not of the end of the frame.
+    pub const START: u32 = 0x1_0000;
+
+    /// Whether the content may be damaged.
+    pub fn is_corrupt(self) -> bool {
+        self.0 & Self::CORRUPT != 0
+    }
+
+    /// Whether the driver says that its stamps are of the monotonic clock.
+    pub fn is_monotonic(self) -> bool {
+        self.0 & Self::CLOCK == Self::MONOTONIC
+    }
+}
+
+/// A buffer that the driver has filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// Its number.
+    pub index: u32,
+    /// Where the frame begins in it, bytes.
+    pub offset: u32,
+    /// Where it ends, bytes.
+    pub end: u32,
+    /// What the driver says of it.
+    pub flags: Flags,
+    /// The driver's count of frames; goes round after 2³² − 1.
+    pub sequence: u32,
+    /// When it was captured, on a clock of the driver's choice.
+    pub stamp: Duration,
+}
+
+/// What came of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A buffer is filled.
+    Ready,
+    /// Nothing came in time.
+    Nothing,
+    /// The device has failed: taking a buffer tells how.
+    Failed,
+}
+
+/// An open capture device.
+pub trait Node: Debug + Send + Sync {
+    /// Who it says it is (`QUERYCAP`).
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn identity(&self) -> Result<Identity, Error>;
+
+    /// The pixel formats it delivers (`ENUM_FMT`).
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn formats(&self) -> Result<Vec<FourCc>, Error>;
+
+    /// The sizes of a pixel format (`ENUM_FRAMESIZES`).
+    ///
+    /// # Errors
+    /// The driver does not list them.
+    fn sizes(&self, fourcc: FourCc) -> Result<Sizes, Error>;
+
+    /// The frame rates of a size (`ENUM_FRAMEINTERVALS`).
+    ///
+    /// # Errors
+    /// The driver does not list them.
+    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Result<Rates, Error>;
+
+    /// What it is set to (`G_FMT`).
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn format(&self) -> Result<Format, Error>;
+
+    /// Sets it to what it finds nearest, and says what that is (`S_FMT`).
+    ///
+    /// # Errors
+    /// The device is gone, or busy.
+    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> Result<Format, Error>;
+
+    /// The frame rate, Hz; `None` where the driver cannot say (`G_PARM`).
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn rate(&self) -> Result<Option<f64>, Error>;
+
+    /// Sets the frame rate to what it finds nearest, Hz (`S_PARM`).
+    ///
+    /// # Errors
+    /// The device is gone, or busy.
+    fn set_rate(&self, rate_hz: f64) -> Result<Option<f64>, Error>;
+
+    /// Its controls (`QUERY_EXT_CTRL`).
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn controls(&self) -> Result<Vec<Control>, Error>;
+
+    /// Sets a control (`S_EXT_CTRLS`).
+    ///
+    /// # Errors
+    /// The value is out of range, or the control cannot be set now.
+    fn set_control(&self, id: u32, value: i64) -> Result<(), Error>;
+
+    /// Asks for buffers and says how many there are; 0 gives all back (`REQBUFS`).
+    ///
+    /// # Errors
+    /// The driver does not have that kind, or is busy.
+    fn request(&self, kind: Kind, count: u32) -> Result<u32, Error>;
+
+    /// Maps a buffer of the driver's own memory (`QUERYBUF`, `mmap`).
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    fn map(&self, index: u32) -> Result<Pages, Error>;
+
+    /// Hands a buffer to the driver (`QBUF`).
+    ///
+    /// # Safety
+    /// The memory of `place` must stay valid, and nobody may read or write it, until the driver
+    /// gives the buffer back or streaming has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    unsafe fn queue(&self, index: u32, place: Place) -> Result<(), Error>;
+
+    /// Takes the oldest filled buffer; `None` where there is none (`DQBUF`).
+    ///
+    /// # Errors
+    /// The device failed or is gone.
+    fn dequeue(&self, kind: Kind) -> Result<Option<Done>, Error>;
+
+    /// Starts or ends streaming; at its end the driver gives up all buffers (`STREAMON`,
+    /// `STREAMOFF`).
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    fn stream(&self, on: bool) -> Result<(), Error>;
+
+    /// Waits for a filled buffer (`poll`).
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    fn wait(&self, patience: Duration) -> Result<Wait, Error>;
+}
+
+/// What opens devices and knows the time.
+pub trait Kernel: Debug + Send + Sync {
+    /// Opens a device for capture.
+    ///
+    /// # Errors
+    /// It cannot be opened, is no V4L2 device, or cannot stream captured frames.
+    fn open(&self, path: &Path) -> Result<Arc<dyn Node>, Error>;
+
+    /// At least `bytes` of memory that a file shares, for DMABUF.
+    ///
+    /// # Errors
+    /// The machine has no such memory.
+    fn share(&self, bytes: usize) -> Result<Pages, Error>;
+
+    /// Now, on the monotonic clock.
+    fn monotonic(&self) -> Duration;
+
+    /// Now, since the Unix epoch.
+    fn realtime(&self) -> Duration;
+
+    /// Waits.
+    fn sleep(&self, time: Duration);
+}

@@ -1,0 +1,62 @@
+//! The driver's count of frames.
+
+/// What a number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many frames are missing before it; 0 where it follows.
+    After(u32),
+    /// The count has begun anew, or jumped: nobody knows what is missing.
+    Anew,
+}
+
+/// More frames than this are not lost between two that come: the count has jumped.
+const MOST: u32 = 1 << 16;
+
+/// Follows the numbers, which go round after 2³² − 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sequence {
+    last: Option<u32>,
+}
+
+impl Sequence {
+    /// A frame with this number.
+    pub fn note(&mut self, number: u32) -> Step {
+        let Some(last) = self.last.replace(number) else {
+            return Step::After(0);
+        };
+        match number.wrapping_sub(last) {
+            step @ 1..=MOST => Step::After(step - 1),
+            _ => Step::Anew,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_counted_over_the_wrap() {
+        let mut sequence = Sequence::default();
+        let steps = [5, 6, 9, u32::MAX - 1, u32::MAX, 0, 2].map(|n| sequence.note(n));
+        let want = [
+            Step::After(0),
+            Step::After(0),
+            Step::After(2),
+            Step::Anew,
+            Step::After(0),
+            Step::After(0),
+            Step::After(1),
+        ];
+        assert_eq!(steps, want);
+    }
+
+    #[test]
+    fn a_number_that_comes_twice_or_goes_back_begins_anew() {
+        let mut sequence = Sequence::default();
+        assert_eq!(
+            [7, 7, 3, 4].map(|n| sequence.note(n)),
+            [Step::After(0), Step::Anew, Step::Anew, Step::After(0)]
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! A capture that is watched from outside, as the product runs it: on a thread of its own.
+
+use super::super::line::CAMERA;
+use super::{LIMIT_S, WEBCAM, control};
+use crate::sys;
+use crate::video::Device;
+use anyhow::{Context, bail, ensure};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use unmask_v4l2::{
+    Age, Capture, Cause, FourCc, Handle, Kind, Linux, Report, Settings, Wanted, Wish,
+};
+
+/// The running capture.
+pub struct Watch {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+    age: Arc<Mutex<Option<Age>>>,
+    texts: Vec<String>,
+}
+
+/// Sets the webcam's input, size and rate, and its stamps to the start of a frame.
+pub fn preset() -> anyhow::Result<()> {
+    let (pixels, width, height, rate_hz) = WEBCAM;
+    let device = Device::camera(CAMERA)?;
+    device.set_input(0)?;
+    device.set_format(pixels, width, height)?;
+    device.set_rate(rate_hz)?;
+    device.set_control("timestamp_source", 1)
+}
+
+impl Watch {
+    /// Starts to capture into memory of this process.
+    pub fn start() -> anyhow::Result<Self> {
+        let (pixels, width, height, rate_hz) = WEBCAM;
+        let settings = Settings {
+            path: CAMERA.into(),
+            wish: Wish {
+                fourcc: Some(FourCc(pixels)),
+                known: Vec::new(),
+                size: Some((width, height)),
+                rate_hz: Some(f64::from(rate_hz)),
+                controls: Vec::new(),
+            },
+            memory: Wanted::Only(Kind::User),
+            buffers: 4,
+        };
+        let mut capture = Capture::open(Arc::new(Linux), settings)?;
+        let handle = capture.handle();
+        let age = Arc::new(Mutex::new(None));
+        let latest = Arc::clone(&age);
+        let thread = std::thread::spawn(move || {
+            while let Some(frame) = capture.next() {
+                *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame.age);
+            }
+        });
+        Ok(Self {
+            handle,
+            thread: Some(thread),
+            age,
+            texts: Vec::new(),
+        })
+    }
+
+    /// What it came to so far.
+    pub fn report(&self) -> Report {
+        self.handle.report()
+    }
+
+    /// Age of the newest frame when it came.
+    pub fn age(&self) -> Option<Age> {
+        *self.age.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the report is as wanted; gives the seconds that it took.
+    pub fn until(&mut self, what: &str, wanted: impl Fn(&Report) -> bool) -> anyhow::Result<f64> {
+        let from = sys::monotonic_s();
+        loop {
+            while let Some(event) = self.handle.event() {
+                self.texts.push(event.text);
+            }
+            let report = self.report();
+            let took = sys::monotonic_s() - from;
+            if wanted(&report) {
+                return Ok(took);
+            }
+            if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+                bail!("the capture's thread ended before {what}");
+            }
+            if took > LIMIT_S {
+                bail!(
+                    "no {what} within {LIMIT_S} s; {} frames, told: {}",
+                    report.frames,
+                    self.texts.join(" / ")
+                );
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits for more frames.
+    pub fn frames(&mut self, more: u64) -> anyhow::Result<f64> {
+        let wanted = self.report().frames + more;
+        self.until("frames", |report| report.frames >= wanted)
+    }
+
+    /// What was told last about a fault of the device, in words.
+    pub fn told(&self) -> String {
+        let told = self
+            .texts
+            .iter()
+            .rev()
+            .find(|text| text.contains(" fails: "));
+        let text = told.map_or("", String::as_str);
+        let text = text.split(" fails: ").last().unwrap_or(text);
+        text.split("; trying").next().unwrap_or(text).to_string()
+    }
+
+    /// Ends it in order, and checks that each outage of `cause` was told once and is over, and that
+    /// there was no other.
+    pub fn end(mut self, cause: Option<Cause>, times: u64) -> anyhow::Result<Report> {
+        self.handle.stop();
+        let thread = self.thread.take().context("it ended before")?;
+        if thread.join().is_err() {
+            bail!("the capture panicked");
+        }
+        let report = self.report();
+        for outage in Cause::OUTAGES {
+            let wanted = if cause == Some(outage) { times } else { 0 };
+            let told = report.count(outage);
+            ensure!(
+                told == wanted,
+                "`{}` was told {told} times, not {wanted}: {}",
+                outage.word(),
+                self.texts.join(" / ")
+            );
+        }
+        let over = report.recovered;
+        let wanted = if cause.is_some() { times } else { 0 };
+        ensure!(over == wanted, "{over} outages ended, not {wanted}");
+        Ok(report)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.handle.stop();
+        if let Some(thread) = self.thread.take() {
+            // Another error is on its way.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sets a control for as long as the value lives.
+pub struct Held {
+    name: &'static str,
+    rest: i32,
+}
+
+impl Held {
+    /// Sets it to `value`; dropped, it is set to `rest`.
+    pub fn set(name: &'static str, value: i32, rest: i32) -> anyhow::Result<Self> {
+        control(name, value)?;
+        Ok(Self { name, rest })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A device that is gone comes back with its own values.
+        let _ = control(self.name, self.rest);
+    }
+}

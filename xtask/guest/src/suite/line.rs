@@ -1,0 +1,107 @@
+//! The picture line: what goes into the output comes out of the camera, bit for bit.
+
+use super::{Found, Trial};
+use crate::pictures;
+use crate::video::{Device, Feeder, FourCc, Stream, name};
+use anyhow::{Context, bail};
+use std::collections::BTreeSet;
+
+/// The camera under test.
+pub const CAMERA: &str = "/dev/video0";
+/// What feeds it.
+pub const OUTPUT: &str = "/dev/video9";
+/// Size of the pictures on the line, and the number of their timings: 640x480 at 60 Hz.
+pub const SIZE: (u32, u32) = (640, 480);
+const TIMINGS: u32 = 0;
+/// Different pictures on the line.
+pub const PICTURES: usize = 4;
+
+/// The formats that the board feeds.
+pub const FORMATS: [FourCc; 7] = [
+    *b"YUYV", *b"UYVY", *b"NV12", *b"NV21", *b"RGB3", *b"BGR3", *b"GREY",
+];
+
+/// Connects the camera to the output and feeds noise in a format. Gives the pictures.
+pub fn feed(pixels: FourCc) -> anyhow::Result<(Feeder, Vec<Vec<u8>>)> {
+    feed_with(pixels, |bytes| pictures::noise(PICTURES, bytes))
+}
+
+/// As [`feed`], pictures that `make` makes of so many bytes each.
+pub fn feed_with(
+    pixels: FourCc,
+    make: impl FnOnce(usize) -> Vec<Vec<u8>>,
+) -> anyhow::Result<(Feeder, Vec<Vec<u8>>)> {
+    let camera = Device::camera(CAMERA)?;
+    let output = Device::output(OUTPUT)?;
+    if !camera.formats().contains(&pixels) {
+        bail!("the driver has no {}", name(pixels));
+    }
+    camera.set_input(1)?;
+    output.set_timings(TIMINGS)?;
+    camera.set_timings(TIMINGS)?;
+    camera.set_control("is_connected_to", 2)?;
+    camera.set_control("osd_text_mode", 2)?;
+    let size = camera.set_format(pixels, SIZE.0, SIZE.1)?;
+    let same = output.set_format(pixels, SIZE.0, SIZE.1)?;
+    if size != same {
+        bail!("the camera wants {size} bytes a picture, the output {same}");
+    }
+    let pictures = make(size);
+    Ok((Feeder::start(output, &pictures)?, pictures))
+}
+
+/// Feeds other pictures, once the feeder before is stopped; the camera may be read meanwhile.
+pub fn feed_instead(
+    pixels: FourCc,
+    make: impl FnOnce(usize) -> Vec<Vec<u8>>,
+) -> anyhow::Result<Feeder> {
+    let output = Device::output(OUTPUT)?;
+    let size = output.set_format(pixels, SIZE.0, SIZE.1)?;
+    Feeder::start(output, &make(size))
+}
+
+/// The line itself, read in the plainest way: what fails here is the board's, not the product's.
+pub fn trials() -> Vec<Trial> {
+    FORMATS
+        .into_iter()
+        .map(|pixels| {
+            Trial::new(
+                format!("line/{}", name(pixels)),
+                "the board feeds pictures and reads them itself",
+                move || whole(pixels),
+            )
+        })
+        .collect()
+}
+
+fn whole(pixels: FourCc) -> Found {
+    let (feeder, pictures) = feed(pixels)?;
+    let wanted: Vec<u64> = pictures.iter().map(|p| pictures::hash(p)).collect();
+    let camera = Device::camera(CAMERA)?;
+    camera.set_format(pixels, SIZE.0, SIZE.1)?;
+    let stream = Stream::start(camera)?;
+    let mut seen = BTreeSet::new();
+    let mut other = 0;
+    let frames = 12;
+    for _ in 0..frames {
+        let hash = stream.next(pictures::hash)?;
+        match wanted.iter().position(|&w| w == hash) {
+            Some(at) => {
+                seen.insert(at);
+            }
+            None => other += 1,
+        }
+    }
+    drop(stream);
+    feeder.stop().context("while the camera was read")?;
+    if other > 0 || seen.len() < 2 {
+        bail!(
+            "of {frames} frames {other} are none of the pictures, {} of {PICTURES} pictures seen",
+            seen.len()
+        );
+    }
+    Ok(format!(
+        "{frames} frames bit-exact, {} of {PICTURES} pictures seen",
+        seen.len()
+    ))
+}

@@ -1,0 +1,305 @@
+//! `unmask` itself on the board, as a user starts it: what it tells, and how it ends.
+
+mod program;
+mod scene;
+
+use super::floor::{PlugsIn, move_picture, other_reader, plug, webcam};
+use super::line::{self, CAMERA};
+use super::{Found, Trial};
+use crate::sys;
+use anyhow::{Context, bail, ensure};
+use board_guest::SMALL_MODEL;
+use program::Program;
+use scene::{Shown, show, show_instead};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+/// The small model behind a front that takes the camera's bytes; the board makes it.
+const PREPARED_MODEL: &str = "/tmp/prepared.onnx";
+/// What a run on this machine is asked: every thing is told at once, and no frame is too late.
+const WATCHED: &str = "--anywhere --no-rules --confirm 1/1 --min-area 50 --threshold 0.3 \
+                       --budget-ms 60000 --threads 1";
+
+/// How often the picture turns black at most, until it is told as that.
+const BLACK_TIMES: usize = 5;
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::new(
+            "product/alerts",
+            "a square that does not belong, a prepared model",
+            alerts,
+        ),
+        Trial::new(
+            "product/term",
+            "SIGTERM while things are told on stdout",
+            term,
+        ),
+        Trial::new(
+            "product/blind",
+            "the picture turns black, and comes again",
+            blind,
+        ),
+        Trial::new(
+            "product/unplug",
+            "unplugged under `unmask run`, and plugged in",
+            unplug,
+        ),
+        Trial::new(
+            "product/record",
+            "`unmask record`, and `unmask run` on what it wrote",
+            record,
+        ),
+        Trial::new(
+            "product/busy",
+            "another program has the camera when `unmask run` starts",
+            busy,
+        ),
+        Trial {
+            long: true,
+            ..Trial::new(
+                "product/shipped",
+                "one frame through the model that is shipped",
+                shipped,
+            )
+        },
+    ]
+}
+
+/// `unmask run` on the camera.
+fn run(model: &str, more: &str) -> anyhow::Result<Program> {
+    Program::start(&format!(
+        "run --source v4l2:{CAMERA} --model {model} {WATCHED} {more}"
+    ))
+}
+
+/// Has the board prepare the small model, once.
+fn prepared() -> anyhow::Result<&'static str> {
+    if !Path::new(PREPARED_MODEL).exists() {
+        let (w, h) = scene::SIZE;
+        let mut made = Program::start(&format!(
+            "prepare --model {SMALL_MODEL} --out {PREPARED_MODEL} --camera {w}x{h} --format rgb24"
+        ))?;
+        made.ends_with(0)?;
+    }
+    Ok(PREPARED_MODEL)
+}
+
+fn alerts() -> Found {
+    let feeder = show(Shown::Square)?;
+    let file = "/tmp/alerts.jsonl";
+    let mut run = run(
+        prepared()?,
+        &format!("--frames 12 --alerts {file} --json --camera-memory userptr"),
+    )?;
+    run.ends_with(0)?;
+    feeder.stop()?;
+    let summary = summary(&run)?;
+    let camera = &summary["camera"];
+    ensure!(
+        camera["copies_per_frame"] == 0 && camera["memory"] == "userptr",
+        "the camera's part of the summary: {camera}"
+    );
+    let told = std::fs::read_to_string(file)?;
+    let begun = told
+        .lines()
+        .map(serde_json::from_str::<Value>)
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .find(|alert| alert["event"] == "begin")
+        .context("no thing was told")?;
+    let overlap = scene::overlap(&begun["box"])?;
+    ensure!(
+        overlap > 0.5,
+        "the square was told at {}, which is not where it is",
+        begun["box"]
+    );
+    Ok(format!(
+        "12 frames, 0 copies a frame; told at {}, {:.0} % of it and the square are the same",
+        begun["box"],
+        overlap * 100.0
+    ))
+}
+
+fn term() -> Found {
+    let feeder = show(Shown::Square)?;
+    let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
+    let (begun, _) = run.alert("begin", |alert| alert["event"] == "begin")?;
+    run.terminate()?;
+    let from = sys::monotonic_s();
+    run.ends_with(0)?;
+    let took = sys::monotonic_s() - from;
+    feeder.stop()?;
+    let last: Value = serde_json::from_str(run.out().last().context("stdout is empty")?)
+        .context("the last line of stdout is not whole")?;
+    ensure!(
+        last["event"] == "end" && last["id"] == begun["id"],
+        "the last alert is {last}"
+    );
+    Ok(format!(
+        "`end` is told of what had begun, exit code 0 after {took:.2} s"
+    ))
+}
+
+fn blind() -> Found {
+    let mut feeder = show(Shown::Square)?;
+    let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
+    run.alert("a thing", |alert| alert["event"] == "begin")?;
+    let mut told = Vec::new();
+    // On a slow machine frames may fail to come, which is told as what it is: then once more.
+    for _ in 0..BLACK_TIMES {
+        let before = seeing(&run)?;
+        feeder = show_instead(feeder, Shown::Black)?;
+        let (raised, _) = run.alert("blindness", |alert| {
+            alert["event"] == "blind" && !before.contains(&alert["id"])
+        })?;
+        feeder = show_instead(feeder, Shown::Square)?;
+        run.alert("its end", |alert| {
+            alert["event"] == "end" && alert["id"] == raised["id"]
+        })?;
+        let id = raised["id"].as_str().unwrap_or_default().to_string();
+        let black = id.ends_with("-black");
+        told.push(id);
+        if black {
+            run.terminate()?;
+            run.ends_with(0)?;
+            feeder.stop()?;
+            return Ok("told as `black`; over once something is seen".into());
+        }
+    }
+    bail!("told as {}", told.join(", "))
+}
+
+fn unplug() -> Found {
+    let _at_the_end = PlugsIn;
+    webcam()?;
+    move_picture()?;
+    let mut run = run(SMALL_MODEL, "--camera-format YUYV --camera-size 640x360")?;
+    run.said("stamps are of the clock")?;
+    // A machine that is slow enough is blind now and then: it is to see when the device goes.
+    let before = seeing(&run)?;
+    plug(false)?;
+    let from = sys::monotonic_s();
+    let (raised, at) = run.alert("blindness", |alert| {
+        alert["event"] == "blind" && !before.contains(&alert["id"])
+    })?;
+    let (id, blind_s) = (raised["id"].as_str().unwrap_or_default(), at - from);
+    ensure!(id.ends_with("-silent"), "told as {id}");
+    // Until the old device is closed, the new one would have another name.
+    run.said(" fails: ")?;
+    plug(true)?;
+    move_picture()?;
+    let from = sys::monotonic_s();
+    let (_, at) = run.alert("its end", |alert| {
+        alert["event"] == "end" && alert["id"] == id
+    })?;
+    let over_s = at - from;
+    run.terminate()?;
+    run.ends_with(0)?;
+    let outages = run.count_said(" fails: ");
+    ensure!(outages == 1, "the outage was told {outages} times");
+    ensure!(
+        blind_s < 5.0,
+        "blindness was told only after {blind_s:.1} s"
+    );
+    Ok(format!(
+        "blind (`silent`) told {blind_s:.2} s after, over {over_s:.2} s after plugging in, one \
+         log line of the outage"
+    ))
+}
+
+/// Waits until every blindness that was told is over; gives their ids.
+fn seeing(run: &Program) -> anyhow::Result<Vec<Value>> {
+    let from = sys::monotonic_s();
+    loop {
+        let alerts = run.alerts()?;
+        let ids = |event: &str| -> Vec<Value> {
+            let of_event = alerts.iter().filter(|alert| alert["event"] == event);
+            of_event.map(|alert| alert["id"].clone()).collect()
+        };
+        let (blind, ended) = (ids("blind"), ids("end"));
+        if blind.iter().all(|id| ended.contains(id)) {
+            return Ok(blind);
+        }
+        ensure!(
+            sys::monotonic_s() - from < program::LIMIT_S,
+            "it stays blind: {}",
+            blind.last().unwrap_or(&Value::Null)
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn record() -> Found {
+    let (feeder, pictures) = line::feed(*b"YUYV")?;
+    let folder = "/tmp/recording";
+    let mut recorded = Program::start(&format!(
+        "record --source v4l2:{CAMERA} --camera-format YUYV --frames 12 --out {folder}"
+    ))?;
+    recorded.ends_with(0)?;
+    feeder.stop()?;
+    // A slow machine does not write every frame that comes: the others are counted as lost.
+    let lines = std::fs::read_to_string(format!("{folder}/frames.jsonl"))?;
+    let frames = lines.lines().count();
+    ensure!(frames >= 2, "only {frames} frames were recorded");
+    for number in 0..frames {
+        let file = format!("{folder}/{number:08}.yuyv");
+        let bytes = std::fs::read(&file).with_context(|| format!("no {file}"))?;
+        ensure!(
+            pictures.contains(&bytes),
+            "{file} is none of the pictures fed in"
+        );
+    }
+    let mut replayed = Program::start(&format!(
+        "run --source recording:{folder} --model {SMALL_MODEL} {WATCHED} \
+         --alerts /tmp/replayed.jsonl --json"
+    ))?;
+    replayed.ends_with(0)?;
+    let summary = summary(&replayed)?;
+    ensure!(
+        summary["frames"] == frames,
+        "the replay's summary: {summary}"
+    );
+    Ok(format!(
+        "{frames} files bit-exact with the pictures fed in; replayed, exit code 0"
+    ))
+}
+
+/// What `--json` wrote.
+fn summary(of: &Program) -> anyhow::Result<Value> {
+    let text = of.out().join("\n");
+    serde_json::from_str(&text).with_context(|| format!("the summary is no JSON: {text}"))
+}
+
+fn busy() -> Found {
+    let other = other_reader()?;
+    let mut run = run(SMALL_MODEL, "--camera-format YUYV --camera-size 640x360")?;
+    let told = run.said("Device or resource busy")?;
+    ensure!(told.contains(CAMERA), "{told}");
+    other.frame().context("the first reader was disturbed")?;
+    drop(other);
+    run.said("frames come again")?;
+    run.terminate()?;
+    run.ends_with(0)?;
+    let told = told.strip_prefix("unmask: ").unwrap_or(&told);
+    Ok(format!("told once: {told}; frames once it was free"))
+}
+
+fn shipped() -> Found {
+    let feeder = show(Shown::Square)?;
+    let from = sys::monotonic_s();
+    // The model lies where a package would put it: no option names it.
+    let mut run = Program::start(&format!(
+        "run --source v4l2:{CAMERA} --camera-format RGB3 --budget-ms 3600000 --frames 1 \
+         --alerts /tmp/shipped.jsonl --json"
+    ))?;
+    run.ends_within(0, 3000.0)?;
+    feeder.stop()?;
+    let summary = summary(&run)?;
+    ensure!(summary["camera"]["frames"].as_u64() >= Some(1), "{summary}");
+    Ok(format!(
+        "one frame with its summary, exit code 0; {:.0} s on an emulated processor",
+        sys::monotonic_s() - from
+    ))
+}

@@ -1,0 +1,111 @@
+//! What the camera is shown: a road with a square on it, or nothing.
+
+use super::super::line;
+use crate::pictures;
+use crate::video::{Feeder, FourCc};
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+/// The format and size of the line.
+const FORMAT: FourCc = *b"RGB3";
+pub const SIZE: (u32, u32) = line::SIZE;
+/// The square, px: left, upper edge, width, height.
+const SQUARE: [u32; 4] = [260, 280, 120, 120];
+/// Side of the road's stones, px.
+const STONE: u32 = 20;
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shown {
+    /// A red road of lighter and darker stones with a black square on it.
+    Square,
+    /// A lens that is covered.
+    Black,
+}
+
+/// Shows it until the feeder is stopped. Every picture has noise of its own, as a sensor's has.
+pub fn show(what: Shown) -> anyhow::Result<Feeder> {
+    let (feeder, _) = line::feed_with(FORMAT, |bytes| painted(bytes, what))?;
+    Ok(feeder)
+}
+
+/// Shows something else to a camera that may be read meanwhile.
+pub fn show_instead(before: Feeder, what: Shown) -> anyhow::Result<Feeder> {
+    before.stop()?;
+    line::feed_instead(FORMAT, |bytes| painted(bytes, what))
+}
+
+fn painted(bytes: usize, what: Shown) -> Vec<Vec<u8>> {
+    let mut pictures = pictures::noise(line::PICTURES, bytes);
+    for picture in &mut pictures {
+        paint(picture, what);
+    }
+    pictures
+}
+
+/// Turns noise into a picture with a little noise.
+fn paint(picture: &mut [u8], what: Shown) {
+    let (w, _) = SIZE;
+    let (pixels, _) = picture.as_chunks_mut::<3>();
+    for (place, pixel) in (0u32..).zip(pixels) {
+        let (x, y) = (place % w, place / w);
+        let light = (x / STONE + y / STONE).is_multiple_of(2);
+        let colour = match what {
+            Shown::Black => [0; 3],
+            Shown::Square if inside(x, y) => [0; 3],
+            Shown::Square if light => [248, 0, 0],
+            Shown::Square => [190, 0, 0],
+        };
+        for (byte, base) in pixel.iter_mut().zip(colour) {
+            *byte = base + (*byte & 3);
+        }
+    }
+}
+
+fn inside(x: u32, y: u32) -> bool {
+    let [left, top, w, h] = SQUARE;
+    (left..left + w).contains(&x) && (top..top + h).contains(&y)
+}
+
+/// How much of `told` (a box of an alert) and the square is the same: 1 all, 0 nothing.
+pub fn overlap(told: &Value) -> anyhow::Result<f64> {
+    let told: Vec<f64> = serde_json::from_value(told.clone()).context("the alert has no box")?;
+    ensure!(
+        told.len() == 4,
+        "the alert's box has {} numbers",
+        told.len()
+    );
+    let square = SQUARE.map(f64::from);
+    let side = |at: usize| {
+        let from = told[at].max(square[at]);
+        let to = (told[at] + told[at + 2]).min(square[at] + square[at + 2]);
+        (to - from).max(0.0)
+    };
+    let both = side(0) * side(1);
+    let either = told[2] * told[3] + square[2] * square[3] - both;
+    Ok(both / either)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_box_overlaps_whole_and_another_not() {
+        let of = |text: &str| overlap(&serde_json::from_str(text).unwrap());
+        assert_eq!(of("[260,280,120,120]").unwrap(), 1.0);
+        assert_eq!(of("[260,280,120,60]").unwrap(), 0.5);
+        assert_eq!(of("[0,0,50,50]").unwrap(), 0.0);
+        assert!(of("[1,2,3]").is_err() && of("null").is_err());
+    }
+
+    #[test]
+    fn a_painted_picture_has_road_square_and_noise() {
+        let bytes = (SIZE.0 * SIZE.1 * 3) as usize;
+        let mut pictures = pictures::noise(2, bytes);
+        pictures.iter_mut().for_each(|p| paint(p, Shown::Square));
+        assert_ne!(pictures[0], pictures[1]);
+        let at = |x: u32, y: u32| pictures[0][((y * SIZE.0 + x) * 3) as usize];
+        assert!(at(0, 0) >= 248 && at(20, 0) < 200 && at(300, 300) < 4);
+    }
+}

@@ -1,0 +1,178 @@
+//! The board's root file system: a cpio archive that the kernel unpacks into memory.
+
+use super::build::Programs;
+use super::kernel::Kernel;
+use anyhow::Context;
+use board_guest::{MODULES, PLAN, PROGRAM, Plan, SHIPPED_MODEL, SMALL_MODEL};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// Writes the archive: the board's init, the program under test, their libraries, models, modules.
+pub fn write(
+    path: &Path,
+    kernel: &Kernel,
+    programs: &Programs,
+    repository: &Path,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let mut archive = Archive::new(BufWriter::new(File::create(path)?));
+    for folder in ["/dev", "/proc", "/run", "/sys", "/tmp"] {
+        archive.folders(folder)?;
+    }
+    archive.file("/init", &read(&programs.guest)?)?;
+    archive.file(PROGRAM, &read(&programs.unmask)?)?;
+    for (name, file) in [
+        (SMALL_MODEL, "tests/fixtures/models/mask.onnx"),
+        (SHIPPED_MODEL, "engines/unmask-small.onnx"),
+    ] {
+        archive.file(name, &read(&repository.join(file))?)?;
+    }
+    for (name, library) in &programs.libraries {
+        archive.file(name, &read(library)?)?;
+    }
+    let mut order = String::new();
+    for module in &kernel.modules {
+        let name = module.file_name().context("a module has no name")?;
+        let name = name.to_string_lossy();
+        archive.file(&format!("{MODULES}/{name}"), &read(module)?)?;
+        order.push_str(&name);
+        order.push('\n');
+    }
+    archive.file(&format!("{MODULES}/order"), order.as_bytes())?;
+    archive.file(PLAN, &serde_json::to_vec(plan)?)?;
+    archive.end()?;
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The kernel's own archive form (`newc`).
+struct Archive<W> {
+    out: W,
+    number: u32,
+    known: BTreeSet<String>,
+}
+
+impl<W: Write> Archive<W> {
+    fn new(out: W) -> Self {
+        Self {
+            out,
+            number: 0,
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// A folder and all above it.
+    fn folders(&mut self, path: &str) -> std::io::Result<()> {
+        let path = path.trim_matches('/');
+        for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
+            let folder = &path[..at];
+            if !folder.is_empty() && self.known.insert(folder.to_string()) {
+                self.entry(folder, 0o040_755, &[])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that may be run, in its folders.
+    fn file(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.folders(folder)?;
+        }
+        self.entry(path.trim_start_matches('/'), 0o100_755, bytes)
+    }
+
+    fn entry(&mut self, name: &str, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
+        self.number += 1;
+        let size = u32::try_from(bytes.len()).map_err(std::io::Error::other)?;
+        write!(self.out, "070701")?;
+        for field in [
+            self.number,
+            mode,
+            0,
+            0,
+            1,
+            0,
+            size,
+            0,
+            0,
+            0,
+            0,
+            name.len() as u32 + 1,
+            0,
+        ] {
+            write!(self.out, "{field:08x}")?;
+        }
+        self.out.write_all(name.as_bytes())?;
+        // Header and name, then the bytes, each end on a multiple of four.
+        let pad = |length: usize| (4 - length % 4) % 4;
+        self.out
+            .write_all(&[0; 4][..1 + pad(110 + name.len() + 1)])?;
+        self.out.write_all(bytes)?;
+        self.out.write_all(&[0; 4][..pad(bytes.len())])
+    }
+
+    fn end(mut self) -> std::io::Result<()> {
+        self.number = 0;
+        self.entry("TRAILER!!!", 0, &[])?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names, modes and bytes of an archive, by the format's rules.
+    fn entries(bytes: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
+        let mut at = 0;
+        let mut all = Vec::new();
+        while at < bytes.len() {
+            assert_eq!(&bytes[at..at + 6], b"070701");
+            let field = |n: usize| {
+                let from = at + 6 + 8 * n;
+                u32::from_str_radix(std::str::from_utf8(&bytes[from..from + 8]).unwrap(), 16)
+                    .unwrap() as usize
+            };
+            let name = &bytes[at + 110..at + 110 + field(11)];
+            assert_eq!(name.last(), Some(&0));
+            let from = (at + 110 + name.len()).next_multiple_of(4);
+            all.push((
+                String::from_utf8(name[..name.len() - 1].to_vec()).unwrap(),
+                field(1) as u32,
+                bytes[from..from + field(6)].to_vec(),
+            ));
+            at = (from + field(6)).next_multiple_of(4);
+        }
+        all
+    }
+
+    #[test]
+    fn an_archive_holds_files_in_their_folders_each_once() {
+        let mut bytes = Vec::new();
+        let mut archive = Archive::new(&mut bytes);
+        archive.folders("/dev").unwrap();
+        archive.file("/lib/x/a", b"12345").unwrap();
+        archive.file("/lib/x/bc", b"").unwrap();
+        archive.file("/init", b"1234").unwrap();
+        archive.end().unwrap();
+        let entries = entries(&bytes);
+        let names: Vec<&str> = entries.iter().map(|e| e.0.as_str()).collect();
+        let wanted = [
+            "dev",
+            "lib",
+            "lib/x",
+            "lib/x/a",
+            "lib/x/bc",
+            "init",
+            "TRAILER!!!",
+        ];
+        assert_eq!(names, wanted);
+        assert_eq!(entries[1].1, 0o040_755);
+        assert_eq!(entries[3], ("lib/x/a".into(), 0o100_755, b"12345".to_vec()));
+    }
+}

@@ -85,6 +85,16 @@ pub struct EngineId {
     pub hash: Arc<str>,
 }
 
+/// Whether something is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Knowledge {
+    /// It is.
+    Known,
+    /// It cannot be.
+    Unknown,
+}
+
 /// One event, with every key of the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,11 +111,14 @@ pub struct Alert {
     pub frame: u64,
     /// When the frame was captured, RFC 3339, UTC, microseconds.
     pub captured_at: String,
-    /// From capture to the writing of this alert, ms.
+    /// From capture to the writing of this alert, ms; from arrival, where `age` is unknown.
     pub age_ms: f64,
+    /// Whether the time of capture is known. It always is, except of a camera whose stamps say
+    /// nothing.
+    pub age: Knowledge,
     /// How old it may be, ms.
     pub budget_ms: f64,
-    /// Whether `age_ms` is within `budget_ms`.
+    /// Whether `age_ms` is within `budget_ms`; never claimed where the age is unknown.
     pub on_time: bool,
     /// Left, top, width, height in the picture, px.
     #[serde(rename = "box")]
@@ -207,7 +220,12 @@ impl Author {
             captured_at: rfc3339(token.captured_unix_ns),
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
             budget_ms: milliseconds(token.budget_ns),
-            on_time: now <= token.deadline(),
+            age: if token.age_known {
+                Knowledge::Known
+            } else {
+                Knowledge::Unknown
+            },
+            on_time: token.age_known && now <= token.deadline(),
             bbox: [0; 4],
             area_px: 0,
             score_max: 0.0,
@@ -254,6 +272,7 @@ mod tests {
         Token {
             frame: 7,
             captured: Moment(1_000_000),
+            age_known: true,
             captured_unix_ns: 1_700_000_000_123_456_789,
             budget_ns: 50_000_000,
             source: "synthetic:7".into(),
@@ -290,7 +309,8 @@ mod tests {
         let line = serde_json::to_string(&alert(Moment(31_500_500))).unwrap();
         let want = concat!(
             r#"{"schema":"unmask.alert/1","id":"19a0-1","event":"begin","frame":7,"#,
-            r#""captured_at":"2023-11-14T22:13:20.123456Z","age_ms":30.5,"budget_ms":50.0,"#,
+            r#""captured_at":"2023-11-14T22:13:20.123456Z","age_ms":30.5,"age":"known","#,
+            r#""budget_ms":50.0,"#,
             r#""on_time":true,"box":[1,2,30,40],"area_px":900,"score_max":0.75,"#,
             r#""score_mean":0.5,"on_road":true,"severity":"medium","distance_m":12.5,"#,
             r#""bearing_deg":null,"engine":{"name":"cpu","precision":"fp32","hash":"HASH"},"#,

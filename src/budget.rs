@@ -2,7 +2,9 @@
 //! frames can still make their deadline, `ladder` what to do less of when too many do not.
 
 pub mod ladder;
+pub mod overload;
 pub mod policy;
+pub mod realtime;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -150,11 +152,14 @@ impl Times {
 pub struct Ledger {
     stages: [Times; Stage::ALL.len()],
     age: Times,
+    work: Times,
     budget: Duration,
     misses: u64,
+    unknown: u64,
     dropped: [u64; Cause::ALL.len()],
     last_age: Option<Duration>,
     age_steps: Duration,
+    steps: u64,
     idle_waits: bool,
 }
 
@@ -166,11 +171,14 @@ impl Ledger {
         Self {
             stages: std::array::from_fn(|_| Times::new()),
             age: Times::new(),
+            work: Times::new(),
             budget,
             misses: 0,
+            unknown: 0,
             dropped: [0; Cause::ALL.len()],
             last_age: None,
             age_steps: Duration::ZERO,
+            steps: 0,
             idle_waits,
         }
     }
@@ -186,7 +194,25 @@ impl Ledger {
         self.misses += u64::from(age > self.budget);
         if let Some(last) = self.last_age.replace(age) {
             self.age_steps += age.abs_diff(last);
+            self.steps += 1;
         }
+    }
+
+    /// Notes a frame whose alerts are written, but of which nobody knows when it was captured: it
+    /// is neither on time nor late.
+    pub fn finish_frame_of_unknown_age(&mut self) {
+        self.unknown += 1;
+        self.last_age = None;
+    }
+
+    /// Notes what a frame took from its admission to its alerts, without its wait.
+    pub fn finish_work(&mut self, took: Duration) {
+        self.work.add(took);
+    }
+
+    /// Percentiles of what frames took from their admission to their alerts.
+    pub fn work(&self) -> Percentiles {
+        self.work.percentiles()
     }
 
     /// Notes `frames` that did not reach the engine.
@@ -206,20 +232,25 @@ impl Ledger {
 
     /// Frames whose alerts were written within the budget.
     pub fn on_time(&self) -> u64 {
-        self.frames() - self.misses
+        self.age.histogram.len() - self.misses
     }
 
     /// Mean difference between the ages of one frame and the next, ms.
     pub fn jitter_ms(&self) -> f64 {
-        match self.frames() {
-            0 | 1 => 0.0,
-            frames => self.age_steps.as_secs_f64() * 1e3 / (frames - 1) as f64,
+        match self.steps {
+            0 => 0.0,
+            steps => self.age_steps.as_secs_f64() * 1e3 / steps as f64,
         }
     }
 
-    /// Frames finished.
+    /// Frames finished: on time, late or of unknown age.
     pub fn frames(&self) -> u64 {
-        self.age.histogram.len()
+        self.age.histogram.len() + self.unknown
+    }
+
+    /// Frames finished of which nobody knows when they were captured.
+    pub fn unknown_age(&self) -> u64 {
+        self.unknown
     }
 
     /// Frames older than the budget when their alerts were written.
@@ -327,6 +358,19 @@ mod tests {
             [("overtaken", 5), ("too_late", 2), ("left_out", 0)]
         );
         assert_eq!(ledger.all_dropped(), 7);
+    }
+
+    #[test]
+    fn frames_of_unknown_age_are_neither_on_time_nor_late() {
+        let mut ledger = Ledger::new(ms(15), false);
+        ledger.finish_frame(ms(10));
+        ledger.finish_frame_of_unknown_age();
+        ledger.finish_frame(ms(20));
+        assert_eq!((ledger.frames(), ledger.unknown_age()), (3, 1));
+        assert_eq!((ledger.on_time(), ledger.misses()), (1, 1));
+        // The two known ones are not neighbours.
+        assert_eq!(ledger.jitter_ms(), 0.0);
+        assert_eq!(ledger.age_histogram(4).iter().map(|b| b.1).sum::<u64>(), 2);
     }
 
     #[test]

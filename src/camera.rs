@@ -5,36 +5,50 @@
 //! its own, so that the engine never waits for a picture to be decoded. A [`Recorder`] writes what
 //! a camera gave, so that `recording:DIR` gives it again.
 
+mod bytes;
 mod clock;
 mod drops;
 mod pictures;
+mod pixels;
 mod queue;
 mod reader;
 mod recording;
+mod settings;
 mod source;
 mod synthetic;
+#[cfg(target_os = "linux")]
+mod v4l2;
+mod watch;
 
+pub use bytes::FrameBytes;
 pub use clock::Clock;
 pub use drops::Drops;
 pub use pictures::{Pictures, read_picture};
+pub use pixels::{Layout, Reading};
 pub use reader::{Next, Pace, Reader};
 pub use recording::{Recorder, Recording, RecordingError};
+pub(crate) use settings::parse_size;
+pub use settings::{CaptureMemory, CaptureSettings};
 pub use source::Source;
 pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
+#[cfg(target_os = "linux")]
+pub use v4l2::V4l2;
+pub use watch::{CaptureReport, CaptureWatch};
 
 use crate::drive;
-use crate::frame::{Map, Picture};
+use crate::engine::CameraInput;
+use crate::frame::{Map, Picture, Size};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
     /// The text names no source.
     #[error(
-        "`{text}` is no source: {reason}. Valid: pictures:DIR (a folder of jpg, png, webp) or \
-         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+        "`{text}` is no source: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
+         of jpg, png, webp) or pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     Source {
@@ -45,7 +59,8 @@ pub enum CameraError {
     },
     /// The source is known but this build cannot open it.
     #[error(
-        "`{text}` is not in this build. Valid here: pictures:DIR (a folder of jpg, png, webp) or \
+        "`{text}` is not in this build: a camera needs Linux and the cargo feature `camera` \
+         (`cargo build --release --features camera`). Valid here: pictures:DIR (a folder of jpg, png, webp) or \
          pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
@@ -93,6 +108,12 @@ pub enum CameraError {
         /// What was asked for.
         rate_hz: f64,
     },
+    /// The camera cannot be opened, or not be set to what is asked for.
+    #[error("{reason}")]
+    Capture {
+        /// The device, what is wrong, and what it can do.
+        reason: String,
+    },
     /// No thread for reading.
     #[error("cannot start the reading thread: {source}")]
     Thread {
@@ -102,14 +123,17 @@ pub enum CameraError {
 }
 
 /// A frame fresh from its source, before it has a time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Shot {
     /// Number of the frame in its source, from 0.
     pub number: u64,
     /// The frame's own name, where it has one (a file name).
     pub name: Option<Arc<str>>,
-    /// The picture.
+    /// The picture; without pixels where there are `bytes`.
     pub picture: Picture,
+    /// The frame as the camera's driver wrote it: from a camera that serves a prepared graph or is
+    /// recorded, and from its recording.
+    pub bytes: Option<FrameBytes>,
     /// What is truly there, where the source knows (the synthetic drive does).
     pub truth: Option<Truth>,
     /// How long decoding or rendering took.
@@ -120,6 +144,29 @@ pub struct Shot {
     pub drops: Drops,
 }
 
+impl Shot {
+    /// The same with a picture, where there are only bytes: a copy.
+    ///
+    /// # Errors
+    /// The bytes are no whole frame.
+    pub fn into_picture(mut self) -> Result<Self, BadFrame> {
+        if let Some(bytes) = self.bytes.take() {
+            self.picture = bytes.picture().map_err(|reason| BadFrame {
+                number: self.number,
+                name: self.name.as_deref().unwrap_or_default().to_string(),
+                reason,
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Size of the frame, px.
+    pub fn size(&self) -> Size {
+        let bytes = self.bytes.as_ref();
+        bytes.map_or(self.picture.size(), FrameBytes::size)
+    }
+}
+
 /// When a frame was captured, as its source knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -128,6 +175,37 @@ pub struct Stamp {
     pub at: Duration,
     /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
     pub unix_ns: Option<i64>,
+    /// When that was on the machine's clock.
+    pub captured: Captured,
+}
+
+/// When a frame was captured, on the machine's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Captured {
+    /// The frame has no time there: the pace of the run gives it one.
+    #[default]
+    Paced,
+    /// As `Paced`; how old it was when it was recorded, nobody knew.
+    PacedUnknown,
+    /// Then.
+    Known(Instant),
+    /// Nobody knows; it arrived then.
+    Unknown(Instant),
+}
+
+impl Captured {
+    /// The capture, or the arrival where only that is known.
+    pub fn instant(&self) -> Option<&Instant> {
+        match self {
+            Captured::Paced | Captured::PacedUnknown => None,
+            Captured::Known(instant) | Captured::Unknown(instant) => Some(instant),
+        }
+    }
+
+    /// Whether the frame's age is known.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Captured::Paced | Captured::Known(_))
+    }
 }
 
 impl Stamp {
@@ -136,6 +214,7 @@ impl Stamp {
         Self {
             at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
             unix_ns: None,
+            captured: Captured::Paced,
         }
     }
 }
@@ -176,6 +255,9 @@ pub enum Camera {
     Recording(Recording),
     /// A rendered drive.
     Synthetic(Synthetic),
+    /// A V4L2 camera.
+    #[cfg(target_os = "linux")]
+    V4l2(Box<V4l2>),
 }
 
 impl Camera {
@@ -185,6 +267,19 @@ impl Camera {
     /// A rate outside (0, 1000]; a folder or list that is missing or holds no picture; a recording
     /// that cannot be read; a drive that refuses the rate.
     pub fn open(source: &Source, rate_hz: f64) -> Result<Camera, CameraError> {
+        Self::open_with(source, rate_hz, &CaptureSettings::default())
+    }
+
+    /// As [`Camera::open`]; a camera is set to `capture`. Its rate is its own.
+    ///
+    /// # Errors
+    /// As [`Camera::open`]; a camera that is not there or cannot be set to that, or that this build
+    /// cannot open.
+    pub fn open_with(
+        source: &Source,
+        rate_hz: f64,
+        capture: &CaptureSettings,
+    ) -> Result<Camera, CameraError> {
         if !(rate_hz > 0.0 && rate_hz <= 1000.0) {
             return Err(CameraError::Rate { rate_hz });
         }
@@ -195,6 +290,63 @@ impl Camera {
             }
             Source::Recording(folder) => Ok(Camera::Recording(Recording::open(folder)?)),
             Source::Synthetic(seed) => Synthetic::open(*seed, rate_hz).map(Camera::Synthetic),
+            #[cfg(all(target_os = "linux", feature = "camera"))]
+            Source::V4l2(path) => {
+                let kernel = Arc::new(unmask_v4l2::Linux);
+                V4l2::open(kernel, path, capture).map(|camera| Camera::V4l2(Box::new(camera)))
+            }
+            #[cfg(not(all(target_os = "linux", feature = "camera")))]
+            Source::V4l2(_) => {
+                let _ = capture;
+                Err(CameraError::NotInThisBuild {
+                    text: source.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Has a camera give frames as the bytes that a prepared graph takes; a recording gives those
+    /// that it has. Other sources give pictures. Call it before the first frame.
+    ///
+    /// # Errors
+    /// The camera cannot be set to that format and size.
+    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), CameraError> {
+        match (self, input) {
+            #[cfg(target_os = "linux")]
+            (Camera::V4l2(camera), Some(input)) => camera.serve(input),
+            (Camera::Recording(recording), Some(input)) => {
+                recording.serve(input);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a camera give frames as its driver's bytes, where a recording can hold them. Other
+    /// sources go on as they are.
+    pub fn keep_bytes(&mut self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.keep_bytes(),
+            _ => {}
+        }
+    }
+
+    /// Whether frames come by themselves and cannot be waited for.
+    pub fn is_live(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(_) => true,
+            _ => false,
+        }
+    }
+
+    /// How a camera goes.
+    pub fn capture(&self) -> Option<CaptureWatch> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => Some(camera.watch()),
+            _ => None,
         }
     }
 
@@ -204,6 +356,8 @@ impl Camera {
             Camera::Pictures(pictures) => Some(pictures.len()),
             Camera::Recording(recording) => Some(recording.len()),
             Camera::Synthetic(_) => None,
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(_) => None,
         }
     }
 
@@ -213,6 +367,8 @@ impl Camera {
             Camera::Pictures(pictures) => pictures.rate_hz(),
             Camera::Recording(recording) => recording.rate_hz(),
             Camera::Synthetic(synthetic) => synthetic.rate_hz(),
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.rate_hz(),
         }
     }
 
@@ -231,6 +387,8 @@ impl Camera {
             Camera::Pictures(pictures) => pictures.next(),
             Camera::Recording(recording) => recording.next(),
             Camera::Synthetic(synthetic) => Some(Ok(synthetic.next())),
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.next(),
         }
     }
 }

@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod calibrate;
+mod camera;
+mod camera_args;
 mod config;
 mod demo;
 mod eval;
@@ -35,10 +37,12 @@ pub struct Cli {
 enum Verb {
     /// Ranges of a model's values on frames, for INT8.
     Calibrate(calibrate::Args),
+    /// Look at a camera: what it is set to, its frames, its clock, its faults.
+    Camera(camera::Args),
     /// Synthetic drive → alerts, overlays, a contact sheet and a page. Needs no argument.
     Demo(demo::Args),
     /// Watch a source and emit alerts on stdout.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Write what a source gives to disk, to be watched again.
     Record(record::Args),
     /// Write one anomaly map (NumPy float32) per picture.
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Calibrate(args) => calibrate::run(&args),
+        Verb::Camera(args) => camera::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Record(args) => record::run(&args),
@@ -95,8 +100,31 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("unmask: {error:#}");
+            eprintln!("unmask: {}", plain(&format!("{error:#}")));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// `text` on one line, with nothing in it that a terminal would obey: errors quote names out of
+/// files that anyone may have written.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(plain("a `b\n\u{1b}[2J` é"), "a `b\\n\\u{1b}[2J` é");
     }
 }

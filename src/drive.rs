@@ -241,10 +241,24 @@ impl Drive {
     /// Still number `n`: a street unlike the others, with zero to three things that do not belong
     /// (none where [`Settings::anomalies`] is off), near or far.
     pub fn random_scene(&self, n: u64) -> Scene {
+        self.still(n, false)
+    }
+
+    /// Still number `n` of those that look at a zebra crossing, 2 to 25 m ahead: seldom met in
+    /// [`Drive::random_scene`], and bright as few things that do not belong are.
+    pub fn random_crossing(&self, n: u64) -> Scene {
+        self.still(n, true)
+    }
+
+    fn still(&self, n: u64, crossing: bool) -> Scene {
         let seed = seed_of(&[self.settings.seed, 0x5711, n]);
         let style = Style::new(seed, true);
         let mut rng = Rng::new(&[seed, 0x5712]);
-        let s0 = f64::from(rng.range(100.0, 4000.0));
+        let mut s0 = f64::from(rng.range(100.0, 4000.0));
+        if crossing {
+            let mut own = Rng::new(&[seed, 0x5713]);
+            s0 = layout::crossing_after(&style, s0) - f64::from(own.range(2.0, 25.0));
+        }
         let oddities = oddity::for_still(&style, s0, &mut rng);
         let view = View {
             s0,

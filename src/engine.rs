@@ -13,12 +13,11 @@ mod facts;
 mod filter;
 mod find;
 mod prepare;
-mod wire;
 
 pub(crate) use camera_input::name_of;
 pub use camera_input::{CameraInput, Fit, FrameFormat, Matrix, PixelFormat, Range, View};
 pub use cpu::CpuEngine;
-pub(crate) use cpu::{LogitNames, ModelNames};
+pub(crate) use cpu::{Frames, LogitNames, ModelNames};
 pub use facts::{Facts, FactsError, Head, Output};
 pub(crate) use filter::Axis;
 pub use find::{ModelNotFound, find_model};
@@ -222,10 +221,11 @@ impl Engine {
         }
     }
 
-    /// Numeric precision of the computation, as alerts carry it.
+    /// The lowest number format that the model asks for, as alerts carry it: `fp32`, `fp16`,
+    /// `int8`. The CPU engine computes all of them in float32, on rounded values.
     pub fn precision(&self) -> &'static str {
         match self {
-            Engine::Cpu(_) => "fp32",
+            Engine::Cpu(engine) => engine.precision(),
         }
     }
 

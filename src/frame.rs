@@ -171,6 +171,8 @@ pub struct Token {
     pub frame: u64,
     /// When the frame was captured, on the run's clock.
     pub captured: Moment,
+    /// Whether `captured` is that: else nobody knows, and it is when the frame arrived.
+    pub age_known: bool,
     /// When the frame was captured, wall clock, nanoseconds since the Unix epoch.
     pub captured_unix_ns: i128,
     /// How old an alert for this frame may be, nanoseconds.
@@ -214,6 +216,7 @@ mod tests {
         let token = Token {
             frame: 0,
             captured: Moment(5),
+            age_known: true,
             captured_unix_ns: 0,
             budget_ns: 7,
             source: "test".into(),

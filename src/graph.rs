@@ -4,11 +4,12 @@
 //! ([`ir`]), [`onnx`] is the file format, [`export`] puts them together.
 //!
 //! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`judge`]
-//! measures what that costs.
+//! measures what that costs. [`layers`] measures what each block of a network takes.
 
 pub mod calibrate;
 pub mod checkpoint;
 pub mod cost;
+mod entry;
 mod error;
 mod evaluate;
 pub mod export;
@@ -16,6 +17,7 @@ pub mod import;
 pub mod infer;
 pub mod ir;
 pub mod judge;
+pub mod layers;
 pub mod lint;
 pub mod onnx;
 pub mod prepare;

@@ -1,5 +1,6 @@
 //! Whether the watch itself is well: what is not watched is an alarm, too.
 
 pub mod blind;
+pub mod board;
 pub mod power;
 pub mod thermal;

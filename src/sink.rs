@@ -1,13 +1,13 @@
 //! Where alerts go, and what the outside sees of a run.
 //!
 //! ```text
-//! Sinks ─┬─ ring ─ thread ─► stdout
-//! (tell)  ├─ ring ─ thread ─► file (rotated)
-//!         └─ ring ─ thread ─► Unix datagram socket
+//!            ┌─ ring ─ thread ─► stdout | file (rotated) | Unix datagram socket
+//! Sinks ─────┤
+//! (tell)     └─ ring ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
 //! ```
 //! [`Sinks::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
 //! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
-//! Beside the alerts: [`Notifier`] (systemd), [`Evidence`] (the frames
+//! Beside the alerts: [`Exporter`] (Prometheus), [`Notifier`] (systemd), [`Evidence`] (the frames
 //! behind alerts, a bounded ring on disk) and [`Panel`] (the overlay on a framebuffer).
 //! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
@@ -17,9 +17,12 @@ mod evidence;
 mod fan;
 mod gauges;
 mod json_lines;
+mod mqtt;
 mod notify;
+mod outbox;
 mod outlet;
 mod panel;
+mod prometheus;
 mod rotate;
 #[cfg(test)]
 mod schema;
@@ -34,9 +37,13 @@ pub use fan::{Overflow, Sinks};
 pub use gauges::Gauges;
 pub use json_lines::JsonLines;
 pub use notify::Notifier;
+pub use outbox::{Limits as OutboxLimits, Outbox, Pending};
 pub use panel::{Display, Geometry, Panel};
-pub use settings::{EvidenceSettings, FileSettings, Settings, SocketSettings};
-pub use target::{Target, TargetError};
+pub use prometheus::Exporter;
+pub use settings::{
+    EvidenceSettings, FileSettings, MqttSettings, MqttVersion, Settings, SocketSettings,
+};
+pub use target::{Broker, Target, TargetError};
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.
 fn say(text: std::fmt::Arguments<'_>) {

@@ -1,12 +1,19 @@
 //! What a frame costs in memory outside the engine: nothing, once the buffers have grown.
 
+mod common;
+
 use allocation_counter::measure;
+use common::{model, put};
 use std::time::Duration;
 use unmask::alert::{Decider, Event, Rules, Settings};
 use unmask::budget::policy::{Admission, Policy};
 use unmask::budget::{Ledger, Stage};
+use unmask::camera::{Camera, Pace, Source};
+use unmask::engine::{Engine, Options};
 use unmask::frame::{LabelMap, Moment, ScoreMap, Size};
+use unmask::pipeline;
 use unmask::score::Scored;
+use unmask::sink::{JsonLines, Sinks};
 
 const GRID: Size = Size::new(128, 64);
 const PICTURE: Size = Size::new(640, 360);
@@ -70,4 +77,52 @@ fn a_thousand_frames_allocate_nothing_outside_the_engine() {
     assert!(updates >= FRAMES, "the thing was followed: {updates}");
     assert_eq!(begun, 1, "one id was made, in the warm-up");
     assert_eq!(counted.count_total, 0);
+}
+
+/// The thread that runs the pipeline takes frames from the camera's thread, hands them to the
+/// engine's and does all the rest itself.
+#[test]
+fn the_thread_of_the_pipeline_allocates_only_to_hand_frames_over() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder.path().join("calm.png"), false);
+    let list = folder.path().join("list.txt");
+    let mut engine = Engine::open(&model("mask.onnx"), Options { threads: 1 }).unwrap();
+    let mut run = |frames: usize| {
+        std::fs::write(&list, "calm.png\n".repeat(frames)).unwrap();
+        let camera = Camera::open(&Source::Pictures(list.clone()), 10.0).unwrap();
+        let settings = pipeline::Settings {
+            source: "test".into(),
+            frames: None,
+            pace: Pace::AsTaken,
+            budget: Duration::from_secs(10),
+            refine: true,
+            decide: Settings::film(0.75),
+            warm_up: 0,
+            longest: None,
+            degrade: None,
+            realtime: Default::default(),
+            board: Default::default(),
+            stop: Default::default(),
+        };
+        let mut sinks = Sinks::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())));
+        let mut served = 0;
+        let counted = measure(|| {
+            let ran = pipeline::run(
+                &mut engine,
+                camera,
+                &settings,
+                &mut sinks,
+                None,
+                &mut |_| {},
+            );
+            served = ran.unwrap().ledger.frames();
+        });
+        assert_eq!(served, frames as u64);
+        counted.count_total
+    };
+    let (short, long) = (run(200), run(200 + FRAMES as usize));
+    let more = long.saturating_sub(short);
+    println!("{more} allocations in {FRAMES} frames to hand them over");
+    // The queue to the engine's threads takes a block for some dozens of frames.
+    assert!(more <= FRAMES / 16, "{more}");
 }

@@ -70,18 +70,21 @@ fn blur(picture: &Picture, r: usize) -> Picture {
 struct Tally {
     pictures: u32,
     false_alarms: u32,
+    /// Of so many pictures the faults were made.
+    spoilt: u32,
     found: [u32; FAULTS.len()],
     /// Lowest sharpness and share of texture, greatest share of burnt cells of good pictures.
     extremes: (f32, f32, f32),
 }
 
-fn tally(pictures: impl Iterator<Item = Picture>) -> Tally {
+/// Looks at every picture, and makes the faults of one of `spoil_every`.
+fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
     let (limits, mut glance) = (Limits::default(), Glance::default());
     let mut tally = Tally {
         extremes: (1.0, 1.0, 0.0),
         ..Tally::default()
     };
-    for picture in pictures {
+    for (number, picture) in pictures.enumerate() {
         let mut look = |picture: &Picture| {
             let size = picture.size();
             glance.look(size.w, size.h, picture.rgb())
@@ -93,6 +96,10 @@ fn tally(pictures: impl Iterator<Item = Picture>) -> Tally {
         *sharpness = sharpness.min(signs.sharpness);
         *texture = texture.min(signs.textured_share);
         *bright = bright.max(signs.bright_share);
+        if !number.is_multiple_of(spoil_every) {
+            continue;
+        }
+        tally.spoilt += 1;
         for (found, (cause, fault)) in tally.found.iter_mut().zip(FAULTS) {
             let told = limits.judge(&look(&fault(&picture)), false);
             *found += u32::from(told == Some(cause));
@@ -104,22 +111,21 @@ fn tally(pictures: impl Iterator<Item = Picture>) -> Tally {
 fn print(name: &str, tally: &Tally) {
     let (sharpness, texture, bright) = tally.extremes;
     println!(
-        "| {name} | {} | {} | {:?} | {sharpness:.2} | {texture:.2} | {bright:.2} |",
-        tally.pictures, tally.false_alarms, tally.found
+        "| {name} | {} | {} | {sharpness:.2} | {texture:.2} | {bright:.2} | {:?} of {} |",
+        tally.pictures, tally.false_alarms, tally.found, tally.spoilt
     );
 }
 
-fn take(source: Source, step: usize, limit: usize) -> impl Iterator<Item = Picture> {
+fn take(source: Source, limit: usize) -> impl Iterator<Item = Picture> {
     let mut camera = Camera::open(&source, 10.0).unwrap();
     std::iter::from_fn(move || camera.next())
-        .step_by(step)
         .take(limit)
         .map(|shot| shot.unwrap().picture)
 }
 
 #[test]
 fn a_synthetic_drive_is_seen_and_its_faults_are_found() {
-    let tally = tally(take(Source::Synthetic(11), 1, DRIVE_FRAMES));
+    let tally = tally(take(Source::Synthetic(11), DRIVE_FRAMES), 1);
     print("synthetic drive", &tally);
     assert_eq!(tally.false_alarms, 0);
     assert_eq!(tally.found, [DRIVE_FRAMES as u32; FAULTS.len()]);
@@ -131,22 +137,21 @@ fn road_pictures_are_seen_and_their_faults_are_found() {
         println!("skipped road_pictures_are_seen: UNMASK_DATA is not set");
         return;
     };
-    // Every third picture: the faults of all of them take minutes in a test build.
-    for folder in [
-        "road_anomaly/images",
-        "road_obstacle21_val/images",
-        "camvid/val/images",
+    // The faults of all of them take minutes in a test build.
+    for (folder, spoil_every, least) in [
+        ("road_anomaly/images", 3, 0.95),
+        ("road_obstacle21_val/images", 3, 0.95),
+        // A part of it was taken at dusk: brightened as all are, less than half of it is burnt.
+        ("camvid/train/images", 9, 0.8),
+        ("camvid/val/images", 3, 0.95),
     ] {
-        let tally = tally(take(
-            Source::Pictures(Path::new(&data).join(folder)),
-            3,
-            usize::MAX,
-        ));
+        let source = Source::Pictures(Path::new(&data).join(folder));
+        let tally = tally(take(source, usize::MAX), spoil_every);
         print(folder, &tally);
         assert_eq!(tally.false_alarms, 0, "{folder}");
         for (found, (cause, _)) in tally.found.iter().zip(FAULTS) {
-            let share = f64::from(*found) / f64::from(tally.pictures);
-            assert!(share >= 0.95, "{folder}: {cause} found in {share:.2}");
+            let share = f64::from(*found) / f64::from(tally.spoilt);
+            assert!(share >= least, "{folder}: {cause} found in {share:.2}");
         }
     }
 }

@@ -105,6 +105,34 @@ fn any_frame_may_be_asked_for_at_any_time() {
 }
 
 #[test]
+fn crossings_show_stripes_that_other_stills_seldom_have() {
+    // Pixels of the road in the lower half that are far brighter than the road's median.
+    let bright = |scene: &Scene| {
+        let size = scene.classes.size();
+        let road: Vec<u8> = (size.h / 2 * size.w..size.area_px())
+            .filter(|&i| {
+                CLASSES[usize::from(scene.classes.data()[i]).min(CLASSES.len() - 1)] == "road"
+            })
+            .map(|i| scene.picture.rgb()[3 * i + 1])
+            .collect();
+        let mut order = road.clone();
+        order.sort_unstable();
+        let middle = order.get(order.len() / 2).copied().unwrap_or(0);
+        let marks = road.iter().filter(|&&v| v > middle.saturating_add(30));
+        marks.count()
+    };
+    let d = drive(6, SMALL);
+    let sum = |make: &dyn Fn(u64) -> Scene| -> usize { (0..12).map(|n| bright(&make(n))).sum() };
+    let (with, without) = (sum(&|n| d.random_crossing(n)), sum(&|n| d.random_scene(n)));
+    assert!(
+        2 * with > 3 * without,
+        "{with} against {without} bright pixels"
+    );
+    assert!(d.random_crossing(1) == d.random_crossing(1));
+    assert!(d.random_crossing(1).picture != d.random_scene(1).picture);
+}
+
+#[test]
 fn twice_the_rate_shows_the_same_moments() {
     let settings = |rate_hz| Settings {
         seed: 9,

@@ -129,17 +129,25 @@ fn parity(
             sampling,
             ..Options::default()
         };
-        let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
-        export::check(&bytes).unwrap();
-        let got = run(&bytes, image);
-        assert_eq!(got.len(), want.len(), "{label}: outputs");
-        for (name, values) in want {
-            let apart = difference(&got[*name], values);
-            println!("{label}, {sampling}: {name} differs by {apart:.1e}");
-            assert!(
-                apart <= 1e-4,
-                "{label}, {sampling}: {name} differs by {apart:.1e}"
-            );
+        let model = export::model(&checkpoint, &options).unwrap();
+        let (lean, report) = export::lean(&model).unwrap();
+        println!(
+            "{label}: surgery saves {:.3} of the MACs",
+            report.macs_saved()
+        );
+        for (form, model) in [("as it is", model), ("after surgery", lean)] {
+            let bytes = model.to_bytes();
+            export::check(&bytes).unwrap();
+            let got = run(&bytes, image);
+            assert_eq!(got.len(), want.len(), "{label}: outputs");
+            for (name, values) in want {
+                let apart = difference(&got[*name], values);
+                println!("{label}, {sampling}, {form}: {name} differs by {apart:.1e}");
+                assert!(
+                    apart <= 1e-4,
+                    "{label}, {sampling}, {form}: {name} differs by {apart:.1e}"
+                );
+            }
         }
     }
 }
@@ -634,8 +642,9 @@ fn onnx_runtime_gives_the_same() {
             ..Options::default()
         };
         let model = dir.path().join("model.onnx");
-        let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
-        export::write_file(&model, &bytes).unwrap();
+        let whole = export::model(&checkpoint, &options).unwrap();
+        let (lean, _) = export::lean(&whole).unwrap();
+        export::write_file(&model, &lean.to_bytes()).unwrap();
         let done = Command::new(&python)
             .args(["-c", ORACLE])
             .arg(&model)

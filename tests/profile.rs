@@ -56,7 +56,16 @@ fn a_profile_has_every_number_and_its_page() {
         );
     }
     assert!(profile["stages"]["engine"]["p50_ms"].as_f64().unwrap() > 0.0);
-    assert!(profile["layers"].is_null());
+    let layers = profile["layers"].as_array().unwrap();
+    let named = |layer: &serde_json::Value| !layer["name"].as_str().unwrap().is_empty();
+    assert!(!layers.is_empty() && layers.iter().all(named), "{profile}");
+    assert!(
+        layers
+            .iter()
+            .all(|layer| layer["ms"].as_f64().unwrap() >= 0.0)
+    );
+    let shares: f64 = layers.iter().map(|l| l["share"].as_f64().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{profile}");
     let page = std::fs::read_to_string(folder.path().join("p.html")).unwrap();
     assert!(page.contains("<svg") && !page.contains("http"));
 
@@ -76,9 +85,28 @@ fn a_profile_has_every_number_and_its_page() {
 }
 
 #[test]
+fn seconds_in_place_of_frames_end_an_endless_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = "profile --source synthetic:1 --seconds 0.3 --warm-up 1 --layer-passes 0 --json";
+    let out = unmask(folder.path(), &args.split(' ').collect::<Vec<_>>());
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let profile: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(profile["frames"].as_u64().unwrap() > 0, "{profile}");
+    assert!(profile["seconds"].as_f64().unwrap() >= 0.3, "{profile}");
+    assert!(profile["layers"].is_null());
+    for (args, wanted) in [
+        ("profile --seconds -1", "--seconds"),
+        ("profile --seconds 3 --frames 9", "--frames"),
+    ] {
+        let out = unmask(folder.path(), &args.split(' ').collect::<Vec<_>>());
+        assert!(!out.status.success() && text(&out.stderr).contains(wanted));
+    }
+}
+
+#[test]
 fn in_real_time_every_frame_is_on_time_late_or_dropped() {
     let folder = pictures(30, 40);
-    let args = "profile --source pictures:in --frames 27 --warm-up 3 --rate 40 --realtime \
+    let args = "profile --source pictures:in --frames 27 --warm-up 3 --rate 15 --realtime \
                 --budget-ms 0.001 --json";
     let args: Vec<_> = args.split_whitespace().collect();
     let out = unmask(folder.path(), &args);

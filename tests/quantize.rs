@@ -8,10 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use unmask::drive::{Drive, Settings};
+use unmask::engine::{self, Engine};
 use unmask::frame::{Picture, Size};
+use unmask::graph::calibrate::Calibration;
 use unmask::graph::checkpoint::Checkpoint;
 use unmask::graph::export::{self, Options};
 use unmask::graph::onnx::ModelProto;
+use unmask::graph::quantize::{Net, Plan};
 
 /// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
 fn checkpoint(dir: &Path) -> PathBuf {
@@ -28,6 +31,16 @@ fn checkpoint(dir: &Path) -> PathBuf {
     .unwrap();
     path
 }
+
+const FP16: [&str; 7] = [
+    "quantize",
+    "--model",
+    "model.onnx",
+    "--precision",
+    "fp16",
+    "--out",
+    "h.onnx",
+];
 
 /// A folder with `model.onnx` and `frames/` of a drive.
 fn folder(frames: u64) -> tempfile::TempDir {
@@ -131,16 +144,16 @@ fn a_calibration_is_the_same_every_time_and_serves_both_precisions() {
     let written = ModelProto::from_bytes(&fs::read(dir.join("q.onnx")).unwrap()).unwrap();
     assert_eq!(written.fact("unmask.precision"), Some("int8"));
     assert_eq!(written.fact("unmask.road"), Some("[0]"), "the facts stay");
-    let fp16 = [
-        "quantize",
-        "--model",
-        "model.onnx",
-        "--precision",
-        "fp16",
-        "--out",
-        "h.onnx",
-    ];
-    good(unmask(dir, &fp16));
+    good(unmask(dir, &FP16));
+
+    let precision = |model: &str| {
+        let engine = Engine::open(&dir.join(model), engine::Options::default()).unwrap();
+        engine.precision()
+    };
+    assert_eq!(
+        ["model.onnx", "h.onnx", "q.onnx"].map(precision),
+        ["fp32", "fp16", "int8"]
+    );
 
     // Both run wherever the float model runs, and score nearly as it does.
     let score = |model: &str, out: &str| {
@@ -234,6 +247,18 @@ fn the_calibration_of_another_graph_is_refused_with_both_hashes() {
     assert!(error.contains(&old) && error.contains(&new), "{error}");
     assert!(!dir.join("quantised.onnx").exists());
 
+    // Without --calibration the place is looked at where `calibrate` puts it without --out.
+    let bare = ["quantize", "--model", "model.onnx"];
+    let error = refused(unmask(dir, &bare));
+    assert!(
+        error.contains("calibration/model.toml") && error.contains("unmask calibrate"),
+        "{error}"
+    );
+    good(unmask(dir, &with(&CALIBRATE[..5], &["--force"])));
+    assert_eq!(hash("calibration/model.toml"), new);
+    good(unmask(dir, &bare));
+    fs::remove_file(dir.join("quantised.onnx")).unwrap();
+
     let error = refused(unmask(dir, &with(&QUANTIZE, &["--keep", "backbone.res9"])));
     assert!(
         error.contains("`backbone.res9`") && error.contains("backbone.stem"),
@@ -249,6 +274,95 @@ fn the_calibration_of_another_graph_is_refused_with_both_hashes() {
     ];
     let error = refused(unmask(dir, &again));
     assert!(error.contains("already"), "{error}");
+}
+
+#[test]
+fn the_shipped_model_has_a_calibration() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = Net::read(&root.join("engines/unmask-small.onnx")).unwrap();
+    let file = root.join("calibration/unmask-small.toml");
+    let calibration = Calibration::read(&file).unwrap();
+    calibration.check_graph(model.hash()).unwrap();
+    assert!(!calibration.forced);
+    assert_eq!(calibration.frames.len(), 64);
+    let plan = Plan::new(&model);
+    let missing: Vec<&str> = plan
+        .tensors()
+        .into_iter()
+        .filter(|tensor| calibration.range(tensor).is_none())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+
+    // As a user calls it: nothing but the model is named.
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().join("small.int8.onnx");
+    let out = out.to_str().unwrap();
+    let args = ["quantize", "--model", "engines/unmask-small.onnx", "--json"];
+    let said = good(unmask(root, &with(&args, &["--out", out])));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let (ratio, share) = (said["ratio"].as_f64(), said["int8_mac_share"].as_f64());
+    assert!(ratio.unwrap() <= 0.3, "{said}");
+    assert!(share.unwrap() > 0.9, "{said}");
+}
+
+#[test]
+fn a_prepared_graph_is_calibrated_and_quantised_behind_its_front() {
+    let dir = folder(16);
+    let dir = dir.path();
+    let prepare = [
+        "prepare",
+        "--model",
+        "model.onnx",
+        "--out",
+        "p.onnx",
+        "--camera",
+        "160x90",
+        "--format",
+        "nv12",
+        "--no-refine",
+    ];
+    good(unmask(dir, &prepare));
+    let calibrate = [
+        "calibrate",
+        "--model",
+        "p.onnx",
+        "--frames",
+        "frames",
+        "--out",
+        "c.toml",
+    ];
+    good(unmask(dir, &calibrate));
+    let ranges = fs::read_to_string(dir.join("c.toml")).unwrap();
+    assert!(ranges.contains("name = \"image\""), "{ranges}");
+    assert!(!ranges.contains("front/"), "{ranges}");
+    let quantize = [
+        "quantize",
+        "--model",
+        "p.onnx",
+        "--calibration",
+        "c.toml",
+        "--out",
+        "q.onnx",
+        "--json",
+    ];
+    let said = good(unmask(dir, &quantize));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(said["int8_layers"].as_u64().unwrap() > 30, "{said}");
+    let kept = said["float_layers"].as_array().unwrap().iter();
+    let front = kept.filter(|l| l["node"].as_str().unwrap().starts_with("front/"));
+    assert!(front.count() > 0, "{said}");
+
+    let open = |model: &str| Engine::open(&dir.join(model), engine::Options::default()).unwrap();
+    let (mut float, mut int8) = (open("p.onnx"), open("q.onnx"));
+    assert_eq!((float.precision(), int8.precision()), ("fp32", "int8"));
+    let picture = drive().scene(9).picture;
+    let (want, have) = (
+        float.score(&picture, false).unwrap(),
+        int8.score(&picture, false).unwrap(),
+    );
+    let pairs = want.data().iter().zip(have.data());
+    let error: f32 = pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / want.data().len() as f32;
+    assert!(error < 0.15, "{error}");
 }
 
 #[test]
@@ -340,16 +454,7 @@ fn onnx_runtime_takes_what_is_written() {
         dir,
         &with(&QUANTIZE, &["--out", "q32.onnx", "--rest", "fp32"]),
     ));
-    let fp16 = [
-        "quantize",
-        "--model",
-        "model.onnx",
-        "--precision",
-        "fp16",
-        "--out",
-        "h.onnx",
-    ];
-    good(unmask(dir, &fp16));
+    good(unmask(dir, &FP16));
     let done = Command::new(python)
         .args(["-c", ORACLE, "model.onnx", "h.onnx", "q16.onnx", "q32.onnx"])
         .current_dir(dir)

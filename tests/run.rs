@@ -68,7 +68,7 @@ fn stdout_carries_alerts_only_and_the_summary_goes_to_stderr() {
 fn json_needs_a_file_for_alerts_and_then_owns_stdout() {
     let folder = Folder::new();
     let refused = folder.run(&["--json"]);
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("--alerts"));
     assert!(refused.stdout.is_empty());
 

@@ -38,7 +38,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
             "--evidence",
             "kept",
         ])
-        .arg("--model")
+        .args(["--metrics", "127.0.0.1:0", "--model"])
         .arg(&model)
         .current_dir(folder.path())
         .env("NOTIFY_SOCKET", at("notify"))
@@ -47,6 +47,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{said}");
+    assert!(said.contains("metrics at http://127.0.0.1:"), "{said}");
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let file = std::fs::read_to_string(at("a.jsonl")).unwrap();
     assert_eq!(file.lines().count(), 3, "begin, update, end: {file}");
@@ -94,11 +95,13 @@ fn places_that_make_no_sense_are_refused_before_anything_runs() {
     };
     let error = run(&["--alerts", "http://x"]);
     assert!(
-        error.contains("http://x") && error.contains("unix:SOCKET"),
+        error.contains("http://x") && error.contains("mqtts://"),
         "{error}"
     );
     let error = run(&["--json", "--alerts", "-"]);
     assert!(error.contains("stdout"), "{error}");
     let error = run(&["--display", "/dev/fb0"]);
     assert!(error.contains("fb:/dev/fb0"), "{error}");
+    let error = run(&["--metrics", "here"]);
+    assert!(error.contains("--metrics"), "{error}");
 }

@@ -179,6 +179,7 @@ mod tests {
             frame: 0,
             captured_at: String::new(),
             age_ms: 0.0,
+            age: crate::alert::Knowledge::Known,
             budget_ms: 0.0,
             on_time: true,
             bbox,

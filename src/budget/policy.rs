@@ -134,97 +134,10 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use super::super::overload::play;
     use super::*;
 
     const MS: u64 = 1_000_000;
-
-    /// What a run on virtual time came to.
-    #[derive(Debug, Default)]
-    struct Came {
-        arrivals: u64,
-        overtaken: u64,
-        dropped: u64,
-        served: u64,
-        on_time: u64,
-        deepest: usize,
-        ages: Vec<u64>,
-    }
-
-    impl Came {
-        fn age_p99(&mut self) -> u64 {
-            self.ages.sort_unstable();
-            self.ages[(self.ages.len() * 99).div_ceil(100) - 1]
-        }
-    }
-
-    /// Frames come every `period`; the newest waits, alone, while the engine works. `service` says
-    /// what the n-th served frame takes.
-    fn play(frames: u64, period: u64, budget: u64, service: impl Fn(u64) -> u64) -> Came {
-        let mut policy = Policy::new(Settings::default());
-        let mut came = Came::default();
-        let mut waiting: Option<u64> = None;
-        let mut free_at = 0;
-        for i in 0..=frames {
-            let arrival = if i < frames { i * period } else { u64::MAX };
-            // Until this arrival the engine takes what waits whenever it is free.
-            while let Some(captured) = waiting.filter(|c| free_at.max(*c) < arrival) {
-                waiting = None;
-                let now = Moment(free_at.max(captured));
-                let deadline = Moment(captured + budget);
-                let admission = policy.admit(now, deadline);
-                if admission == Admission::Drop {
-                    came.dropped += 1;
-                    continue;
-                }
-                let done = Moment(now.0 + service(came.served));
-                policy.finished(admission, now, done, deadline);
-                came.served += 1;
-                came.on_time += u64::from(done <= deadline);
-                came.ages.push(done.0 - captured);
-                free_at = done.0;
-            }
-            if i < frames {
-                came.arrivals += 1;
-                came.overtaken += u64::from(waiting.replace(arrival).is_some());
-                came.deepest = came.deepest.max(usize::from(waiting.is_some()));
-            }
-        }
-        came
-    }
-
-    /// `mean` give or take a tenth, the same for the same `n`.
-    fn shaken(mean: u64, n: u64) -> u64 {
-        let noise = n.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) % 201;
-        mean * (900 + noise) / 1000
-    }
-
-    #[test]
-    fn overload_keeps_the_queue_short_the_age_bounded_and_every_drop_counted() {
-        let period = 33 * MS;
-        println!("engine  budget  served  on time  overtaken  too late  age p99");
-        for times in [1.1, 2.0, 10.0] {
-            let engine = (period as f64 * times) as u64;
-            // Room for the engine at its slowest and for half a wait.
-            let budget = engine * 11 / 10 + period / 2;
-            let mut came = play(20_000, period, budget, |n| shaken(engine, n));
-            let p99 = came.age_p99();
-            println!(
-                "x{times:<6} {:>5} ms {:>6} {:>8} {:>10} {:>9} {:>6} ms",
-                budget / MS,
-                came.served,
-                came.on_time,
-                came.overtaken,
-                came.dropped,
-                p99 / MS
-            );
-            assert!(came.deepest <= 1);
-            assert!(p99 <= budget + period, "x{times}: {p99}");
-            assert_eq!(came.overtaken + came.dropped, came.arrivals - came.served);
-            assert!(came.served > 1000, "x{times}: {}", came.served);
-            // What was admitted as able to make it nearly always does.
-            assert!(came.on_time * 100 >= came.served * 97, "x{times}: {came:?}");
-        }
-    }
 
     #[test]
     fn where_no_frame_can_make_it_only_probes_are_served() {

@@ -29,6 +29,12 @@ impl Clock {
         Moment(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// `instant`, since the run's start; 0 where it lies before.
+    pub fn moment(&self, instant: Instant) -> Moment {
+        let since = instant.saturating_duration_since(self.start);
+        Moment(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
     /// Nanoseconds since the Unix epoch at `moment`.
     pub fn unix_ns(&self, moment: Moment) -> i128 {
         self.start_unix_ns + i128::from(moment.0)

@@ -81,6 +81,7 @@ impl Pictures {
                     .file_name()
                     .map(|name| Arc::from(name.to_string_lossy())),
                 picture,
+                bytes: None,
                 truth: None,
                 read: start.elapsed(),
                 stamp: Stamp::regular(number, self.rate_hz),

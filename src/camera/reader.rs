@@ -1,7 +1,7 @@
 //! Reads ahead on a thread of its own.
 
 use super::queue::{Queue, Taken, WhenFull};
-use super::{BadFrame, Camera, CameraError, Clock, Drops, Shot};
+use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Shot};
 use crate::frame::Moment;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -54,6 +54,8 @@ pub struct Reader {
     clock: Clock,
     /// Frames lost up to the last one taken.
     lost: Cell<Drops>,
+    /// How the camera goes, where it is one.
+    capture: Option<CaptureWatch>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -73,6 +75,7 @@ impl Reader {
             Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::DropOldest),
         });
         let to = queue.clone();
+        let capture = camera.capture();
         let thread = std::thread::Builder::new()
             .name("camera".into())
             .spawn(move || {
@@ -84,6 +87,7 @@ impl Reader {
             queue,
             clock,
             lost: Cell::default(),
+            capture,
             thread: Some(thread),
         })
     }
@@ -124,6 +128,11 @@ impl Reader {
         (shot, captured.unwrap_or_else(|| self.clock.now()))
     }
 
+    /// How the camera goes, where it is one.
+    pub fn capture(&self) -> Option<&CaptureWatch> {
+        self.capture.as_ref()
+    }
+
     /// Frames lost: those that the source lost before the last one taken, and those dropped
     /// because a newer one came before they were taken.
     pub fn dropped(&self) -> u64 {
@@ -136,6 +145,9 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.queue.close();
+        if let Some(capture) = &self.capture {
+            capture.stop();
+        }
         if let Some(thread) = self.thread.take() {
             // A panic over there has been printed; the frames up to it have been taken.
             let _ = thread.join();
@@ -155,13 +167,19 @@ impl Drop for EndOnDrop<'_> {
 fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue<Item>) {
     let start = clock.now();
     let recorded = matches!(camera, Camera::Recording(_));
+    let live = camera.is_live();
     let (mut lost, mut due) = (Drops::default(), Duration::ZERO);
     for i in 0..frames {
         let Some(shot) = camera.next() else { return };
         if let Ok(shot) = &shot {
             lost += shot.drops;
         }
+        let instant = match &shot {
+            Ok(shot) => shot.stamp.captured.instant().copied(),
+            Err(_) => None,
+        };
         let captured = match pace {
+            _ if live => Some(instant.map_or_else(|| clock.now(), |then| clock.moment(then))),
             Pace::AsTaken => None,
             Pace::Realtime { rate_hz } => {
                 due = match &shot {

@@ -1,8 +1,9 @@
 //! Frames on disk, with their times and losses, to be seen again.
 //!
 //! A recording is a folder: `recording.json` (what it is), `frames.jsonl` (one line a frame, in
-//! the order of capture) and one PNG a frame. The line is written after its picture and flushed:
-//! whatever cuts a recording short, what its lines name is there.
+//! the order of capture) and one file a frame: the bytes as a camera's driver wrote them, or a
+//! PNG. The line is written after its file and flushed: whatever cuts a recording short, what its
+//! lines name is there.
 
 mod read;
 mod write;
@@ -11,6 +12,9 @@ pub use read::Recording;
 pub use write::Recorder;
 
 use super::Drops;
+use crate::engine::{FrameFormat, Matrix, PixelFormat, Range};
+use crate::frame::Size;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -103,14 +107,20 @@ struct Line {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum What {
-    /// A picture.
+    /// A frame.
     Seen {
-        /// The picture's file, in the same folder.
+        /// The frame's file, in the same folder.
         file: String,
         /// Captured so long after the first frame, ns.
         at_ns: u64,
         /// Captured then, wall clock, ns since the Unix epoch.
         unix_ns: i64,
+        /// Whether that is only when it arrived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age: Option<Age>,
+        /// What the file's bytes are, where it is no picture.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<Layout>,
     },
     /// Nothing: why not.
     Bad {
@@ -119,167 +129,56 @@ enum What {
     },
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::{BadFrame, Camera, Shot, Source, Stamp};
-    use super::*;
-    use crate::frame::{Picture, Size};
-    use std::path::Path;
-    use std::time::Duration;
+/// What is said of a frame's age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Age {
+    /// Nobody knows how long it took to arrive.
+    Unknown,
+}
 
-    fn shot(number: u64, colour: u8, at_ms: u64, drops: Drops) -> Shot {
-        Shot {
-            number,
-            name: (number == 1).then(|| "one.png".into()),
-            picture: Picture::filled(Size::new(5, 3), [colour, 7, 255]),
-            truth: None,
-            read: Duration::ZERO,
-            stamp: Stamp {
-                at: Duration::from_millis(at_ms),
-                unix_ns: None,
-            },
-            drops,
-        }
-    }
+/// What the bytes of a frame are, in the words of `unmask prepare`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Layout {
+    pixels: String,
+    width: u16,
+    height: u16,
+    matrix: String,
+    range: String,
+}
 
-    fn lost(overtaken: u64) -> Drops {
-        Drops {
-            overtaken,
-            ..Drops::default()
-        }
-    }
-
-    fn recorder(folder: &Path) -> Recorder {
-        Recorder::create(folder, "synthetic:7", false, 10.0).unwrap()
-    }
-
-    /// Three frames, the second bad, two lost before the third.
-    fn recorded(folder: &Path) {
-        let mut recorder = recorder(folder);
-        recorder
-            .add(&shot(0, 10, 0, lost(0)), Duration::ZERO, 1_700_000_000_000)
-            .unwrap();
-        let bad = BadFrame {
-            number: 1,
-            name: "x.png".into(),
-            reason: "cut short".into(),
-        };
-        recorder.add_bad(&bad).unwrap();
-        let at = Duration::from_millis(400);
-        recorder
-            .add(&shot(4, 20, 400, lost(2)), at, 1_700_000_000_400)
-            .unwrap();
-        assert_eq!((recorder.frames(), recorder.bad()), (2, 1));
-        assert_eq!(recorder.drops(), lost(2));
-        assert!(recorder.bytes() > 100);
-    }
-
-    #[test]
-    fn what_was_recorded_comes_again() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        let source = Source::Recording(folder.path().into());
-        let mut camera = Camera::open(&source, 10.0).unwrap();
-        assert_eq!((camera.len(), camera.is_empty()), (Some(3), false));
-        let first = camera.next().unwrap().unwrap();
-        assert_eq!((first.number, first.picture.at(4, 2)), (0, [10, 7, 255]));
-        assert_eq!(first.stamp.unix_ns, Some(1_700_000_000_000));
-        let bad = camera.next().unwrap().unwrap_err();
-        assert_eq!((bad.number, bad.reason.as_str()), (1, "cut short"));
-        assert_eq!(bad.name, "x.png");
-        let third = camera.next().unwrap().unwrap();
-        assert_eq!((third.number, third.drops), (4, lost(2)));
-        assert_eq!(third.stamp.at, Duration::from_millis(400));
-        assert!(camera.next().is_none());
-    }
-
-    #[test]
-    fn a_recording_cut_short_gives_what_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        let path = folder.path().join(FRAMES);
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, &text[..text.len() - 9]).unwrap();
-        let mut recording = Recording::open(folder.path()).unwrap();
-        assert!(recording.next().unwrap().is_ok());
-        assert!(recording.next().unwrap().is_err());
-        let cut = recording.next().unwrap().unwrap_err();
-        assert!(cut.to_string().contains("frames.jsonl line 3"), "{cut}");
-        assert!(recording.next().is_none());
-    }
-
-    #[test]
-    fn a_folder_in_use_is_not_written_into() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        let error = Recorder::create(folder.path(), "s", false, 1.0).unwrap_err();
-        assert!(error.to_string().contains("new or empty"), "{error}");
-        let file = folder.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        let error = Recorder::create(&file, "s", false, 1.0).unwrap_err();
-        assert!(error.to_string().contains("cannot write"), "{error}");
-    }
-
-    #[test]
-    fn what_is_no_recording_is_refused_with_the_reason() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Recording::open(folder.path()).unwrap_err().to_string();
-        assert!(
-            open().contains("recording.json: No such file"),
-            "{}",
-            open()
-        );
-        let head = folder.path().join(HEAD);
-        std::fs::write(&head, "{}").unwrap();
-        assert!(open().contains("missing field"), "{}", open());
-        let other = r#"{"schema":"unmask.recording/2","source":"s","realtime":false,"rate_hz":1}"#;
-        std::fs::write(&head, other).unwrap();
-        assert!(
-            open().contains("its schema is `unmask.recording/2`"),
-            "{}",
-            open()
-        );
-        let other = other.replace("/2", "/1");
-        std::fs::write(&head, other.replace("z\":1", "z\":0")).unwrap();
-        assert!(open().contains("rate_hz is 0"), "{}", open());
-        std::fs::write(&head, other).unwrap();
-        assert!(open().contains("frames.jsonl: No such file"), "{}", open());
-        std::fs::write(folder.path().join(FRAMES), "\n").unwrap();
-        assert!(open().contains("names no frame"), "{}", open());
-    }
-
-    #[test]
-    fn lines_that_lie_are_bad_frames() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        std::fs::write(folder.path().join("text.png"), "no picture").unwrap();
-        let line = |file: &str| format!(r#"{{"frame":9,"file":"{file}","at_ns":0,"unix_ns":0}}"#);
-        let lines = [
-            line("../00000000.png"),
-            line("/etc/x.png"),
-            line(".."),
-            line("gone.png"),
-            line("text.png"),
-            r#"{"frame":9}"#.into(),
-            "[]".into(),
-        ];
-        std::fs::write(folder.path().join(FRAMES), lines.join("\n")).unwrap();
-        let mut recording = Recording::open(folder.path()).unwrap();
-        let told: Vec<String> = std::iter::from_fn(|| recording.next())
-            .map(|shot| shot.unwrap_err().to_string())
-            .collect();
-        let want = [
-            "outside",
-            "outside",
-            "outside",
-            "No such file",
-            "no JPEG",
-            "line 6",
-            "line 7",
-        ];
-        assert_eq!(told.len(), want.len());
-        for (told, want) in told.iter().zip(want) {
-            assert!(told.contains(want), "{told} | {want}");
+impl From<&FrameFormat> for Layout {
+    fn from(format: &FrameFormat) -> Self {
+        // A camera's frame is far from these limits; one that is not is refused when it is read.
+        let side = |px: usize| u16::try_from(px).unwrap_or(0);
+        Self {
+            pixels: format.pixels.to_string(),
+            width: side(format.size.w),
+            height: side(format.size.h),
+            matrix: format.matrix.to_string(),
+            range: format.range.to_string(),
         }
     }
 }
+
+impl Layout {
+    /// The same in this program's own words.
+    fn format(&self) -> Result<FrameFormat, String> {
+        fn named<T: ValueEnum>(what: &str, text: &str) -> Result<T, String> {
+            T::from_str(text, false).map_err(|_| format!("its {what} are `{text}`: unknown here"))
+        }
+        let format = FrameFormat {
+            pixels: named::<PixelFormat>("pixels", &self.pixels)?,
+            size: Size::new(self.width.into(), self.height.into()),
+            matrix: named::<Matrix>("luma weights", &self.matrix)?,
+            range: named::<Range>("byte values", &self.range)?,
+        };
+        if !format.is_whole() {
+            return Err(format!("a frame of {format} cannot be"));
+        }
+        Ok(format)
+    }
+}
+
+#[cfg(test)]
+mod tests;

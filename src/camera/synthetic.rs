@@ -44,6 +44,7 @@ impl Synthetic {
             number,
             name: None,
             picture: scene.picture,
+            bytes: None,
             truth: Some(Truth {
                 instances: scene.instances,
                 objects: scene.objects,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "Examples:
-  unmask calibrate --model model.onnx --frames drive/ --out calibration/model.toml
+  unmask calibrate --model model.onnx --frames drive/
   unmask calibrate --model model.onnx --frames drive/ --method percentile --frames-limit 64
 
 The frames must come from the camera that the model will see: 16 at least, 64 to 500 are usual.
@@ -26,9 +26,9 @@ pub struct Args {
     /// Folder of pictures as the camera takes them (JPEG, PNG, WebP).
     #[arg(long, value_name = "DIR")]
     frames: PathBuf,
-    /// Calibration file to write.
-    #[arg(long, value_name = "FILE", default_value = "calibration.toml")]
-    out: PathBuf,
+    /// Calibration file to write [default: calibration/MODEL.toml, MODEL without its ending].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// How a range is chosen.
     #[arg(long, value_enum, default_value_t = MethodName::Entropy)]
     method: MethodName,
@@ -103,10 +103,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     .with_context(|| format!("cannot calibrate {}", args.model.display()));
     bar.finish_and_clear();
     let calibration = calibration?;
-    calibration.write(&args.out)?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => made_folder(place(&args.model))?,
+    };
+    calibration.write(&out)?;
     if args.json {
         let summary = serde_json::json!({
-            "out": args.out,
+            "out": out,
             "graph_sha256": calibration.graph_sha256,
             "method": calibration.method,
             "frames": calibration.frames.len(),
@@ -117,7 +121,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     } else {
         println!(
             "{}: {} ranges from {} frames, method {}",
-            args.out.display(),
+            out.display(),
             calibration.tensors.len(),
             calibration.frames.len(),
             calibration.method
@@ -129,6 +133,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// Reads a model file and indexes its graph.
 pub(super) fn read(path: &Path) -> anyhow::Result<Net> {
     Net::read(path).with_context(|| format!("cannot use the model {}", path.display()))
+}
+
+/// Where a model's calibration lies unless it is said: `calibration/` in the current folder.
+pub(super) fn place(model: &Path) -> PathBuf {
+    let mut name = model.file_stem().unwrap_or_default().to_owned();
+    name.push(".toml");
+    Path::new("calibration").join(name)
+}
+
+/// `file`, once its folder is there.
+fn made_folder(file: PathBuf) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    Ok(file)
 }
 
 /// A bar on stderr; hidden where that is no terminal.
@@ -143,6 +163,16 @@ pub(super) fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_calibration_is_called_as_its_model() {
+        let place = |model: &str| place(Path::new(model));
+        assert_eq!(
+            place("engines/unmask-small.onnx"),
+            Path::new("calibration/unmask-small.toml")
+        );
+        assert_eq!(place("v1.2.onnx"), Path::new("calibration/v1.2.toml"));
+    }
 
     #[test]
     fn shares_lie_between_nothing_and_all() {

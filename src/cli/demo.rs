@@ -49,6 +49,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         rate_hz: RATE_HZ,
         realtime: false,
         warm_up: 0,
+        longest: None,
         alerts: watch::Alerts::Places(vec![Target::File(args.out.join("alerts.jsonl"))]),
         sinks: Settings::default(),
         config: args.watch.config()?,

@@ -42,6 +42,10 @@ pub struct Args {
     /// How deformable attention samples its maps.
     #[arg(long, value_enum, default_value_t)]
     sampling: Sampling,
+    /// Write the network as it is, without the surgery that makes it cheaper and keeps its outputs
+    /// (docs/graph.md).
+    #[arg(long)]
+    no_surgery: bool,
     /// Print what was written as JSON.
     #[arg(long)]
     json: bool,
@@ -83,6 +87,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let file = || format!("cannot export {}", args.checkpoint.display());
     let model = export::model(&checkpoint, &options).with_context(file)?;
+    let (model, saved) = match args.no_surgery {
+        true => (model, 0.0),
+        false => {
+            let (lean, report) = export::lean(&model).with_context(file)?;
+            (lean, report.macs_saved())
+        }
+    };
     let bytes = model.to_bytes();
     export::check(&bytes).with_context(file)?;
     export::write_file(&args.out, &bytes)?;
@@ -95,6 +106,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         "height": size.h,
         "width": size.w,
         "classes": checkpoint.config.classes,
+        "macs_saved": saved,
         "nodes": graph.node.len(),
         "origin": checkpoint.origin.to_string(),
         "parameters": checkpoint.weights.elements(),
@@ -105,8 +117,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         println!("{summary}");
     } else {
         println!(
-            "{}: input {}x{} (HxW), {} classes, {} nodes, {:.2} M parameters, {:.1} MB, runs on \
-             the CPU engine",
+            "{}: input {}x{} (HxW), {} classes, {} nodes, {:.2} M parameters, {:.1} MB, {:.1} % of \
+             the multiplications saved, runs on the CPU engine",
             args.out.display(),
             size.h,
             size.w,
@@ -114,6 +126,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             graph.node.len(),
             checkpoint.weights.elements() as f64 / 1e6,
             bytes.len() as f64 / 1e6,
+            100.0 * saved,
         );
     }
     Ok(Outcome::Clean)

@@ -1,6 +1,6 @@
 //! `unmask inspect`.
 
-use super::Outcome;
+use super::{Outcome, plain};
 use crate::graph::cost::{self, Block, Cost};
 use crate::graph::export::write_file;
 use crate::graph::ir::Graph;
@@ -117,7 +117,7 @@ fn print_blocks(blocks: &[Block]) {
         );
     };
     for block in blocks {
-        line(&block.name, &block.cost, &block.precision);
+        line(&plain(&block.name), &block.cost, &block.precision);
     }
     line("total", &all, "");
 }
@@ -142,11 +142,14 @@ fn print_findings(findings: &[Finding]) {
     for f in findings {
         let op = match f.op.as_str() {
             "" => String::new(),
-            op => format!(" ({op})"),
+            op => format!(" ({})", plain(op)),
         };
         println!(
             "{}: {}{op}, TensorRT {}: {}",
-            f.fate, f.place, f.versions, f.what
+            f.fate,
+            plain(&f.place),
+            f.versions,
+            plain(&f.what)
         );
     }
 }

@@ -6,20 +6,26 @@ mod report;
 
 use super::Outcome;
 use super::run::watch::{self, Watch};
+use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
+use crate::drive::{self, Drive};
+use crate::graph::layers::{self, Layer};
 use crate::health::power::board;
 use anyhow::{Context, bail};
 use report::Profile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Arguments of `unmask profile`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   unmask profile --frames 200
+  unmask profile --source v4l2:/dev/video0 --realtime --seconds 60
   unmask profile --source pictures:photos --realtime --rate 15 --budget-ms 80 --html profile.html
   unmask profile --json > now.json
   unmask profile --compare before.json now.json
+  unmask profile --overload
 
 The first --warm-up frames are not measured. Alerts are formed and written, but to nowhere.
 
@@ -37,6 +43,15 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
 
+    /// Measure for so long instead, s
+    #[arg(
+        long,
+        value_name = "T",
+        conflicts_with = "frames",
+        allow_negative_numbers = true
+    )]
+    seconds: Option<f64>,
+
     /// Frames before those that are measured
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(..=100_000))]
@@ -50,6 +65,11 @@ pub struct Args {
     #[arg(long)]
     realtime: bool,
 
+    /// How often each block of the network is run by itself, after the frames; 0 = not at all
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u16).range(..=1000))]
+    layer_passes: u16,
+
     /// Print the profile as JSON
     #[arg(long)]
     json: bool,
@@ -57,6 +77,10 @@ pub struct Args {
     /// Write the profile as a page, too: one file that needs nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+
+    /// Print what overload does: engine times of 1.1, 2 and 10 periods, on virtual time
+    #[arg(long, conflicts_with_all = ["compare", "html", "source"])]
+    overload: bool,
 
     /// Compare two profiles written with --json instead of measuring
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
@@ -70,6 +94,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         };
         let text = compare::table(&Profile::read(a)?, &Profile::read(b)?);
         print(&text)?;
+        return Ok(Outcome::Clean);
+    }
+    if args.overload {
+        print(&overload(args.json)?)?;
         return Ok(Outcome::Clean);
     }
     let (profile, outcome) = measure(args)?;
@@ -88,12 +116,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let config = args.watch.config()?;
     let named = args.source.as_ref().or(config.source.name.as_ref());
+    let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
+    let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let watch = Watch {
         source: named.map_or("synthetic", |s| s.as_str()).parse()?,
-        frames: Some(args.frames + args.warm_up),
+        frames: longest.is_none().then_some(args.frames + args.warm_up),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
         realtime: args.realtime || config.source.realtime,
         warm_up: args.warm_up,
+        longest,
         alerts: watch::Alerts::Nowhere,
         sinks: crate::sink::Settings::default(),
         config,
@@ -102,15 +133,74 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let before = board(root);
     let seen = watch.run(&args.watch, None, None)?;
     let after = board(root);
-    let profile = Profile::of(&seen, before, after);
-    if profile.on_time + profile.late == 0 {
+    let mut profile = Profile::of(&seen, before, after);
+    if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
-            "no frame was measured: the warm-up of {} took them all. Ask for more --frames, or \
-             for a shorter --warm-up",
+            "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \
+             --seconds, or for a shorter --warm-up",
             args.warm_up
         );
     }
+    profile.layers = layers(args, &seen);
     Ok((profile, seen.outcome()))
+}
+
+/// The time of each block of the network. Where that cannot be measured, the rest still can.
+fn layers(args: &Args, seen: &watch::Seen) -> Option<Vec<Layer>> {
+    if args.layer_passes == 0 {
+        return None;
+    }
+    let (_, _, threads) = seen.engine();
+    let measured = Drive::new(drive::Settings::default())
+        .map_err(|e| e.to_string())
+        .and_then(|drive| {
+            let picture = drive.scene(0).picture;
+            let passes = usize::from(args.layer_passes);
+            layers::measure(seen.model(), seen.facts(), &picture, threads, passes)
+                .map_err(|e| e.to_string())
+        });
+    match measured {
+        Ok(layers) => Some(layers),
+        Err(reason) => {
+            eprintln!("unmask: the times of the network's blocks are left out: {reason}");
+            None
+        }
+    }
+}
+
+/// The table of overload.
+fn overload(json: bool) -> anyhow::Result<String> {
+    let rows = TIMES.map(row);
+    if json {
+        return Ok(serde_json::to_string_pretty(&rows)? + "\n");
+    }
+    let mut out = format!(
+        "{FRAMES} frames on virtual time, one every {} ms; times of the engine vary by a tenth\n\
+         {:>15}{:>11}{:>8}{:>9}{:>11}{:>10}{:>7}{:>12}\n",
+        PERIOD.as_millis(),
+        "engine / period",
+        "budget ms",
+        "served",
+        "on time",
+        "overtaken",
+        "too late",
+        "queue",
+        "age p99 ms"
+    );
+    for row in rows {
+        out += &format!(
+            "{:>15}{:>11.1}{:>8}{:>9}{:>11}{:>10}{:>7}{:>12.1}\n",
+            row.engine_per_period,
+            row.budget_ms,
+            row.served,
+            row.on_time,
+            row.overtaken,
+            row.too_late,
+            row.queue_depth,
+            row.age_p99_ms
+        );
+    }
+    Ok(out)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

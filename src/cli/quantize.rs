@@ -1,7 +1,7 @@
 //! `unmask quantize`.
 
 use super::Outcome;
-use super::calibrate::{progress_bar, read};
+use super::calibrate::{place, progress_bar, read};
 use super::label_values::LabelValues;
 use crate::engine::{self, Engine};
 use crate::graph::calibrate::Calibration;
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "Examples:
   unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
-  unmask quantize --model model.onnx --calibration calibration.toml --out model.int8.onnx
-  unmask quantize --model model.onnx --calibration calibration.toml --judge road_anomaly \\
-      --anomaly-value 2 --max-drop 0.01
+  unmask quantize --model engines/unmask-small.onnx --precision int8
+  unmask quantize --model model.onnx --calibration drive.toml --out model.int8.onnx
+  unmask quantize --model model.onnx --judge road_anomaly --anomaly-value 2 --max-drop 0.01
 
 What becomes INT8, what stays float32, and why: docs/quantise.md.";
 
@@ -28,8 +28,9 @@ pub struct Args {
     /// Float32 model (ONNX).
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Calibration file of this model, for INT8.
-    #[arg(long, value_name = "FILE", required_if_eq("precision", "int8"))]
+    /// Calibration file of this model, for INT8 [default: calibration/MODEL.toml, MODEL without its
+    /// ending].
+    #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
     /// Lowest precision to use.
     #[arg(long, value_enum, default_value_t = Precision::Int8)]
@@ -45,7 +46,7 @@ pub struct Args {
     keep: Vec<String>,
     /// Folder with images/NAME.* and labels/NAME.png: measure what each block costs there, and
     /// leave the costly ones out of INT8.
-    #[arg(long, value_name = "DIR", requires = "calibration")]
+    #[arg(long, value_name = "DIR")]
     judge: Option<PathBuf>,
     /// AuPRC that INT8 may cost on the data set of --judge, absolute.
     #[arg(long, value_name = "X", default_value_t = 0.01, requires = "judge", value_parser = drop)]
@@ -83,6 +84,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let net = read(&args.model)?;
     let plan = Plan::new(&net);
     let keep = blocks(&plan, &args.keep)?;
+    let calibration = match (args.precision, &args.calibration) {
+        (_, Some(given)) => Some(given.clone()),
+        (Precision::Int8, None) => Some(standing(&args.model)?),
+        (Precision::Fp16, None) => None,
+    };
     let (written, verdict) = match args.precision {
         Precision::Fp16 => {
             ensure!(
@@ -98,7 +104,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             )
         }
         Precision::Int8 => {
-            let path = args.calibration.as_deref().context("give --calibration")?;
+            let path = calibration.as_deref().context("give --calibration")?;
             int8(args, &net, &plan, keep, path)?
         }
     };
@@ -109,7 +115,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     set_fact(&mut model, "unmask.precision", precision);
     set_fact(&mut model, "unmask.float_graph", net.hash());
-    if let Some(path) = &args.calibration {
+    if let Some(path) = &calibration {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let hash: String = Sha256::digest(bytes)
@@ -155,6 +161,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         );
     }
     Ok(Outcome::Clean)
+}
+
+/// The calibration of `model` in the place where `unmask calibrate` puts it.
+fn standing(model: &Path) -> anyhow::Result<PathBuf> {
+    let path = place(model);
+    ensure!(
+        path.is_file(),
+        "no calibration of {model} at {path}: make one with `unmask calibrate --model {model} \
+         --frames DIR`, or give --calibration",
+        model = model.display(),
+        path = path.display()
+    );
+    Ok(path)
 }
 
 /// The blocks named by --keep, which must exist.

@@ -1,8 +1,10 @@
 //! `unmask record`.
 
-use super::Outcome;
 use super::run::watch;
-use crate::camera::{BadFrame, Camera, Clock, Pace, Reader, Recorder, Shot, Source};
+use super::{Outcome, camera_args};
+use crate::camera::{
+    BadFrame, Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Shot, Source,
+};
 use crate::frame::Moment;
 use anyhow::Context;
 use std::io::Write;
@@ -15,17 +17,23 @@ use std::time::{Duration, Instant};
 Examples:
   unmask record --source synthetic:7 --frames 100 --out drive
   unmask run --source recording:drive > alerts.jsonl
+  unmask record --source v4l2:/dev/video0 --camera-format RGB3 --frames 300 --out drive
   unmask record --source pictures:list.txt --rate 30 --realtime --out list
 
 Writes recording.json, frames.jsonl (one line a frame: number, times, frames lost before it) and one
-PNG a frame. Stop it whenever you like: what is written is whole.
+file a frame. Of a camera these are the bytes that the driver wrote, so that a replay gives any model
+what the camera gave; GREY, NV21 and MJPG, and all other sources, become PNG. Stop it whenever you
+like: what is written is whole.
 
 Exit code: 0 all frames were written; 2 some frames were bad, counted and named; 1 it failed.")]
 pub struct Args {
-    /// Where frames come from: pictures:DIR or pictures:LIST.txt, recording:DIR, synthetic or
-    /// synthetic:SEED
+    /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
+    /// synthetic or synthetic:SEED
     #[arg(long, value_name = "SOURCE")]
     source: String,
+
+    #[command(flatten)]
+    camera: camera_args::Args,
 
     /// Folder to write into: new or empty
     #[arg(long, value_name = "DIR")]
@@ -45,6 +53,11 @@ pub struct Args {
     #[arg(long)]
     realtime: bool,
 
+    /// Write pictures (PNG), not a camera's bytes: smaller, but slower to write, and a model that is
+    /// prepared for the camera gets its bytes back with rounding errors
+    #[arg(long)]
+    png: bool,
+
     /// Print the summary as JSON on stdout
     #[arg(long)]
     json: bool,
@@ -52,14 +65,21 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let source: Source = args.source.parse()?;
-    let camera = Camera::open(&source, args.rate)?;
+    let settings = args.camera.over(CaptureSettings::default());
+    let mut camera = Camera::open_with(&source, args.rate, &settings)?;
+    if !args.png {
+        camera.keep_bytes();
+    }
+    // Nobody can wait for a camera's frames, and its rate is its own.
+    let realtime = args.realtime || source.is_live();
+    let rate_hz = camera.rate_hz();
     let length = match (camera.len(), args.frames) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    let mut recorder = Recorder::create(&args.out, &source.to_string(), args.realtime, args.rate)?;
-    let pace = if args.realtime {
-        Pace::Realtime { rate_hz: args.rate }
+    let mut recorder = Recorder::create(&args.out, &source.to_string(), realtime, rate_hz)?;
+    let pace = if realtime {
+        Pace::Realtime { rate_hz }
     } else {
         Pace::AsTaken
     };
@@ -67,9 +87,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let reader = Reader::start(camera, clock, pace, args.frames)?;
     let bar = watch::progress_bar(length, "recording");
-    let mut times = Times::new(clock, args.realtime);
+    let mut times = Times::new(clock, realtime);
     let mut first_bad: Option<BadFrame> = None;
     while let Some((shot, captured)) = reader.take() {
+        while let Some((_, event)) = reader.capture().and_then(|capture| capture.event()) {
+            bar.suspend(|| eprintln!("unmask: {event}"));
+        }
+        let shot = match shot {
+            Ok(shot) if args.png => shot.into_picture(),
+            shot => shot,
+        };
         match shot {
             Ok(shot) => {
                 let (at, unix_ns) = times.of(&shot, captured);

@@ -3,7 +3,8 @@
 pub(super) mod beside;
 pub(super) mod watch;
 
-use super::Outcome;
+use super::{Outcome, camera_args};
+use crate::camera::Source;
 use crate::sink::Target;
 use anyhow::{Context, bail};
 use std::io::Write;
@@ -16,18 +17,19 @@ use watch::Watch;
 Examples:
   unmask run --source pictures:photos > alerts.jsonl
   unmask run --source synthetic:7 --frames 100 --overlays out/frames
+  unmask run --source v4l2:/dev/video0 --camera-size 1280x720 > alerts.jsonl
   unmask run --config my.toml --realtime
   unmask run --source pictures:photos --alerts alerts.jsonl --json > summary.json
-  unmask run --source synthetic --realtime --alerts unix:/run/road --evidence evidence
+  unmask run --source synthetic --realtime --alerts mqtts://me@broker/road --evidence evidence
 
 stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The summary goes to
 stderr; with --alerts FILE --json it goes to stdout as JSON instead.
-Every place and what it promises: docs/sinks.md.
+Alerts that a broker does not have wait on disk. Every place and what it promises: docs/sinks.md.
 
 Exit code: 0 all frames were used; 2 some frames were bad, counted and named; 1 the run failed.")]
 pub struct Args {
-    /// Where frames come from: pictures:DIR or pictures:LIST.txt, recording:DIR, synthetic or
-    /// synthetic:SEED
+    /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
+    /// synthetic or synthetic:SEED
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
 
@@ -48,9 +50,13 @@ pub struct Args {
     #[arg(long)]
     realtime: bool,
 
-    /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET [default: stdout]
+    /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET, mqtt://HOST[:PORT][/TOPIC],
+    /// mqtts://… [default: sink.alerts of the configuration, else stdout]
     #[arg(long, value_name = "PLACE")]
     alerts: Vec<Target>,
+
+    #[command(flatten)]
+    camera: camera_args::Args,
 
     #[command(flatten)]
     sinks: beside::Args,
@@ -59,30 +65,39 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     overlays: Option<PathBuf>,
 
-    /// Print the summary as JSON on stdout; alerts must go to a file then
-    #[arg(long, requires = "alerts")]
+    /// Print the summary as JSON on stdout; alerts must go elsewhere then
+    #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let config = args.watch.config()?;
+    let mut config = args.watch.config()?;
+    config.capture = args.camera.over(config.capture);
     let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
         bail!(
             "no source given. Say what to watch: --source pictures:DIR (a folder of jpg, png, \
              webp) or --source synthetic:SEED (a rendered drive, endless: add --frames N)"
         );
     };
-    if args.json && args.alerts.contains(&Target::Stdout) {
-        bail!("--json and --alerts - both want stdout; send the alerts elsewhere");
+    let sinks = args.sinks.over(config.sink.clone());
+    let places = match args.alerts.as_slice() {
+        [] => sinks.alerts.clone(),
+        given => given.to_vec(),
+    };
+    if args.json && (places.is_empty() || places.contains(&Target::Stdout)) {
+        bail!("--json and the alerts both want stdout; send those elsewhere with --alerts FILE");
     }
+    let source: Source = source.parse()?;
     let watch = Watch {
-        source: source.parse()?,
         frames: args.frames.or(config.source.frames),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
-        realtime: args.realtime || config.source.realtime,
+        // Nobody can wait for a camera's frames.
+        realtime: args.realtime || config.source.realtime || source.is_live(),
+        source,
         warm_up: 0,
-        alerts: watch::Alerts::Places(args.alerts.clone()),
-        sinks: args.sinks.settings(),
+        longest: None,
+        alerts: watch::Alerts::Places(places),
+        sinks,
         config,
     };
     let title = format!("unmask run · {}", watch.source);

@@ -80,6 +80,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let threads = config.model.threads;
     let mut engine = Engine::open(&model, Options { threads })?;
     let road = engine.facts().road.clone();
+    camera.serve(engine.facts().camera.as_ref())?;
+    let takes = engine.facts().camera.map(|camera| camera.format);
     let settings = |threshold| config.decide.settings(threshold, true, config.camera);
     // A fixed low threshold may not lie above the ones tried.
     let held = |threshold: f32| {
@@ -95,9 +97,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let at_ns = (number as f64 / args.rate * 1e9) as i128;
         number += 1;
         let scored = shot.map_err(|bad| bad.to_string()).and_then(|shot| {
-            let scored = engine.score_at_mask_size(&shot.picture, config.model.refine);
+            let refine = config.model.refine;
+            let scored = match &shot.bytes {
+                Some(bytes) if takes == Some(*bytes.format()) => engine.score_bytes(bytes, refine),
+                Some(bytes) => engine.score_at_mask_size(&bytes.picture()?, refine),
+                None => engine.score_at_mask_size(&shot.picture, refine),
+            };
             scored
-                .map(|scored| (scored, shot.picture.size()))
+                .map(|scored| (scored, shot.size()))
                 .map_err(|error| format!("frame {}: {error}", shot.number))
         });
         match scored {

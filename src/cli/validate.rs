@@ -21,13 +21,19 @@ pub struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let config = Config::read(&args.file)?;
     let path = args.file.display();
-    if let Some(model) = &config.model.file {
-        let known = std::fs::metadata(model).with_context(|| {
-            format!("{path}, key `model.file`: cannot find {}", model.display())
-        })?;
+    let usual = config.model.file.iter().map(|file| ("model.file", file));
+    let steps = config.ladder.steps.iter();
+    let others = steps.filter_map(|step| Some(("ladder.steps.model", step.model.as_ref()?)));
+    for (key, model) in usual.chain(others) {
+        let known = std::fs::metadata(model)
+            .with_context(|| format!("{path}, key `{key}`: cannot find {}", model.display()))?;
         if !known.is_file() {
-            bail!("{path}, key `model.file`: {} is no file", model.display());
+            bail!("{path}, key `{key}`: {} is no file", model.display());
         }
+    }
+    for (key, file) in config.sink.files() {
+        std::fs::File::open(file)
+            .with_context(|| format!("{path}, key `sink.{key}`: cannot read {}", file.display()))?;
     }
     eprintln!("{path} is good");
     Ok(Outcome::Clean)

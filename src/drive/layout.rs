@@ -107,6 +107,9 @@ pub(super) struct Layout {
 const PROFILE_M: f32 = 14.0;
 const PROFILE_STEPS: f32 = 40.0;
 
+/// Where in a stretch of road its crossing begins, m.
+pub(super) const CROSSING_AT_M: f32 = 0.5 * CHUNK_M - SIDE_ROAD_M - 9.0;
+
 /// Height of pavements above the road, m.
 pub(super) const KERB_M: f32 = 0.12;
 const BEHIND_M: i64 = 1;
@@ -256,6 +259,17 @@ impl Layout {
         }
         Some(low)
     }
+}
+
+/// Where the first crossing after `s` begins, m along the road; `s` itself where there is none in
+/// 13 km.
+pub(super) fn crossing_after(style: &Style, s: f64) -> f64 {
+    let first = (s / f64::from(CHUNK_M)).floor() as i64 + 1;
+    (first..first + 400)
+        .find(|&k| chunk(style, k, 0.0).crossing)
+        .map_or(s, |k| {
+            k as f64 * f64::from(CHUNK_M) + f64::from(CROSSING_AT_M)
+        })
 }
 
 fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {

@@ -1,6 +1,6 @@
 //! Colour of the ground: asphalt with lines and scars, kerbs, slabs, grass, yards.
 
-use super::layout::{CHUNK_M, Ground, GroundHit, Layout, SIDE_ROAD_M};
+use super::layout::{CHUNK_M, CROSSING_AT_M, Ground, GroundHit, Layout, SIDE_ROAD_M};
 use super::noise::{lattice, textures};
 use super::space::{V, cover, floor_i, fract, ramp, stripes, v};
 use super::style::{CentreLine, EdgeLine, Paving, Style};
@@ -218,7 +218,7 @@ fn lines(style: &Style, layout: &Layout, hit: &GroundHit, s: f32, foot: (f32, f3
             * stripes(from_middle + 50.0, 0.0, 0.6, 0.9, foot.1);
     }
     // A crossing and its stop line.
-    let at = 0.5 * CHUNK_M - SIDE_ROAD_M - 9.0;
+    let at = CROSSING_AT_M;
     let into = from_middle + 0.5 * CHUNK_M;
     if c.crossing && into > at - 3.0 && into < at + 5.0 {
         let body = cover(into, at, at + 3.4, foot.1) * stripes(d + 40.0, 0.0, 0.5, 1.0, foot.0);

@@ -123,9 +123,23 @@ impl FrameFormat {
         }
     }
 
+    /// Whether a frame of this size can be: it has pixels, and whole groups of those that share
+    /// their chroma.
+    pub fn is_whole(&self) -> bool {
+        let (columns, rows) = self.pixels.grid();
+        let Size { w, h } = self.size;
+        w > 0 && h > 0 && w.is_multiple_of(columns) && h.is_multiple_of(rows)
+    }
+
     /// Bytes of a frame.
     pub fn bytes(&self) -> usize {
-        self.shape().iter().product()
+        // Asked for each time that a frame's bytes are looked at: it must not make a shape.
+        let Size { w, h } = self.size;
+        match self.pixels {
+            PixelFormat::Yuyv | PixelFormat::Uyvy => w * h * 2,
+            PixelFormat::Nv12 => w * (h / 2 * 3),
+            PixelFormat::Rgb24 | PixelFormat::Bgr24 => w * h * 3,
+        }
     }
 
     /// The line `red = m[0]·(Y,U,V) + shift[0]` and so on, on bytes, for YUV layouts.
@@ -344,6 +358,7 @@ mod tests {
         for (pixels, shape) in cases {
             let format = format(pixels, Matrix::Bt601, Range::Limited, size);
             assert_eq!(format.shape(), shape);
+            assert_eq!(format.bytes(), shape.iter().product::<usize>());
             let bytes = format.encode(&Picture::filled(size, [9; 3])).unwrap();
             assert_eq!(bytes.len(), format.bytes());
         }

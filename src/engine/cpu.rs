@@ -3,13 +3,14 @@
 mod frames;
 mod network;
 
+pub(crate) use frames::Frames;
 pub(crate) use network::{LogitNames, ModelNames};
 
 use super::facts::{self, Facts, Head, Measured, Output, Written};
 use super::{EngineError, Inference, Options, Preparer, Times};
 use crate::frame::Picture;
 use crate::score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
-use frames::{Frames, spread};
+use frames::spread;
 use network::{Network, Tensor};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub struct CpuEngine {
     facts: Facts,
     network: Network,
     threads: usize,
+    precision: &'static str,
     entry: Entry,
     kind: PixelScore,
     scorer: Scorer,
@@ -66,7 +68,7 @@ impl CpuEngine {
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
         let sha256 = hex(&Sha256::digest(&bytes));
-        let model = network::load(path, bytes)?;
+        let (model, precision) = network::load(path, bytes)?;
 
         let get = |key: &str| model.metadata().get(key);
         let inside = Written::from_metadata(path, get)?;
@@ -114,6 +116,7 @@ impl CpuEngine {
             facts,
             network,
             threads,
+            precision,
         };
         engine.score_inference(inference, true)?;
         Ok(engine)
@@ -125,6 +128,10 @@ impl CpuEngine {
 
     pub(super) fn threads(&self) -> usize {
         self.threads
+    }
+
+    pub(super) fn precision(&self) -> &'static str {
+        self.precision
     }
 
     pub(super) fn times(&self) -> Times {

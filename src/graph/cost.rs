@@ -110,10 +110,11 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
     let count = |shape: &[usize]| shape.iter().fold(1u64, |n, &d| n.saturating_mul(d as u64));
     let input = |i: usize| node.input(i).map(|id| &graph.value(id).shape[..]);
     let out = count(&graph.value(node.output()).shape);
+    let inner = |weight: &'_ [usize]| weight.get(1..).map_or(1, count);
     match node.op.as_str() {
-        "Conv" => input(1).map_or(0, |w| out.saturating_mul(count(&w[1..]))),
+        "Conv" => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
         "ConvTranspose" => match (input(0), input(1)) {
-            (Some(x), Some(w)) => count(x).saturating_mul(count(&w[1..])),
+            (Some(x), Some(w)) => count(x).saturating_mul(inner(w)),
             _ => 0,
         },
         "MatMul" => {

@@ -103,6 +103,14 @@ pub enum Error {
         /// Why, and what to do.
         what: String,
     },
+    /// The CPU engine does not run a model, or a part of it.
+    #[error("the CPU engine does not run {part}: {what}")]
+    Run {
+        /// The model, or the part.
+        part: String,
+        /// What it said.
+        what: String,
+    },
     /// The elements of a constant lie in another file and cannot be read.
     #[error("the data of `{tensor}` is said to lie in `{location}`: {what}")]
     External {

@@ -67,23 +67,21 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             };
             let steps = strides(from);
             let steps: Vec<i64> = order.iter().map(|&a| steps[a] as i64).collect();
-            x.pick(&walk(shape, &steps, 0))?
+            x.pick(&walk(shape, &steps, 0)?)?
         }
-        "Expand" => x.pick(&walk(shape, &stretched(from, shape), 0))?,
+        "Expand" => x.pick(&walk(shape, &stretched(from, shape)?, 0)?)?,
         "Slice" => {
             let ranges = infer::slice_ranges(graph, node)?;
             let steps = strides(from);
-            let start = ranges
-                .iter()
-                .zip(&steps)
-                .map(|(r, &s)| r.0 * s as i64)
-                .sum();
+            let start = ranges.iter().zip(&steps).fold(0i64, |sum, (r, &s)| {
+                sum.wrapping_add(r.0.wrapping_mul(s as i64))
+            });
             let by: Vec<i64> = ranges
                 .iter()
                 .zip(&steps)
-                .map(|(r, &s)| r.2 * s as i64)
+                .map(|(r, &s)| r.2.wrapping_mul(s as i64))
                 .collect();
-            x.pick(&walk(shape, &by, start))?
+            x.pick(&walk(shape, &by, start)?)?
         }
         "Concat" => {
             let axis = front(node.int("axis")?, from.len())?;
@@ -108,11 +106,12 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
         "Split" => {
             let axis = front(node.int("axis").unwrap_or(0), from.len())?;
             let steps: Vec<i64> = strides(from).iter().map(|&s| s as i64).collect();
-            let mut start = 0;
+            let mut start = 0i64;
             let mut parts = Vec::with_capacity(kinds.len());
             for (_, part) in kinds {
-                parts.push(x.pick(&walk(part, &steps, start * steps[axis]))?);
-                start += part[axis] as i64;
+                let first = start.wrapping_mul(steps[axis]);
+                parts.push(x.pick(&walk(part, &steps, first)?)?);
+                start += *part.get(axis)? as i64;
             }
             return Some(parts);
         }
@@ -149,16 +148,16 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             x.pick(&places)?
         }
         "Range" => {
-            let (start, step) = (x.to_f64()[0], data(2)?.to_f64()[0]);
+            let (start, step) = (*x.to_f64().first()?, *data(2)?.to_f64().first()?);
             let values: Vec<f64> = (0..count).map(|i| start + i as f64 * step).collect();
             Data::from_f64(*dtype, &values)?
         }
         "Where" => {
-            let pick = walk(shape, &stretched(from, shape), 0);
+            let pick = walk(shape, &stretched(from, shape)?, 0)?;
             let conditions = data(0)?.pick(&pick)?.to_i64()?;
             let side = |i: usize| -> Option<Data> {
-                let steps = stretched(&given(i)?.shape, shape);
-                data(i)?.pick(&walk(shape, &steps, 0))
+                let steps = stretched(&given(i)?.shape, shape)?;
+                data(i)?.pick(&walk(shape, &steps, 0)?)
             };
             let (yes, no) = (side(1)?, side(2)?);
             let both = yes.join(&no)?;
@@ -200,22 +199,23 @@ fn front(axis: i64, n: usize) -> Option<usize> {
 }
 
 fn strides(shape: &[usize]) -> Vec<usize> {
-    let mut steps = vec![1; shape.len()];
+    let mut steps: Vec<usize> = vec![1; shape.len()];
     for a in (1..shape.len()).rev() {
-        steps[a - 1] = steps[a] * shape[a];
+        // Beside an axis of 0 the others may be of any length.
+        steps[a - 1] = steps[a].saturating_mul(shape[a]);
     }
     steps
 }
 
-/// Steps of a tensor `from` that is broadcast to `shape`.
-fn stretched(from: &[usize], shape: &[usize]) -> Vec<i64> {
-    let missing = shape.len() - from.len();
+/// Steps of a tensor `from` that is broadcast to `shape`; none where it has more axes.
+fn stretched(from: &[usize], shape: &[usize]) -> Option<Vec<i64>> {
+    let missing = shape.len().checked_sub(from.len())?;
     let own = strides(from);
     let step = |a: usize| match a.checked_sub(missing) {
         Some(a) if from[a] != 1 => own[a] as i64,
         _ => 0,
     };
-    (0..shape.len()).map(step).collect()
+    Some((0..shape.len()).map(step).collect())
 }
 
 /// All indices of `shape`, row by row.
@@ -228,9 +228,13 @@ fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-/// Places that are met when `shape` is walked row by row with the given steps.
-fn walk(shape: &[usize], steps: &[i64], start: i64) -> Vec<usize> {
-    let n = infer::elements(shape).unwrap_or(0);
+/// Places that are met when `shape` is walked row by row with the given steps; none where there is
+/// not one for each axis.
+fn walk(shape: &[usize], steps: &[i64], start: i64) -> Option<Vec<usize>> {
+    if steps.len() != shape.len() {
+        return None;
+    }
+    let n = infer::elements(shape)?;
     let mut places = Vec::with_capacity(n);
     let mut index = vec![0; shape.len()];
     let mut place = start;
@@ -238,15 +242,16 @@ fn walk(shape: &[usize], steps: &[i64], start: i64) -> Vec<usize> {
         places.push(place as usize);
         for a in (0..shape.len()).rev() {
             index[a] += 1;
-            place += steps[a];
+            // A step that leads out of all numbers is taken back before a place is used.
+            place = place.wrapping_add(steps[a]);
             if index[a] < shape[a] {
                 break;
             }
-            place -= steps[a] * shape[a] as i64;
+            place = place.wrapping_sub(steps[a].wrapping_mul(shape[a] as i64));
             index[a] = 0;
         }
     }
-    places
+    Some(places)
 }
 
 fn unary(op: &str, x: &Data, dtype: DataType) -> Option<Data> {
@@ -289,8 +294,8 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
         .iter()
         .map(|id| {
             let value = graph.value((*id)?);
-            let steps = stretched(&value.shape, shape);
-            graph.constant((*id)?)?.pick(&walk(shape, &steps, 0))
+            let steps = stretched(&value.shape, shape)?;
+            graph.constant((*id)?)?.pick(&walk(shape, &steps, 0)?)
         })
         .collect::<Option<_>>()?;
     let ints: Option<Vec<Vec<i64>>> = all.iter().map(Data::to_i64).collect();
@@ -324,7 +329,8 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
         };
         let values = zip_all(&ints, |a, b| f(*a, *b))?;
         // Euclid's remainder is ONNX's only for a divisor above zero.
-        if node.op == "Mod" && (ints[1].iter().any(|&v| v <= 0) || node.int("fmod") == Some(1)) {
+        if node.op == "Mod" && (ints.get(1)?.iter().any(|&v| v <= 0) || node.int("fmod") == Some(1))
+        {
             return None;
         }
         return Data::from_i64(dtype, &values);
@@ -371,11 +377,10 @@ fn reduce(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Optio
         .collect();
     let count = infer::elements(shape)?;
     let mut sums = vec![start; count];
-    for (value, place) in values
-        .iter()
-        .zip(walk(&x.shape, &stretched(&kept, &x.shape), 0))
-    {
-        sums[place] = f(sums[place], *value);
+    let places = walk(&x.shape, &stretched(&kept, &x.shape)?, 0)?;
+    for (value, place) in values.iter().zip(places) {
+        let sum = sums.get_mut(place)?;
+        *sum = f(*sum, *value);
     }
     if node.op == "ReduceMean" {
         let each = values.len().checked_div(count)? as f64;
@@ -390,7 +395,7 @@ fn matmul(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Optio
         return None;
     };
     let rows = infer::elements(shape)?.checked_div(n)?;
-    if k != k_too || m == 0 {
+    if k != k_too || m == 0 || k == 0 {
         return None;
     }
     let left = graph.constant(node.input(0)?)?.to_f64();

@@ -3,7 +3,10 @@
 use super::checkpoint::{Checkpoint, Origin};
 use super::error::Error;
 use super::import::in_huggingface_words;
+use super::ir::Graph;
 use super::onnx::ModelProto;
+use super::read::Limits;
+use super::surgery::{self, Report};
 use super::write::{OnnxOps, Sampling};
 use crate::frame::Size;
 use rten::{Model, NodeId, ValueOrView};
@@ -60,6 +63,17 @@ pub fn model(checkpoint: &Checkpoint, options: &Options) -> Result<ModelProto, E
     })?;
     pairs.push(("unmask.config".to_owned(), config));
     Ok(graph.to_model(&pairs))
+}
+
+/// `model` after surgery ([`surgery::run`]), and what that saved. The outputs stay equal to 1e-5 of
+/// the largest value; facts stay.
+///
+/// # Errors
+/// As [`Graph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
+pub fn lean(model: &ModelProto) -> Result<(ModelProto, Report), Error> {
+    let (mut graph, facts) = Graph::from_model(model, None, &Limits::default())?;
+    let report = surgery::run(&mut graph)?;
+    Ok((graph.to_model(&facts), report))
 }
 
 /// Loads `bytes` into the CPU engine and runs them on a fixed test picture: every output must have
@@ -173,7 +187,6 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::ir::Graph;
     use crate::graph::onnx::DataType;
 
     fn graph(build: impl Fn(&mut Graph)) -> Vec<u8> {

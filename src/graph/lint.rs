@@ -1,14 +1,19 @@
 //! What TensorRT 10.3, 10.16 and 11.4 refuse or silently compute wrongly in a model, before an
 //! engine is built on a board.
 //!
-//! Sources: the issues named in each finding, and NVIDIA's list of data types
-//! (`nvinfer1::DataType`). Nothing here runs TensorRT.
+//! Sources: the issues named in each finding, and the parser's own lists ([`operators`]). Nothing
+//! here runs TensorRT.
+
+mod operators;
+#[cfg(test)]
+mod tests;
 
 use super::onnx::{
     AttributeProto, DataType, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
     ValueInfoProto, type_proto,
 };
-use super::read::opset;
+use super::read::{opset, small_tensor};
+use operators::{LATER, OPSETS, RESIZE_PLACES, TOP_K_LIMIT, UNSUPPORTED};
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
@@ -52,31 +57,6 @@ pub struct Finding {
 const ALL: &str = "10.3, 10.16, 11.4";
 const NEWER: &str = "10.16, 11.4";
 
-/// Operators that TensorRT's ONNX parser lists as unsupported.
-const UNSUPPORTED: &[&str] = &[
-    "BitShift",
-    "Compress",
-    "ConcatFromSequence",
-    "ConvInteger",
-    "Det",
-    "DynamicQuantizeLinear",
-    "MatMulInteger",
-    "MaxRoiPool",
-    "MaxUnpool",
-    "Multinomial",
-    "Optional",
-    "QLinearConv",
-    "QLinearMatMul",
-    "SequenceAt",
-    "SequenceConstruct",
-    "SequenceEmpty",
-    "SequenceInsert",
-    "SplitToSequence",
-    "StringNormalizer",
-    "TfIdfVectorizer",
-    "Unique",
-];
-
 /// All findings of `model`: the refusals first, then in the order of the file.
 pub fn lint(model: &ModelProto) -> Vec<Finding> {
     let mut lint = Lint {
@@ -85,6 +65,7 @@ pub fn lint(model: &ModelProto) -> Vec<Finding> {
         constants: HashMap::new(),
         ranks: HashMap::new(),
     };
+    lint.opset();
     if let Some(graph) = &model.graph {
         lint.graph(graph);
     }
@@ -111,6 +92,18 @@ impl<'a> Lint<'a> {
         });
     }
 
+    fn opset(&mut self) {
+        let opset = self.opset;
+        for (newest, versions) in OPSETS {
+            if opset > newest {
+                let what = format!(
+                    "it is of opset {opset}, the parser knows 9 to {newest}: export it with opset 17"
+                );
+                self.add(Fate::Refused, "the model", "", versions, what);
+            }
+        }
+    }
+
     fn graph(&mut self, graph: &'a GraphProto) {
         for tensor in &graph.initializer {
             self.constant(tensor);
@@ -131,6 +124,16 @@ impl<'a> Lint<'a> {
         for info in graph.value_info.iter().chain(&graph.output) {
             let name = info.name.as_deref().unwrap_or("");
             self.dtype(name, "", info.dtype());
+        }
+        for info in &graph.value_info {
+            let given = graph.input.iter().chain(&graph.output);
+            let inside = given.into_iter().all(|i| i.name != info.name);
+            if info.dtype() == DataType::Uint8 && inside {
+                let what = "it is uint8, which TensorRT takes at inputs and outputs only: cast it \
+                            there";
+                let name = info.name.as_deref().unwrap_or("");
+                self.add(Fate::Refused, name, "", ALL, what);
+            }
         }
         for node in &graph.node {
             self.node(node);
@@ -208,7 +211,11 @@ impl<'a> Lint<'a> {
     }
 
     fn dtype(&mut self, place: &str, op: &str, dtype: DataType) {
-        if !matches!(
+        if dtype == DataType::Double {
+            let what = "its type is Double: the parser makes it float32 and clamps what does not \
+                        fit";
+            self.add(Fate::Risky, place, op, ALL, what);
+        } else if !matches!(
             dtype,
             DataType::Undefined
                 | DataType::Float
@@ -246,12 +253,11 @@ impl<'a> Lint<'a> {
             self.add(Fate::Refused, name, op, ALL, what);
             return;
         }
-        if UNSUPPORTED.contains(&op) {
-            let what = "TensorRT's parser does not know it";
-            self.add(Fate::Refused, name, op, ALL, what);
-        }
+        self.unsupported(name, op);
         match op {
             "GridSample" => self.grid_sample(node, name),
+            "Resize" => self.resize(node, name),
+            "TopK" => self.top_k(node, name),
             "NonZero" => self.add(
                 Fate::Risky,
                 name,
@@ -300,10 +306,62 @@ impl<'a> Lint<'a> {
     /// Names in branches may hide those outside: only operators are looked at.
     fn node_of_branch(&mut self, node: &NodeProto) {
         let op = node.op_type.as_deref().unwrap_or("");
+        self.unsupported(node.name.as_deref().unwrap_or(""), op);
+    }
+
+    fn unsupported(&mut self, name: &str, op: &str) {
         if UNSUPPORTED.contains(&op) {
-            let name = node.name.as_deref().unwrap_or("");
             let what = "TensorRT's parser does not know it";
             self.add(Fate::Refused, name, op, ALL, what);
+        }
+        if let Some((_, since)) = LATER.iter().find(|(later, _)| *later == op) {
+            let what = format!("the parser knows it from TensorRT {since} on");
+            self.add(Fate::Refused, name, op, "10.3", what);
+        }
+    }
+
+    fn resize(&mut self, node: &NodeProto, name: &str) {
+        let text = |name: &str| {
+            let text = attribute(node, name).and_then(|a| a.s.as_deref());
+            text.map_or(String::new(), |t| String::from_utf8_lossy(t).into_owned())
+        };
+        let (mode, place, policy) = (
+            text("mode"),
+            text("coordinate_transformation_mode"),
+            text("keep_aspect_ratio_policy"),
+        );
+        let antialias = attribute(node, "antialias").is_some_and(|a| a.i.unwrap_or(0) != 0);
+        let what = if mode == "cubic" {
+            "its mode is `cubic`: nearest and linear are taken".to_owned()
+        } else if !place.is_empty() && !RESIZE_PLACES.contains(&place.as_str()) {
+            format!("its coordinates are `{place}`, which the parser does not know: use half_pixel")
+        } else if antialias {
+            "it smooths while it shrinks (antialias), which the parser does not know".to_owned()
+        } else if !matches!(policy.as_str(), "" | "stretch") {
+            format!("its aspect ratio policy is `{policy}`: only `stretch` is taken")
+        } else {
+            return;
+        };
+        self.add(Fate::Refused, name, "Resize", ALL, what);
+    }
+
+    fn top_k(&mut self, node: &NodeProto, name: &str) {
+        let k = node
+            .input
+            .get(1)
+            .and_then(|k| self.constants.get(k.as_str()));
+        let k = k.and_then(|k| small_tensor(k)?.to_i64()?.first().copied());
+        let unsorted = attribute(node, "sorted").is_some_and(|a| a.i == Some(0));
+        if k.is_some_and(|k| k >= TOP_K_LIMIT) {
+            let what = format!(
+                "it asks for {} values: fewer than {TOP_K_LIMIT} are taken",
+                k.unwrap_or(0)
+            );
+            self.add(Fate::Refused, name, "TopK", ALL, what);
+        }
+        if unsorted {
+            let what = "its values are not sorted: only sorted = 1 is taken";
+            self.add(Fate::Refused, name, "TopK", ALL, what);
         }
     }
 
@@ -387,129 +445,5 @@ fn axes(info: &ValueInfoProto) -> Option<usize> {
     match info.r#type.as_ref()?.value.as_ref()? {
         type_proto::Value::TensorType(tensor) => Some(tensor.shape.as_ref()?.dim.len()),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frame::Size;
-    use crate::graph::onnx::{Dimension, OperatorSetIdProto};
-    use crate::graph::probe;
-    use crate::graph::write::Sampling;
-
-    fn model(opset: i64, node: NodeProto, constant: TensorProto) -> ModelProto {
-        ModelProto {
-            opset_import: vec![OperatorSetIdProto {
-                domain: None,
-                version: Some(opset),
-            }],
-            graph: Some(GraphProto {
-                node: vec![node],
-                initializer: vec![constant],
-                input: vec![ValueInfoProto::tensor("x", DataType::Float, &[1, 2, 4, 6])],
-                ..GraphProto::default()
-            }),
-            ..ModelProto::default()
-        }
-    }
-
-    fn node(op: &str, input: &[&str]) -> NodeProto {
-        NodeProto {
-            op_type: Some(op.into()),
-            name: Some(format!("part/{op}")),
-            input: input.iter().map(|&s| s.into()).collect(),
-            output: vec!["y".into()],
-            ..NodeProto::default()
-        }
-    }
-
-    #[track_caller]
-    fn finds(model: &ModelProto, fate: Fate, place: &str, part: &str) {
-        let found = lint(model);
-        assert!(
-            found
-                .iter()
-                .any(|f| f.fate == fate && f.place == place && f.what.contains(part)),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn our_own_export_is_clean_and_grid_samples_are_named() {
-        let clean = probe::model(&probe::tiny(), Size::new(32, 32), Sampling::Gather);
-        assert_eq!(lint(&clean), []);
-        let sampled = probe::model(&probe::tiny(), Size::new(32, 32), Sampling::Gridsample);
-        let found = lint(&sampled);
-        assert!(!found.is_empty());
-        assert!(
-            found
-                .iter()
-                .all(|f| f.op == "GridSample" && f.place.contains("sampling"))
-        );
-    }
-
-    #[test]
-    fn what_is_refused_or_wrong_is_found_with_its_node() {
-        let zero = |dtype: DataType, value| TensorProto {
-            name: Some("z".into()),
-            data_type: Some(dtype as i32),
-            int32_data: vec![value],
-            ..TensorProto::default()
-        };
-        let none = TensorProto::default();
-        let grid = model(20, node("GridSample", &["x", "g"]), none.clone());
-        finds(&grid, Fate::Wrong, "part/GridSample", "#4646");
-        let odd = model(17, node("Unique", &["x"]), none.clone());
-        finds(&odd, Fate::Refused, "part/Unique", "parser");
-        let mut other = node("Gelu", &["x"]);
-        other.domain = Some("com.microsoft".into());
-        let other = model(17, other, none);
-        finds(&other, Fate::Refused, "part/Gelu", "com.microsoft");
-        let q = |z| model(17, node("QuantizeLinear", &["x", "s", "z"]), z);
-        let place = "part/QuantizeLinear";
-        finds(
-            &q(zero(DataType::Int8, 3)),
-            Fate::Refused,
-            place,
-            "zero point",
-        );
-        finds(&q(zero(DataType::Uint8, 0)), Fate::Refused, place, "uint8");
-        assert_eq!(lint(&q(zero(DataType::Int8, 0))), []);
-        let double = zero(DataType::Double, 0);
-        finds(&q(double), Fate::Refused, "z", "Double");
-        let infinite = TensorProto {
-            name: Some("z".into()),
-            data_type: Some(DataType::Float as i32),
-            float_data: vec![f32::NEG_INFINITY],
-            ..TensorProto::default()
-        };
-        let masked = model(17, node("Where", &["c", "z", "x"]), infinite);
-        finds(&masked, Fate::Risky, "part/Where", "NaN");
-    }
-
-    #[test]
-    fn inputs_and_data_elsewhere_are_looked_at() {
-        let outside = TensorProto {
-            name: Some("w".into()),
-            data_type: Some(DataType::Float as i32),
-            data_location: Some(1),
-            external_data: vec![crate::graph::onnx::StringStringEntryProto::new(
-                "location", "../w.bin",
-            )],
-            ..TensorProto::default()
-        };
-        let mut model = model(17, node("Relu", &["x"]), outside);
-        finds(&model, Fate::Refused, "w", "../w.bin");
-        let input = &mut model.graph.as_mut().unwrap().input[0];
-        *input = ValueInfoProto::tensor("x", DataType::Float, &[4, 2, 4, 6]);
-        finds(&model, Fate::Wrong, "x", "#4853");
-        let input = &mut model.graph.as_mut().unwrap().input[0];
-        if let Some(type_proto::Value::TensorType(t)) =
-            input.r#type.as_mut().and_then(|t| t.value.as_mut())
-        {
-            t.shape.as_mut().unwrap().dim[2] = Dimension::default();
-        }
-        finds(&model, Fate::Refused, "x", "dynamic axes");
     }
 }

@@ -13,6 +13,7 @@ pub(crate) use head::{ANOMALY, CLASSES, QUERY_EMBEDDING};
 
 use super::Error;
 use super::onnx::{DataType, ModelProto};
+use super::read::{self, Limits};
 use crate::engine::{
     CpuEngine, Engine, EngineError, Facts, Fit, FrameFormat, Head, LogitNames, Matrix, ModelNames,
     Output, PixelFormat, Range, View, name_of,
@@ -24,6 +25,9 @@ use std::path::Path;
 
 /// Name of a prepared graph's input.
 pub(crate) const FRAME: &str = "frame";
+
+/// What the names of the nodes before the model start with.
+pub(crate) const FRONT: &str = "front/";
 
 /// Opsets whose operators front and head are written for.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=19;
@@ -88,11 +92,7 @@ pub fn prepare(path: &Path, options: &Options) -> Result<Prepared, PrepareError>
             path.display()
         )));
     }
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let model = ModelProto::from_bytes(&bytes)?;
+    let model = read::open_whole(path, &Limits::default())?;
     let plan = Plan::new(&model, &names, facts, options)?;
     let joined = plan.run(model, &names)?;
     let outputs = joined

@@ -2,7 +2,9 @@
 //! for, every refusal names the node.
 
 mod build;
+mod guard;
 mod opset;
+mod precision;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
+pub use precision::precision;
 pub(super) use tensor::small_tensor;
 
 /// What a file may ask for.
@@ -84,6 +87,46 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Model, Error> {
 /// # Errors
 /// [`Error::Read`], [`Error::Limit`], [`Error::NotOnnx`].
 pub fn open_proto(path: &Path, limits: &Limits) -> Result<(ModelProto, String), Error> {
+    let bytes = file(path, limits)?;
+    let proto = parse(&bytes)?;
+    let hash = Sha256::digest(&bytes);
+    Ok((proto, hash.iter().map(|b| format!("{b:02x}")).collect()))
+}
+
+/// Reads the messages of the model at `path`, whatever its operators: [`whole`] of the file.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Limit`]; as [`whole`].
+pub fn open_whole(path: &Path, limits: &Limits) -> Result<ModelProto, Error> {
+    whole(&file(path, limits)?, limits)
+}
+
+/// Reads the messages of a model with all its weights inside from the bytes of a file, whatever
+/// its operators. All that opens a model goes through these checks, or through
+/// [`Graph::from_model`], which makes the same.
+///
+/// # Errors
+/// [`Error::NotOnnx`]; [`Error::Limit`] for more nodes, elements or axes than are read;
+/// [`Error::Node`] for nodes that wait for each other or write the same value;
+/// [`Error::External`] for weights in another file.
+pub fn whole(bytes: &[u8], limits: &Limits) -> Result<ModelProto, Error> {
+    let model = parse(bytes)?;
+    if model.ir_version.is_none() {
+        return Err(Error::NotOnnx {
+            what: "it has no version".to_owned(),
+        });
+    }
+    check(&model, limits)?;
+    Ok(model)
+}
+
+/// What [`whole`] checks once the messages are read.
+pub(in crate::graph) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
+    guard::check(model, limits)?;
+    model.graph.iter().try_for_each(guard::weights_inside)
+}
+
+fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -98,10 +141,7 @@ pub fn open_proto(path: &Path, limits: &Limits) -> Result<(ModelProto, String), 
             ),
         });
     }
-    let bytes = fs::read(path).map_err(failed)?;
-    let proto = parse(&bytes)?;
-    let hash = Sha256::digest(&bytes);
-    Ok((proto, hash.iter().map(|b| format!("{b:02x}")).collect()))
+    fs::read(path).map_err(failed)
 }
 
 /// Reads the messages of a model from the bytes of a file, whose lengths, nesting and number of

@@ -3,10 +3,13 @@
 //! Each pass is a file of its own; [`run`] runs them all in a fixed order and tells what each one
 //! saved.
 
+mod embedding;
 mod features;
 mod fold;
 mod masks;
+mod repeats;
 mod same;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -50,8 +53,9 @@ impl Report {
 type Pass = (&'static str, fn(&mut Graph) -> usize);
 
 /// All passes, in the order in which they run: constants and norms first, since others look for
-/// constants, equal computations last, since others make them equal.
-const PASSES: [Pass; 6] = [
+/// constants, equal computations after those that make them equal, and before the projections,
+/// which must read the very same value.
+const PASSES: [Pass; 9] = [
     ("constants folded", fold::constants),
     ("batch norms folded", fold::batch_norms),
     ("masks finite", masks::finite),
@@ -60,7 +64,13 @@ const PASSES: [Pass; 6] = [
         "mask features resized once per level",
         features::resize_once,
     ),
+    (
+        "mask projection multiplied into the embedding",
+        embedding::multiply_in,
+    ),
+    ("repeated masks broadcast", repeats::broadcast),
     ("equal computations done once", same::merge),
+    ("projections of one value in one product", shared::merge),
 ];
 
 /// Runs all passes over `graph`, whose outputs stay equal (to 1e-5 of the largest value in FP32).

@@ -176,6 +176,24 @@ impl Watch {
     pub fn see(&mut self, w: usize, h: usize, rgb: &[u8], at: Duration) -> Option<Change> {
         std::mem::swap(&mut self.glance, &mut self.before);
         let signs = self.glance.look(w, h, rgb);
+        self.judge(signs, at)
+    }
+
+    /// As [`Watch::see`], for a frame that is no picture: `pixel` gives the colour at column and
+    /// row.
+    pub fn see_through(
+        &mut self,
+        w: usize,
+        h: usize,
+        pixel: &dyn Fn(usize, usize) -> [u8; 3],
+        at: Duration,
+    ) -> Option<Change> {
+        std::mem::swap(&mut self.glance, &mut self.before);
+        let signs = self.glance.look_through(w, h, pixel);
+        self.judge(signs, at)
+    }
+
+    fn judge(&mut self, signs: Signs, at: Duration) -> Option<Change> {
         let frozen = self.last.is_some() && self.glance.same_pixels(&self.before);
         self.last = Some(at);
         // A burnt-out picture does not change either: what it suffers from says more.

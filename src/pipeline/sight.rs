@@ -6,6 +6,7 @@ use crate::camera::{BadFrame, Camera, Next, Pace, Shot};
 use crate::frame::{Moment, Token};
 use crate::health::blind::{Change, Limits, Watch};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Silence is not told sooner, however fast frames should come: a busy board is not blind.
@@ -42,15 +43,19 @@ impl Sight {
     }
 
     fn see(&mut self, shot: &Shot, captured: Moment) -> Option<Change> {
-        let size = shot.picture.size();
         self.frame = shot.number;
         let at = if self.realtime {
             Duration::from_nanos(captured.0)
         } else {
             shot.stamp.at
         };
-        let rgb = shot.picture.rgb();
-        self.watch.as_mut()?.see(size.w, size.h, rgb, at)
+        let watch = self.watch.as_mut()?;
+        if let Some(bytes) = &shot.bytes {
+            let size = bytes.size();
+            return watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at);
+        }
+        let size = shot.picture.size();
+        watch.see(size.w, size.h, shot.picture.rgb(), at)
     }
 }
 
@@ -66,6 +71,10 @@ impl Pipeline<'_> {
             _ => None,
         };
         let (shot, captured) = loop {
+            if self.settings.stop.load(Relaxed) || self.is_over() {
+                return Ok(None);
+            }
+            self.tell_board(note)?;
             let next = match patience {
                 Some(patience) => self.reader.take_within(patience),
                 None => match self.reader.take() {
@@ -73,6 +82,9 @@ impl Pipeline<'_> {
                     None => Next::End,
                 },
             };
+            while let Some((_, event)) = self.reader.capture().and_then(|capture| capture.event()) {
+                note(Noted::Camera(&event));
+            }
             match next {
                 Next::Frame(shot, captured) => break (shot, captured),
                 Next::End => return Ok(None),
@@ -114,6 +126,7 @@ impl Pipeline<'_> {
         let token = Token {
             frame: self.sight.frame,
             captured,
+            age_known: true,
             captured_unix_ns,
             budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
             source: self.settings.source.clone(),
@@ -121,9 +134,9 @@ impl Pipeline<'_> {
         };
         let id: Arc<str> = format!("{}-{}-{cause}", self.sight.prefix, self.sight.told).into();
         let now = self.clock.now();
-        let alert = self
-            .author
-            .write_state(event, &id, change.to_string(), severity, &token, now);
+        let alert =
+            self.author()
+                .write_state(event, &id, change.to_string(), severity, &token, now);
         self.sink.tell(&alert)?;
         self.summary.alerts += 1;
         Ok(())
@@ -156,9 +169,14 @@ mod tests {
                 number,
                 name: None,
                 picture,
+                bytes: None,
                 truth: None,
                 read: Duration::ZERO,
-                stamp: Stamp { at, unix_ns: None },
+                stamp: Stamp {
+                    at,
+                    unix_ns: None,
+                    captured: Default::default(),
+                },
                 drops: Default::default(),
             };
             recorder.add(&shot, at, at.as_nanos() as i64).unwrap();

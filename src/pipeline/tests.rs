@@ -1,15 +1,17 @@
 //! The way of a frame, on the small models of `tests/fixtures/models`.
 
+mod realtime;
+
 use super::*;
-use crate::alert::{Confirm, Rules, Severe};
+use crate::alert::{Confirm, Rules, Settings as Decide, Severe};
 use crate::camera::Source;
-use crate::engine::Options;
+use crate::engine::{Engine, Options};
 use crate::frame::Size;
 use crate::sink::JsonLines;
 use crate::view::write_png;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// A writer that the test can read.
 #[derive(Clone, Default)]
@@ -77,7 +79,14 @@ pub(super) fn settings(source: &str) -> Settings {
             },
         },
         warm_up: 0,
+        longest: None,
         degrade: None,
+        realtime: Default::default(),
+        board: board::Settings {
+            every_s: 0.0,
+            ..Default::default()
+        },
+        stop: Default::default(),
     }
 }
 
@@ -312,92 +321,6 @@ fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
 }
 
 #[test]
-fn in_real_time_overtaken_frames_are_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    for i in 0..6 {
-        put(folder.path(), &format!("{i}.png"), &picture(None));
-    }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(Shared::default())));
-    let mut fast = settings("s");
-    // Later than any frame here: only newer frames push others out.
-    fast.budget = Duration::from_secs(100);
-    fast.pace = Pace::Realtime { rate_hz: 1000.0 };
-    let mut engine = engine("mask.onnx");
-    let mut busy = Some(Duration::from_secs(2));
-    let mut slow = |_: Noted<'_>| std::thread::sleep(busy.take().unwrap_or_default());
-    let summary = run(&mut engine, camera, &fast, &mut sink, None, &mut slow).unwrap();
-    assert_eq!(summary.ledger.frames() + summary.dropped, 6);
-    assert!(summary.dropped > 0);
-}
-
-/// Runs `frames` pictures in real time.
-fn run_realtime(frames: usize, rate_hz: f64, settings: Settings) -> (Summary, Vec<Alert>) {
-    let folder = tempfile::tempdir().unwrap();
-    for i in 0..frames {
-        put(folder.path(), &format!("{i:03}.png"), &picture(None));
-    }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let out = Shared::default();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
-    let mut engine = engine("mask.onnx");
-    let paced = Settings {
-        pace: Pace::Realtime { rate_hz },
-        ..settings
-    };
-    let summary = run(&mut engine, camera, &paced, &mut sink, None, &mut |_| {}).unwrap();
-    (summary, out.alerts())
-}
-
-#[test]
-fn frames_that_cannot_make_it_are_dropped_before_the_engine() {
-    let hopeless = || Settings {
-        budget: Duration::from_nanos(1),
-        ..settings("s")
-    };
-    let (summary, _) = run_realtime(40, 20.0, hopeless());
-    let ledger = &summary.ledger;
-    // Eight are served to learn from; then the budget is known to be out of reach.
-    assert_eq!((ledger.on_time(), ledger.misses()), (0, ledger.frames()));
-    assert!(ledger.frames() >= 8 && ledger.dropped(Cause::TooLate) > 0);
-    assert_eq!(ledger.frames() + ledger.all_dropped(), 40);
-    assert_eq!(summary.dropped, ledger.all_dropped());
-    // Where every frame is waited for, none is dropped.
-    let folder = tempfile::tempdir().unwrap();
-    (0..12).for_each(|i| put(folder.path(), &format!("{i:02}.png"), &picture(None)));
-    let ran = run_folder(folder.path(), "mask.onnx", &hopeless(), None);
-    assert_eq!(ran.result.unwrap().ledger.frames(), 12);
-}
-
-#[test]
-fn too_many_misses_go_down_the_ladder_and_are_told() {
-    let degrading = Settings {
-        budget: Duration::from_nanos(1),
-        degrade: Some(Degrade {
-            ladder: ladder::Settings {
-                steps: 1,
-                window: 4,
-                down_above: 0.5,
-                up_below: 0.0,
-                calm_windows: 2,
-            },
-            steps: vec![Step {
-                name: "every second frame".into(),
-                refine: false,
-                every: 2,
-            }],
-        }),
-        ..settings("s")
-    };
-    let (summary, alerts) = run_realtime(30, 20.0, degrading);
-    assert_eq!((summary.changes, summary.alerts), (1, 1));
-    assert_eq!(alerts[0].event, Event::Degraded);
-    let detail = alerts[0].detail.as_deref();
-    assert_eq!(detail, Some("step 1 of 1: every second frame"));
-    assert!(summary.ledger.dropped(Cause::LeftOut) > 0);
-}
-
-#[test]
 fn the_warm_up_stays_out_of_the_ledger() {
     let folder = tempfile::tempdir().unwrap();
     (0..7).for_each(|i| put(folder.path(), &format!("{i}.png"), &picture(None)));
@@ -407,4 +330,48 @@ fn the_warm_up_stays_out_of_the_ledger() {
     };
     let ran = run_folder(folder.path(), "mask.onnx", &warm, None);
     assert_eq!(ran.result.unwrap().ledger.frames(), 4);
+}
+
+#[test]
+fn a_run_ends_with_its_time_but_not_before_the_warm_up_does() {
+    let folder = tempfile::tempdir().unwrap();
+    (0..9).for_each(|i| put(folder.path(), &format!("{i}.png"), &picture(None)));
+    let short = Settings {
+        warm_up: 3,
+        longest: Some(Duration::ZERO),
+        ..settings("s")
+    };
+    let ran = run_folder(folder.path(), "mask.onnx", &short, None);
+    let summary = ran.result.unwrap();
+    // The frames of the warm-up were watched, and none after them.
+    assert_eq!(summary.ledger.frames(), 0);
+    assert!(summary.first_frame.is_some());
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_ends_what_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..20 {
+        put(
+            folder.path(),
+            &format!("{i:02}.png"),
+            &picture(Some((100, 90))),
+        );
+    }
+    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
+    let out = Shared::default();
+    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+    let settings = settings("s");
+    let mut frames = 0;
+    let mut engine = engine("mask.onnx");
+    let summary = run(&mut engine, camera, &settings, &mut sink, None, &mut |_| {
+        frames += 1;
+        settings
+            .stop
+            .store(frames == 3, std::sync::atomic::Ordering::Relaxed);
+    })
+    .unwrap();
+    assert_eq!(summary.ledger.frames(), 3);
+    assert!(summary.first_frame.is_some());
+    assert_eq!(out.alerts().last().unwrap().event, Event::End);
 }

@@ -49,6 +49,30 @@ pub enum SinkError {
         /// What is wrong, and the mend.
         reason: String,
     },
+    /// A setting that cannot be.
+    #[error("sink.{key}: wanted {want}")]
+    Range {
+        /// The key in the configuration file, below `[sink]`.
+        key: &'static str,
+        /// What is wanted.
+        want: &'static str,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS to {name}: {reason}")]
+    Tls {
+        /// The broker.
+        name: String,
+        /// What is wrong, and the mend.
+        reason: String,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for metrics: {source}; choose another address or port")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 impl SinkError {

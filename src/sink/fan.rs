@@ -2,10 +2,10 @@
 
 use super::counters::{Cause, Counters, Report};
 use super::outlet::{self, Outlet};
-use super::{Gauges, JsonLines, Settings, SinkError, Target, say};
+use super::{Gauges, JsonLines, Settings, SinkError, Target, mqtt, say};
 use crate::alert::Alert;
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,10 +19,21 @@ const LOOK: Duration = Duration::from_millis(2);
 /// One alert as JSON with a line feed at its end, shared by all sinks.
 pub(super) type Line = Arc<Vec<u8>>;
 
+/// What a sink's thread is sent.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An alert.
+    Line(Line),
+    /// News of the connection to a broker.
+    Link(mqtt::News),
+}
+
 /// What a sink's thread and its owner both see.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub counters: Counters,
+    /// No more alerts will come: deliver what is there and end.
+    pub closing: AtomicBool,
     /// Why the thread gave up.
     pub failed: Mutex<Option<SinkError>>,
 }
@@ -54,7 +65,7 @@ pub enum Overflow {
 
 struct Handed {
     name: String,
-    to: SyncSender<Line>,
+    to: SyncSender<Message>,
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
@@ -94,19 +105,15 @@ impl Sinks {
     /// Opens every place of `targets`; stdout, where there is none.
     ///
     /// # Errors
-    /// A file cannot be made, or a setting makes no sense. A missing receiver is no error: it may
-    /// come later.
+    /// A file or an outbox cannot be made, a certificate or password cannot be read, or a setting
+    /// makes no sense. A missing receiver or broker is no error: it may come later.
     pub fn open(
         targets: &[Target],
         settings: &Settings,
         overflow: Overflow,
     ) -> Result<Self, SinkError> {
-        if settings.ring == 0 {
-            return Err(SinkError::Setting {
-                key: "sink.ring",
-                value: "0".into(),
-                reason: "an alert needs at least one place; leave it out for 1024".into(),
-            });
+        if let Some((key, want)) = settings.fault() {
+            return Err(SinkError::Range { key, want });
         }
         let mut sinks = Self::empty(settings, overflow);
         let stdout = [Target::Stdout];
@@ -152,10 +159,17 @@ impl Sinks {
             Target::Stdout => "stdout".to_string(),
             target => target.to_string(),
         };
-        let outlet = Outlet::open(target, settings)?;
-        let thread = start(&name, &shared, from, move |from, shared| {
-            outlet::run(outlet, &from, &shared);
-        })?;
+        let thread = match target {
+            Target::Mqtt(broker) => {
+                mqtt::start(broker, &settings.mqtt, settings.ring, &to, from, &shared)?
+            }
+            target => {
+                let outlet = Outlet::open(target, settings)?;
+                start(&name, &shared, from, move |from, shared| {
+                    outlet::run(outlet, &from, &shared);
+                })?
+            }
+        };
         self.handed.push(Handed {
             name,
             to,
@@ -229,7 +243,16 @@ impl Sinks {
             .collect()
     }
 
-    /// Delivers what waits, for at most `close_ms`, and ends all threads.
+    /// The counters, for those who read them while the run goes on.
+    pub(super) fn watched(&self) -> Vec<(String, Arc<Shared>)> {
+        let handed = self.handed.iter();
+        handed
+            .map(|sink| (sink.name.clone(), sink.shared.clone()))
+            .collect()
+    }
+
+    /// Delivers what waits, for at most `close_ms`, and ends all threads. What a broker did not
+    /// take stays in its outbox for the next run.
     ///
     /// # Errors
     /// A sink had given up; the first is named.
@@ -250,6 +273,7 @@ impl Sinks {
             .handed
             .drain(..)
             .map(|sink| {
+                sink.shared.closing.store(true, Relaxed);
                 // The thread ends once the ring is empty and no sender is left.
                 drop(sink.to);
                 (sink.name, sink.shared, sink.thread)
@@ -288,9 +312,10 @@ impl Handed {
     fn tell(&self, line: &Line, overflow: Overflow) -> Result<(), SinkError> {
         let counters = &self.shared.counters;
         counters.told.fetch_add(1, Relaxed);
+        let message = Message::Line(line.clone());
         let gone = match overflow {
-            Overflow::Wait => self.to.send(line.clone()).is_err(),
-            Overflow::Drop => match self.to.try_send(line.clone()) {
+            Overflow::Wait => self.to.send(message).is_err(),
+            Overflow::Drop => match self.to.try_send(message) {
                 Ok(()) => false,
                 Err(TrySendError::Full(_)) => {
                     counters.lose(Cause::RingFull, 1);
@@ -313,8 +338,8 @@ impl Handed {
 pub(super) fn start(
     name: &str,
     shared: &Arc<Shared>,
-    from: Receiver<Line>,
-    work: impl FnOnce(Receiver<Line>, Arc<Shared>) + Send + 'static,
+    from: Receiver<Message>,
+    work: impl FnOnce(Receiver<Message>, Arc<Shared>) + Send + 'static,
 ) -> Result<JoinHandle<()>, SinkError> {
     let shared = shared.clone();
     std::thread::Builder::new()

@@ -1,5 +1,6 @@
 //! Numbers of a run that others look at while it goes on.
 
+use crate::budget::Cause;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,11 @@ pub struct Gauges {
     started: Instant,
     on_time: AtomicU64,
     late: AtomicU64,
+    unknown: AtomicU64,
     bad: AtomicU64,
-    dropped: AtomicU64,
+    dropped: [AtomicU64; Cause::ALL.len()],
     alerts: AtomicU64,
+    age_us: AtomicU64,
     ages: [AtomicU64; BUCKETS],
 }
 
@@ -31,9 +34,11 @@ impl Default for Gauges {
             started: Instant::now(),
             on_time: AtomicU64::new(0),
             late: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
             bad: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
             alerts: AtomicU64::new(0),
+            age_us: AtomicU64::new(0),
             ages: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -44,8 +49,14 @@ impl Gauges {
     pub fn finish_frame(&self, age: Duration, on_time: bool) {
         let us = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         self.ages[bucket(us)].fetch_add(1, Relaxed);
+        self.age_us.fetch_add(us, Relaxed);
         let counter = if on_time { &self.on_time } else { &self.late };
         counter.fetch_add(1, Relaxed);
+    }
+
+    /// A frame's alerts are written; nobody knows when it was captured.
+    pub fn finish_frame_of_unknown_age(&self) {
+        self.unknown.fetch_add(1, Relaxed);
     }
 
     /// A frame could not be used.
@@ -53,9 +64,14 @@ impl Gauges {
         self.bad.fetch_add(1, Relaxed);
     }
 
+    /// A frame did not reach the engine.
+    pub fn count_dropped(&self, cause: Cause) {
+        self.dropped[cause as usize].fetch_add(1, Relaxed);
+    }
+
     /// So many frames were overtaken by newer ones since the start of the run.
-    pub fn set_dropped(&self, frames: u64) {
-        self.dropped.store(frames, Relaxed);
+    pub fn set_overtaken(&self, frames: u64) {
+        self.dropped[Cause::Overtaken as usize].store(frames, Relaxed);
     }
 
     pub(super) fn count_alert(&self) {
@@ -68,9 +84,11 @@ impl Gauges {
             up: self.started.elapsed(),
             on_time: self.on_time.load(Relaxed),
             late: self.late.load(Relaxed),
+            unknown: self.unknown.load(Relaxed),
             bad: self.bad.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
+            dropped: std::array::from_fn(|i| self.dropped[i].load(Relaxed)),
             alerts: self.alerts.load(Relaxed),
+            age_us: self.age_us.load(Relaxed),
             ages: std::array::from_fn(|i| self.ages[i].load(Relaxed)),
         }
     }
@@ -82,16 +100,29 @@ pub(super) struct Look {
     pub up: Duration,
     pub on_time: u64,
     pub late: u64,
+    pub unknown: u64,
     pub bad: u64,
-    pub dropped: u64,
+    /// By cause, in the order of [`Cause::ALL`].
+    pub dropped: [u64; Cause::ALL.len()],
     pub alerts: u64,
+    pub age_us: u64,
     ages: [u64; BUCKETS],
 }
 
 impl Look {
     /// Frames finished.
     pub fn frames(&self) -> u64 {
+        self.on_time + self.late + self.unknown
+    }
+
+    /// Frames finished whose age is known.
+    pub fn aged(&self) -> u64 {
         self.on_time + self.late
+    }
+
+    /// Frames that did not reach the engine, whatever the cause.
+    pub fn all_dropped(&self) -> u64 {
+        self.dropped.iter().sum()
     }
 
     /// An age that `share` of the frames finished since `before` do not exceed, at most a quarter
@@ -107,6 +138,19 @@ impl Look {
                 below >= rank && all > 0
             })
             .map(|i| upper_us(i) as f64 / 1e3)
+    }
+
+    /// Upper bounds, s, and counts of the histogram, one bound a power of two; the last is
+    /// infinite.
+    pub fn histogram(&self) -> Vec<(f64, u64)> {
+        let mut bins = vec![(upper_us(0) as f64 / 1e6, self.ages[0])];
+        for octave in 0..OCTAVES {
+            let first = 1 + octave * STEPS;
+            let count = self.ages[first..first + STEPS].iter().sum();
+            bins.push((upper_us(first + STEPS - 1) as f64 / 1e6, count));
+        }
+        bins.push((f64::INFINITY, self.ages[BUCKETS - 1]));
+        bins
     }
 }
 
@@ -153,10 +197,15 @@ mod tests {
         let p99 = first.age_ms(0.99, None).unwrap();
         assert!((99.0..125.0).contains(&p99), "{p99}");
         assert_eq!((first.on_time, first.late, first.frames()), (50, 50, 100));
+        assert_eq!(first.age_us, 5_050_000);
+        gauges.finish_frame_of_unknown_age();
+        let look = gauges.look();
+        assert_eq!((look.frames(), look.aged()), (101, 100));
         gauges.finish_frame(Duration::from_millis(4), true);
         let p99 = gauges.look().age_ms(0.99, Some(&first)).unwrap();
         assert!((4.0..5.1).contains(&p99), "{p99}");
+        assert_eq!(first.histogram().iter().map(|b| b.1).sum::<u64>(), 100);
         gauges.finish_frame(Duration::MAX, false);
-        assert_eq!(gauges.look().late, 51);
+        assert_eq!(gauges.look().histogram().last().unwrap().1, 1);
     }
 }

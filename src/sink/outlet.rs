@@ -1,7 +1,7 @@
 //! Sinks that write alerts as they come, each on a thread of its own.
 
 use super::counters::Cause;
-use super::fan::{Line, Shared};
+use super::fan::{Line, Message, Shared};
 use super::rotate::Rotating;
 use super::socket::Socket;
 use super::{Settings, SinkError, Target, say};
@@ -22,13 +22,14 @@ impl Outlet {
         match target {
             Target::File(path) => Rotating::open(path, &settings.file).map(Outlet::File),
             Target::Socket(path) => Socket::open(path, &settings.socket).map(Outlet::Socket),
-            Target::Stdout => Ok(Outlet::Stdout),
+            // Brokers have a thread of their own kind.
+            Target::Stdout | Target::Mqtt(_) => Ok(Outlet::Stdout),
         }
     }
 }
 
 /// Writes what comes until nothing more can come.
-pub(super) fn run(outlet: Outlet, from: &Receiver<Line>, shared: &Shared) {
+pub(super) fn run(outlet: Outlet, from: &Receiver<Message>, shared: &Shared) {
     match outlet {
         Outlet::Stdout => stdout(from, shared),
         Outlet::File(file) => keep_writing(file, from, shared),
@@ -36,10 +37,17 @@ pub(super) fn run(outlet: Outlet, from: &Receiver<Line>, shared: &Shared) {
     }
 }
 
+fn lines(from: &Receiver<Message>) -> impl Iterator<Item = Line> {
+    from.iter().filter_map(|message| match message {
+        Message::Line(line) => Some(line),
+        Message::Link(_) => None,
+    })
+}
+
 /// Ends with the first failure: whoever read stdout is gone, and does not come back.
-fn stdout(from: &Receiver<Line>, shared: &Shared) {
+fn stdout(from: &Receiver<Message>, shared: &Shared) {
     let mut out = std::io::stdout();
-    for line in from {
+    for line in lines(from) {
         if let Err(source) = out.write_all(&line).and_then(|()| out.flush()) {
             shared.counters.lose(Cause::Write, 1);
             return shared.fail(SinkError::Write {
@@ -52,9 +60,9 @@ fn stdout(from: &Receiver<Line>, shared: &Shared) {
 }
 
 /// Goes on after failures: a full disk must not end the watch.
-fn keep_writing(mut file: Rotating, from: &Receiver<Line>, shared: &Shared) {
+fn keep_writing(mut file: Rotating, from: &Receiver<Message>, shared: &Shared) {
     let mut failing = false;
-    for line in from {
+    for line in lines(from) {
         match file.write(&line) {
             Ok(()) => {
                 shared.counters.delivered.fetch_add(1, Relaxed);

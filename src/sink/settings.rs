@@ -2,7 +2,8 @@
 
 use super::{Display, Target};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// Everything about where alerts go: the table `[sink]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,12 +15,16 @@ pub struct Settings {
     pub ring: usize,
     /// How long the end of a run waits for slow sinks, ms.
     pub close_ms: u64,
+    /// Address of the Prometheus endpoint, for example `127.0.0.1:9464`; none without it.
+    pub metrics: Option<SocketAddr>,
     /// Framebuffer for the overlay, for example `fb:/dev/fb0`; none without it.
     pub display: Option<Display>,
     /// Files.
     pub file: FileSettings,
     /// Unix datagram sockets.
     pub socket: SocketSettings,
+    /// MQTT.
+    pub mqtt: MqttSettings,
     /// Frames behind alerts, kept on disk.
     pub evidence: EvidenceSettings,
 }
@@ -32,9 +37,80 @@ impl Default for Settings {
             close_ms: 5000,
             file: FileSettings::default(),
             socket: SocketSettings::default(),
+            mqtt: MqttSettings::default(),
             evidence: EvidenceSettings::default(),
+            metrics: None,
             display: None,
         }
+    }
+}
+
+impl Settings {
+    /// The first value that cannot be: its key below `[sink]`, and what is wanted.
+    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+        let mqtt = &self.mqtt;
+        let checks = [
+            (
+                "ring",
+                (1..=1 << 20).contains(&self.ring),
+                "a number from 1 to 1048576",
+            ),
+            (
+                "mqtt.client_id",
+                mqtt.client_id.as_deref() != Some(""),
+                "a name, or the line left out for one made from the host's",
+            ),
+            (
+                "mqtt.cert_file",
+                mqtt.cert_file.is_some() == mqtt.key_file.is_some(),
+                "mqtt.key_file with it, or neither",
+            ),
+            (
+                "mqtt.keep_alive_s",
+                mqtt.keep_alive_s >= 5,
+                "a number from 5 on",
+            ),
+            (
+                "mqtt.connect_timeout_s",
+                mqtt.connect_timeout_s >= 1,
+                "a number from 1 on",
+            ),
+            (
+                "mqtt.window",
+                (1..=1000).contains(&mqtt.window),
+                "a number from 1 to 1000",
+            ),
+            (
+                "mqtt.backoff_ms",
+                mqtt.backoff_ms >= 10 && mqtt.backoff_ms <= mqtt.backoff_max_ms,
+                "a number from 10 on, at most backoff_max_ms",
+            ),
+            (
+                "mqtt.outbox_bytes",
+                mqtt.outbox_bytes >= 64 << 10,
+                "at least 65536 (64 KiB)",
+            ),
+            (
+                "evidence.frames",
+                self.evidence.frames >= 1,
+                "a number from 1 on",
+            ),
+        ];
+        let first = checks.into_iter().find(|(_, good, _)| !good);
+        first.map(|(key, _, want)| (key, want))
+    }
+
+    /// Files that must be there before a run, each with its key below `[sink]`.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let mqtt = &self.mqtt;
+        [
+            ("mqtt.password_file", &mqtt.password_file),
+            ("mqtt.ca_file", &mqtt.ca_file),
+            ("mqtt.cert_file", &mqtt.cert_file),
+            ("mqtt.key_file", &mqtt.key_file),
+        ]
+        .into_iter()
+        .filter_map(|(key, file)| Some((key, file.as_deref()?)))
     }
 }
 
@@ -74,6 +150,77 @@ impl Default for SocketSettings {
             retry_ms: 100,
         }
     }
+}
+
+/// MQTT: the table `[sink.mqtt]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MqttSettings {
+    /// Version of the protocol: `"5"` or `"3.1.1"`.
+    pub version: MqttVersion,
+    /// Client id; made from the host's name and the address, where none is given.
+    pub client_id: Option<String>,
+    /// User, where the address names none.
+    pub user: Option<String>,
+    /// File with the password in its first line.
+    pub password_file: Option<PathBuf>,
+    /// Certificates to trust, PEM; those of the system, where none is given.
+    pub ca_file: Option<PathBuf>,
+    /// Certificate of this client, PEM; needs `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// Private key of this client, PEM; needs `cert_file`.
+    pub key_file: Option<PathBuf>,
+    /// Silence after which the connection is probed, s.
+    pub keep_alive_s: u16,
+    /// How long making a connection may take, s.
+    pub connect_timeout_s: u64,
+    /// Alerts on their way at once, not yet acknowledged.
+    pub window: u16,
+    /// First pause after a lost connection, ms; it doubles with every failure.
+    pub backoff_ms: u64,
+    /// Longest pause, ms.
+    pub backoff_max_ms: u64,
+    /// Folder for outboxes; one folder an address is made in it. Default:
+    /// `$STATE_DIRECTORY/outbox`, else `$XDG_STATE_HOME/unmask/outbox`, else
+    /// `~/.local/state/unmask/outbox`.
+    pub outbox: Option<PathBuf>,
+    /// Bytes an outbox may take on disk; the oldest alerts make room.
+    pub outbox_bytes: u64,
+    /// Longest time between writing an alert and its flush to the medium, ms; 0 = at once.
+    pub sync_ms: u64,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self {
+            version: MqttVersion::V5,
+            client_id: None,
+            user: None,
+            password_file: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            keep_alive_s: 30,
+            connect_timeout_s: 5,
+            window: 16,
+            backoff_ms: 500,
+            backoff_max_ms: 30_000,
+            outbox: None,
+            outbox_bytes: 64 << 20,
+            sync_ms: 1000,
+        }
+    }
+}
+
+/// Version of MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MqttVersion {
+    /// MQTT 5.
+    #[serde(rename = "5")]
+    V5,
+    /// MQTT 3.1.1.
+    #[serde(rename = "3.1.1")]
+    V3,
 }
 
 /// Frames behind alerts: the table `[sink.evidence]`.

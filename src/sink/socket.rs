@@ -1,7 +1,7 @@
 //! A Unix datagram socket: one datagram an alert.
 
 use super::counters::Cause;
-use super::fan::{Line, Shared};
+use super::fan::{Line, Message, Shared};
 use super::{SinkError, SocketSettings, say};
 use std::collections::VecDeque;
 use std::io;
@@ -42,7 +42,7 @@ impl Socket {
         })
     }
 
-    pub fn run(mut self, from: &Receiver<Line>, shared: &Shared) {
+    pub fn run(mut self, from: &Receiver<Message>, shared: &Shared) {
         let mut open = true;
         while open || !self.held.is_empty() {
             let got = if self.held.is_empty() {
@@ -51,8 +51,8 @@ impl Socket {
                 from.recv_timeout(self.retry)
             };
             match got {
-                Ok(line) => self.hold(line, shared),
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Line(line)) => self.hold(line, shared),
+                Ok(Message::Link(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     open = false;
                     if !self.held.is_empty() {

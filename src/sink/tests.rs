@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::alert::{Alert, SCHEMA};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) fn alert(frame: u64) -> Alert {
     serde_json::from_value(serde_json::json!({
         "schema": SCHEMA, "id": "1-1", "event": "update", "frame": frame,
-        "captured_at": "2025-11-14T22:13:20.123456Z", "age_ms": 1.0, "budget_ms": 2.0,
+        "captured_at": "2025-11-14T22:13:20.123456Z", "age_ms": 1.0, "age": "known",
+        "budget_ms": 2.0,
         "on_time": true, "box": [1, 2, 3, 4], "area_px": 9, "score_max": 0.5, "score_mean": 0.5,
         "on_road": false, "severity": "medium", "distance_m": null, "bearing_deg": 2.5,
         "engine": { "name": "cpu", "precision": "fp32", "hash": "ab".repeat(32) },
@@ -76,7 +79,9 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
     for frame in 0..3 {
         sinks.tell(&alert(frame)).unwrap();
     }
-    std::thread::sleep(Duration::from_millis(50));
+    while sinks.reports()[0].retries == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let socket = bind(&path);
     assert_eq!([0; 3].map(|_| receive(&socket)), [0, 1, 2]);
     // And one that went away and came again.
@@ -154,20 +159,29 @@ fn a_full_disk_is_counted_and_the_run_goes_on() {
 fn settings_are_read_and_unknown_keys_refused() {
     let settings: Settings = toml::from_str(
         r#"
-        alerts = ["-", "a.jsonl", "unix:/run/a"]
+        alerts = ["-", "a.jsonl", "unix:/run/a", "mqtts://me@broker/road"]
+        metrics = "127.0.0.1:9464"
         display = "fb:/dev/fb0"
         [file]
         rotate_bytes = 1000
+        [mqtt]
+        version = "3.1.1"
         [evidence]
         folder = "evidence"
         "#,
     )
     .unwrap();
-    assert_eq!((settings.alerts.len(), settings.file.keep), (3, 8));
+    assert_eq!((settings.alerts.len(), settings.file.keep), (4, 8));
+    assert_eq!(settings.mqtt.version, MqttVersion::V3);
     let back: Settings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
     assert_eq!(back, settings);
     assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
-    for text in ["rings = 3", "alerts = [\"http://x\"]", "display = \"hdmi\""] {
+    for text in [
+        "rings = 3",
+        "[mqtt]\nversion = \"4\"",
+        "alerts = [\"http://x\"]",
+        "display = \"hdmi\"",
+    ] {
         assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
     }
     let none = Settings {
@@ -176,6 +190,97 @@ fn settings_are_read_and_unknown_keys_refused() {
     };
     let error = Sinks::open(&[], &none, Overflow::Drop).unwrap_err();
     assert!(error.to_string().contains("sink.ring"), "{error}");
+}
+
+#[test]
+fn bad_secrets_and_certificates_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "nothing").unwrap();
+    let tls: Target = "mqtts://me@localhost:1".parse().unwrap();
+    let open = |edit: &dyn Fn(&mut MqttSettings)| {
+        let mut settings = Settings::default();
+        settings.mqtt.outbox = Some(folder.path().join("outbox"));
+        edit(&mut settings.mqtt);
+        let opened = Sinks::open(std::slice::from_ref(&tls), &settings, Overflow::Drop);
+        opened.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let missing = open(&|s| s.ca_file = Some("/nowhere/ca.pem".into()));
+    assert!(
+        missing.contains("ca_file") && missing.contains("/nowhere"),
+        "{missing}"
+    );
+    let nothing = open(&|s| s.ca_file = Some(empty.clone()));
+    assert!(nothing.contains("no certificate"), "{nothing}");
+    let password = open(&|s| s.password_file = Some("/nowhere/p".into()));
+    // On a machine without certificates that comes first.
+    assert!(
+        password.contains("password_file") || password.contains("trust"),
+        "{password}"
+    );
+    let id = open(&|s| s.client_id = Some(String::new()));
+    assert!(id.contains("client_id") || id.contains("trust"), "{id}");
+}
+
+fn ask(exporter: &Exporter, request: &str) -> String {
+    let mut stream = TcpStream::connect(exporter.address()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn metrics_are_told_to_those_who_ask_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let targets = [Target::Socket(folder.path().join("nobody"))];
+    let mut settings = Settings::default();
+    settings.socket.hold_ms = 0;
+    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
+    sinks.tell(&alert(0)).unwrap();
+    let gauges = sinks.gauges();
+    gauges.finish_frame(Duration::from_millis(30), true);
+    gauges.finish_frame(Duration::from_millis(300), false);
+    gauges.count_bad();
+    gauges.finish_frame_of_unknown_age();
+    gauges.count_dropped(crate::budget::Cause::TooLate);
+    let lost = r#"cause="no_receiver"} 1"#;
+    let get = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let text = loop {
+        let text = ask(&exporter, get);
+        if text.contains(lost) || Instant::now() > deadline {
+            break text;
+        }
+    };
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    for line in [
+        "unmask_frames_total 3",
+        "unmask_frames_unknown_age_total 1",
+        "unmask_frames_dropped_total{cause=\"too_late\"} 1",
+        "unmask_frames_dropped_total{cause=\"overtaken\"} 0",
+        "unmask_frames_late_total 1",
+        "unmask_frames_bad_total 1",
+        "unmask_alerts_total 1",
+        "unmask_frame_age_seconds_count 2",
+        "unmask_frame_age_seconds_sum 0.33",
+        "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
+        lost,
+        "# EOF",
+    ] {
+        assert!(text.contains(line), "{line} is missing in {text}");
+    }
+    assert!(ask(&exporter, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+    assert!(ask(&exporter, "POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
+    // One who says nothing, and one who says too much, keep nobody out for long.
+    let silent = TcpStream::connect(exporter.address()).unwrap();
+    silent.shutdown(Shutdown::Write).unwrap();
+    let mut long = TcpStream::connect(exporter.address()).unwrap();
+    let _ = long.write_all(&[b'x'; 20_000]);
+    assert!(ask(&exporter, get).starts_with("HTTP/1.1 200 OK"));
+    let taken = Exporter::start(exporter.address(), &sinks).unwrap_err();
+    assert!(taken.to_string().contains("another"), "{taken}");
 }
 
 #[test]

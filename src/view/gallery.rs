@@ -266,6 +266,7 @@ pub(crate) mod tests {
             frame,
             captured_at: String::new(),
             age_ms: 20.0,
+            age: crate::alert::Knowledge::Known,
             budget_ms: 100.0,
             on_time: frame.is_multiple_of(2),
             bbox: [w * 6 / 16, h * 4 / 10, w / 4, h * 3 / 10],
@@ -289,6 +290,7 @@ pub(crate) mod tests {
                 token: Token {
                     frame,
                     captured: Moment(0),
+                    age_known: true,
                     captured_unix_ns: 0,
                     budget_ns: 100_000_000,
                     source: "test".into(),

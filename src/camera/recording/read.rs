@@ -1,8 +1,10 @@
 //! Reads a recording.
 
-use super::{FRAMES, HEAD, Head, Line, RecordingError, SCHEMA, What};
+use super::{Age, FRAMES, HEAD, Head, Layout, Line, RecordingError, SCHEMA, What};
 use crate::camera::pictures::read_picture;
-use crate::camera::{BadFrame, Shot, Stamp};
+use crate::camera::{BadFrame, Captured, FrameBytes, Shot, Stamp};
+use crate::engine::{CameraInput, FrameFormat};
+use crate::frame::{Picture, Size};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,8 @@ pub struct Recording {
     rate_hz: f64,
     lines: Vec<Result<Line, String>>,
     next: usize,
+    /// What a prepared graph takes, where there is one.
+    graph: Option<FrameFormat>,
 }
 
 impl Recording {
@@ -56,6 +60,7 @@ impl Recording {
             rate_hz: head.rate_hz,
             lines,
             next: 0,
+            graph: None,
         })
     }
 
@@ -73,6 +78,12 @@ impl Recording {
         self.rate_hz
     }
 
+    /// Frames of the layout and size that a prepared graph takes are given as that graph's: what
+    /// the camera said of their colours does not count, as it does not count in a run on it.
+    pub(in crate::camera) fn serve(&mut self, input: &CameraInput) {
+        self.graph = Some(input.format);
+    }
+
     pub(in crate::camera) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
         let line = self.lines.get(self.next)?;
         self.next += 1;
@@ -87,12 +98,14 @@ impl Recording {
     }
 
     fn shot(&self, line: &Line) -> Result<Shot, BadFrame> {
-        let (file, at_ns, unix_ns) = match &line.what {
+        let (file, at_ns, unix_ns, age, layout) = match &line.what {
             What::Seen {
                 file,
                 at_ns,
                 unix_ns,
-            } => (file, *at_ns, *unix_ns),
+                age,
+                bytes,
+            } => (file, *at_ns, *unix_ns, age, bytes),
             What::Bad { bad } => {
                 return Err(BadFrame {
                     number: line.frame,
@@ -103,27 +116,56 @@ impl Recording {
         };
         let path = self.folder.join(file);
         let start = Instant::now();
-        let picture = if is_plain(file) {
-            read_picture(&path)
-        } else {
-            Err(format!("`{file}` lies outside the recording"))
+        let read = match layout {
+            _ if !is_plain(file) => Err(format!("`{file}` lies outside the recording")),
+            None => read_picture(&path).map(|picture| (picture, None)),
+            Some(layout) => self
+                .bytes(&path, layout)
+                .map(|bytes| (Picture::filled(Size::default(), [0; 3]), Some(bytes))),
         };
+        let (picture, bytes) = read.map_err(|reason| BadFrame {
+            number: line.frame,
+            name: path.display().to_string(),
+            reason,
+        })?;
         Ok(Shot {
             number: line.frame,
             name: line.name.as_deref().map(Into::into),
-            picture: picture.map_err(|reason| BadFrame {
-                number: line.frame,
-                name: path.display().to_string(),
-                reason,
-            })?,
+            picture,
+            bytes,
             truth: None,
             read: start.elapsed(),
             stamp: Stamp {
                 at: Duration::from_nanos(at_ns),
                 unix_ns: Some(unix_ns),
+                captured: match age {
+                    None => Captured::Paced,
+                    Some(Age::Unknown) => Captured::PacedUnknown,
+                },
             },
             drops: line.drops,
         })
+    }
+
+    /// A frame as the driver wrote it.
+    fn bytes(&self, path: &Path, layout: &Layout) -> Result<FrameBytes, String> {
+        let recorded = layout.format()?;
+        let format = match self.graph {
+            Some(graph) if (graph.pixels, graph.size) == (recorded.pixels, recorded.size) => graph,
+            _ => recorded,
+        };
+        let wrong = |have: u64| {
+            let want = format.bytes();
+            format!("it has {have} bytes, but a frame of {format} has {want}")
+        };
+        // Looked at before it is read: whatever lies there, no more than a frame is taken in.
+        let have = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+        if have != format.bytes() as u64 {
+            return Err(wrong(have));
+        }
+        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        let have = bytes.len() as u64;
+        FrameBytes::own(bytes, format).ok_or_else(|| wrong(have))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes a recording.
 
-use super::{FRAMES, HEAD, Head, Line, RecordingError, SCHEMA, What};
+use super::{Age, FRAMES, HEAD, Head, Line, RecordingError, SCHEMA, What};
 use crate::camera::{BadFrame, Drops, Shot};
 use crate::frame::Picture;
 use std::fs::File;
@@ -61,16 +61,23 @@ impl Recorder {
     }
 
     /// Adds a frame captured `at` after the first, at `unix_ns` since the Unix epoch. What
-    /// `shot.drops` counts is written with it.
+    /// `shot.drops` counts is written with it. A frame of bytes is written as it lies.
     ///
     /// # Errors
     /// The picture or its line cannot be written.
     pub fn add(&mut self, shot: &Shot, at: Duration, unix_ns: i64) -> Result<(), RecordingError> {
-        let file = format!("{:08}.png", self.frames + self.bad);
+        let place = self.frames + self.bad;
+        let file = match &shot.bytes {
+            Some(bytes) => format!("{place:08}.{}", bytes.format().pixels),
+            None => format!("{place:08}.png"),
+        };
         let path = self.folder.join(&file);
-        let bytes = png(&shot.picture)
-            .and_then(|bytes| std::fs::write(&path, &bytes).map(|()| bytes.len() as u64))
-            .map_err(|source| RecordingError::write(&path, source))?;
+        let written = match &shot.bytes {
+            Some(bytes) => std::fs::write(&path, &bytes[..]).map(|()| bytes.len()),
+            None => png(&shot.picture)
+                .and_then(|bytes| std::fs::write(&path, &bytes).map(|()| bytes.len())),
+        };
+        let bytes = written.map_err(|source| RecordingError::write(&path, source))? as u64;
         self.write(&Line {
             frame: shot.number,
             name: shot.name.as_deref().map(str::to_string),
@@ -79,6 +86,8 @@ impl Recorder {
                 file,
                 at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
                 unix_ns,
+                age: (!shot.stamp.captured.is_known()).then_some(Age::Unknown),
+                bytes: shot.bytes.as_ref().map(|bytes| bytes.format().into()),
             },
         })?;
         self.frames += 1;
@@ -114,7 +123,7 @@ impl Recorder {
             .map_err(|source| RecordingError::write(self.folder.join(FRAMES), source))
     }
 
-    /// Pictures written.
+    /// Frames written.
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -124,7 +133,7 @@ impl Recorder {
         self.bad
     }
 
-    /// Bytes of the pictures.
+    /// Bytes of the frames, as files.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -50,6 +50,7 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
         }
     }
     line("capture to alert", a.age, b.age);
+    layers(&mut out, a, b);
     let share = |p: &Profile| p.misses as f64 / p.frames.max(1) as f64 * 100.0;
     let _ = writeln!(
         out,
@@ -62,6 +63,34 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
         share(b)
     );
     out
+}
+
+/// The blocks that both have, where both were measured.
+fn layers(out: &mut String, a: &Profile, b: &Profile) {
+    let (Some(before), Some(after)) = (&a.layers, &b.layers) else {
+        return;
+    };
+    let pairs = before.iter().filter_map(|x| {
+        let y = after.iter().find(|y| y.name == x.name)?;
+        Some((x, y))
+    });
+    for (i, (x, y)) in pairs.enumerate() {
+        if i == 0 {
+            let _ = writeln!(
+                out,
+                "{:<18}{:>10}{:>10}{:>9}",
+                "block", "A ms", "B ms", "B - A"
+            );
+        }
+        let _ = writeln!(
+            out,
+            "{:<18}{:>10.2}{:>10.2}{:>9}",
+            x.name,
+            x.ms,
+            y.ms,
+            change(x.ms, y.ms)
+        );
+    }
 }
 
 /// The difference in percent, where it is more than nothing.
@@ -90,6 +119,11 @@ mod tests {
         );
         let decide = said.lines().find(|l| l.starts_with("decide")).unwrap();
         assert_eq!(decide.matches('=').count(), 2, "{decide}");
+        let heads = said.lines().find(|l| l.starts_with("heads")).unwrap();
+        assert!(
+            heads.contains("10.00") && heads.contains("-25.0 %"),
+            "{heads}"
+        );
         assert!(said.contains("A 3 of 10 (30.0 %)") && !said.contains("with care"));
     }
 

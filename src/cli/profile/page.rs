@@ -50,6 +50,7 @@ pub(super) fn html(profile: &Profile) -> String {
     bars(&mut out, profile);
     table(&mut out, profile);
     ages(&mut out, profile);
+    layers(&mut out, profile);
     board(&mut out, profile);
     out.push_str("</body></html>\n");
     out
@@ -61,10 +62,18 @@ fn counts(out: &mut String, profile: &Profile) {
         "<p><b>{}</b> on time, <b>{}</b> late within the budget of {} ms",
         profile.on_time, profile.late, profile.budget_ms
     );
+    if profile.unknown_age > 0 {
+        let _ = write!(out, ", <b>{}</b> of unknown age", profile.unknown_age);
+    }
     for (cause, count) in profile.dropped.iter().filter(|(_, count)| **count > 0) {
         let _ = write!(out, ", <b>{count}</b> dropped ({})", escape(cause));
     }
-    let _ = writeln!(out, ". Jitter {:.2} ms.</p>", profile.jitter_ms);
+    let _ = writeln!(
+        out,
+        ". Jitter {:.2} ms. First frame: {}.</p>",
+        profile.jitter_ms,
+        profile.first_frame()
+    );
 }
 
 fn rows(profile: &Profile) -> Vec<(&'static str, Percentiles)> {
@@ -181,6 +190,47 @@ fn ages(out: &mut String, profile: &Profile) {
     );
 }
 
+/// The blocks of the network, a bar each.
+fn layers(out: &mut String, profile: &Profile) {
+    let Some(layers) = profile.layers.as_ref().filter(|all| !all.is_empty()) else {
+        return;
+    };
+    let most = layers.iter().map(|layer| layer.share).fold(0.0, f64::max);
+    let height = ROW * layers.len() as f64 + 8.0;
+    let _ = writeln!(
+        out,
+        "<h2>Blocks of the network</h2><svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+         aria-label=\"Times of the blocks\">"
+    );
+    for (i, layer) in layers.iter().enumerate() {
+        let y = ROW * i as f64;
+        let width = layer.share / most.max(1e-9) * (WIDTH - LEFT - 130.0);
+        let _ = writeln!(
+            out,
+            "<text class=\"end\" x=\"{:.0}\" y=\"{:.0}\">{}</text><rect class=\"p50\" x=\"{LEFT}\" \
+             y=\"{:.0}\" width=\"{:.1}\" height=\"{:.0}\"/><text x=\"{:.1}\" y=\"{:.0}\">{:.2} ms, \
+             {:.1} %</text>",
+            LEFT - 8.0,
+            y + 16.0,
+            escape(&layer.name),
+            y + 3.0,
+            width.max(0.5),
+            ROW - 7.0,
+            LEFT + width + 5.0,
+            y + 16.0,
+            layer.ms,
+            layer.share * 100.0
+        );
+    }
+    let _ = writeln!(
+        out,
+        "</svg><p>Each block run by itself after the measured frames: {:.2} ms together, where the \
+         engine takes {:.2} ms in the middle.</p>",
+        profile.layers_ms(),
+        profile.stages.get("engine").map_or(0.0, |p| p.p50_ms)
+    );
+}
+
 fn board(out: &mut String, profile: &Profile) {
     out.push_str("<h2>Machine</h2><table>\n");
     for (name, text) in profile.board() {
@@ -216,6 +266,8 @@ mod tests {
             "capture to alert",
             "cpu-thermal",
             "class=\"late\"",
+            "backbone &lt;stem&gt;",
+            "10.00 ms, 25.0 %",
             "</html>",
         ] {
             assert!(page.contains(part), "{part}");

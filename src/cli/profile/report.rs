@@ -2,6 +2,7 @@
 
 use crate::budget::{Cause, Percentiles, Stage};
 use crate::cli::run::watch::Seen;
+use crate::graph::layers::Layer;
 use crate::health::power::Board;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,13 @@ pub(super) struct Profile {
     pub engine: EngineFacts,
     pub realtime: bool,
     pub rate_hz: f64,
-    /// Frames that arrived after the warm-up: on time, late or dropped.
+    /// Frames that arrived after the warm-up: on time, late, of unknown age or dropped.
     pub frames: u64,
     pub on_time: u64,
     pub late: u64,
+    /// Frames of which nobody knows when they were captured.
+    #[serde(default)]
+    pub unknown_age: u64,
     /// By cause.
     pub dropped: BTreeMap<String, u64>,
     /// Late, or dropped because they would have been.
@@ -39,6 +43,12 @@ pub(super) struct Profile {
     pub frames_per_second: f64,
     /// Mean difference between the ages of one frame and the next.
     pub jitter_ms: f64,
+    /// What the very first frame of the run took, from its admission to its alerts, ms.
+    #[serde(default)]
+    pub first_frame_ms: f64,
+    /// What a frame took from its admission to its alerts, without its wait.
+    #[serde(default)]
+    pub work: Percentiles,
     /// From capture to the writing of the alerts.
     pub age: Percentiles,
     pub stages: BTreeMap<String, Percentiles>,
@@ -46,8 +56,8 @@ pub(super) struct Profile {
     pub outside_engine_share: f64,
     /// Upper bound in ms and number of frames.
     pub ages: Vec<(f64, u64)>,
-    /// Time a layer of the network; null: the engine does not tell.
-    pub layers: Option<BTreeMap<String, f64>>,
+    /// Time of each block of the network, measured apart; null where it was not.
+    pub layers: Option<Vec<Layer>>,
     pub before: Board,
     pub after: Board,
 }
@@ -88,6 +98,7 @@ impl Profile {
             frames: ledger.frames() + ledger.all_dropped(),
             on_time: ledger.on_time(),
             late: ledger.misses(),
+            unknown_age: ledger.unknown_age(),
             dropped: dropped.into_iter().collect(),
             misses: ledger.misses() + ledger.dropped(Cause::TooLate),
             bad: summary.bad,
@@ -96,6 +107,8 @@ impl Profile {
             seconds: summary.took.as_secs_f64(),
             frames_per_second: ledger.frames() as f64 / summary.took.as_secs_f64().max(1e-9),
             jitter_ms: ledger.jitter_ms(),
+            first_frame_ms: summary.first_frame.map_or(0.0, |t| t.as_secs_f64() * 1e3),
+            work: ledger.work(),
             age: ledger.age(),
             stages: stages.into_iter().collect(),
             outside_engine_share: ledger.outside_engine_share(),
@@ -117,6 +130,21 @@ impl Profile {
             )
         })?;
         Ok(profile)
+    }
+
+    /// The first frame, beside the others.
+    pub fn first_frame(&self) -> String {
+        let p99_ms = self.work.p99_ms;
+        format!(
+            "{:.2} ms of work, {:.2} of the p99 of all measured ({p99_ms:.2} ms)",
+            self.first_frame_ms,
+            self.first_frame_ms / p99_ms.max(1e-9)
+        )
+    }
+
+    /// The time of all blocks together, ms; beside the engine's it tells what the cutting costs.
+    pub fn layers_ms(&self) -> f64 {
+        self.layers.iter().flatten().map(|layer| layer.ms).sum()
     }
 
     /// The stages in the order of a frame's way.
@@ -187,6 +215,13 @@ impl Profile {
             self.late,
             dropped.join(", ")
         );
+        if self.unknown_age > 0 {
+            let _ = writeln!(
+                out,
+                "{} frames are of unknown age: the source does not tell when they were captured",
+                self.unknown_age
+            );
+        }
         let heads = ["p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"];
         let _ = write!(out, "{:<18}", "stage");
         heads.iter().for_each(|head| {
@@ -208,8 +243,20 @@ impl Profile {
             self.jitter_ms,
             self.outside_engine_share * 100.0
         );
+        let _ = writeln!(out, "{:<18}{}", "first frame", self.first_frame());
         for (name, text) in self.board() {
             let _ = writeln!(out, "{name:<18}{text}");
+        }
+        if let Some(layers) = &self.layers {
+            let widest = layers.iter().map(|layer| layer.name.chars().count()).max();
+            let width = widest.unwrap_or(0).max(17) + 1;
+            let _ = writeln!(out, "{:<width$}{:>10}{:>9}", "block", "ms", "share");
+            for Layer { name, ms, share } in layers {
+                let percent = share * 100.0;
+                let _ = writeln!(out, "{name:<width$}{ms:>10.2}{percent:>7.1} %");
+            }
+            let all_ms = self.layers_ms();
+            let _ = writeln!(out, "{:<width$}{all_ms:>10.2}", "all, run apart");
         }
         out
     }
@@ -258,6 +305,7 @@ pub(super) mod tests {
             frames: 10,
             on_time: 6,
             late: 1,
+            unknown_age: 0,
             dropped: [("overtaken".to_string(), 1), ("too_late".to_string(), 2)].into(),
             misses: 3,
             bad: 0,
@@ -266,11 +314,21 @@ pub(super) mod tests {
             seconds: 1.0,
             frames_per_second: 7.0,
             jitter_ms: 0.5,
+            first_frame_ms: 45.0,
+            work: times(engine_ms + 1.0),
             age: times(engine_ms + 5.0),
             stages: stages.map(|(n, ms)| (n.to_string(), times(ms))).into(),
             outside_engine_share: 0.05,
             ages: vec![(50.0, 6), (120.0, 1)],
-            layers: None,
+            layers: Some(
+                [("backbone <stem>", 0.75), ("heads", 0.25)]
+                    .map(|(name, share)| Layer {
+                        name: name.into(),
+                        ms: engine_ms * share,
+                        share,
+                    })
+                    .into(),
+            ),
             before: board(50.0),
             after: board(93.0),
         }
@@ -301,10 +359,21 @@ pub(super) mod tests {
             "engine",
             "capture to alert",
             "50.0 → 93.0 °C: close to its limit",
+            "first frame",
             "100 MiB, at most 120 MiB",
+            "backbone <stem>        30.00   75.0 %",
+            "all, run apart         40.00",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
+        let without = Profile {
+            layers: None,
+            unknown_age: 4,
+            ..profile(40.0)
+        };
+        let table = without.table();
+        assert!(!table.contains("block") && table.contains("4 frames are of unknown age"));
+        assert!(!said.contains("unknown age"));
         // In the order of a frame's way, not of the alphabet.
         assert!(said.find("engine ").unwrap() < said.find("decide ").unwrap());
     }

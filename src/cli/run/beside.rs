@@ -1,8 +1,10 @@
-//! What runs beside the alerts: systemd, evidence, a panel.
+//! What runs beside the alerts: metrics, systemd, evidence, a panel.
 
 use crate::pipeline::Looked;
-use crate::sink::{Display, Evidence, Notifier, Panel, Settings, Sinks};
+use crate::sink::{Display, Evidence, Exporter, MqttVersion, Notifier, Panel, Settings, Sinks};
 use crate::view::Overlay;
+use clap::ValueEnum;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,19 +16,60 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
 
+    /// Answer Prometheus at this address, for example 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+
     /// Show every frame with what was seen on a framebuffer: fb:/dev/fb0
     #[arg(long, value_name = "DISPLAY")]
     display: Option<Display>,
+
+    /// Folder for alerts that a broker does not have yet [default: $STATE_DIRECTORY/outbox, else
+    /// ~/.local/state/unmask/outbox]
+    #[arg(long, value_name = "DIR")]
+    outbox: Option<PathBuf>,
+
+    /// Version of MQTT [default: 5]
+    #[arg(long, value_name = "VERSION")]
+    mqtt_version: Option<Version>,
+
+    /// Certificates to trust for mqtts, PEM [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    mqtt_ca: Option<PathBuf>,
+
+    /// File with the password for the broker [default: $UNMASK_MQTT_PASSWORD]
+    #[arg(long, value_name = "FILE")]
+    mqtt_password_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Version {
+    #[value(name = "5")]
+    V5,
+    #[value(name = "3.1.1")]
+    V3,
 }
 
 impl Args {
-    /// The settings these options make.
-    pub fn settings(&self) -> Settings {
-        let mut settings = Settings {
-            display: self.display.clone(),
-            ..Settings::default()
+    /// The settings of the configuration, with what these options change in them.
+    pub fn over(&self, mut settings: Settings) -> Settings {
+        let put = |to: &mut Option<PathBuf>, from: &Option<PathBuf>| {
+            if from.is_some() {
+                to.clone_from(from);
+            }
         };
-        settings.evidence.folder = self.evidence.clone();
+        put(&mut settings.evidence.folder, &self.evidence);
+        let mqtt = &mut settings.mqtt;
+        put(&mut mqtt.outbox, &self.outbox);
+        put(&mut mqtt.ca_file, &self.mqtt_ca);
+        put(&mut mqtt.password_file, &self.mqtt_password_file);
+        match self.mqtt_version {
+            Some(Version::V5) => mqtt.version = MqttVersion::V5,
+            Some(Version::V3) => mqtt.version = MqttVersion::V3,
+            None => {}
+        }
+        settings.metrics = self.metrics.or(settings.metrics);
+        settings.display = self.display.clone().or(settings.display);
         settings
     }
 }
@@ -87,15 +130,34 @@ impl Lookers {
     }
 }
 
-/// Tells systemd that the first frame can come, where it asked; and how the run goes, until
-/// dropped.
-pub(in crate::cli) fn notify(sinks: &Sinks) -> Option<Notifier> {
-    let notifier = Notifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
-        eprintln!("unmask: systemd cannot be told: $NOTIFY_SOCKET: {error}");
-        None
-    });
-    if let Some(notifier) = &notifier {
-        notifier.ready();
+/// What tells others how the run goes, until dropped.
+#[derive(Debug)]
+pub(in crate::cli) struct Tellers {
+    _exporter: Option<Exporter>,
+    _notifier: Option<Notifier>,
+}
+
+impl Tellers {
+    /// Starts them; call it once the first frame can come: systemd is told so.
+    pub fn start(settings: &Settings, sinks: &Sinks) -> anyhow::Result<Self> {
+        let exporter = match settings.metrics {
+            Some(address) => {
+                let exporter = Exporter::start(address, sinks)?;
+                eprintln!("unmask: metrics at http://{}/metrics", exporter.address());
+                Some(exporter)
+            }
+            None => None,
+        };
+        let notifier = Notifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
+            eprintln!("unmask: systemd cannot be told: $NOTIFY_SOCKET: {error}");
+            None
+        });
+        if let Some(notifier) = &notifier {
+            notifier.ready();
+        }
+        Ok(Self {
+            _exporter: exporter,
+            _notifier: notifier,
+        })
     }
-    notifier
 }

@@ -2,21 +2,29 @@
 
 mod report;
 
-use super::beside::{Lookers, notify};
+use super::beside::{Lookers, Tellers};
 use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use crate::camera::{Camera, Pace, Source};
 use crate::config::Config;
 use crate::engine::{Engine, Facts, Options, find_model};
+use crate::frame::Picture;
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
 use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::path::PathBuf;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Frames between two tiles of a film on the contact sheet.
 const FILM_SPACING: u64 = 6;
+
+/// Grey pictures that an engine sees before the first frame.
+const WARM_UPS: usize = 3;
 
 /// Options of every verb that watches a source.
 #[derive(clap::Args, Clone, Debug)]
@@ -43,7 +51,7 @@ pub(in crate::cli) struct Args {
     threshold: Option<f32>,
 
     /// Score above which cells beside those belong to the same thing [default: the threshold less
-    /// a tenth]
+    /// a quarter]
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     low_threshold: Option<f32>,
 
@@ -79,6 +87,8 @@ pub(in crate::cli) struct Watch {
     pub config: Config,
     /// Frames at the start that do not enter the ledger.
     pub warm_up: u64,
+    /// Ends the run so long after the warm-up.
+    pub longest: Option<Duration>,
     /// Where alerts go.
     pub alerts: Alerts,
     /// How the places are written, and what is kept and shown beside.
@@ -171,7 +181,7 @@ impl Watch {
         let config = &self.config;
         // The cheap checks come first: a wrong folder should not cost the loading of a model.
         let budget = budget(config.budget.ms)?;
-        let camera = Camera::open(&self.source, self.rate_hz)?;
+        let camera = Camera::open_with(&self.source, self.rate_hz, &config.capture)?;
         let length = match (camera.len(), self.frames) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -180,12 +190,8 @@ impl Watch {
             Some(model) => model.clone(),
             None => find_model()?,
         };
-        let mut engine = Engine::open(
-            &model,
-            Options {
-                threads: config.model.threads,
-            },
-        )?;
+        config.realtime.lock()?;
+        let mut engine = open_engine(&model, config)?;
         let facts = engine.facts().clone();
         let Some(threshold) = config.decide.threshold.or(facts.threshold) else {
             bail!(
@@ -208,8 +214,21 @@ impl Watch {
             refine: config.model.refine,
             decide: args.decide(config, &self.source, threshold),
             warm_up: self.warm_up,
-            degrade: config.ladder.degrade(),
+            longest: self.longest,
+            degrade: None,
+            realtime: config.realtime.clone(),
+            board: config.board.clone(),
+            stop: stop_on_signal()?,
         };
+        let (degrade, mut others) = self.ladder(args, &facts)?;
+        let settings = Settings {
+            degrade,
+            ..settings
+        };
+        // Before anyone is told that frames can come: the first must not take longer than others.
+        for engine in std::iter::once(&mut engine).chain(&mut others) {
+            warm(engine, config.model.refine)?;
+        }
         let overflow = if self.realtime {
             Overflow::Drop
         } else {
@@ -255,29 +274,27 @@ impl Watch {
             } else {
                 None
             };
-        let notifier = notify(&sinks);
+        let tellers = Tellers::start(&self.sinks, &sinks)?;
         let bar = progress_bar(length, "watching");
         let ran = pipeline::run(
-            &mut engine,
+            pipeline::Engines::new(&mut engine, &mut others),
             camera,
             &settings,
             &mut sinks,
             view,
-            &mut |noted| {
-                if !matches!(noted, Noted::Sight(_)) {
+            &mut |noted| match noted {
+                Noted::Frame => bar.inc(1),
+                Noted::Bad(frame) => {
                     bar.inc(1);
+                    bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
                 }
-                match noted {
-                    Noted::Frame => {}
-                    Noted::Bad(frame) => {
-                        bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
-                    }
-                    Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
-                }
+                Noted::Board(change) => bar.suspend(|| eprintln!("unmask: {change}")),
+                Noted::Camera(event) => bar.suspend(|| eprintln!("unmask: {event}")),
+                Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
             },
         );
         bar.finish_and_clear();
-        drop(notifier);
+        drop(tellers);
         let summary = ran?;
         Ok(Seen {
             summary,
@@ -294,6 +311,93 @@ impl Watch {
             judge,
         })
     }
+}
+
+impl Watch {
+    /// The ladder, with the models that its steps name.
+    fn ladder(
+        &self,
+        args: &Args,
+        usual: &Facts,
+    ) -> anyhow::Result<(Option<pipeline::Degrade>, Vec<Engine>)> {
+        let config = &self.config;
+        let mut degrade = config.ladder.degrade();
+        let mut engines: Vec<Engine> = Vec::new();
+        let mut opened: Vec<&Path> = Vec::new();
+        let steps = degrade.iter_mut().flat_map(|degrade| &mut degrade.steps);
+        for (step, wanted) in steps.zip(&config.ladder.steps) {
+            let Some(model) = &wanted.model else {
+                continue;
+            };
+            let at = match opened.iter().position(|file| *file == model.as_path()) {
+                Some(at) => at,
+                None => {
+                    engines.push(open_engine(model, config)?);
+                    opened.push(model.as_path());
+                    engines.len() - 1
+                }
+            };
+            let facts = engines[at].facts();
+            if facts.road != usual.road || facts.classes != usual.classes {
+                bail!(
+                    "ladder step `{}`: the model {} knows other classes than the usual one; a step \
+                     needs a model of the same classes",
+                    wanted.name,
+                    model.display()
+                );
+            }
+            let Some(threshold) = config.decide.threshold.or(facts.threshold) else {
+                bail!(
+                    "ladder step `{}`: the model {} brings no threshold; write unmask.threshold \
+                     into it",
+                    wanted.name,
+                    model.display()
+                );
+            };
+            let decide = args.decide(config, &self.source, threshold);
+            step.engine = at + 1;
+            step.thresholds = Some((decide.threshold, decide.low_threshold));
+        }
+        Ok((degrade, engines))
+    }
+}
+
+/// Opens a model on a thread that has what `[realtime]` asks for: the engine's threads have it from
+/// there, and threads that are started later do not.
+fn open_engine(model: &Path, config: &Config) -> anyhow::Result<Engine> {
+    let options = Options {
+        threads: config.model.threads,
+    };
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| -> anyhow::Result<Engine> {
+            config.realtime.enter()?;
+            Ok(Engine::open(model, options)?)
+        });
+        match opening.join() {
+            Ok(opened) => opened,
+            Err(_) => bail!("the thread that loads {} broke down", model.display()),
+        }
+    })
+}
+
+/// Runs the engine on grey pictures, so that its memory and the caches are as they will be.
+fn warm(engine: &mut Engine, refine: bool) -> anyhow::Result<()> {
+    let grey = Picture::filled(engine.facts().input, [127; 3]);
+    for _ in 0..WARM_UPS {
+        engine.score_at_mask_size(&grey, refine)?;
+    }
+    Ok(())
+}
+
+/// Set by SIGTERM or SIGINT; the second one ends the process at once.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        flag::register_conditional_default(signal, stop.clone())
+            .and_then(|_| flag::register(signal, stop.clone()))
+            .context("cannot listen to signals")?;
+    }
+    Ok(stop)
 }
 
 fn budget(ms: f64) -> anyhow::Result<Duration> {

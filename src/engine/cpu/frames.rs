@@ -5,7 +5,7 @@ use crate::frame::{LabelMap, Picture, ScoreMap, Size};
 use crate::score::Scored;
 
 /// Turns pictures into the bytes of a frame.
-pub(super) struct Frames {
+pub(crate) struct Frames {
     format: FrameFormat,
     resize: Preparer,
     bytes: Vec<u8>,

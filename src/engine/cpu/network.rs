@@ -1,9 +1,10 @@
 //! A graph in `rten`: loading, finding inputs and outputs, running.
 
 use crate::engine::facts::OutputNames;
-use crate::engine::{EngineError, FrameFormat, Inference, wire};
+use crate::engine::{EngineError, FrameFormat, Inference};
 use crate::frame::{LabelMap, ScoreMap, Size};
 use crate::graph::prepare::{ANOMALY, CLASSES, FRAME, QUERY_EMBEDDING};
+use crate::graph::read::{self, Limits};
 use crate::score::Scored;
 use rten::{
     DataType, Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView,
@@ -332,13 +333,16 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
     }
 }
 
-/// Loads from memory: data outside the file is never read, whatever paths the file names.
-pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Model, EngineError> {
+/// Loads from memory: data outside the file is never read, whatever paths the file names. With the
+/// number format in which the model asks to be computed.
+pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<(Model, &'static str), EngineError> {
     let refuse = |reason: String| EngineError::Load {
         path: path.to_path_buf(),
         reason,
     };
-    wire::check(&bytes).map_err(|e| refuse(e.to_string()))?;
+    let messages = read::whole(&bytes, &Limits::default()).map_err(|e| refuse(e.to_string()))?;
+    let precision = read::precision(&messages);
+    drop(messages);
     // The form is right; a loader that stumbles over a value must still not take us down.
     let loaded = std::panic::catch_unwind(|| {
         ModelOptions::with_all_ops()
@@ -346,7 +350,7 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Model, EngineError> {
             .load(bytes)
     });
     match loaded {
-        Ok(Ok(model)) => Ok(model),
+        Ok(Ok(model)) => Ok((model, precision)),
         Ok(Err(e)) => Err(refuse(e.to_string())),
         Err(_) => Err(refuse("the file is damaged".into())),
     }

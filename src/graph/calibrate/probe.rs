@@ -1,10 +1,11 @@
 //! Runs a graph on pictures and hands out values from inside it.
 
 use super::Error;
-use crate::engine::{Facts, Preparer};
+use crate::engine::Facts;
 use crate::frame::Picture;
-use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, ValueView};
-use rten_tensor::{NdTensorView, Tensor};
+use crate::graph::entry::Entry;
+use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
+use rten_tensor::Tensor;
 use std::sync::Arc;
 
 /// A graph on the CPU engine whose outputs are the wanted values.
@@ -12,8 +13,7 @@ pub(in crate::graph) struct Probe {
     model: rten::Model,
     input: NodeId,
     outputs: Vec<NodeId>,
-    shape: [usize; 4],
-    preparer: Preparer,
+    entry: Entry,
     pool: Arc<ThreadPool>,
 }
 
@@ -53,8 +53,7 @@ impl Probe {
             model,
             input,
             outputs,
-            shape: [1, 3, facts.input.h, facts.input.w],
-            preparer: Preparer::new(facts.input, facts.mean, facts.std),
+            entry: Entry::new(facts),
             pool: Arc::new(ThreadPool::with_num_threads(threads)),
         })
     }
@@ -72,12 +71,9 @@ impl Probe {
         let pool = self.pool.clone();
         pool.run(|| {
             let failed = |what: String| Error::Run { what };
-            let input = self
-                .preparer
-                .run(picture)
-                .ok_or_else(|| failed("a frame has no pixels".to_owned()))?;
-            let view = NdTensorView::from_data(self.shape, input);
-            let inputs = vec![(self.input, ValueView::from(view.as_dyn()).into())];
+            let input = self.entry.value(picture);
+            let input = input.ok_or_else(|| failed("a frame has no pixels".to_owned()))?;
+            let inputs = vec![(self.input, input)];
             let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
             let values = self
                 .model

@@ -43,7 +43,8 @@ impl Call<'_> {
                 for (i, &length) in input.iter().enumerate().take(n) {
                     let out = length.div_ceil(window.strides[i]);
                     let reach = window.reach(i)?;
-                    let wanted = out.saturating_sub(1) * window.strides[i] + reach;
+                    let wanted = out.saturating_sub(1).saturating_mul(window.strides[i]);
+                    let wanted = wanted.saturating_add(reach);
                     let total = wanted.saturating_sub(length);
                     let less = total / 2;
                     window.pads[i] = match auto {

@@ -19,7 +19,7 @@ impl Graph {
             }
             let norm = self.nodes[i].clone();
             if let Some(node) = self.conv_with_norm(&norm, &uses) {
-                folded.extend(norm.inputs[0]);
+                folded.extend(norm.input(0));
                 // It takes the norm's place, which lies after the convolution's own.
                 self.nodes[i] = node;
             }
@@ -30,23 +30,30 @@ impl Graph {
 
     /// The convolution before `norm` with `norm` folded into it, where that can be.
     fn conv_with_norm(&mut self, norm: &Node, uses: &[usize]) -> Option<Node> {
-        let x = norm.inputs[0]?;
+        let x = norm.input(0)?;
         let conv = self.producer(x).filter(|n| n.op == "Conv")?.clone();
         if uses[x.0] != 1 {
             return None;
         }
-        let weight_id = conv.inputs[1]?;
+        let weight_id = conv.input(1)?;
         let weight = self.f32_constant(weight_id)?.clone();
-        let bias = match conv.inputs.get(2).copied().flatten() {
+        let bias = match conv.input(2) {
             Some(id) => Some(self.f32_constant(id)?.clone()),
             None => None,
         };
-        let constant = |i: usize| Some(self.f32_constant(norm.inputs[i]?)?.clone());
+        let constant = |i: usize| Some(self.f32_constant(norm.input(i)?)?.clone());
         let (gamma, beta) = (constant(1)?, constant(2)?);
         let (mean, var) = (constant(3)?, constant(4)?);
         let eps = f64::from(norm.float("epsilon").unwrap_or(BATCH_NORM_EPS));
         let outs = gamma.len();
         let each = weight.len().checked_div(outs)?;
+        // A file may say anything of shapes that do not go together.
+        let fits = self.value(weight_id).shape.first() == Some(&outs)
+            && [&beta, &mean, &var].iter().all(|v| v.len() == outs)
+            && bias.as_ref().is_none_or(|b| b.len() == outs);
+        if !fits {
+            return None;
+        }
 
         let mut new_weight = Vec::with_capacity(weight.len());
         let mut new_bias = Vec::with_capacity(outs);
@@ -105,6 +112,25 @@ mod tests {
             g.add_output("conv", conv);
         }
         (g, norm)
+    }
+
+    #[test]
+    fn norms_that_do_not_fit_stay() {
+        for (input, shape) in [(4, 1), (1, 3), (2, 0)] {
+            let (mut g, _) = conv_norm(false);
+            let odd = g.add_parameter("odd", &[shape], vec![1.0; shape].into());
+            let norm = g
+                .node_ids()
+                .find(|&id| g.node(id).op == "BatchNormalization");
+            g.node_mut(norm.unwrap()).inputs[input] = Some(odd);
+            g.fold_batch_norms();
+            assert_eq!(g.nodes().len(), 2, "input {input}");
+        }
+        let (mut g, _) = conv_norm(false);
+        let conv = g.node_ids().find(|&id| g.node(id).op == "Conv").unwrap();
+        g.node_mut(conv).inputs.truncate(1);
+        g.fold_batch_norms();
+        assert_eq!(g.nodes().len(), 2);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Joins front, model and head into one graph.
 
 use super::head::{CLASS_LOGITS, LOGITS, MASK_LOGITS, QUERY_EMBEDDING};
-use super::{PrepareError, front, option};
+use super::{FRONT, PrepareError, front, option};
 use crate::engine::{LogitNames, ModelNames};
 use crate::graph::onnx::{
     AttributeProto, DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto,
@@ -27,7 +27,7 @@ pub(super) fn splice(
     let (frame, frame_type, frame_shape) = &parts.frame;
     let mut front = parts.front.graph.clone().unwrap_or_default();
     let mut head = parts.head.graph.clone().unwrap_or_default();
-    put_below(&mut front, "front/");
+    put_below(&mut front, FRONT);
     put_below(&mut head, "head/");
 
     // The model's own names give way to the new ones.

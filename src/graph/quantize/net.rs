@@ -4,11 +4,11 @@
 //! in any viewer.
 
 use super::Error;
-use crate::engine::EngineError;
 use crate::graph::onnx::{
     AttributeProto, DataType, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
     ValueInfoProto, type_proto,
 };
+use crate::graph::read::{self, Limits};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -16,9 +16,6 @@ use std::path::Path;
 
 /// QuantizeLinear and DequantizeLinear know scales per channel from here on.
 const OPSET_MIN: i64 = 13;
-
-/// No ONNX file is larger: protobuf messages end there.
-const FILE_LIMIT_BYTES: u64 = 2 << 30;
 
 /// Type and static shape of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,28 +45,16 @@ impl Net {
     /// # Errors
     /// The file cannot be read, is too large or no ONNX model; as [`Net::new`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let failed = |source| crate::graph::Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
-        if bytes > FILE_LIMIT_BYTES {
-            return Err(EngineError::TooLarge {
-                path: path.to_owned(),
-                bytes,
-            }
-            .into());
-        }
-        let bytes = std::fs::read(path).map_err(failed)?;
-        Self::new(ModelProto::from_bytes(&bytes)?)
+        Self::new(read::open_whole(path, &Limits::default())?)
     }
 
     /// Indexes `model`.
     ///
     /// # Errors
-    /// [`Error::Unfit`]: an opset below 13, subgraphs, weights outside the file, values without
-    /// static shape, or a graph that is already in lower precision.
+    /// As [`read::whole`]; [`Error::Unfit`]: an opset below 13, subgraphs, values without static
+    /// shape, or a graph that is already in lower precision.
     pub fn new(mut model: ModelProto) -> Result<Self, Error> {
+        read::check(&model, &Limits::default())?;
         let opset = model
             .opset_import
             .iter()
@@ -83,7 +68,7 @@ impl Net {
         }
         let mut graph = model.graph.take().unwrap_or_default();
         let hash = hex(&Sha256::digest(graph.encode_to_vec()));
-        constants_out_of_nodes(&mut graph)?;
+        constants_out_of_nodes(&mut graph);
         let mut net = Self {
             kinds: kinds(&graph)?,
             constants: HashMap::new(),
@@ -288,7 +273,7 @@ fn elements(dims: &[i64]) -> Option<usize> {
 }
 
 /// Turns `Constant` nodes that hold a tensor into constants of the graph.
-fn constants_out_of_nodes(graph: &mut GraphProto) -> Result<(), Error> {
+fn constants_out_of_nodes(graph: &mut GraphProto) {
     let mut found = Vec::new();
     graph.node.retain_mut(|node| {
         if node.op_type() != "Constant" {
@@ -305,15 +290,6 @@ fn constants_out_of_nodes(graph: &mut GraphProto) -> Result<(), Error> {
         }
     });
     graph.initializer.append(&mut found);
-    for tensor in &graph.initializer {
-        if !tensor.external_data.is_empty() || tensor.data_location.unwrap_or(0) != 0 {
-            return Err(unfit(format!(
-                "the data of `{}` lies outside the file: store the weights inside",
-                tensor.name()
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn kinds(graph: &GraphProto) -> Result<HashMap<String, Kind>, Error> {

@@ -1,16 +1,19 @@
-//! Where INT8 goes, and where float32 must stay. Decided by the graph's structure alone.
+//! Where INT8 goes, and where float32 must stay. Decided by the graph's structure alone, but for
+//! the front that `unmask prepare` puts before a model, which is known by its nodes' names.
 //!
 //! INT8: convolutions and matrix products with constant weights (their input and their weights),
 //! and the shortcut of a residual addition behind a convolution, so that TensorRT can fuse both
 //! into one kernel. Nothing else: products of two computed values, softmax, norms and sampling
-//! stay as they are. Of these layers, two kinds keep float: those that compute sampling
-//! coordinates, and the last before an output.
+//! stay as they are. Of these layers, some keep float: those that compute sampling coordinates,
+//! those of one output channel, and the last before an output. A prepared graph's front, which
+//! resizes bytes, keeps float32 too.
 //!
 //! Float32 in an otherwise FP16 graph: norms, softmax with the additions of its mask, sampling
 //! with all coordinate arithmetic, and the end of the head.
 
 use super::net::{Net, attribute};
 use crate::graph::onnx::{DataType, NodeProto};
+use crate::graph::prepare::FRONT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Operators that only move elements.
@@ -145,15 +148,22 @@ impl Plan {
         };
         for (i, node) in net.nodes().iter().enumerate() {
             plan.macs += macs(net, node);
-            plan.islands[i] = coordinates.contains(&i)
+            let front = node.name().starts_with(FRONT);
+            plan.islands[i] = front
+                || coordinates.contains(&i)
                 || head.contains(&i)
                 || FLOAT32.contains(&node.op_type())
                 || !matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
             let Some(layer) = layer(net, i) else { continue };
-            if coordinates.contains(&i) {
+            if front {
+                plan.kept.push((i, "resizes the camera's bytes"));
+            } else if coordinates.contains(&i) {
                 plan.kept.push((i, "computes sampling coordinates"));
             } else if head.contains(&i) {
                 plan.kept.push((i, "the last layer before an output"));
+            } else if net.shape(&layer.weight).get(layer.axis) == Some(&1) {
+                plan.kept
+                    .push((i, "has one output channel, too few for an INT8 kernel"));
             } else {
                 plan.layers.push(layer);
             }

@@ -2,7 +2,7 @@
 
 use super::opset::{Step, to_written};
 use super::tensor::Reader;
-use super::{Limits, opset};
+use super::{Limits, guard, opset};
 use crate::graph::error::Error;
 use crate::graph::evaluate::evaluate;
 use crate::graph::infer::{Kind, Unknown, elements, infer};
@@ -21,6 +21,9 @@ const OPSETS: std::ops::RangeInclusive<i64> = 13..=20;
 const FOLD_FLOATS: usize = 1 << 16;
 /// The same for integers, which are indices and masks.
 const FOLD_INTS: usize = 1 << 22;
+/// Elements of all constants that are computed while reading together: a file of a few bytes a node
+/// must not become gigabytes.
+const FOLD_TOTAL: usize = 1 << 25;
 
 impl Graph {
     /// The graph of `model`, its opset (13 to 20) brought to 17, and the facts of its
@@ -42,9 +45,9 @@ impl Graph {
         limits: &Limits,
     ) -> Result<(Self, Vec<(String, String)>), Error> {
         let refuse = |what: String| Error::Model { what };
-        let proto = model.graph.as_ref().ok_or_else(|| Error::NotOnnx {
-            what: "it holds no graph".to_owned(),
-        })?;
+        guard::check(model, limits)?;
+        let no_graph = GraphProto::default();
+        let proto = model.graph.as_ref().unwrap_or(&no_graph);
         let opset = opset(model).unwrap_or(1);
         if !OPSETS.contains(&opset) {
             return Err(refuse(format!(
@@ -65,21 +68,13 @@ impl Graph {
                 "it holds sparse constants: store them dense".to_owned(),
             ));
         }
-        if proto.node.len() > limits.nodes {
-            return Err(Error::Limit {
-                what: format!(
-                    "the graph has {} nodes, at most {} are read",
-                    proto.node.len(),
-                    limits.nodes
-                ),
-            });
-        }
         let mut builder = Builder {
             graph: Graph::default(),
             by_name: HashMap::new(),
             stated: HashMap::new(),
             opset,
             limits,
+            fold_left: FOLD_TOTAL.min(limits.elements),
         };
         builder.constants_and_inputs(proto, folder)?;
         for info in &proto.value_info {
@@ -87,7 +82,7 @@ impl Graph {
                 builder.stated.insert(name, kind);
             }
         }
-        for place in order(proto)? {
+        for place in guard::order(proto)? {
             builder.node(&proto.node[place])?;
         }
         for output in &proto.output {
@@ -126,62 +121,12 @@ pub(super) fn node_name(node: &NodeProto) -> String {
     }
 }
 
-fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
+pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
     Error::Node {
         node: node_name(node),
         op: node.op_type.clone().unwrap_or_default(),
         what: what.into(),
     }
-}
-
-/// The places of the nodes, each after those it reads from.
-fn order(proto: &GraphProto) -> Result<Vec<usize>, Error> {
-    let mut writers: HashMap<&str, usize> = HashMap::new();
-    for (i, node) in proto.node.iter().enumerate() {
-        for name in node.output.iter().filter(|n| !n.is_empty()) {
-            if writers.insert(name, i).is_some() {
-                return Err(node_error(
-                    node,
-                    format!("writes `{name}`, which another node writes"),
-                ));
-            }
-        }
-    }
-    // 0 = not met, 1 = its inputs are being looked at, 2 = placed.
-    let mut state = vec![0u8; proto.node.len()];
-    let mut order = Vec::with_capacity(proto.node.len());
-    let mut stack = Vec::new();
-    for start in 0..proto.node.len() {
-        stack.push((start, 0));
-        while let Some((i, next)) = stack.pop() {
-            if next == 0 {
-                match state[i] {
-                    2 => continue,
-                    1 => {
-                        return Err(node_error(
-                            &proto.node[i],
-                            "waits for its own output: the graph has a cycle",
-                        ));
-                    }
-                    _ => state[i] = 1,
-                }
-            }
-            match proto.node[i].input.get(next) {
-                Some(name) => {
-                    stack.push((i, next + 1));
-                    match writers.get(name.as_str()) {
-                        Some(&from) if state[from] != 2 => stack.push((from, 0)),
-                        _ => {}
-                    }
-                }
-                None => {
-                    state[i] = 2;
-                    order.push(i);
-                }
-            }
-        }
-    }
-    Ok(order)
 }
 
 /// The part of the network that a node belongs to, as parameters are named: from
@@ -205,6 +150,8 @@ struct Builder<'a> {
     stated: HashMap<&'a str, Kind>,
     opset: i64,
     limits: &'a Limits,
+    /// Elements that may still be computed while reading.
+    fold_left: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -372,9 +319,14 @@ impl<'a> Builder<'a> {
         kinds.truncate(wanted);
         self.check_size(&kinds)
             .map_err(|what| node_error(proto, what))?;
-        if self.folds(&node, &kinds)
+        let rest = kinds.iter().try_fold(self.fold_left, |left, (_, shape)| {
+            left.checked_sub(elements(shape)?)
+        });
+        if let Some(rest) = rest
+            && self.folds(&node, &kinds)
             && let Some(data) = evaluate(&self.graph, &node, &kinds)
         {
+            self.fold_left = rest;
             let mut first = None;
             for (i, ((_, shape), data)) in kinds.iter().zip(data).enumerate() {
                 let id = self.graph.add_constant(shape, data, None);

@@ -420,3 +420,64 @@ fn damaged_files_never_panic() {
         }
     }
 }
+
+#[test]
+fn computed_constants_have_a_limit_together() {
+    let nodes = ["a", "b", "y"].map(|to| node("ConstantOfShape", &["shape"], &[to], vec![]));
+    let model = model(17, nodes.to_vec(), vec![ints("shape", &[400])]);
+    let limits = |elements| Limits {
+        elements,
+        ..Limits::default()
+    };
+    for (elements, left) in [(1000, 1), (1200, 0)] {
+        let (graph, _) = Graph::from_model(&model, None, &limits(elements)).unwrap();
+        let graph = graph.nodes();
+        assert_eq!(graph.len(), left, "{elements}");
+    }
+}
+
+#[test]
+fn a_stated_shape_that_contradicts_the_operator_is_not_computed_with() {
+    let floats = |name: &str, dims: &[i64]| TensorProto {
+        name: Some(name.into()),
+        dims: dims.to_vec(),
+        data_type: Some(DataType::Float as i32),
+        float_data: vec![1.0; dims.iter().product::<i64>() as usize],
+        ..TensorProto::default()
+    };
+    let perm = AttributeProto {
+        name: Some("perm".into()),
+        r#type: Some(7),
+        ints: vec![0, 0],
+        ..AttributeProto::default()
+    };
+    let cases = [
+        ("Expand", vec!["a", "to"], vec![]),
+        ("Add", vec!["a", "b"], vec![]),
+        ("Where", vec!["a", "b", "b"], vec![]),
+        ("Transpose", vec!["a"], vec![perm]),
+        ("MatMul", vec!["none", "none"], vec![]),
+        ("Split", vec!["a", "to"], vec![]),
+        ("Concat", vec!["a", "b"], vec![]),
+    ];
+    for (op, inputs, attributes) in cases {
+        for stated in [&[][..], &[7], &[1, 1, 1, 1, 7]] {
+            let constants = vec![
+                floats("a", &[2, 3]),
+                floats("b", &[5, 7]),
+                floats("none", &[3, 0]),
+                ints("to", &[4, 5]),
+            ];
+            let nodes = vec![node(op, &inputs, &["y"], attributes.clone())];
+            let mut model = model(17, nodes, constants);
+            let graph = model.graph.as_mut().unwrap();
+            let info = ValueInfoProto::tensor("y", DataType::Float, stated);
+            graph.output = vec![info.clone()];
+            graph.value_info.push(info);
+            // Refused, or kept as a node that nobody computed.
+            if let Ok(graph) = read(&model) {
+                assert_eq!(graph.nodes().len(), 1, "{op} {stated:?}");
+            }
+        }
+    }
+}

@@ -110,7 +110,7 @@ fn rewrite(graph: &mut Graph, resize: &Node, found: &Found) -> Option<ValueId> {
     let &[_, queries, h, w] = &out.shape[..] else {
         return None;
     };
-    let channels = graph.value(found.features).shape[1];
+    let channels = *graph.value(found.features).shape.get(1)?;
     let scope = {
         let from = graph.producer(found.features);
         from.map_or(resize.scope.clone(), |n| n.scope.clone())

@@ -9,11 +9,15 @@ use crate::graph::ir::Graph;
 const ELEMENTS_LIMIT: usize = 1 << 22;
 /// Multiply-accumulates of a product that is computed here.
 const MACS_LIMIT: u64 = 1 << 30;
+/// Elements of all constants that are computed here together: a file of a few bytes a node must
+/// not become gigabytes.
+const TOTAL_LIMIT: usize = 1 << 26;
 
 /// Replaces nodes whose inputs are all constants by what they compute. Q/DQ and casts to smaller
 /// floats stay: they say in which precision engines compute.
 pub(super) fn constants(graph: &mut Graph) -> usize {
     let mut changes = 0;
+    let mut left = TOTAL_LIMIT;
     for id in graph.node_ids() {
         let node = graph.node(id).clone();
         let keeps = matches!(
@@ -29,15 +33,17 @@ pub(super) fn constants(graph: &mut Graph) -> usize {
             .iter()
             .map(|&id| (graph.value(id).dtype, graph.value(id).shape.clone()))
             .collect();
-        let small = |shape: &[usize]| elements(shape).is_some_and(|n| n <= ELEMENTS_LIMIT);
-        let fits = kinds.iter().all(|(_, shape)| small(shape))
-            && crate::graph::cost::macs(graph, &node) <= MACS_LIMIT;
+        let small = |shape: &[usize]| elements(shape).filter(|&n| n <= ELEMENTS_LIMIT);
+        let counts: Option<Vec<usize>> = kinds.iter().map(|(_, shape)| small(shape)).collect();
+        let rest = counts.and_then(|counts| left.checked_sub(counts.iter().sum()));
+        let fits = rest.is_some() && crate::graph::cost::macs(graph, &node) <= MACS_LIMIT;
         if !fits {
             continue;
         }
         let Some(data) = evaluate(graph, &node, &kinds) else {
             continue;
         };
+        left = rest.unwrap_or(0);
         let label = node.inputs.iter().flatten().find_map(|&id| {
             let label = graph.value(id).label.as_deref()?;
             let stem = label.strip_suffix(".folded").unwrap_or(label);

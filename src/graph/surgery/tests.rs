@@ -239,6 +239,209 @@ fn the_einsum_form_is_known_too() {
     assert!(after.macs < before.macs);
 }
 
+/// Mask features of a 1×1 convolution, read small and large by products with embeddings of three
+/// kinds: a constant, a linear layer's, a computed one.
+fn masks_of_a_convolution(einsum: bool, extra_reader: bool) -> Graph {
+    let mut g = Graph::default();
+    let y = g.add_input("y", &[1, 6, 8, 8]);
+    let h = g.add_input("h", &[1, 3, 7]);
+    let weight = floats(&mut g, &[4, 6, 1, 1], probe::noise(1, 24));
+    let bias = floats(&mut g, &[4], probe::noise(2, 4));
+    let one = vec![AttributeProto::ints("kernel_shape", [1, 1])];
+    let f32s = DataType::Float;
+    let shape = [1, 4, 8, 8];
+    let f = add_with(&mut g, "Conv", &[y, weight, bias], one, f32s, &shape);
+    let scope: Arc<str> = "part".into();
+    let sizes = g.add_constant(&[4], Data::I64(vec![1, 4, 2, 4].into()), None);
+    let attributes = vec![
+        AttributeProto::string("mode", "linear"),
+        AttributeProto::string("coordinate_transformation_mode", "half_pixel"),
+    ];
+    let inputs = [Some(f), None, None, Some(sizes)];
+    let small = g.add_node("Resize", &scope, &inputs, attributes, f32s, &[1, 4, 2, 4]);
+
+    let fixed = floats(&mut g, &[1, 3, 4], probe::noise(3, 12));
+    let m = floats(&mut g, &[7, 4], probe::noise(4, 28));
+    let b = floats(&mut g, &[4], probe::noise(5, 4));
+    let e = add(&mut g, "MatMul", &[h, m], &[1, 3, 4]);
+    let linear = add(&mut g, "Add", &[e, b], &[1, 3, 4]);
+    let computed = add(&mut g, "Relu", &[linear], &[1, 3, 4]);
+    for (name, e, f) in [("a", fixed, f), ("b", linear, small), ("c", computed, f)] {
+        let [_, _, h, w] = g.value(f).shape[..] else {
+            unreachable!()
+        };
+        let masks = if einsum {
+            let equation = vec![AttributeProto::string("equation", "bqc,bchw->bqhw")];
+            add_with(&mut g, "Einsum", &[e, f], equation, f32s, &[1, 3, h, w])
+        } else {
+            let flat = vec![1, 4, (h * w) as i64];
+            let flat = g.add_constant(&[3], Data::I64(flat.into()), None);
+            let flat = add(&mut g, "Reshape", &[f, flat], &[1, 4, h * w]);
+            add(&mut g, "MatMul", &[e, flat], &[1, 3, h * w])
+        };
+        g.add_output(name, masks);
+    }
+    if extra_reader {
+        let read = add(&mut g, "Relu", &[f], &shape);
+        g.add_output("d", read);
+    }
+    g
+}
+
+#[test]
+fn the_mask_projection_goes_into_the_embedding() {
+    for einsum in [false, true] {
+        let mut g = masks_of_a_convolution(einsum, false);
+        let (changes, before, after) = stays_equal(&mut g, embedding::multiply_in);
+        assert_eq!(changes, 1, "einsum: {einsum}");
+        assert!(after.macs < before.macs);
+        assert!(g.nodes().iter().all(|n| n.op != "Conv"));
+        // Where something else reads the features, they are computed anyway.
+        let mut g = masks_of_a_convolution(einsum, true);
+        assert_eq!(stays_equal(&mut g, embedding::multiply_in).0, 0);
+    }
+    for attention in [Attention::Global, Attention::Masked] {
+        let config = Config {
+            attention,
+            ..probe::tiny()
+        };
+        let model = probe::model(&config, Size::new(128, 64), Sampling::Gather);
+        let mut g = probe::graph(&model);
+        features::resize_once(&mut g);
+        g.tidy().unwrap();
+        let (changes, before, after) = stays_equal(&mut g, embedding::multiply_in);
+        assert_eq!(changes, 1);
+        assert!(after.macs < before.macs && after.moved_bytes < before.moved_bytes);
+    }
+}
+
+#[test]
+fn projections_of_one_value_become_one_product() {
+    for (attention, projections) in [(Attention::Global, 16 + 8), (Attention::Masked, 4 + 8)] {
+        let config = Config {
+            attention,
+            ..probe::tiny()
+        };
+        let model = probe::model(&config, Size::new(128, 64), Sampling::Gather);
+        let mut g = probe::graph(&model);
+        let products = |g: &Graph| g.nodes().iter().filter(|n| n.op == "MatMul").count();
+        let all = products(&g);
+        let (changes, before, after) = stays_equal(&mut g, shared::merge);
+        // Four layers on three levels: layers 0 and 3 share the first one. Each layer has queries
+        // and keys of its self-attention besides, and two halves' queries of the cross-attention.
+        println!(
+            "{attention:?}: {changes} of {projections}, {all} to {}",
+            products(&g)
+        );
+        assert!(products(&g) < all && after.nodes < before.nodes);
+        assert_eq!(after.macs, before.macs);
+        assert_eq!(after.parameters, before.parameters);
+    }
+}
+
+#[test]
+fn other_heads_other_readers_and_other_weights_are_left_apart() {
+    let build = |second_width: usize, read_bare: bool| {
+        let mut g = Graph::default();
+        let x = g.add_input("x", &[1, 5, 6]);
+        for (seed, width) in [(1, 2), (2, second_width)] {
+            let w = floats(&mut g, &[6, 8], probe::noise(seed, 48));
+            let y = add(&mut g, "MatMul", &[x, w], &[1, 5, 8]);
+            let target = vec![1, 5, 8 / width as i64, width as i64];
+            let target = g.add_constant(&[4], Data::I64(target.into()), None);
+            let parted = add(&mut g, "Reshape", &[y, target], &[1, 5, 8 / width, width]);
+            g.add_output(&format!("y{seed}"), parted);
+            let perm = vec![AttributeProto::ints("perm", [0, 2, 1, 3])];
+            let shape = [1, 8 / width, 5, width];
+            let f32s = DataType::Float;
+            let heads = add_with(&mut g, "Transpose", &[parted], perm, f32s, &shape);
+            g.add_output(&format!("heads{seed}"), heads);
+            if read_bare {
+                g.add_output(&format!("bare{seed}"), y);
+            }
+        }
+        g.clear_outputs();
+        let last: Vec<_> = g
+            .nodes()
+            .iter()
+            .filter(|n| n.op == "Transpose" || (read_bare && n.op == "MatMul"))
+            .map(|n| n.output())
+            .collect();
+        for (i, id) in last.into_iter().enumerate() {
+            let shape = g.value(id).shape.clone();
+            let y = add(&mut g, "Exp", &[id], &shape);
+            g.add_output(&format!("y{i}"), y);
+        }
+        g
+    };
+    assert_eq!(stays_equal(&mut build(2, false), shared::merge).0, 2);
+    assert_eq!(stays_equal(&mut build(4, false), shared::merge).0, 0);
+    assert_eq!(stays_equal(&mut build(2, true), shared::merge).0, 0);
+}
+
+#[test]
+fn a_mask_repeated_for_every_head_is_broadcast() {
+    // As PyTorch writes Mask2Former's mask: repeated, compared, opened where a row is blocked
+    // whole, added.
+    for tile in [false, true] {
+        let mut g = Graph::default();
+        let logits = g.add_input("logits", &[1, 3, 16]);
+        let scores = g.add_input("scores", &[4, 3, 16]);
+        let ints = |g: &mut Graph, v: &[i64]| g.add_constant(&[v.len()], Data::I64(v.into()), None);
+        let target = ints(&mut g, &[1, 1, 3, 16]);
+        let x = add(&mut g, "Reshape", &[logits, target], &[1, 1, 3, 16]);
+        let x = add(&mut g, "Sigmoid", &[x], &[1, 1, 3, 16]);
+        let (op, by) = if tile {
+            ("Tile", ints(&mut g, &[1, 4, 1, 1]))
+        } else {
+            ("Expand", ints(&mut g, &[1, 4, 3, 16]))
+        };
+        let x = add(&mut g, op, &[x, by], &[1, 4, 3, 16]);
+        let target = ints(&mut g, &[4, 3, 16]);
+        let x = add(&mut g, "Reshape", &[x, target], &[4, 3, 16]);
+        let half = floats(&mut g, &[], vec![0.5]);
+        let bools = DataType::Bool;
+        let blocked = add_with(&mut g, "Less", &[x, half], vec![], bools, &[4, 3, 16]);
+        let axes = vec![
+            AttributeProto::ints("axes", [-1]),
+            AttributeProto::int("keepdims", 1),
+        ];
+        let most = add_with(&mut g, "ReduceMax", &[x], axes, DataType::Float, &[4, 3, 1]);
+        let whole = add_with(&mut g, "Less", &[most, half], vec![], bools, &[4, 3, 1]);
+        let open = add_with(&mut g, "Not", &[whole], vec![], bools, &[4, 3, 1]);
+        let blocked = add_with(&mut g, "And", &[blocked, open], vec![], bools, &[4, 3, 16]);
+        let (low, zero) = (
+            floats(&mut g, &[], vec![-1e4]),
+            floats(&mut g, &[], vec![0.0]),
+        );
+        let mask = add(&mut g, "Where", &[blocked, low, zero], &[4, 3, 16]);
+        let y = add(&mut g, "Add", &[scores, mask], &[4, 3, 16]);
+        let y = add(&mut g, "Softmax", &[y], &[4, 3, 16]);
+        g.add_output("y", y);
+        let (changes, before, after) = stays_equal(&mut g, repeats::broadcast);
+        assert_eq!(changes, 1);
+        assert!(after.moved_bytes < before.moved_bytes && after.nodes < before.nodes);
+        assert!(g.nodes().iter().all(|n| n.op != "Expand" && n.op != "Tile"));
+        assert_eq!(stays_equal(&mut g, repeats::broadcast).0, 0);
+    }
+}
+
+#[test]
+fn repeats_that_something_else_reads_stay() {
+    let mut g = Graph::default();
+    let x = g.add_input("x", &[1, 3]);
+    let by = g.add_constant(&[2], Data::I64(vec![4, 3].into()), None);
+    let y = add(&mut g, "Expand", &[x, by], &[4, 3]);
+    let right = g.add_input("right", &[3, 2]);
+    let product = add(&mut g, "MatMul", &[y, right], &[4, 2]);
+    g.add_output("product", product);
+    // Alone with a scalar nothing else has the four rows.
+    let two = floats(&mut g, &[], vec![2.0]);
+    let twice = add(&mut g, "Mul", &[y, two], &[4, 3]);
+    g.add_output("twice", twice);
+    assert_eq!(stays_equal(&mut g, repeats::broadcast).0, 0);
+}
+
 #[test]
 fn all_passes_together_keep_the_outputs() {
     for sampling in [Sampling::Gather, Sampling::Gridsample] {
@@ -273,11 +476,15 @@ fn the_papers_network_loses_a_twentieth_and_its_decoder_a_third() {
     let saved = 1.0 - decoder(&g) as f64 / before as f64;
     for pass in &report.passes {
         println!(
-            "{:40} {:4} changes, {:6.2} to {:6.2} GMAC",
+            "{:45} {:4} changes, {:6.2} to {:6.2} GMAC, {:6.0} to {:6.0} MB, {} to {} nodes",
             pass.pass,
             pass.changes,
             pass.before.macs as f64 / 1e9,
             pass.after.macs as f64 / 1e9,
+            pass.before.moved_bytes as f64 / 1e6,
+            pass.after.moved_bytes as f64 / 1e6,
+            pass.before.nodes,
+            pass.after.nodes,
         );
     }
     println!(
@@ -285,7 +492,6 @@ fn the_papers_network_loses_a_twentieth_and_its_decoder_a_third() {
         100.0 * report.macs_saved(),
         100.0 * saved
     );
-    // The aim was a twentieth: it is missed by a fiftieth of a per cent of all.
-    assert!(report.macs_saved() >= 0.0497, "{}", report.macs_saved());
+    assert!(report.macs_saved() >= 0.05, "{}", report.macs_saved());
     assert!(saved >= 0.30, "{saved}");
 }

@@ -43,12 +43,30 @@ impl Glance {
     /// Looks at `w` x `h` interleaved RGB pixels. A picture smaller than a cell grid is looked at
     /// more than once in places; one without pixels is black.
     pub fn look(&mut self, w: usize, h: usize, rgb: &[u8]) -> Signs {
+        let whole = rgb.len() >= w * h * 3;
+        self.look_at(if whole { w } else { 0 }, h, |x, y| {
+            let i = (y * w + x) * 3;
+            [rgb[i], rgb[i + 1], rgb[i + 2]]
+        })
+    }
+
+    /// As [`Glance::look`], at whatever `pixel` gives for column and row.
+    pub fn look_through(
+        &mut self,
+        w: usize,
+        h: usize,
+        pixel: &dyn Fn(usize, usize) -> [u8; 3],
+    ) -> Signs {
+        self.look_at(w, h, pixel)
+    }
+
+    fn look_at(&mut self, w: usize, h: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Signs {
         self.luma.clear();
         self.pixels.clear();
         // Once for all: later frames must not allocate.
         self.edges.clear();
         self.edges.reserve(2 * COLS * ROWS);
-        if w == 0 || h == 0 || rgb.len() < w * h * 3 {
+        if w == 0 || h == 0 {
             return Signs {
                 sharpness: 1.0,
                 ..Signs::default()
@@ -61,13 +79,12 @@ impl Glance {
                     let y = (row * TAPS + j) * h / (ROWS * TAPS);
                     for i in 0..TAPS {
                         let x = (col * TAPS + i) * w / (COLS * TAPS);
-                        sum += luma(rgb, (y * w + x) * 3);
+                        sum += luma(pixel(x, y));
                     }
                 }
                 self.luma.push(sum as f32 / (TAPS * TAPS * 256) as f32);
                 let (x, y) = (col * w / COLS, row * h / ROWS);
-                let i = (y * w + x) * 3;
-                self.pixels.push([rgb[i], rgb[i + 1], rgb[i + 2]]);
+                self.pixels.push(pixel(x, y));
             }
         }
         self.signs()
@@ -136,7 +153,7 @@ impl Glance {
     }
 }
 
-/// Luma of the pixel at byte `i`, times 256 (BT.601).
-fn luma(rgb: &[u8], i: usize) -> u32 {
-    77 * u32::from(rgb[i]) + 150 * u32::from(rgb[i + 1]) + 29 * u32::from(rgb[i + 2])
+/// Luma of a colour, times 256 (BT.601).
+fn luma([r, g, b]: [u8; 3]) -> u32 {
+    77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)
 }

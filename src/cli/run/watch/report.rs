@@ -19,12 +19,14 @@ pub(in crate::cli) struct Report {
     frames: u64,
     bad_frames: u64,
     dropped_frames: u64,
+    ladder_moves: u64,
     things: u64,
     alerts: u64,
     seconds: f64,
     frames_per_second: f64,
     budget_ms: f64,
     budget_misses: u64,
+    unknown_age: u64,
     outside_engine_share: f64,
     age: Percentiles,
     stages: Vec<StageReport>,
@@ -33,6 +35,8 @@ pub(in crate::cli) struct Report {
     sinks: Vec<crate::sink::Report>,
     evidence_frames: u64,
     evidence_failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera: Option<crate::camera::CaptureReport>,
 }
 
 #[derive(Serialize)]
@@ -101,12 +105,14 @@ impl Seen {
             frames: ledger.frames(),
             bad_frames: self.summary.bad,
             dropped_frames: self.summary.dropped,
+            ladder_moves: self.summary.changes,
             things: self.summary.begun,
             alerts: self.summary.alerts,
             seconds: rounded(self.summary.took.as_secs_f64()),
             frames_per_second: rounded(self.summary.frames_per_second()),
             budget_ms: self.watch.config.budget.ms,
             budget_misses: ledger.misses(),
+            unknown_age: ledger.unknown_age(),
             outside_engine_share: rounded(ledger.outside_engine_share()),
             age: ledger.age(),
             stages: Stage::ALL
@@ -129,6 +135,7 @@ impl Seen {
             sinks: self.sinks.clone(),
             evidence_frames: self.evidence.0,
             evidence_failed: self.evidence.1,
+            camera: self.summary.capture.clone(),
         }
     }
 
@@ -160,6 +167,11 @@ impl Seen {
                 ledger.dropped(Cause::LeftOut),
                 "frames left out by the degrade ladder",
             ),
+            (summary.changes, "moves on the degrade ladder"),
+            (
+                ledger.unknown_age(),
+                "frames of unknown age: the source does not tell when they were captured",
+            ),
             (summary.not_drawn, "frames not drawn: drawing was behind"),
             (self.evidence.0, "frames kept as evidence"),
             (self.evidence.1, "frames could not be kept as evidence"),
@@ -168,7 +180,11 @@ impl Seen {
                 let _ = writeln!(out, "{count} {what}");
             }
         }
-        for sink in self.sinks.iter().filter(|s| s.delivered != s.told) {
+        if let Some(capture) = &self.summary.capture {
+            let _ = writeln!(out, "{capture}");
+        }
+        let unequal = |s: &&crate::sink::Report| s.delivered != s.told || s.waiting > 0;
+        for sink in self.sinks.iter().filter(unequal) {
             let _ = writeln!(out, "{sink}");
         }
         let _ = writeln!(

@@ -1,0 +1,356 @@
+//! `unmask camera`.
+
+use super::{Outcome, camera_args};
+use crate::camera::{CaptureReport, CaptureSettings, Source};
+use anyhow::{Context, bail};
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `unmask camera`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  unmask camera --source v4l2:/dev/video0
+  unmask camera --source v4l2:/dev/video0 --frames 100 --camera-memory dmabuf --json
+  unmask camera --source v4l2:/dev/video0 --camera-size 1280x720 --camera-format NV12 --out frames
+  unmask camera --source v4l2:/dev/video0 --cycles 1000 --frames 1
+
+Takes frames as the driver gives them, without a model, and says what was set, whose memory is
+filled, what clock the stamps are of, what was lost and what went wrong. With --out each frame's
+bytes are written, exactly as they came, to NUMBER.raw. Faults are survived as `unmask run` does; give
+--seconds where the frames may not come.
+
+Exit code: 0 all frames came; 1 it failed, or the time was over before.")]
+pub struct Args {
+    /// The camera: v4l2:/dev/video0, or a name under /dev/v4l/by-id or by-path
+    #[arg(long, value_name = "SOURCE")]
+    source: Source,
+
+    #[command(flatten)]
+    camera: camera_args::Args,
+
+    /// Frames to take
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    frames: u64,
+
+    /// Give up after this time, s [default: never]
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+
+    /// Hold every frame for this long before its memory goes back, ms
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    hold_ms: u64,
+
+    /// Open, stream and close so many times, each for --frames frames
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    cycles: u64,
+
+    /// SHA-256 of every frame's bytes, beside their CRC-32
+    #[arg(long)]
+    sha256: bool,
+
+    /// Folder for the bytes of the frames
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print what was found as JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Found {
+    camera: CaptureReport,
+    cycles: u64,
+    seconds: f64,
+    frames: Vec<Seen>,
+    events: Vec<Told>,
+    /// Open files of this process after the first and the last cycle.
+    open_files: Option<[u64; 2]>,
+    /// Memory of this process after the first and the last cycle, KiB.
+    resident_kib: Option<[u64; 2]>,
+}
+
+/// A frame.
+#[derive(Debug, Serialize)]
+struct Seen {
+    number: u64,
+    sequence: u32,
+    /// Its age when it arrived, ms; null where it is unknown.
+    age_ms: Option<f64>,
+    bytes: usize,
+    flags: u32,
+    crc32: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize)]
+struct Told {
+    cause: &'static str,
+    after_s: f64,
+    text: String,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let Source::V4l2(path) = &args.source else {
+        bail!(
+            "`{}` is no camera: wanted v4l2:DEVICE, such as v4l2:/dev/video0",
+            args.source
+        );
+    };
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let settings = args.camera.over(CaptureSettings::default());
+    let found = look(args, path, &settings)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&found)?;
+        writeln!(std::io::stdout().lock(), "{text}").context("cannot write what was found")?;
+    } else {
+        tell(&found)?;
+    }
+    let (had, wanted) = (found.frames.len() as u64, args.frames * args.cycles);
+    if had < wanted {
+        bail!("only {had} of {wanted} frames came in time");
+    }
+    Ok(Outcome::Clean)
+}
+
+fn tell(found: &Found) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let camera = &found.camera;
+    writeln!(out, "{camera}")?;
+    let rate = found.frames.len() as f64 / found.seconds.max(1e-9);
+    writeln!(
+        out,
+        "{} frames in {:.2} s: {rate:.2} a second; the driver says {}",
+        found.frames.len(),
+        found.seconds,
+        camera
+            .rate_hz
+            .map_or_else(|| "nothing".into(), |hz| format!("{hz:.2}"))
+    )?;
+    let mut ages: Vec<f64> = found.frames.iter().filter_map(|f| f.age_ms).collect();
+    ages.sort_by(f64::total_cmp);
+    match (ages.first(), ages.last()) {
+        (Some(least), Some(most)) => writeln!(
+            out,
+            "age at arrival {least:.2} to {most:.2} ms, known of {} frames",
+            ages.len()
+        )?,
+        _ => writeln!(out, "age at arrival: unknown")?,
+    }
+    if let (Some(files), Some(kib)) = (found.open_files, found.resident_kib) {
+        writeln!(
+            out,
+            "{} cycles: open files {} then {}, memory {} then {} KiB",
+            found.cycles, files[0], files[1], kib[0], kib[1]
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(not(all(target_os = "linux", feature = "camera")))]
+fn look(args: &Args, _: &Path, _: &CaptureSettings) -> anyhow::Result<Found> {
+    let text = args.source.to_string();
+    Err(crate::camera::CameraError::NotInThisBuild { text }.into())
+}
+
+#[cfg(all(target_os = "linux", feature = "camera"))]
+fn look(args: &Args, path: &Path, settings: &CaptureSettings) -> anyhow::Result<Found> {
+    let kernel = std::sync::Arc::new(unmask_v4l2::Linux);
+    take(args, kernel, path, settings)
+}
+
+/// Takes the frames.
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "camera"), allow(dead_code))]
+fn take(
+    args: &Args,
+    kernel: std::sync::Arc<dyn unmask_v4l2::Kernel>,
+    path: &Path,
+    settings: &CaptureSettings,
+) -> anyhow::Result<Found> {
+    use crate::camera::V4l2;
+    use std::time::{Duration, Instant};
+
+    let mut found = Found {
+        cycles: args.cycles,
+        ..Found::default()
+    };
+    let start = Instant::now();
+    let limit = args.seconds.map(|s| {
+        Duration::try_from_secs_f64(s)
+            .with_context(|| format!("--seconds {s}: wanted a number above 0"))
+    });
+    let deadline = limit.transpose()?.map(|limit| start + limit);
+    let mut first = None;
+    for cycle in 0..args.cycles {
+        let mut camera = V4l2::open(kernel.clone(), path, settings)?;
+        let watch = camera.watch();
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        let events = std::thread::scope(|scope| -> anyhow::Result<Vec<Told>> {
+            let watching = scope.spawn(|| follow(&watch, ended, start, deadline));
+            // Dropped however the frames end: whoever follows them goes on.
+            let done = done;
+            for _ in 0..args.frames {
+                let Some(frame) = camera.next_raw() else {
+                    break;
+                };
+                found.frames.push(seen(args, &frame)?);
+                if args.hold_ms > 0 {
+                    std::thread::sleep(Duration::from_millis(args.hold_ms));
+                }
+            }
+            drop(done);
+            watching
+                .join()
+                .map_err(|_| anyhow::anyhow!("the thread that follows the camera broke down"))
+        })?;
+        found.events.extend(events);
+        found.camera = watch.report();
+        drop(camera);
+        if cycle == 0 {
+            first = usage();
+        }
+    }
+    if let (Some((files, kib)), Some((files_now, kib_now))) = (first, usage()) {
+        found.open_files = Some([files, files_now]);
+        found.resident_kib = Some([kib, kib_now]);
+    }
+    found.seconds = start.elapsed().as_secs_f64();
+    Ok(found)
+}
+
+/// Tells events on stderr as they come, and stops the camera when the time is over.
+#[cfg(target_os = "linux")]
+fn follow(
+    watch: &crate::camera::CaptureWatch,
+    ended: std::sync::mpsc::Receiver<()>,
+    start: std::time::Instant,
+    deadline: Option<std::time::Instant>,
+) -> Vec<Told> {
+    use std::sync::mpsc::RecvTimeoutError;
+    let mut told = Vec::new();
+    loop {
+        let waited = ended.recv_timeout(std::time::Duration::from_millis(20));
+        while let Some((cause, text)) = watch.event() {
+            eprintln!("unmask: {text}");
+            told.push(Told {
+                cause,
+                after_s: start.elapsed().as_secs_f64(),
+                text,
+            });
+        }
+        if waited != Err(RecvTimeoutError::Timeout) {
+            return told;
+        }
+        if deadline.is_some_and(|at| std::time::Instant::now() >= at) {
+            watch.stop();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn seen(args: &Args, frame: &unmask_v4l2::Frame) -> anyhow::Result<Seen> {
+    use sha2::{Digest, Sha256};
+    let (bytes, done) = (&*frame.filled, frame.filled.done());
+    if let Some(folder) = &args.out {
+        let path = folder.join(format!("{:08}.raw", frame.number));
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let hex = |digest: &[u8]| {
+        digest
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    };
+    Ok(Seen {
+        number: frame.number,
+        sequence: done.sequence,
+        age_ms: match frame.age {
+            unmask_v4l2::Age::Known(age) => Some(age.as_secs_f64() * 1e3),
+            unmask_v4l2::Age::Unknown => None,
+        },
+        bytes: bytes.len(),
+        flags: done.flags.0,
+        crc32: format!("{:08x}", crc32fast::hash(bytes)),
+        sha256: args.sha256.then(|| hex(&Sha256::digest(bytes))),
+    })
+}
+
+/// Open files and resident memory, KiB, of this process.
+#[cfg(target_os = "linux")]
+fn usage() -> Option<(u64, u64)> {
+    let files = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((files, kib))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::sync::Arc;
+    use unmask_v4l2::fake::{Event, Fake};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn found(fake: &Fake, line: &str) -> anyhow::Result<Found> {
+        let words = ["camera", "--source", "v4l2:/dev/fake"];
+        let args = Line::parse_from(words.into_iter().chain(line.split_whitespace())).args;
+        let settings = args.camera.over(CaptureSettings::default());
+        take(
+            &args,
+            Arc::new(fake.clone()),
+            Path::new("/dev/fake"),
+            &settings,
+        )
+    }
+
+    #[test]
+    fn frames_are_told_one_by_one_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!(
+            "--frames 3 --mode dmabuf --format GREY --sha256 --out {}",
+            folder.path().display()
+        );
+        let found = found(&Fake::virtual_time(), &line).unwrap();
+        assert_eq!((found.camera.memory, found.frames.len()), ("dmabuf", 3));
+        let bytes = std::fs::read(folder.path().join("00000002.raw")).unwrap();
+        assert_eq!(bytes, [2; 64 * 48]);
+        let last = &found.frames[2];
+        assert_eq!(last.crc32, format!("{:08x}", crc32fast::hash(&bytes)));
+        assert_eq!(last.sha256.as_ref().unwrap().len(), 64);
+        assert_eq!(last.age_ms, Some(5.0));
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!(json["camera"]["copies_per_frame"], 1);
+    }
+
+    #[test]
+    fn cycles_leave_nothing_open_and_faults_are_told() {
+        let fake = Fake::virtual_time();
+        let found = found(&fake, "--frames 2 --cycles 5").unwrap();
+        assert_eq!((found.frames.len(), fake.counts().1), (10, 0));
+        assert!(found.open_files.is_some());
+    }
+
+    #[test]
+    fn the_time_ends_the_wait_for_frames_that_do_not_come() {
+        let fake = Fake::real_time();
+        fake.befall(Event::Silence(true));
+        let found = found(&fake, "--frames 2 --seconds 0.2").unwrap();
+        assert!(found.frames.is_empty() && found.seconds >= 0.2);
+    }
+}

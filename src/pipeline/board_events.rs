@@ -1,0 +1,40 @@
+//! Tells what becomes of the machine while a run goes on.
+
+use super::{Noted, Pipeline, PipelineError};
+use crate::alert::{Event, Severity};
+use crate::frame::{Moment, Token};
+use std::sync::Arc;
+
+impl Pipeline<'_> {
+    /// Tells what changed about the machine since the last call; never waits for it.
+    pub(super) fn tell_board(
+        &mut self,
+        note: &mut dyn FnMut(Noted<'_>),
+    ) -> Result<(), PipelineError> {
+        while let Some(change) = self.board.as_ref().and_then(|board| board.next()) {
+            note(Noted::Board(&change));
+            let (event, severity) = match change.begins {
+                true => (Event::Degraded, Severity::Medium),
+                false => (Event::End, Severity::Low),
+            };
+            let now = self.clock.now();
+            let token = Token {
+                frame: self.last.as_ref().map_or(0, |last| last.frame),
+                captured: now,
+                age_known: true,
+                captured_unix_ns: self.clock.unix_ns(now),
+                budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
+                source: self.settings.source.clone(),
+                name: None,
+            };
+            let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
+            let id: Arc<str> = format!("{started_ms:x}-board-{}", change.number).into();
+            let alert = self
+                .author()
+                .write_state(event, &id, change.detail, severity, &token, now);
+            self.sink.tell(&alert)?;
+            self.summary.alerts += 1;
+        }
+        Ok(())
+    }
+}

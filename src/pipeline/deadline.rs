@@ -1,0 +1,118 @@
+//! Which frames go on to the engine, what each that was finished teaches, and the moves on the
+//! degrade ladder.
+
+use super::{Pipeline, PipelineError, Settings, Step};
+use crate::alert::{Event, Severity};
+use crate::budget::ladder::Change;
+use crate::budget::policy::Admission;
+use crate::budget::{Cause, Ledger};
+use crate::camera::Pace;
+use crate::frame::Moment;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl<'a> Pipeline<'a> {
+    /// Whether a frame goes on to the engine. Where every frame is waited for, each does.
+    pub(super) fn admit(&mut self, captured: Moment) -> Option<Admission> {
+        self.taken += 1;
+        if self.settings.pace == Pace::AsTaken {
+            return Some(Admission::Serve);
+        }
+        if let Some(step) = self.step()
+            && !self.taken.is_multiple_of(step.every.max(1))
+        {
+            self.drop_frame(Cause::LeftOut);
+            return None;
+        }
+        let deadline = captured.after(self.settings.budget);
+        match self.policy.admit(self.clock.now(), deadline) {
+            Admission::Drop => {
+                self.drop_frame(Cause::TooLate);
+                let change = self.ladder.note(true);
+                self.moved(change);
+                None
+            }
+            admission => Some(admission),
+        }
+    }
+
+    /// Whether the run has lasted as long as it may.
+    pub(super) fn is_over(&self) -> bool {
+        let longest = self.settings.longest;
+        self.warm && longest.is_some_and(|longest| self.since.elapsed() >= longest)
+    }
+
+    fn drop_frame(&mut self, cause: Cause) {
+        self.summary.ledger.drop_frames(cause, 1);
+        self.sink.gauges().count_dropped(cause);
+    }
+
+    /// The step of the ladder the run is on; `None` at the top.
+    pub(super) fn step(&self) -> Option<&'a Step> {
+        let settings: &'a Settings = self.settings;
+        let degrade = settings.degrade.as_ref()?;
+        degrade.steps.get(self.ladder.step().checked_sub(1)?)
+    }
+
+    /// After a frame is told: what it took goes into prediction and ladder; the warm-up ends.
+    pub(super) fn learn(
+        &mut self,
+        admission: Admission,
+        admitted: Moment,
+    ) -> Result<(), PipelineError> {
+        let Some(token) = &self.last else {
+            return Ok(());
+        };
+        let (now, deadline) = (self.clock.now(), token.deadline());
+        if self.settings.pace != Pace::AsTaken {
+            self.policy.finished(admission, admitted, now, deadline);
+            let change = self.ladder.note(now > deadline);
+            self.moved(change);
+        }
+        self.tell_change()?;
+        if !self.warm && self.summary.ledger.frames() >= self.settings.warm_up {
+            self.warm = true;
+            self.since = Instant::now();
+            self.lost_before = self.reader.dropped();
+            self.dropped_before = self.summary.ledger.all_dropped();
+            self.summary.ledger = new_ledger(self.settings);
+        }
+        Ok(())
+    }
+
+    /// Notes a move on the ladder; it is told with the next frame that is served.
+    pub(super) fn moved(&mut self, change: Option<Change>) {
+        if let Some(Change { from, to }) = change {
+            self.summary.changes += 1;
+            let from = self.untold.map_or(from, |untold| untold.from);
+            self.untold = (from != to).then_some(Change { from, to });
+        }
+    }
+
+    /// Tells of a move on the ladder.
+    pub(super) fn tell_change(&mut self) -> Result<(), PipelineError> {
+        let (Some(Change { to, .. }), Some(degrade), Some(token)) =
+            (self.untold.take(), &self.settings.degrade, &self.last)
+        else {
+            return Ok(());
+        };
+        let (name, severity) = match to.checked_sub(1).and_then(|i| degrade.steps.get(i)) {
+            Some(step) => (step.name.as_str(), Severity::Medium),
+            None => ("everything as configured", Severity::Low),
+        };
+        let detail = format!("step {to} of {}: {name}", degrade.steps.len());
+        let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
+        let id: Arc<str> = format!("{started_ms:x}-ladder").into();
+        let now = self.clock.now();
+        let alert = self
+            .author()
+            .write_state(Event::Degraded, &id, detail, severity, token, now);
+        self.summary.alerts += 1;
+        Ok(self.sink.tell(&alert)?)
+    }
+}
+
+pub(super) fn new_ledger(settings: &Settings) -> Ledger {
+    let idle_waits = matches!(settings.pace, Pace::Realtime { .. });
+    Ledger::new(settings.budget, idle_waits)
+}

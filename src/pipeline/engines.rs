@@ -1,0 +1,49 @@
+//! The engines of a run: the usual one, and those that steps of the ladder ask for.
+
+use crate::alert::{Author, EngineId};
+use crate::engine::Engine;
+
+/// The usual engine and others that steps of the degrade ladder name.
+#[derive(Debug)]
+pub struct Engines<'a> {
+    usual: &'a mut Engine,
+    others: &'a mut [Engine],
+}
+
+impl<'a> From<&'a mut Engine> for Engines<'a> {
+    fn from(usual: &'a mut Engine) -> Self {
+        Self {
+            usual,
+            others: &mut [],
+        }
+    }
+}
+
+impl<'a> Engines<'a> {
+    /// The usual engine is number 0; `others` are numbers 1, 2 and so on.
+    pub fn new(usual: &'a mut Engine, others: &'a mut [Engine]) -> Self {
+        Self { usual, others }
+    }
+
+    /// Engine `number`; the usual one, where there is none of that number.
+    pub(super) fn at(&mut self, number: usize) -> &mut Engine {
+        match number.checked_sub(1).and_then(|at| self.others.get_mut(at)) {
+            Some(engine) => engine,
+            None => self.usual,
+        }
+    }
+
+    /// Who writes alerts for each, in their order.
+    pub(super) fn authors(&self) -> Vec<Author> {
+        std::iter::once(&*self.usual)
+            .chain(self.others.iter())
+            .map(|engine| {
+                Author::new(EngineId {
+                    name: engine.name().into(),
+                    precision: engine.precision().into(),
+                    hash: engine.facts().sha256.as_str().into(),
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! What a run gives: frames to look at, notes while it goes on, a summary, or why it ended early.
+
+use crate::alert::{Alert, DecideError};
+use crate::budget::Ledger;
+use crate::budget::realtime::RealtimeError;
+use crate::camera::{BadFrame, CameraError, CaptureReport, Truth};
+use crate::engine::Times;
+use crate::frame::Frame;
+use crate::health::{blind, board};
+use crate::score::Scored;
+use crate::sink::SinkError;
+use std::time::Duration;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The source failed.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// An alert could not be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Settings that make no sense.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// The system does not give what was asked for.
+    #[error(transparent)]
+    Realtime(#[from] RealtimeError),
+    /// The thread that watches the machine cannot be started.
+    #[error("cannot watch the machine: {0}; board.every_s = 0 leaves it out")]
+    Board(std::io::Error),
+    /// The view stopped.
+    #[error("cannot draw: {0}")]
+    View(String),
+    /// Not one frame could be used.
+    #[error("none of the {frames} frames could be used; the first: {first}")]
+    NothingUsed {
+        /// Frames tried.
+        frames: u64,
+        /// What was wrong with the first.
+        first: BadFrame,
+    },
+}
+
+/// A frame at the end of its way, for the view.
+#[derive(Debug)]
+pub struct Looked {
+    /// The frame.
+    pub frame: Frame,
+    /// What is truly there, where the source knows.
+    pub truth: Option<Truth>,
+    /// Score and classes on the grid of the network's output.
+    pub scored: Scored,
+    /// What was told about it.
+    pub alerts: Vec<Alert>,
+    /// What the engine's parts took.
+    pub times: Times,
+    /// From capture to the writing of its alerts.
+    pub age: Duration,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Times and misses.
+    pub ledger: Ledger,
+    /// Frames that could not be used.
+    pub bad: u64,
+    /// Frames that did not reach the engine (in real time only), those of the warm-up included.
+    pub dropped: u64,
+    /// Steps down and up on the degrade ladder.
+    pub changes: u64,
+    /// Frames that were not drawn for want of time (in real time only).
+    pub not_drawn: u64,
+    /// Things told of.
+    pub begun: u64,
+    /// Lines written.
+    pub alerts: u64,
+    /// From the beginning, or the end of the warm-up, to the end.
+    pub took: Duration,
+    /// What the camera came to, where it is one.
+    pub capture: Option<CaptureReport>,
+    /// What the very first frame took, from its admission to its alerts.
+    pub first_frame: Option<Duration>,
+}
+
+impl Summary {
+    /// Frames finished a second.
+    pub fn frames_per_second(&self) -> f64 {
+        let seconds = self.took.as_secs_f64();
+        if seconds > 0.0 {
+            self.ledger.frames() as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+}
+
+/// What a run tells while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Noted<'a> {
+    /// A frame was finished.
+    Frame,
+    /// A frame could not be used.
+    Bad(&'a BadFrame),
+    /// Nothing is seen any more, or things are seen again.
+    Sight(blind::Change),
+    /// Something befell the camera, or is over.
+    Camera(&'a str),
+    /// The machine gets slower, or will, or is well again.
+    Board(&'a board::Change),
+}

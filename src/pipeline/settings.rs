@@ -1,0 +1,72 @@
+//! How a run is to go.
+
+use crate::alert::Settings as Decide;
+use crate::budget::ladder;
+use crate::budget::realtime::Realtime;
+use crate::camera::Pace;
+use crate::health::board;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// A ladder that never moves.
+pub(super) const NO_LADDER: ladder::Settings = ladder::Settings {
+    steps: 0,
+    window: 1,
+    down_above: 1.0,
+    up_below: 0.0,
+    calm_windows: 1,
+};
+
+/// How a run is to go.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The source, as the user wrote it: alerts carry it.
+    pub source: Arc<str>,
+    /// Frames to take; all, where `None`.
+    pub frames: Option<u64>,
+    /// When frames come.
+    pub pace: Pace,
+    /// How old an alert may be.
+    pub budget: Duration,
+    /// Whether mask refinement is applied.
+    pub refine: bool,
+    /// What is told.
+    pub decide: Decide,
+    /// Frames at the start that are watched and told of, but not entered into the ledger.
+    pub warm_up: u64,
+    /// Ends the run so long after the warm-up, as if the source had ended.
+    pub longest: Option<Duration>,
+    /// What to do less of when frames miss their deadline, in real time.
+    pub degrade: Option<Degrade>,
+    /// What the threads of the frame's way are given.
+    pub realtime: Realtime,
+    /// How the machine is watched, in real time.
+    pub board: board::Settings,
+    /// Set from outside, the run ends as if the source had ended.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// The degrade ladder of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degrade {
+    /// When it moves; its number of steps is that of `steps`.
+    pub ladder: ladder::Settings,
+    /// What each step below the top does.
+    pub steps: Vec<Step>,
+}
+
+/// A step of the degrade ladder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What it is called in alerts.
+    pub name: String,
+    /// Whether mask refinement stays.
+    pub refine: bool,
+    /// Of so many frames one is served.
+    pub every: u64,
+    /// Number of the engine, see [`Engines`].
+    pub engine: usize,
+    /// Threshold and low threshold of that engine; those of the settings, where `None`.
+    pub thresholds: Option<(f32, f32)>,
+}

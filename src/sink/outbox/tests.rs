@@ -1,0 +1,173 @@
+//! The outbox through ends of the process and damage.
+
+use super::*;
+
+const LARGE: Limits = Limits { bytes: 1 << 20 };
+
+fn open(folder: &Path) -> Outbox {
+    Outbox::open(folder, LARGE).unwrap()
+}
+
+fn rest(outbox: &mut Outbox) -> Vec<String> {
+    std::iter::from_fn(|| outbox.take().unwrap())
+        .map(|pending| String::from_utf8(pending.text).unwrap())
+        .collect()
+}
+
+fn push(outbox: &mut Outbox, texts: &[&str]) {
+    for text in texts {
+        outbox.push(text.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn what_is_not_acknowledged_comes_again_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    assert_eq!((outbox.waiting(), outbox.take().unwrap()), (0, None));
+    push(&mut outbox, &["a", "b", "c"]);
+    let taken: Vec<u64> = (0..2)
+        .map(|_| outbox.take().unwrap().unwrap().number)
+        .collect();
+    assert_eq!((taken.as_slice(), outbox.waiting()), (&[0, 1][..], 3));
+    // Out of order: the first one still holds the place.
+    outbox.ack(1);
+    outbox.save().unwrap();
+    outbox.rewind();
+    assert_eq!(rest(&mut outbox), ["a", "b", "c"]);
+    outbox.ack(0);
+    outbox.ack(1);
+    outbox.save().unwrap();
+    drop(outbox);
+    // The end of the process, too.
+    let mut outbox = open(folder.path());
+    assert_eq!((outbox.waiting(), outbox.damaged()), (1, 0));
+    push(&mut outbox, &["d"]);
+    assert_eq!(rest(&mut outbox), ["c", "d"]);
+    outbox.ack(2);
+    outbox.ack(3);
+    assert_eq!(outbox.waiting(), 0);
+    // Never saved: at least once, not at most once.
+    drop(outbox);
+    assert_eq!(rest(&mut open(folder.path())), ["c", "d"]);
+}
+
+#[test]
+fn a_torn_tail_costs_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    push(&mut outbox, &["first", "second", "third"]);
+    drop(outbox);
+    let path = folder.path().join(name(0));
+    let whole = std::fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let mut outbox = open(folder.path());
+        let lines = whole[..cut].iter().filter(|&&b| b == b'\n').count();
+        push(&mut outbox, &["new"]);
+        let got = rest(&mut outbox);
+        let want: Vec<&str> = ["first", "second", "third"][..lines]
+            .iter()
+            .copied()
+            .chain(["new"])
+            .collect();
+        assert_eq!(got, want, "cut at {cut}");
+        assert_eq!(
+            outbox.damaged(),
+            u64::from(cut > 0 && whole[cut - 1] != b'\n')
+        );
+        drop(outbox);
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn damage_in_the_middle_costs_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    push(&mut outbox, &["aaaa", "bbbb", "cccc"]);
+    drop(outbox);
+    let path = folder.path().join(name(0));
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("bbbb", "bxbb");
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(folder.path().join("acked"), "garbage").unwrap();
+    let mut outbox = open(folder.path());
+    assert_eq!(outbox.damaged(), 1);
+    assert_eq!(rest(&mut outbox), ["aaaa", "cccc"]);
+    outbox.ack(0);
+    outbox.ack(2);
+    outbox.save().unwrap();
+    drop(outbox);
+    assert_eq!(open(folder.path()).waiting(), 0);
+}
+
+#[test]
+fn a_full_outbox_drops_the_oldest_and_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { bytes: 32 << 10 };
+    let mut outbox = Outbox::open(folder.path(), limits).unwrap();
+    let text = "x".repeat(1000);
+    for number in 0..10 {
+        assert_eq!(outbox.push(text.as_bytes()).unwrap(), number);
+    }
+    let first = outbox.take().unwrap().unwrap();
+    for _ in 10..100 {
+        outbox.push(text.as_bytes()).unwrap();
+        assert!(outbox.bytes() <= limits.bytes);
+    }
+    let on_disk: u64 = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(on_disk <= limits.bytes + 100, "{on_disk}");
+    assert_eq!(outbox.dropped() + outbox.waiting(), 100);
+    assert!(outbox.dropped() >= 68 && outbox.waiting() >= 24);
+    // An acknowledgement for what is gone changes nothing.
+    outbox.ack(first.number);
+    let left = rest(&mut outbox).len() as u64;
+    assert_eq!(outbox.dropped() + left, 100);
+    // A smaller limit holds from the start.
+    drop(outbox);
+    let outbox = Outbox::open(folder.path(), Limits { bytes: 9 << 10 }).unwrap();
+    assert!(outbox.bytes() <= 9 << 10 && outbox.waiting() < left);
+}
+
+#[test]
+fn acknowledged_segments_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { bytes: 32 << 10 };
+    let mut outbox = Outbox::open(folder.path(), limits).unwrap();
+    for _ in 0..1000 {
+        outbox.push(&[b'x'; 500]).unwrap();
+        let pending = outbox.take().unwrap().unwrap();
+        outbox.ack(pending.number);
+        outbox.save().unwrap();
+    }
+    assert_eq!((outbox.dropped(), outbox.waiting()), (0, 0));
+    assert!(outbox.segments.len() <= 2, "{}", outbox.segments.len());
+}
+
+#[test]
+fn bad_lines_and_folders_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    assert!(outbox.push(b"two\nlines").is_err());
+    assert!(outbox.push(&vec![b'x'; 70_000]).is_err());
+    assert_eq!(outbox.waiting(), 0);
+    let error = Outbox::open(folder.path(), LARGE).unwrap_err().to_string();
+    assert!(error.contains("another process"), "{error}");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Outbox::open(&file, LARGE).unwrap_err().to_string();
+    assert!(error.contains("file"), "{error}");
+    drop(outbox);
+    // A lost `acked` file with segments that start later than 0.
+    std::fs::write(folder.path().join(name(7)), "junk").unwrap();
+    let mut outbox = open(folder.path());
+    assert_eq!(outbox.push(b"x").unwrap(), 8);
+    assert_eq!(rest(&mut outbox), ["x"]);
+}

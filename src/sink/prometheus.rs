@@ -1,0 +1,276 @@
+//! Prometheus endpoint: `GET /metrics`, one request at a time, everything bounded.
+
+use super::counters::{Cause, Report};
+use super::fan::Shared;
+use super::gauges::Look;
+use super::{Gauges, SinkError, Sinks};
+use crate::budget::Cause as DropCause;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longest request, bytes.
+const REQUEST_BYTES: usize = 8 << 10;
+/// A client gets this long to ask, and again this long to take the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Media type of the answer.
+const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers Prometheus until dropped.
+#[derive(Debug)]
+pub struct Exporter {
+    address: SocketAddr,
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Exporter {
+    /// Listens on `address` for questions about `sinks` and their run. With port 0 the system
+    /// chooses one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn start(address: SocketAddr, sinks: &Sinks) -> Result<Self, SinkError> {
+        let refuse = |source| SinkError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Run {
+            gauges: sinks.gauges().clone(),
+            sinks: sinks.watched(),
+        }));
+        let ending = Arc::new(AtomicBool::new(false));
+        let ended = ending.clone();
+        let thread = std::thread::Builder::new()
+            .name("metrics".into())
+            .spawn(move || {
+                for stream in listener.incoming() {
+                    if ended.load(Relaxed) {
+                        return;
+                    }
+                    match stream {
+                        // A client that goes away is its own affair.
+                        Ok(stream) => drop(answer(stream, &registry)),
+                        // Out of descriptors, for one: no reason to spin.
+                        Err(_) => std::thread::sleep(Duration::from_millis(100)),
+                    }
+                }
+            })
+            .map_err(refuse)?;
+        Ok(Self {
+            address,
+            ending,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.ending.store(true, Relaxed);
+        // Wakes the thread; where that fails it ends with the process.
+        let mut own = self.address;
+        if own.ip().is_unspecified() {
+            own.set_ip(match own {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let woken = TcpStream::connect_timeout(&own, Duration::from_millis(200)).is_ok();
+        if let (true, Some(thread)) = (woken, self.thread.take()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let request = read_request(&mut stream)?;
+    let mut words = request.split(|&b| b == b' ' || b == b'\r');
+    let (method, path) = (words.next().unwrap_or(b""), words.next().unwrap_or(b""));
+    let path = path.split(|&b| b == b'?').next().unwrap_or(path);
+    let (status, media, body) = match (method, path) {
+        (b"GET", b"/metrics") => {
+            let mut body = String::with_capacity(8 << 10);
+            match text::encode(&mut body, registry) {
+                Ok(()) => ("200 OK", MEDIA, body),
+                Err(_) => ("500 Internal Server Error", "text/plain", String::new()),
+            }
+        }
+        (b"GET", _) => (
+            "404 Not Found",
+            "text/plain",
+            "metrics are at /metrics\n".into(),
+        ),
+        _ => ("405 Method Not Allowed", "text/plain", "only GET\n".into()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())
+}
+
+/// Reads to the end of the head, or fails: at a limit of bytes and of time in all.
+fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut request = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || request.len() > REQUEST_BYTES {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        let bytes = stream.read(&mut piece)?;
+        request.extend_from_slice(&piece[..bytes]);
+        if bytes == 0 || request.windows(4).any(|end| end == b"\r\n\r\n") {
+            return Ok(request);
+        }
+    }
+}
+
+/// What is told about a run.
+#[derive(Debug)]
+struct Run {
+    gauges: Arc<Gauges>,
+    sinks: Vec<(String, Arc<Shared>)>,
+}
+
+/// A number of a run, with its name and its meaning.
+type Counted = (&'static str, &'static str, fn(&Look) -> u64);
+/// A number of a sink, with its name and its meaning.
+type Told = (&'static str, &'static str, fn(&Report) -> u64);
+
+const COUNTERS: [Counted; 6] = [
+    (
+        "unmask_frames",
+        "Frames whose alerts are written",
+        Look::frames,
+    ),
+    ("unmask_frames_on_time", "Frames within the budget", |l| {
+        l.on_time
+    }),
+    ("unmask_frames_late", "Frames beyond the budget", |l| l.late),
+    ("unmask_frames_bad", "Frames that could not be used", |l| {
+        l.bad
+    }),
+    (
+        "unmask_frames_unknown_age",
+        "Frames of which nobody knows when they were captured",
+        |l| l.unknown,
+    ),
+    ("unmask_alerts", "Alerts told", |l| l.alerts),
+];
+const SINK_COUNTERS: [Told; 5] = [
+    ("unmask_sink_told", "Alerts handed to the sink", |r| r.told),
+    ("unmask_sink_stored", "Alerts put into the outbox", |r| {
+        r.stored
+    }),
+    (
+        "unmask_sink_delivered",
+        "Alerts that the other end has",
+        |r| r.delivered,
+    ),
+    (
+        "unmask_sink_retries",
+        "Tries that failed and were made again",
+        |r| r.retries,
+    ),
+    ("unmask_sink_connections", "Connections made", |r| {
+        r.connections
+    }),
+];
+const SINK_GAUGES: [Told; 2] = [
+    ("unmask_sink_waiting", "Alerts in the outbox", |r| r.waiting),
+    (
+        "unmask_sink_connected",
+        "1 where the broker is connected",
+        |r| u64::from(r.connected),
+    ),
+];
+
+impl Collector for Run {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
+        let look = self.gauges.look();
+        for (name, help, value) in COUNTERS {
+            to.encode_descriptor(name, help, None, MetricType::Counter)?
+                .encode_counter::<NoLabelSet, _, u64>(&value(&look), None)?;
+        }
+        let help = "Frames that did not reach the engine, by cause";
+        let mut metric =
+            to.encode_descriptor("unmask_frames_dropped", help, None, MetricType::Counter)?;
+        for (cause, frames) in DropCause::ALL.into_iter().zip(look.dropped) {
+            metric
+                .encode_family(&[("cause", cause.name())])?
+                .encode_counter::<NoLabelSet, _, u64>(&frames, None)?;
+        }
+        to.encode_descriptor(
+            "unmask_up_seconds",
+            "Time since the start of the run",
+            None,
+            MetricType::Gauge,
+        )?
+        .encode_gauge(&look.up.as_secs_f64())?;
+        to.encode_descriptor(
+            "unmask_frame_age_seconds",
+            "Age of frames when their alerts were written",
+            None,
+            MetricType::Histogram,
+        )?
+        .encode_histogram::<NoLabelSet>(
+            look.age_us as f64 / 1e6,
+            look.aged(),
+            &look.histogram(),
+            None,
+        )?;
+        let reports: Vec<Report> = self
+            .sinks
+            .iter()
+            .map(|(name, shared)| shared.counters.report(name))
+            .collect();
+        for (name, help, value) in SINK_COUNTERS {
+            let mut metric = to.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for report in &reports {
+                metric
+                    .encode_family(&[("sink", report.name.as_str())])?
+                    .encode_counter::<NoLabelSet, _, u64>(&value(report), None)?;
+            }
+        }
+        for (name, help, value) in SINK_GAUGES {
+            let mut metric = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for report in &reports {
+                metric
+                    .encode_family(&[("sink", report.name.as_str())])?
+                    .encode_gauge(&value(report))?;
+            }
+        }
+        let help = "Alerts lost, by cause";
+        let mut metric =
+            to.encode_descriptor("unmask_sink_lost", help, None, MetricType::Counter)?;
+        for (name, shared) in &self.sinks {
+            for cause in Cause::ALL {
+                let labels = [("sink", name.as_str()), ("cause", cause.name())];
+                metric
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&shared.counters.lost(cause), None)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -377,8 +377,18 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    /// Starts an output whose format is set.
+    /// Starts an output whose format is set: the pictures, over and over.
     pub fn start(device: Device, pictures: &[Vec<u8>]) -> anyhow::Result<Self> {
+        Self::start_altered(device, pictures, |_, _| ())
+    }
+
+    /// As [`Feeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
+    /// many were shown before.
+    pub fn start_altered(
+        device: Device,
+        pictures: &[Vec<u8>],
+        alter: impl Fn(&mut [u8], u64) + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let count = device.request(pictures.len().max(4) as u32)?;
         let mut memory = Vec::new();
         for index in 0..count {
@@ -404,9 +414,13 @@ impl Feeder {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let _memory = memory;
+            let mut shown = 0;
             while !told.load(Ordering::Relaxed) {
                 if let Some(done) = device.take(Duration::from_millis(200))? {
+                    let mapped = memory.get_mut(done.index as usize);
+                    let mapped = mapped.context("the driver gave a buffer it does not have")?;
+                    alter(mapped.bytes_mut(), shown);
+                    shown += 1;
                     device.queue(&mut buffer(&device, done.index))?;
                 }
             }

@@ -23,14 +23,13 @@ pub const FORMATS: [FourCc; 7] = [
 
 /// Connects the camera to the output and feeds noise in a format. Gives the pictures.
 pub fn feed(pixels: FourCc) -> anyhow::Result<(Feeder, Vec<Vec<u8>>)> {
-    feed_with(pixels, |bytes| pictures::noise(PICTURES, bytes))
+    let (output, bytes) = connect(pixels)?;
+    let pictures = pictures::noise(PICTURES, bytes);
+    Ok((Feeder::start(output, &pictures)?, pictures))
 }
 
-/// As [`feed`], pictures that `make` makes of so many bytes each.
-pub fn feed_with(
-    pixels: FourCc,
-    make: impl FnOnce(usize) -> Vec<Vec<u8>>,
-) -> anyhow::Result<(Feeder, Vec<Vec<u8>>)> {
+/// Connects the camera to the output. Gives the output and the bytes of a picture.
+pub fn connect(pixels: FourCc) -> anyhow::Result<(Device, usize)> {
     let camera = Device::camera(CAMERA)?;
     let output = Device::output(OUTPUT)?;
     if !camera.formats().contains(&pixels) {
@@ -46,18 +45,14 @@ pub fn feed_with(
     if size != same {
         bail!("the camera wants {size} bytes a picture, the output {same}");
     }
-    let pictures = make(size);
-    Ok((Feeder::start(output, &pictures)?, pictures))
+    Ok((output, size))
 }
 
-/// Feeds other pictures, once the feeder before is stopped; the camera may be read meanwhile.
-pub fn feed_instead(
-    pixels: FourCc,
-    make: impl FnOnce(usize) -> Vec<Vec<u8>>,
-) -> anyhow::Result<Feeder> {
+/// The output anew, once the feeder before is stopped; the camera may be read meanwhile.
+pub fn reconnect(pixels: FourCc) -> anyhow::Result<(Device, usize)> {
     let output = Device::output(OUTPUT)?;
     let size = output.set_format(pixels, SIZE.0, SIZE.1)?;
-    Feeder::start(output, &make(size))
+    Ok((output, size))
 }
 
 /// The line itself, read in the plainest way: what fails here is the board's, not the product's.

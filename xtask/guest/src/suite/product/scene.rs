@@ -11,6 +11,8 @@ const FORMAT: FourCc = *b"RGB3";
 pub const SIZE: (u32, u32) = line::SIZE;
 /// The square, px: left, upper edge, width, height.
 const SQUARE: [u32; 4] = [260, 280, 120, 120];
+/// Pictures that lie ready: the feeder may be kept from its work for so many frames.
+const WAITING: usize = 8;
 /// Side of the road's stones, px.
 const STONE: u32 = 20;
 
@@ -23,24 +25,37 @@ pub enum Shown {
     Black,
 }
 
-/// Shows it until the feeder is stopped. Every picture has noise of its own, as a sensor's has.
+/// Shows it until the feeder is stopped. No picture has the noise of another, as with a sensor.
 pub fn show(what: Shown) -> anyhow::Result<Feeder> {
-    let (feeder, _) = line::feed_with(FORMAT, |bytes| painted(bytes, what))?;
-    Ok(feeder)
+    let (output, bytes) = line::connect(FORMAT)?;
+    Feeder::start_altered(output, &painted(bytes, what), renew)
 }
 
 /// Shows something else to a camera that may be read meanwhile.
 pub fn show_instead(before: Feeder, what: Shown) -> anyhow::Result<Feeder> {
     before.stop()?;
-    line::feed_instead(FORMAT, |bytes| painted(bytes, what))
+    let (output, bytes) = line::reconnect(FORMAT)?;
+    Feeder::start_altered(output, &painted(bytes, what), renew)
 }
 
 fn painted(bytes: usize, what: Shown) -> Vec<Vec<u8>> {
-    let mut pictures = pictures::noise(line::PICTURES, bytes);
+    let mut pictures = pictures::noise(WAITING, bytes);
     for picture in &mut pictures {
         paint(picture, what);
     }
     pictures
+}
+
+/// Other noise in the first row. Who reads every eighth frame, as a slow machine does, would see
+/// the same picture over and over otherwise, which is what a frozen camera shows.
+fn renew(picture: &mut [u8], shown: u64) {
+    let mut state = shown.wrapping_add(1);
+    for byte in picture.iter_mut().take(SIZE.0 as usize * 3) {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        *byte ^= (state >> 62) as u8;
+    }
 }
 
 /// Turns noise into a picture with a little noise.
@@ -97,6 +112,18 @@ mod tests {
         assert_eq!(of("[260,280,120,60]").unwrap(), 0.5);
         assert_eq!(of("[0,0,50,50]").unwrap(), 0.0);
         assert!(of("[1,2,3]").is_err() && of("null").is_err());
+    }
+
+    #[test]
+    fn a_picture_that_is_shown_again_has_other_noise_and_the_same_scene() {
+        let bytes = (SIZE.0 * SIZE.1 * 3) as usize;
+        let before = &painted(bytes, Shown::Square)[0];
+        let mut again = before.clone();
+        renew(&mut again, 0);
+        let first = again.clone();
+        renew(&mut again, WAITING as u64);
+        assert!(*before != first && first != again && *before != again);
+        assert!(before.iter().zip(&again).all(|(a, b)| a.abs_diff(*b) < 4));
     }
 
     #[test]

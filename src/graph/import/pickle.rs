@@ -31,6 +31,11 @@ impl fmt::Display for Broken {
     }
 }
 
+/// The longest bytes that are taken for a text: names are short, and many may be the same object.
+const OLD_TEXT_LIMIT_BYTES: usize = 4096;
+/// Axes of an array: as many as NumPy allows.
+const MOST_AXES: usize = 64;
+
 /// An object's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(usize);
@@ -126,23 +131,29 @@ impl<'a> Pickle<'a> {
     pub(super) fn text(&self, id: Id) -> Option<&'a str> {
         match self.get(id) {
             Object::Text(text) => Some(text),
-            Object::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Object::Bytes(bytes) if bytes.len() <= OLD_TEXT_LIMIT_BYTES => {
+                std::str::from_utf8(bytes).ok()
+            }
             _ => None,
         }
     }
 
-    /// The bytes, where it is some. Protocol 2 has none: Python 3 writes `encode(text, "latin1")`.
-    pub(super) fn bytes(&self, id: Id) -> Option<Cow<'a, [u8]>> {
+    /// The bytes, where it is `len` of them. Protocol 2 has none: Python 3 writes
+    /// `encode(text, "latin1")`. No text of another length is decoded: many arrays may name one.
+    pub(super) fn bytes(&self, id: Id, len: usize) -> Option<Cow<'a, [u8]>> {
         match self.get(id) {
-            Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            Object::Bytes(bytes) => (bytes.len() == len).then_some(Cow::Borrowed(*bytes)),
             Object::Call { .. } => {
                 let args = self.call(id, &[("_codecs", "encode")])?;
                 let [text, codec] = args else { return None };
                 let (text, codec) = (self.text(*text)?, self.text(*codec)?);
+                // A character of Latin-1 takes one byte or two in UTF-8.
+                if codec != "latin1" || text.len().div_ceil(2) > len || text.len() < len {
+                    return None;
+                }
                 let bytes = text.chars().map(|c| u8::try_from(u32::from(c)).ok());
-                (codec == "latin1")
-                    .then(|| bytes.collect::<Option<Vec<u8>>>())?
-                    .map(Cow::Owned)
+                let bytes = bytes.collect::<Option<Vec<u8>>>()?;
+                (bytes.len() == len).then_some(Cow::Owned(bytes))
             }
             _ => None,
         }
@@ -202,9 +213,10 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A tuple of numbers that are not below 0.
+    /// A tuple of numbers that are not below 0, one for an axis.
     pub(super) fn sizes(&self, id: Id) -> Option<Vec<usize>> {
         let one = |&id: &Id| usize::try_from(self.int(id)?).ok();
-        self.tuple(id)?.iter().map(one).collect()
+        let axes = self.tuple(id)?;
+        (axes.len() <= MOST_AXES).then(|| axes.iter().map(one).collect())?
     }
 }

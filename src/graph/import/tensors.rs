@@ -137,7 +137,6 @@ impl<'a> Found<'a> {
         let dtype = numpy_type(pickle, dtype).ok_or_else(|| {
             "is a NumPy array of another type than little-endian f2, f4, f8 or i8".to_owned()
         })?;
-        let data = pickle.bytes(data).ok_or_else(unread)?;
         let mut strides = vec![0; shape.len()];
         let mut step: usize = 1;
         let mut axes: Vec<usize> = (0..shape.len()).collect();
@@ -148,6 +147,10 @@ impl<'a> Found<'a> {
             strides[axis] = step;
             step = step.checked_mul(shape[axis]).ok_or_else(unread)?;
         }
+        let len = step.checked_mul(bytes_of(dtype)).ok_or_else(unread)?;
+        let data = pickle.bytes(data, len).ok_or_else(|| {
+            format!("is a NumPy array of {shape:?} whose data is not {len} bytes")
+        })?;
         Ok(Self {
             shape,
             dtype,

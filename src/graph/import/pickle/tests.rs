@@ -41,7 +41,31 @@ fn a_call_is_noted_and_not_made() {
     let bytes = b"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00a\xc3\xbfX\x06\x00\x00\x00latin1\
         \x86R.";
     let pickle = Pickle::read(bytes).unwrap();
-    assert_eq!(pickle.bytes(pickle.root()).as_deref(), Some(&b"a\xff"[..]));
+    let bytes = |len| pickle.bytes(pickle.root(), len);
+    assert_eq!(bytes(2).as_deref(), Some(&b"a\xff"[..]));
+    assert_eq!((bytes(1), bytes(3), bytes(usize::MAX)), (None, None, None));
+}
+
+#[test]
+fn what_many_names_share_is_short_or_read_once() {
+    let long = OLD_TEXT_LIMIT_BYTES + 1;
+    for (len, is_text) in [(long - 1, true), (long, false)] {
+        let bytes = [
+            &b"\x80\x02T"[..],
+            &(len as u32).to_le_bytes(),
+            &vec![b'a'; len],
+            b".",
+        ]
+        .concat();
+        let pickle = Pickle::read(&bytes).unwrap();
+        assert_eq!(pickle.text(pickle.root()).is_some(), is_text);
+        assert!(pickle.bytes(pickle.root(), len).is_some());
+    }
+    for (axes, is_shape) in [(MOST_AXES, true), (MOST_AXES + 1, false)] {
+        let bytes = [&b"\x80\x02("[..], &b"K\x01".repeat(axes), b"t."].concat();
+        let pickle = Pickle::read(&bytes).unwrap();
+        assert_eq!(pickle.sizes(pickle.root()).is_some(), is_shape);
+    }
 }
 
 #[test]

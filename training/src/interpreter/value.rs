@@ -1,0 +1,127 @@
+//! A tensor whose rank is known at run time only.
+
+use burn::tensor::Tensor;
+
+/// A tensor of any rank from 1 to 6.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Rank 1.
+    R1(Tensor<1>),
+    /// Rank 2.
+    R2(Tensor<2>),
+    /// Rank 3.
+    R3(Tensor<3>),
+    /// Rank 4.
+    R4(Tensor<4>),
+    /// Rank 5.
+    R5(Tensor<5>),
+    /// Rank 6.
+    R6(Tensor<6>),
+}
+
+/// `op` on the tensor inside, whatever its rank; the rank stays.
+macro_rules! each {
+    ($value:expr, $t:ident => $op:expr) => {
+        match $value.clone() {
+            Value::R1($t) => Value::R1($op),
+            Value::R2($t) => Value::R2($op),
+            Value::R3($t) => Value::R3($op),
+            Value::R4($t) => Value::R4($op),
+            Value::R5($t) => Value::R5($op),
+            Value::R6($t) => Value::R6($op),
+        }
+    };
+}
+
+/// `op` on the tensor inside, whatever its rank, to something without one.
+macro_rules! read {
+    ($value:expr, $t:ident => $op:expr) => {
+        match $value {
+            Value::R1($t) => $op,
+            Value::R2($t) => $op,
+            Value::R3($t) => $op,
+            Value::R4($t) => $op,
+            Value::R5($t) => $op,
+            Value::R6($t) => $op,
+        }
+    };
+}
+
+macro_rules! both {
+    ($a:expr, $b:expr, $x:ident, $y:ident => $op:expr) => {
+        match ($a.clone(), $b.clone()) {
+            (Value::R1($x), Value::R1($y)) => Value::R1($op),
+            (Value::R2($x), Value::R2($y)) => Value::R2($op),
+            (Value::R3($x), Value::R3($y)) => Value::R3($op),
+            (Value::R4($x), Value::R4($y)) => Value::R4($op),
+            (Value::R5($x), Value::R5($y)) => Value::R5($op),
+            (Value::R6($x), Value::R6($y)) => Value::R6($op),
+            (a, b) => panic!("ranks differ: {:?} and {:?}", a.shape(), b.shape()),
+        }
+    };
+}
+
+impl Value {
+    /// The tensor's shape.
+    pub fn shape(&self) -> Vec<usize> {
+        read!(self, t => t.dims().to_vec())
+    }
+
+    /// The tensor of rank 4.
+    ///
+    /// # Panics
+    /// Where the rank is another: the network's definition decides it, not the user.
+    pub fn r4(&self) -> Tensor<4> {
+        match self {
+            Value::R4(t) => t.clone(),
+            other => panic!("rank 4 wanted, shape {:?}", other.shape()),
+        }
+    }
+
+    /// The tensor of rank 3.
+    ///
+    /// # Panics
+    /// Where the rank is another.
+    pub fn r3(&self) -> Tensor<3> {
+        match self {
+            Value::R3(t) => t.clone(),
+            other => panic!("rank 3 wanted, shape {:?}", other.shape()),
+        }
+    }
+
+    pub(super) fn r2(&self) -> Tensor<2> {
+        match self {
+            Value::R2(t) => t.clone(),
+            other => panic!("rank 2 wanted, shape {:?}", other.shape()),
+        }
+    }
+
+    pub(super) fn r1(&self) -> Tensor<1> {
+        match self {
+            Value::R1(t) => t.clone(),
+            other => panic!("rank 1 wanted, shape {:?}", other.shape()),
+        }
+    }
+
+    /// Values in row-major order.
+    pub fn to_vec(&self) -> Vec<f32> {
+        read!(self, t => t.to_data().try_to_vec::<f32>().expect("float32 values"))
+    }
+
+    pub(super) fn reshaped(&self, shape: &[usize]) -> Value {
+        fn go<const D: usize>(v: &Value, shape: &[usize]) -> Tensor<D> {
+            let mut to = [0; D];
+            to.copy_from_slice(shape);
+            read!(v, t => t.clone().reshape::<D, _>(to))
+        }
+        match shape.len() {
+            1 => Value::R1(go(self, shape)),
+            2 => Value::R2(go(self, shape)),
+            3 => Value::R3(go(self, shape)),
+            4 => Value::R4(go(self, shape)),
+            5 => Value::R5(go(self, shape)),
+            6 => Value::R6(go(self, shape)),
+            n => panic!("rank {n} is beyond what the network uses"),
+        }
+    }
+}

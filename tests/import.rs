@@ -1,10 +1,10 @@
 //! Import: checkpoints as detectron2 and HuggingFace write them → ONNX → CPU engine, against
 //! `tests/fixtures/import` (made by `tests/fixtures/make_import.py`).
 
-use rten::{Model, ValueOrView};
-use rten_tensor::Tensor;
-use rten_tensor::prelude::*;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+mod common;
+
+use common::tensors::{Tensors, difference, read_tensors, run};
+use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,6 @@ use unmask::graph::export::{self, Options};
 use unmask::graph::import;
 use unmask::graph::write::Sampling;
 use unmask_network::{Attention, Swin};
-
-/// Shape and values.
-type Values = (Vec<usize>, Vec<f32>);
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -29,50 +26,12 @@ fn swin() -> PathBuf {
     fixtures().join("import/swin/model.safetensors")
 }
 
+fn tensors(file: &str) -> Tensors {
+    read_tensors(&fixtures().join(file))
+}
+
 fn read(path: &Path) -> Result<Checkpoint, String> {
     import::read(path, None).map_err(|e| e.to_string())
-}
-
-fn tensors(file: &str) -> HashMap<String, Values> {
-    let bytes = fs::read(fixtures().join(file)).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let values = |view: &TensorView<'_>| {
-        let values = view.data().as_chunks().0.iter();
-        values.map(|&c| f32::from_le_bytes(c)).collect()
-    };
-    let named = file.iter();
-    named
-        .map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), values(&view))))
-        .collect()
-}
-
-/// Runs a model on `image`: values by output name.
-fn run(bytes: &[u8], image: &Values) -> HashMap<String, Values> {
-    let engine = Model::load(bytes.to_vec()).unwrap();
-    let input = engine.node_id("image").unwrap();
-    let value = Tensor::from_data(&image.0, image.1.clone());
-    let ids = engine.output_ids().to_vec();
-    let values = engine
-        .run(vec![(input, ValueOrView::from(value))], &ids, None)
-        .unwrap();
-    let named = ids.iter().zip(values).map(|(&id, value)| {
-        let name = engine.node_info(id).unwrap().name().unwrap().to_owned();
-        let value: Tensor<f32> = value.try_into().unwrap();
-        (name, (value.shape().to_vec(), value.to_vec()))
-    });
-    named.collect()
-}
-
-/// Largest difference over the largest value of `want`.
-fn difference(got: &Values, want: &Values) -> f64 {
-    assert_eq!(got.0, want.0);
-    let largest = want
-        .1
-        .iter()
-        .fold(0.0f64, |m, &v| m.max(f64::from(v.abs())));
-    let pairs = got.1.iter().zip(&want.1);
-    let apart = pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
-    apart.fold(0.0, f64::max) / largest
 }
 
 /// Exports `checkpoint` in both forms of sampling; logits must be within 1e-4 of those in `want`.

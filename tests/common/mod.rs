@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod network;
+pub mod tensors;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -7,10 +7,8 @@ mod files;
 mod verb;
 
 use common::network::{header, tiny};
-use rten::{Model, ValueOrView};
-use rten_tensor::Tensor;
-use rten_tensor::prelude::*;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use common::tensors::{Tensors, Values, difference, read_tensors, run};
+use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,21 +23,9 @@ use unmask_network::{Attention, Config, Head};
 
 const HEAD: &str = "sem_seg_head.predictor";
 
-/// Shape and values.
-type Values = (Vec<usize>, Vec<f32>);
-type Tensors = HashMap<String, Values>;
-
 fn fixture(name: &str) -> Tensors {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network");
-    let bytes = fs::read(path.join(format!("{name}.safetensors"))).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    file.iter()
-        .map(|(name, view)| {
-            let values = view.data().as_chunks().0.iter();
-            let values = values.map(|&c| f32::from_le_bytes(c)).collect();
-            (name.to_owned(), (view.shape().to_vec(), values))
-        })
-        .collect()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network");
+    read_tensors(&folder.join(format!("{name}.safetensors")))
 }
 
 fn weights(tensors: &Tensors) -> Tensors {
@@ -80,40 +66,6 @@ fn folder(tensors: &Tensors, config: &Config) -> (tempfile::TempDir, PathBuf) {
     let path = dir.path().join("checkpoint.safetensors");
     write_f32(&path, tensors, header(config));
     (dir, path)
-}
-
-/// Runs a model on `image`: values by output name.
-fn run(bytes: &[u8], image: &Values) -> Tensors {
-    let engine = Model::load(bytes.to_vec()).unwrap();
-    let input = engine.node_id("image").unwrap();
-    let value = Tensor::from_data(&image.0, image.1.clone());
-    let ids = engine.output_ids().to_vec();
-    let values = engine
-        .run(vec![(input, ValueOrView::from(value))], &ids, None)
-        .unwrap();
-    ids.iter()
-        .zip(values)
-        .map(|(&id, value)| {
-            let name = engine.node_info(id).unwrap().name().unwrap().to_owned();
-            let value: Tensor<f32> = value.try_into().unwrap();
-            (name, (value.shape().to_vec(), value.to_vec()))
-        })
-        .collect()
-}
-
-/// Largest difference over the largest value of `want`.
-fn difference(got: &Values, want: &Values) -> f64 {
-    assert_eq!(got.0, want.0);
-    let largest = want
-        .1
-        .iter()
-        .fold(0.0f64, |m, &v| m.max(f64::from(v.abs())));
-    let apart = got
-        .1
-        .iter()
-        .zip(&want.1)
-        .map(|(&a, &b)| f64::from(a) - f64::from(b));
-    apart.fold(0.0, |m: f64, d| m.max(d.abs())) / largest
 }
 
 /// Exports `tensors` as `config` in both forms of sampling; every output must be within 1e-4 of

@@ -370,7 +370,8 @@ impl Stream {
 
 /// Feeds pictures into an output, each from its own buffer, over and over.
 ///
-/// A buffer is written once and only queued again: a slow machine starves nothing.
+/// A buffer is written whole once; after that it is altered a little at most and queued again: a slow
+/// machine starves nothing.
 pub struct Feeder {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,

@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod eval;
 mod export;
+mod failure;
 mod inspect;
 mod label_values;
 mod model;
@@ -78,7 +79,13 @@ pub enum Outcome {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let json = failure::wants_json(std::env::args_os().skip(1));
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        if json && error.use_stderr() {
+            failure::print_json(&error.to_string(), error.exit_code());
+        }
+        error.exit()
+    });
     let done = match cli.verb {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
@@ -100,7 +107,11 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("unmask: {}", plain(&format!("{error:#}")));
+            let text = plain(&failure::chain(&error));
+            if json && !error.is::<failure::Printed>() {
+                failure::print_json(&text, 1);
+            }
+            eprintln!("unmask: {text}");
             ExitCode::FAILURE
         }
     }

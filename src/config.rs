@@ -17,6 +17,7 @@ pub use ladder::{Ladder, LadderStep};
 use crate::alert::Ground;
 use crate::budget::realtime::Realtime;
 use crate::camera::CaptureSettings;
+use crate::frame::without_bom;
 use crate::health::board;
 use crate::sink;
 use place::{key_at, line_of};
@@ -162,6 +163,7 @@ impl Config {
             key,
             reason,
         };
+        let text = without_bom(text);
         let config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..at]

@@ -30,6 +30,13 @@ impl std::fmt::Display for Size {
     }
 }
 
+/// `text` without the byte order mark that some editors write first.
+///
+/// Every text that people write (lists, configurations, `model.toml`, JSON) is read through this.
+pub fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// A dense row-major map of one value a pixel: scores, labels, masks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map<T> {

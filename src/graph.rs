@@ -19,7 +19,9 @@ pub mod ir;
 pub mod judge;
 pub mod layers;
 pub mod lint;
+pub mod memory;
 pub mod onnx;
+pub mod operator;
 pub mod prepare;
 #[cfg(test)]
 mod probe;

@@ -1,7 +1,7 @@
 //! A folder or a list of pictures as a source.
 
 use super::{BadFrame, CameraError, Drops, Shot, Stamp};
-use crate::frame::{Picture, Size};
+use crate::frame::{Picture, Size, without_bom};
 use image::{ImageFormat, ImageReader};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -123,7 +123,7 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
         source,
     })?;
     let folder = list.parent().unwrap_or(Path::new(""));
-    let paths: Vec<PathBuf> = text
+    let paths: Vec<PathBuf> = without_bom(&text)
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -326,6 +326,11 @@ mod tests {
         std::fs::write(folder.path().join("deep/b.png"), &png).unwrap();
         std::fs::write(folder.path().join("a.png"), &png).unwrap();
         let list = folder.path().join("list.txt");
+        // As an editor on Windows saves it.
+        std::fs::write(&list, "\u{feff}a.png\r\ndeep/b.png\r\n").unwrap();
+        let pictures = Pictures::open(&list).unwrap();
+        assert_eq!(pictures.paths()[0], folder.path().join("a.png"));
+        assert_eq!(pictures.paths()[1], folder.path().join("deep/b.png"));
         std::fs::write(&list, "# two\ndeep/b.png\r\n\n a.png\ngone.png\ndeep/b.png").unwrap();
         let mut pictures = Pictures::open(&list).unwrap().at_rate(4.0);
         assert_eq!(pictures.len(), 4);

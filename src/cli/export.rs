@@ -1,6 +1,7 @@
 //! `unmask export`.
 
-use super::Outcome;
+use super::{Outcome, model};
+use crate::engine;
 use crate::frame::Size;
 use crate::graph::checkpoint::parse_size;
 use crate::graph::write::Sampling;
@@ -96,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let bytes = model.to_bytes();
     export::check(&bytes).with_context(file)?;
-    export::write_file(&args.out, &bytes)?;
+    model::write(&args.out, &bytes, engine::Options::default()).with_context(file)?;
 
     let graph = model.graph.unwrap_or_default();
     let size = options.size.unwrap_or(checkpoint.facts.size);

@@ -1,9 +1,8 @@
 //! `unmask prepare`.
 
 use super::{Outcome, model};
-use crate::engine::{Fit, Matrix, PixelFormat, Range};
+use crate::engine::{self, Fit, Matrix, PixelFormat, Range};
 use crate::frame::Size;
-use crate::graph::export;
 use crate::graph::prepare::{self, Options};
 use crate::score::PixelScore;
 use anyhow::{Context, ensure};
@@ -96,7 +95,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     );
     let prepared = prepare::prepare(&path, &options)
         .with_context(|| format!("cannot prepare {}", path.display()))?;
-    export::write_file(&args.out, &prepared.bytes)?;
+    model::write(&args.out, &prepared.bytes, engine::Options::default())?;
 
     let facts = &prepared.facts;
     let camera = facts.camera.context("the prepared graph has no camera")?;

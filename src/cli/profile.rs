@@ -92,7 +92,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let [a, b] = files.as_slice() else {
             bail!("--compare wants two profiles");
         };
-        let text = compare::table(&Profile::read(a)?, &Profile::read(b)?);
+        let (a, b) = (Profile::read(a)?, Profile::read(b)?);
+        let text = match args.json {
+            true => serde_json::to_string_pretty(&compare::json(&a, &b))? + "\n",
+            false => compare::table(&a, &b),
+        };
         print(&text)?;
         return Ok(Outcome::Clean);
     }

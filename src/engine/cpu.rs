@@ -12,7 +12,6 @@ use crate::frame::Picture;
 use crate::score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
 use frames::spread;
 use network::{Network, Tensor};
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -67,14 +66,18 @@ impl CpuEngine {
         options: Options,
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
-        let sha256 = hex(&Sha256::digest(&bytes));
-        let (model, precision) = network::load(path, bytes)?;
+        let network::Loaded {
+            model,
+            precision,
+            sha256,
+        } = network::load(path, bytes)?;
 
         let get = |key: &str| model.metadata().get(key);
         let inside = Written::from_metadata(path, get)?;
         let prepared = facts::prepared(path, get)?;
-        let whole =
-            inside.is_whole() && (prepared.is_some() || network::has_contract_names(&model));
+        let named =
+            prepared.is_some() || !inside.outputs.is_empty() || network::has_contract_names(&model);
+        let whole = inside.is_whole() && named;
         let beside = if whole {
             Written::default()
         } else {
@@ -82,7 +85,13 @@ impl CpuEngine {
         };
         let network = match &prepared {
             Some(prepared) => Network::prepared(path, model, &prepared.camera.format, threads)?,
-            None => Network::plain(path, model, &beside.outputs, threads)?,
+            None => {
+                let outputs = match inside.outputs.is_empty() {
+                    true => &beside.outputs,
+                    false => &inside.outputs,
+                };
+                Network::plain(path, model, outputs, threads)?
+            }
         };
         // Shapes written in a file may lie; those of a run do not.
         let inference = network.run_grey()?;
@@ -136,6 +145,40 @@ impl CpuEngine {
 
     pub(super) fn times(&self) -> Times {
         self.times
+    }
+
+    /// See [`super::Engine::metadata`].
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+        let facts = &self.facts;
+        let mut pairs = facts.metadata();
+        if let (Some(column), Output::Mask { known, .. }) = (facts.no_object, facts.output)
+            && column != known
+        {
+            pairs.push(("unmask.no_object", column.to_string()));
+        }
+        let names = self.names();
+        let mut outputs = serde_json::Map::new();
+        let mut name = |contract: &str, own: &str| {
+            if contract != own {
+                outputs.insert(contract.to_owned(), own.into());
+            }
+        };
+        match &names.logits {
+            LogitNames::Mask { class, mask } => {
+                name("class_logits", class);
+                name("mask_logits", mask);
+            }
+            LogitNames::Pixel(logits) => name("logits", logits),
+            LogitNames::Prepared => {}
+        }
+        if let Some(own) = &names.query_embedding {
+            name("query_embedding", own);
+        }
+        if !outputs.is_empty() {
+            let object = serde_json::Value::from(outputs);
+            pairs.push(("unmask.outputs", object.to_string()));
+        }
+        pairs
     }
 
     /// What the model calls its inputs and outputs.
@@ -391,10 +434,6 @@ fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
     std::fs::read(path).map_err(refuse)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,11 +447,6 @@ mod tests {
             error.contains("1000000") && error.contains("--threads"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn hashes_are_written_in_hexadecimal() {
-        assert_eq!(hex(&[0, 1, 0xab, 0xff]), "0001abff");
     }
 
     #[test]

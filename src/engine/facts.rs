@@ -12,7 +12,7 @@ pub use prepared::Head;
 pub(super) use prepared::{PreparedFacts, prepared};
 
 use super::camera_input::CameraInput;
-use crate::frame::Size;
+use crate::frame::{Size, without_bom};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +102,33 @@ pub struct Facts {
     pub sha256: String,
 }
 
+impl Facts {
+    /// The facts as a model file holds them, by key, where they do not describe a prepared graph:
+    /// a file with these needs no model.toml beside it, but for the names of its outputs.
+    pub fn metadata(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("unmask.mean", numbers(self.mean)),
+            ("unmask.std", numbers(self.std)),
+            (
+                "unmask.classes",
+                serde_json::json!(self.classes).to_string(),
+            ),
+            ("unmask.road", serde_json::json!(self.road).to_string()),
+            ("unmask.stuff", serde_json::json!(self.stuff).to_string()),
+        ];
+        if let Some(threshold) = self.threshold {
+            pairs.push(("unmask.threshold", threshold.to_string()));
+        }
+        pairs
+    }
+}
+
+/// Numbers as short as they read back the same.
+fn numbers(values: [f32; 3]) -> String {
+    let shortest = values.map(|v| v.to_string().parse::<f64>().unwrap_or(f64::from(v)));
+    serde_json::json!(shortest).to_string()
+}
+
 /// What can be wrong with a model's facts.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum FactsError {
@@ -144,7 +171,8 @@ pub enum FactsError {
     },
 }
 
-/// Names of a foreign model's outputs.
+/// Names of a foreign model's outputs: the table `[outputs]` of model.toml, or the object under
+/// `unmask.outputs` in a file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OutputNames {
@@ -153,6 +181,13 @@ pub(super) struct OutputNames {
     pub logits: Option<String>,
     /// Read by `prepare` only.
     pub query_embedding: Option<String>,
+}
+
+impl OutputNames {
+    /// Whether none is named.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A class, by index or by name.
@@ -223,7 +258,13 @@ impl Written {
             no_object: read("unmask.no_object")
                 .map(|(key, text)| text.parse().map_err(|_| bad(key, text, "a column's index")))
                 .transpose()?,
-            outputs: OutputNames::default(),
+            outputs: read("unmask.outputs")
+                .map(|(key, text)| {
+                    serde_json::from_str(text)
+                        .map_err(|_| bad(key, text, "an object of output names"))
+                })
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 
@@ -251,7 +292,8 @@ impl Written {
             Ok(_) => {}
         }
         let text = std::fs::read_to_string(&path).map_err(|e| refuse(e.to_string()))?;
-        toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().replace('\n', " ")))
+        toml::from_str(without_bom(&text))
+            .map_err(|e| refuse(e.to_string().trim_end().replace('\n', " ")))
     }
 
     /// Whether nothing is missing that a file must bring.

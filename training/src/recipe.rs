@@ -196,10 +196,11 @@ impl Recipe {
             path: path.to_owned(),
             source,
         })?;
-        let recipe: Self = toml::from_str(&text).map_err(|e| RecipeError::Parse {
-            path: path.to_owned(),
-            what: e.to_string().trim().to_owned(),
-        })?;
+        let recipe: Self =
+            toml::from_str(unmask::frame::without_bom(&text)).map_err(|e| RecipeError::Parse {
+                path: path.to_owned(),
+                what: e.to_string().trim().to_owned(),
+            })?;
         recipe.check()?;
         Ok(recipe)
     }

@@ -2,6 +2,7 @@
 
 use crate::budget::{Cause, Percentiles, Stage};
 use crate::cli::run::watch::Seen;
+use crate::frame::without_bom;
 use crate::graph::layers::Layer;
 use crate::health::power::Board;
 use anyhow::Context;
@@ -123,7 +124,7 @@ impl Profile {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the profile {}", path.display()))?;
-        let profile: Self = serde_json::from_str(&text).with_context(|| {
+        let profile: Self = serde_json::from_str(without_bom(&text)).with_context(|| {
             format!(
                 "{} is no profile of this version; write one with `unmask profile --json`",
                 path.display()

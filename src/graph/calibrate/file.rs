@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::range::Method;
+use crate::frame::without_bom;
 use crate::graph::export::write_file;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -114,7 +115,8 @@ impl Calibration {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut read: Self = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+        let mut read: Self =
+            toml::from_str(without_bom(text)).map_err(|e| e.to_string().trim().to_owned())?;
         if read.schema != SCHEMA {
             return Err(format!("its schema is `{}`, not `{SCHEMA}`", read.schema));
         }

@@ -1,5 +1,6 @@
 //! What a foreign model says about itself: `model.toml`, HuggingFace's labels, Cityscapes.
 
+use crate::frame::without_bom;
 use crate::graph::Error;
 use crate::graph::checkpoint::Facts;
 use serde::Deserialize;
@@ -148,7 +149,7 @@ fn open(path: &Path) -> Result<File, Error> {
         path: path.to_owned(),
         source,
     })?;
-    toml::from_str(&text).map_err(|e| Error::Option {
+    toml::from_str(without_bom(&text)).map_err(|e| Error::Option {
         what: format!(
             "{} cannot be read: {}; give classes, road, stuff, mean, std, threshold",
             path.display(),

@@ -1,5 +1,6 @@
 //! `config.json` of a HuggingFace `Mask2FormerForUniversalSegmentation`.
 
+use crate::frame::without_bom;
 use crate::graph::Error;
 use serde_json::Value;
 use std::fs::File;
@@ -23,9 +24,9 @@ impl Said {
     /// It is not there, cannot be read, or is of another model than the network can be.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let path = path.with_file_name("config.json");
-        let mut bytes = Vec::new();
+        let mut text = String::new();
         File::open(&path)
-            .and_then(|file| file.take(LIMIT_BYTES).read_to_end(&mut bytes))
+            .and_then(|file| file.take(LIMIT_BYTES).read_to_string(&mut text))
             .map_err(|source| Error::Read {
                 path: path.clone(),
                 source: std::io::Error::new(
@@ -33,7 +34,7 @@ impl Said {
                     format!("{source} (it must lie beside the checkpoint)"),
                 ),
             })?;
-        let json = serde_json::from_slice(&bytes).map_err(|e| Error::NotCheckpoint {
+        let json = serde_json::from_str(without_bom(&text)).map_err(|e| Error::NotCheckpoint {
             path: path.clone(),
             what: format!("it is no JSON ({e})"),
         })?;

@@ -141,7 +141,7 @@ pub fn evaluate(
             Ok((scores, labels, ties)) => match evaluation.add(&scores, &labels) {
                 Err(error @ EvalError::Spill { .. }) => return Err(error),
                 done => done
-                    .map(|()| drop(collapsed.fetch_add(ties, Ordering::Relaxed)))
+                    .map(|()| _ = collapsed.fetch_add(ties, Ordering::Relaxed))
                     .map_err(|error| values(pair, error)),
             },
             Err(problem) => Err(problem),

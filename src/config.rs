@@ -14,15 +14,15 @@ mod tests;
 pub use decide::Rule;
 pub use ladder::{Ladder, LadderStep};
 
-use crate::alert::Ground;
 use crate::budget::realtime::Realtime;
-use crate::camera::CaptureSettings;
-use crate::frame::without_bom;
 use crate::health::board;
 use crate::sink;
+use crate::source::CaptureSettings;
 use place::{key_at, line_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use unmask_alert::Ground;
+use unmask_frame::without_bom;
 
 /// The default configuration with comments, as `unmask config` prints it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");

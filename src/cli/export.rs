@@ -1,13 +1,13 @@
 //! `unmask export`.
 
 use super::{Outcome, model};
-use crate::engine;
-use crate::frame::Size;
-use crate::graph::checkpoint::parse_size;
-use crate::graph::write::Sampling;
-use crate::graph::{export, import};
 use anyhow::Context;
 use std::path::PathBuf;
+use unmask_engine::Options as EngineOptions;
+use unmask_frame::Size;
+use unmask_graph::checkpoint::parse_size;
+use unmask_graph::write::Sampling;
+use unmask_graph::{export, import};
 
 /// Arguments of `unmask export`.
 #[derive(clap::Args, Debug)]
@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let bytes = model.to_bytes();
     export::check(&bytes).with_context(file)?;
-    model::write(&args.out, &bytes, engine::Options::default()).with_context(file)?;
+    model::write(&args.out, &bytes, EngineOptions::default()).with_context(file)?;
 
     let graph = model.graph.unwrap_or_default();
     let size = options.size.unwrap_or(checkpoint.facts.size);

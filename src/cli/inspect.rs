@@ -2,15 +2,15 @@
 
 use super::failure::{Printed, chain};
 use super::{Outcome, model, plain};
-use crate::graph::cost::{self, Block, Cost};
-use crate::graph::export::write_file;
-use crate::graph::ir::Graph;
-use crate::graph::lint::{self, Finding};
-use crate::graph::memory::memory;
-use crate::graph::read::{self, Limits};
-use crate::graph::surgery::{self, Report};
 use anyhow::Context as _;
 use std::path::PathBuf;
+use unmask_graph::cost::{self, Block, Cost};
+use unmask_graph::export::write_file;
+use unmask_graph::lint::{self, Finding};
+use unmask_graph::surgery::{self, Report};
+use unmask_onnx::ir::Graph;
+use unmask_onnx::memory::memory;
+use unmask_onnx::read::{self, Limits};
 
 /// Arguments of `unmask inspect`.
 #[derive(clap::Args, Debug)]
@@ -87,7 +87,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             "opset": opset,
             "blocks": blocks,
             "total": total(&blocks),
-            "memory": memory,
+            "memory": {
+                "peak_bytes": memory.peak_bytes,
+                "constant_bytes": memory.constant_bytes,
+            },
             "findings": findings,
             "surgery": report.as_ref().map(|r| serde_json::json!({
                 "passes": r.passes,

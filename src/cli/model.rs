@@ -1,11 +1,11 @@
 //! Opening the model that a verb was given.
 
-use crate::engine::{Engine, Options, find_model};
-use crate::frame::Size;
-use crate::graph::export::write_checked;
-use crate::score::PixelScore;
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
+use unmask_engine::{Engine, Options, find_model};
+use unmask_frame::Size;
+use unmask_graph::export::write_checked;
+use unmask_score::PixelScore;
 
 /// `model`, or the shipped one.
 pub(super) fn path(model: Option<&Path>) -> anyhow::Result<PathBuf> {

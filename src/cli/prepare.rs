@@ -1,12 +1,13 @@
 //! `unmask prepare`.
 
 use super::{Outcome, model};
-use crate::engine::{self, Fit, Matrix, PixelFormat, Range};
-use crate::frame::Size;
-use crate::graph::prepare::{self, Options};
-use crate::score::PixelScore;
 use anyhow::{Context, ensure};
 use std::path::PathBuf;
+use unmask_engine::Options as EngineOptions;
+use unmask_frame::Size;
+use unmask_graph::prepare::{self, Options};
+use unmask_model::{Fit, Matrix, PixelFormat, Range};
+use unmask_score::PixelScore;
 
 /// Arguments of `unmask prepare`.
 #[derive(clap::Args, Debug)]
@@ -95,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     );
     let prepared = prepare::prepare(&path, &options)
         .with_context(|| format!("cannot prepare {}", path.display()))?;
-    model::write(&args.out, &prepared.bytes, engine::Options::default())?;
+    model::write(&args.out, &prepared.bytes, EngineOptions::default())?;
 
     let facts = &prepared.facts;
     let camera = facts.camera.context("the prepared graph has no camera")?;

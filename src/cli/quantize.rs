@@ -3,15 +3,16 @@
 use super::calibrate::{place, progress_bar, read};
 use super::label_values::LabelValues;
 use super::{Outcome, model};
-use crate::engine::{self, Engine, Facts};
-use crate::graph::calibrate::Calibration;
-use crate::graph::export::write_file;
-use crate::graph::judge::{self, Verdict, judge};
-use crate::graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use unmask_engine::{Engine, Options as EngineOptions};
+use unmask_graph::calibrate::Calibration;
+use unmask_graph::export::write_file;
+use unmask_graph::judge::{self, Verdict, judge};
+use unmask_graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
+use unmask_model::Facts;
 
 const EXAMPLES: &str = "Examples:
   unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
@@ -179,8 +180,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn engine_options(args: &Args) -> engine::Options {
-    engine::Options {
+fn engine_options(args: &Args) -> EngineOptions {
+    EngineOptions {
         threads: args.threads,
     }
 }

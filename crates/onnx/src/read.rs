@@ -6,6 +6,8 @@ mod guard;
 mod opset;
 mod precision;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::error::Error;

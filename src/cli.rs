@@ -5,6 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use unmask_frame::error_chain;
 
 mod calibrate;
 mod camera;
@@ -107,7 +108,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
         Err(error) => {
-            let text = plain(&failure::chain(&error));
+            let text = plain(&error_chain(error.as_ref()));
             if json && !error.is::<failure::Printed>() {
                 failure::print_json(&text, 1);
             }

@@ -12,7 +12,7 @@ use super::{Outcome, model, model::parse_size};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
 use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
 use unmask_frame::read_picture;
-use unmask_frame::{Picture, ScoreMap, Size};
+use unmask_frame::{Picture, ScoreMap, Size, error_chain};
 use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
@@ -175,7 +175,7 @@ fn score_pictures(
             Err(error) => {
                 bad.push(BadPicture {
                     name: found.name,
-                    problem: Problem::NotScored(format!("{error:#}")),
+                    problem: Problem::NotScored(error_chain(error.as_ref())),
                 });
                 continue;
             }

@@ -16,21 +16,6 @@ pub(super) fn wants_json(args: impl IntoIterator<Item = OsString>) -> bool {
         .any(|arg| arg == OsStr::new("--json"))
 }
 
-/// The message of `error` and of its causes, each once: many messages quote their cause already.
-pub(super) fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let message = cause.to_string();
-        if text.is_empty() {
-            text = message;
-        } else if !text.contains(message.trim()) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-    }
-    text
-}
-
 /// Prints `{"error": …, "exit_code": …}` on stdout.
 pub(super) fn print_json(error: &str, exit_code: i32) {
     let object = serde_json::json!({ "error": error.trim(), "exit_code": exit_code });
@@ -41,30 +26,6 @@ pub(super) fn print_json(error: &str, exit_code: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::Context;
-
-    #[test]
-    fn causes_are_said_once() {
-        let cause = || std::io::Error::other("the disk is full");
-        let quoting = |cause: std::io::Error| {
-            let text = format!("cannot write a.onnx: {cause}");
-            anyhow::Error::new(cause).context(text)
-        };
-        assert_eq!(
-            chain(&quoting(cause())),
-            "cannot write a.onnx: the disk is full"
-        );
-        let plain = Err::<(), _>(cause()).context("cannot write a.onnx");
-        assert_eq!(
-            chain(&plain.unwrap_err()),
-            "cannot write a.onnx: the disk is full"
-        );
-        let twice = quoting(cause()).context("cannot prepare b.onnx");
-        assert_eq!(
-            chain(&twice),
-            "cannot prepare b.onnx: cannot write a.onnx: the disk is full"
-        );
-    }
 
     #[test]
     fn json_is_asked_for_before_the_double_dash_only() {

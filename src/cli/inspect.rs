@@ -1,9 +1,10 @@
 //! `unmask inspect`.
 
-use super::failure::{Printed, chain};
+use super::failure::Printed;
 use super::{Outcome, model, plain};
 use anyhow::Context as _;
 use std::path::PathBuf;
+use unmask_frame::error_chain;
 use unmask_graph::cost::{self, Block, Cost};
 use unmask_graph::export::write_file;
 use unmask_graph::lint::{self, Finding};
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
                 print_findings(&findings);
                 return Err(error);
             }
-            let text = chain(&error);
+            let text = error_chain(error.as_ref());
             let object = serde_json::json!({
                 "model": path, "error": text, "exit_code": 1, "findings": findings,
             });

@@ -97,7 +97,10 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unmask-train: {error:#}");
+            eprintln!(
+                "unmask-train: {}",
+                unmask_frame::error_chain(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }

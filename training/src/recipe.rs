@@ -197,7 +197,7 @@ impl Recipe {
             source,
         })?;
         let recipe: Self =
-            toml::from_str(unmask::frame::without_bom(&text)).map_err(|e| RecipeError::Parse {
+            toml::from_str(unmask_frame::without_bom(&text)).map_err(|e| RecipeError::Parse {
                 path: path.to_owned(),
                 what: e.to_string().trim().to_owned(),
             })?;

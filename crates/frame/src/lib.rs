@@ -43,6 +43,21 @@ pub fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
+/// The message of `error` and of its causes, each once: many messages quote their cause already.
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let message = cause.to_string();
+        if !text.contains(message.trim()) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// A dense row-major map of one value a pixel: scores, labels, masks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map<T> {
@@ -248,5 +263,34 @@ mod tests {
         };
         assert_eq!(token.deadline(), Moment(12));
         assert_eq!(Moment(3).since(Moment(9)), Duration::ZERO);
+    }
+
+    /// A message around a cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Around {
+        text: &'static str,
+        source: Box<dyn std::error::Error + 'static>,
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let around = |text, source: Box<dyn std::error::Error>| Around { text, source };
+        let disk = || Box::new(std::io::Error::other("the disk is full"));
+        let quoting = around("cannot write a: the disk is full", disk());
+        assert_eq!(error_chain(&quoting), "cannot write a: the disk is full");
+        let plain = around("cannot write a", disk());
+        assert_eq!(error_chain(&plain), "cannot write a: the disk is full");
+        let twice = around("cannot prepare b", Box::new(quoting));
+        assert_eq!(
+            error_chain(&twice),
+            "cannot prepare b: cannot write a: the disk is full"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        assert_eq!(without_bom("\u{feff}a\u{feff}"), "a\u{feff}");
+        assert_eq!(without_bom("a"), "a");
     }
 }

@@ -7,7 +7,7 @@ use super::{Cut, Found, OutlierCounts, OutlierSet, Page, cut_out};
 use crate::data::DataError;
 use crate::data::files::{entries, pictures_in};
 use crate::data::polygon::Corner;
-use unmask::frame::without_bom;
+use unmask_frame::without_bom;
 
 /// Reads `ROOT/images/*` with `ROOT/labels/STEM.txt`, one object a line: `class x1 y1 x2 y2 …`,
 /// corners relative to the picture. `exclude` lists the classes to leave out, such as

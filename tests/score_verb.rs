@@ -138,8 +138,8 @@ fn external_data_is_read_beside_the_model() {
         tensor.data_location = Some(1);
         tensor.external_data = vec![
             fact("location", "big.onnx.data"),
-            fact("offset", data.len().to_string()),
-            fact("length", raw.len().to_string()),
+            fact("offset", &data.len().to_string()),
+            fact("length", &raw.len().to_string()),
         ];
         data.extend(raw);
     }

@@ -8,12 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::label_values::LabelValues;
-use super::{Outcome, model, model::parse_size};
-use crate::camera::read_picture;
-use crate::eval::dataset::{labelled_pictures, saved_scores};
-use crate::eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
-use crate::frame::{Picture, ScoreMap, Size};
-use crate::score::{PixelScore, npy};
+use super::{Outcome, model, model::parse_size, shutdown};
+use unmask_eval::dataset::{labelled_pictures, saved_scores};
+use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
+use unmask_frame::{Picture, ScoreMap, Size, escape_control, read_picture};
+use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
   unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2
@@ -92,6 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     // Score maps of a model live in this folder until both passes have read them.
     let temporary = tempfile::tempdir().context("cannot make a temporary folder; set TMPDIR")?;
+    shutdown::remove_at_end(temporary.path());
     let (pairs, mut bad) = match (&args.model, &args.scores, &args.dataset, &args.labels) {
         (Some(model), _, Some(dataset), _) => {
             let scorer = model_scorer(model, args)?;
@@ -194,7 +194,8 @@ fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
 
 fn report_bad(bad: &[BadPicture], good: usize) {
     for bad in bad {
-        eprintln!("unmask: {}: {}", bad.name, bad.problem);
+        let line = format!("{}: {}", bad.name, bad.problem);
+        eprintln!("unmask: {}", escape_control(&line));
     }
     if !bad.is_empty() {
         eprintln!("unmask: {}, {good} evaluated", left_out(bad.len()));

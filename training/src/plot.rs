@@ -57,7 +57,7 @@ pub fn draw(log: &Path, svg: &Path) -> Result<(), PlotError> {
 }
 
 fn read(path: &Path) -> Result<(Vec<Series>, Vec<Series>), PlotError> {
-    let text = std::fs::read_to_string(path).map_err(|source| PlotError::Read {
+    let text = unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| PlotError::Read {
         path: path.to_owned(),
         source,
     })?;

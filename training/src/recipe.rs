@@ -192,7 +192,7 @@ impl Recipe {
     /// [`RecipeError::Read`], [`RecipeError::Parse`] with line and key, and what
     /// [`Recipe::check`] finds.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read {
+        let text = unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| RecipeError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -406,12 +406,12 @@ fn drive(
             what: format!("{crossings} is no share: give 0 to 1"),
         });
     }
-    let settings = unmask::drive::Settings {
+    let settings = unmask_drive::Settings {
         seed,
-        size: unmask::frame::Size::new(size.0, size.1),
-        ..unmask::drive::Settings::default()
+        size: unmask_frame::Size::new(size.0, size.1),
+        ..unmask_drive::Settings::default()
     };
-    let drive = unmask::drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
+    let drive = unmask_drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
         key: "sources: drive".into(),
         what: e.to_string(),
     })?;

@@ -2,13 +2,13 @@
 
 use crate::budget::{Cause, Percentiles, Stage};
 use crate::cli::run::watch::Seen;
-use crate::graph::layers::Layer;
 use crate::health::power::Board;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use unmask_graph::layers::Layer;
 
 /// Bars of the histogram of ages.
 const BINS: usize = 48;
@@ -121,7 +121,7 @@ impl Profile {
 
     /// Reads a profile that `--json` wrote.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = unmask_frame::read_regular_text(path, u64::MAX)
             .with_context(|| format!("cannot read the profile {}", path.display()))?;
         let profile: Self = serde_json::from_str(&text).with_context(|| {
             format!(

@@ -1,12 +1,12 @@
 //! What runs beside the alerts: metrics, systemd, evidence, a panel.
 
-use crate::pipeline::Looked;
 use crate::sink::{Display, Evidence, Exporter, MqttVersion, Notifier, Panel, Settings, Sinks};
 use crate::view::Overlay;
 use clap::ValueEnum;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use unmask_alert::Looked;
 
 /// Options about sinks.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -119,6 +119,8 @@ impl Lookers {
         if let Some(error) = &failed
             && !self.failing
         {
+            let error = error.to_string();
+            let error = unmask_frame::escape_control(&error);
             eprintln!("unmask: evidence or display: {error}; each frame is tried again");
         }
         self.failing = failed.is_some();

@@ -104,7 +104,10 @@ pub fn main() -> ExitCode {
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
         Ok(Outcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
-            eprintln!("unmask: {}", unmask_frame::escape_control(&format!("{error:#}")));
+            eprintln!(
+                "unmask: {}",
+                unmask_frame::escape_control(&format!("{error:#}"))
+            );
             ExitCode::FAILURE
         }
     }

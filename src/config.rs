@@ -159,9 +159,11 @@ impl Config {
     /// # Errors
     /// A file that cannot be read; the first key that is unknown or whose value cannot be.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = unmask_frame::read_regular_text(path, FILE_LIMIT_BYTES).map_err(|source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
+        let text = unmask_frame::read_regular_text(path, FILE_LIMIT_BYTES).map_err(|source| {
+            ConfigError::Read {
+                path: path.to_path_buf(),
+                source,
+            }
         })?;
         Self::parse(&text, path)
     }

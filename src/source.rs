@@ -134,7 +134,9 @@ impl CameraError {
             // ENXIO and ENODEV have no kind of their own.
             const GONE: [i32; 2] = [6, 19];
             error.kind() == std::io::ErrorKind::NotFound
-                || error.raw_os_error().is_some_and(|code| GONE.contains(&code))
+                || error
+                    .raw_os_error()
+                    .is_some_and(|code| GONE.contains(&code))
         };
         match self {
             CameraError::Folder { source, .. } | CameraError::List { source, .. } => absent(source),
@@ -436,7 +438,10 @@ mod tests {
         };
         let line = bad.to_string();
         assert!(!line.chars().any(char::is_control), "{line:?}");
-        assert!(line.contains("x.png\\nunmask") && line.contains("\\u{202e}"), "{line}");
+        assert!(
+            line.contains("x.png\\nunmask") && line.contains("\\u{202e}"),
+            "{line}"
+        );
     }
 
     #[test]

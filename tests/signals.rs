@@ -54,7 +54,11 @@ impl Run {
         while !self.text(file).contains(words) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "ended: {}", self.text("err"));
-            assert!(start.elapsed() < Duration::from_secs(120), "{}", self.text("err"));
+            assert!(
+                start.elapsed() < Duration::from_secs(120),
+                "{}",
+                self.text("err")
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -67,7 +71,11 @@ impl Run {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, start.elapsed());
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", self.text("err"));
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "{}",
+                self.text("err")
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -98,7 +106,9 @@ fn each_signal_ends_a_run_whose_next_frame_is_far_away() {
         let mut run = Run::start(&[&WATCH[..], &["--alerts", "alerts"]].concat());
         // Silence is told three periods after the first frame: the run is under way before.
         std::thread::sleep(Duration::from_millis(1500));
-        while run.text("alerts").is_empty() && !Path::new(&run.folder.path().join("alerts")).exists() {
+        while run.text("alerts").is_empty()
+            && !Path::new(&run.folder.path().join("alerts")).exists()
+        {
             std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_millis(700));
@@ -112,8 +122,18 @@ fn each_signal_ends_a_run_whose_next_frame_is_far_away() {
 
 #[test]
 fn a_broker_that_is_not_there_does_not_keep_a_run_from_ending() {
-    let alerts = ["--alerts", "mqtt://127.0.0.1:1/road", "--outbox", "outbox", "--wait"];
-    let args = [&["run", "--model", "m.onnx", "--source", "pictures:gone"][..], &alerts].concat();
+    let alerts = [
+        "--alerts",
+        "mqtt://127.0.0.1:1/road",
+        "--outbox",
+        "outbox",
+        "--wait",
+    ];
+    let args = [
+        &["run", "--model", "m.onnx", "--source", "pictures:gone"][..],
+        &alerts,
+    ]
+    .concat();
     let mut run = Run::start(&args);
     run.wait_for("err", "blind: missing");
     let (status, took) = run.end("TERM");
@@ -126,13 +146,23 @@ fn a_broker_that_is_not_there_does_not_keep_a_run_from_ending() {
             kept += &std::fs::read_to_string(file.unwrap().path()).unwrap_or_default();
         }
     }
-    assert!(kept.contains("\"blind\"") && kept.contains("missing"), "{kept}");
+    assert!(
+        kept.contains("\"blind\"") && kept.contains("missing"),
+        "{kept}"
+    );
 }
 
 #[test]
 fn a_missing_source_is_reported_waited_for_and_used_once_it_comes() {
     let mut run = Run::start(&[
-        "run", "--model", "m.onnx", "--source", "pictures:in", "--wait", "--alerts", "alerts",
+        "run",
+        "--model",
+        "m.onnx",
+        "--source",
+        "pictures:in",
+        "--wait",
+        "--alerts",
+        "alerts",
     ]);
     run.wait_for("err", "pictures:in is not there yet");
     run.wait_for("alerts", "\"blind\"");
@@ -159,7 +189,11 @@ fn a_missing_source_is_reported_waited_for_and_used_once_it_comes() {
     assert_eq!(told[0].1, "blind: missing");
     assert_eq!(told[1].0, "end");
     assert_eq!(alerts[0]["id"], alerts[1]["id"]);
-    assert!(run.text("err").contains("1 frames in"), "{}", run.text("err"));
+    assert!(
+        run.text("err").contains("1 frames in"),
+        "{}",
+        run.text("err")
+    );
 }
 
 #[test]
@@ -174,7 +208,9 @@ fn a_missing_source_is_an_error_where_nobody_asked_to_wait() {
     let env = [("NOTIFY_SOCKET", name.to_str().unwrap())];
     let mut run = Run::start_in(folder, &args, &env);
     run.wait_for("err", "blind: missing");
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
     let mut buffer = [0; 1000];
     let bytes = socket.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..bytes], b"READY=1\n");
@@ -188,12 +224,18 @@ fn a_subcommand_that_cannot_finish_ends_as_by_the_signal() {
     for i in 0..2000 {
         put(&folder.path().join(format!("in/{i:04}.png")), false);
     }
-    let args = ["score", "--model", "m.onnx", "--images", "in", "--out", "maps"];
+    let args = [
+        "score", "--model", "m.onnx", "--images", "in", "--out", "maps",
+    ];
     let mut run = Run::start_in(folder, &args, &[]);
     let maps = run.folder.path().join("maps");
     let start = Instant::now();
     while std::fs::read_dir(&maps).map_or(0, Iterator::count) < 3 {
-        assert!(start.elapsed() < Duration::from_secs(60), "{}", run.text("err"));
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{}",
+            run.text("err")
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     let (status, took) = run.end("TERM");
@@ -214,7 +256,13 @@ fn a_run_whose_drawing_hangs_is_ended_with_its_alerts_delivered() {
     let overlays = folder.path().join("drawn");
     std::fs::create_dir(&overlays).unwrap();
     let fifo = overlays.join("000000.png");
-    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
     let args = [&WATCH[..], &["--alerts", "alerts", "--overlays", "drawn"]].concat();
     let mut run = Run::start_in(folder, &args, &[]);
     run.wait_for("err", "");
@@ -234,8 +282,19 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     std::fs::copy(model("mask.onnx"), folder.path().join("m.onnx")).unwrap();
     let err = std::fs::File::create(folder.path().join("err")).unwrap();
     let child = Command::new("sh")
-        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_unmask")])
-        .args(["run", "--model", "m.onnx", "--source", "pictures:gone", "--wait"])
+        .args([
+            "-c",
+            "trap '' HUP; exec \"$0\" \"$@\"",
+            env!("CARGO_BIN_EXE_unmask"),
+        ])
+        .args([
+            "run",
+            "--model",
+            "m.onnx",
+            "--source",
+            "pictures:gone",
+            "--wait",
+        ])
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -257,11 +316,22 @@ fn a_file_beyond_its_limit_is_an_error_and_no_death() {
     let line = "ulimit -f 16; exec \"$0\" \"$@\"";
     let out = Command::new("sh")
         .args(["-c", line, env!("CARGO_BIN_EXE_unmask")])
-        .args(["record", "--source", "synthetic:1", "--frames", "3", "--out", "drive"])
+        .args([
+            "record",
+            "--source",
+            "synthetic:1",
+            "--frames",
+            "3",
+            "--out",
+            "drive",
+        ])
         .current_dir(folder.path())
         .output()
         .unwrap();
     assert_eq!(out.status.code(), Some(1), "{:?}", out.status);
     let said = String::from_utf8_lossy(&out.stderr);
-    assert!(said.contains("cannot write") && said.contains("large"), "{said}");
+    assert!(
+        said.contains("cannot write") && said.contains("large"),
+        "{said}"
+    );
 }

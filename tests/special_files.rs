@@ -31,17 +31,69 @@ fn every_reader_refuses_special_files_within_a_second() {
     let folder = folder();
     let lines: &[&[&str]] = &[
         &["run", "--model", "X", "--source", "pictures:in"],
-        &["run", "--model", "m.onnx", "--config", "X", "--source", "pictures:in"],
+        &[
+            "run",
+            "--model",
+            "m.onnx",
+            "--config",
+            "X",
+            "--source",
+            "pictures:in",
+        ],
         &["run", "--model", "m.onnx", "--source", "pictures:X"],
         &["score", "--model", "X", "--images", "in", "--out", "maps"],
-        &["score", "--model", "m.onnx", "--images", "X", "--out", "maps"],
-        &["export", "--checkpoint", "X", "--out", "out.onnx", "--size", "64x128"],
+        &[
+            "score", "--model", "m.onnx", "--images", "X", "--out", "maps",
+        ],
+        &[
+            "export",
+            "--checkpoint",
+            "X",
+            "--out",
+            "out.onnx",
+            "--size",
+            "64x128",
+        ],
         &["inspect", "--model", "X"],
-        &["prepare", "--model", "X", "--out", "out.onnx", "--camera", "nv12:128x64"],
+        &[
+            "prepare",
+            "--model",
+            "X",
+            "--out",
+            "out.onnx",
+            "--camera",
+            "nv12:128x64",
+        ],
         &["calibrate", "--model", "X", "--frames", "in"],
-        &["quantize", "--model", "X", "--precision", "fp16", "--out", "out.onnx"],
-        &["quantize", "--model", "m.onnx", "--precision", "int8", "--calibration", "X", "--out", "o"],
-        &["thresholds", "--model", "X", "--frames", "in", "--false-alarms-per-hour", "1"],
+        &[
+            "quantize",
+            "--model",
+            "X",
+            "--precision",
+            "fp16",
+            "--out",
+            "out.onnx",
+        ],
+        &[
+            "quantize",
+            "--model",
+            "m.onnx",
+            "--precision",
+            "int8",
+            "--calibration",
+            "X",
+            "--out",
+            "o",
+        ],
+        &[
+            "thresholds",
+            "--model",
+            "X",
+            "--frames",
+            "in",
+            "--false-alarms-per-hour",
+            "1",
+        ],
         &["validate", "X"],
         &["profile", "--compare", "X", "X"],
     ];
@@ -57,8 +109,15 @@ fn every_reader_refuses_special_files_within_a_second() {
             // Starting the program on a busy machine is a part of it.
             assert!(took < Duration::from_secs(3), "{args:?}: {took:?}");
             if out.status.code() == Some(1) {
-                let words = if special == "fifo" { "a FIFO" } else { "a device" };
-                assert!(said.contains(words) && said.contains(special), "{args:?}: {said}");
+                let words = if special == "fifo" {
+                    "a FIFO"
+                } else {
+                    "a device"
+                };
+                assert!(
+                    said.contains(words) && said.contains(special),
+                    "{args:?}: {said}"
+                );
             }
         }
     }
@@ -96,7 +155,13 @@ fn special_files_and_far_links_in_a_recording_are_bad_frames() {
     let out = unmask(folder.path(), &run);
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(2), "{said}");
-    for words in ["a FIFO", "leads out of", "lies outside", "3 bad frames", "2 frames in"] {
+    for words in [
+        "a FIFO",
+        "leads out of",
+        "lies outside",
+        "3 bad frames",
+        "2 frames in",
+    ] {
         assert!(said.contains(words), "{words} is not in: {said}");
     }
     // The head and the lines must not lead anywhere either.
@@ -121,9 +186,19 @@ fn names_that_forge_log_lines_stay_on_their_line() {
     let out = unmask(folder.path(), &run);
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(2), "{said}");
-    let line = said.lines().find(|line| line.contains("bad frame")).unwrap();
-    assert!(line.contains("x\\nunmask: all is well\\u{1b}[2J\\u{202e}"), "{line}");
+    let line = said
+        .lines()
+        .find(|line| line.contains("bad frame"))
+        .unwrap();
+    assert!(
+        line.contains("x\\nunmask: all is well\\u{1b}[2J\\u{202e}"),
+        "{line}"
+    );
     assert!(line.contains("why\\r\\nunmask: really"), "{line}");
-    assert!(!said.lines().any(|line| line.starts_with("unmask: all is well")));
+    assert!(
+        !said
+            .lines()
+            .any(|line| line.starts_with("unmask: all is well"))
+    );
     assert!(!said.contains('\u{1b}'));
 }

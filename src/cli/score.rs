@@ -64,7 +64,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     for path in pictures.paths() {
         if stop.load(Relaxed) {
             bar.finish_and_clear();
-            eprintln!("unmask: stopped: {} of {} pictures were tried", bar.position(), pictures.len());
+            eprintln!(
+                "unmask: stopped: {} of {} pictures were tried",
+                bar.position(),
+                pictures.len()
+            );
             return Ok(Outcome::Stopped);
         }
         let stem = path.file_stem().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! `unmask thresholds`.
 
-use super::{Outcome, shutdown};
 use super::run::watch::{self, progress_bar};
+use super::{Outcome, shutdown};
 use crate::source::{Camera, Source};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;

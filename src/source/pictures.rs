@@ -117,9 +117,11 @@ fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
-    let text = unmask_frame::read_regular_text(list, LIST_LIMIT_BYTES).map_err(|source| CameraError::List {
-        path: list.to_path_buf(),
-        source,
+    let text = unmask_frame::read_regular_text(list, LIST_LIMIT_BYTES).map_err(|source| {
+        CameraError::List {
+            path: list.to_path_buf(),
+            source,
+        }
     })?;
     let folder = list.parent().unwrap_or(Path::new(""));
     let paths: Vec<PathBuf> = text

@@ -329,7 +329,9 @@ mod tests {
                 .all(|(a, b)| a.abs_diff(b) < 6)
         );
         for percent in 0..100 {
-            let error = reading.picture(&file[..file.len() * percent / 100]).unwrap_err();
+            let error = reading
+                .picture(&file[..file.len() * percent / 100])
+                .unwrap_err();
             assert!(error.contains("the JPEG is"), "{error}");
         }
         let other = Reading::new(Layout::Mjpg, Size::new(8, 8), 0, Matrix::Bt601, Range::Full);

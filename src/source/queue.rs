@@ -210,10 +210,12 @@ mod tests {
         scope(|s| {
             // Further away than a clock can tell, and 146 years.
             let pauses = [Duration::MAX, Duration::from_secs(4_600_000_000)];
-            let pausing = pauses.map(|time| s.spawn({
-                let queue = &queue;
-                move || queue.pause(time)
-            }));
+            let pausing = pauses.map(|time| {
+                s.spawn({
+                    let queue = &queue;
+                    move || queue.pause(time)
+                })
+            });
             queue.close();
             assert!(pausing.into_iter().all(|paused| !paused.join().unwrap()));
         });

@@ -91,7 +91,7 @@ impl Reader {
         if let Some(watch) = feed.capture() {
             capture.get_or_init(|| watch);
         }
-        let reader = Self {
+        let mut reader = Self {
             queue,
             clock,
             lost: Cell::default(),
@@ -125,10 +125,8 @@ impl Reader {
                 }
             })
             .map_err(|source| CameraError::Thread { source })?;
-        Ok(Self {
-            thread: Some(thread),
-            ..reader
-        })
+        reader.thread = Some(thread);
+        Ok(reader)
     }
 
     /// Whether the source is not there yet: it is looked for again and again.

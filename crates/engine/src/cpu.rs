@@ -390,7 +390,9 @@ fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
         });
     }
     let mut all = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    file.take(FILE_LIMIT_BYTES).read_to_end(&mut all).map_err(refuse)?;
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut all)
+        .map_err(refuse)?;
     Ok(all)
 }
 

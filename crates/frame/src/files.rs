@@ -74,7 +74,8 @@ fn read_all(file: File, limit_bytes: u64) -> io::Result<Vec<u8>> {
         return Err(too_large(length));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(limit_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         have if have > limit_bytes => Err(too_large(have)),
         _ => Ok(bytes),
@@ -197,7 +198,10 @@ mod tests {
             (folder.path().into(), "a folder"),
         ] {
             let error = refused(&path);
-            assert!(error.contains(words) && error.contains("regular"), "{error}");
+            assert!(
+                error.contains(words) && error.contains("regular"),
+                "{error}"
+            );
         }
         let missing = open_regular_file(&at("gone")).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
@@ -240,7 +244,9 @@ mod tests {
         symlink(&outside, inside.join("far")).unwrap();
         let up = Path::new("..").join(other.path().file_name().unwrap());
         symlink(up.join("file"), inside.join("up")).unwrap();
-        assert!(std::fs::read(inside.join("far")).is_ok() && std::fs::read(inside.join("up")).is_ok());
+        assert!(
+            std::fs::read(inside.join("far")).is_ok() && std::fs::read(inside.join("up")).is_ok()
+        );
         assert_eq!(read_file_in(inside, "near", 99).unwrap(), b"what it holds");
         for name in ["far", "up"] {
             let error = read_file_in(inside, name, 99).unwrap_err().to_string();

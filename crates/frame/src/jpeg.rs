@@ -172,8 +172,12 @@ impl Component {
     /// What no scan brought.
     fn lacks(&self) -> Option<String> {
         let lacking = self.missing.iter().filter(|bits| **bits != Some(0)).count();
-        (lacking > 0)
-            .then(|| format!("{lacking} of 64 coefficients of component {} are not whole", self.id))
+        (lacking > 0).then(|| {
+            format!(
+                "{lacking} of 64 coefficients of component {} are not whole",
+                self.id
+            )
+        })
     }
 }
 
@@ -364,10 +368,7 @@ impl<'a> Reader<'a> {
         }
         let widest = factors().map(|(h, _)| h).max().unwrap_or(1);
         let highest = factors().map(|(_, v)| v).max().unwrap_or(1);
-        let groups = (
-            size.w.div_ceil(8 * widest),
-            size.h.div_ceil(8 * highest),
-        );
+        let groups = (size.w.div_ceil(8 * widest), size.h.div_ceil(8 * highest));
         self.components = listed
             .iter()
             .map(|&[id, byte, _]| {
@@ -417,10 +418,16 @@ impl<'a> Reader<'a> {
             ));
         }
         // A block takes two codes of one bit at least; a progressive one may take none.
-        let least = if self.progressive { 0 } else { self.blocks() / 4 };
+        let least = if self.progressive {
+            0
+        } else {
+            self.blocks() / 4
+        };
         if self.data.len() < least {
             let have = self.data.len();
-            return self.cut(format!("{size} takes at least {least} bytes, {have} are there"));
+            return self.cut(format!(
+                "{size} takes at least {least} bytes, {have} are there"
+            ));
         }
         Ok(())
     }
@@ -532,7 +539,11 @@ impl<'a> Reader<'a> {
             progressive: self.progressive,
             units,
             restart_interval: self.restart_interval,
-            stray_limit_bytes: if self.is_avi { AVI1_STRAY_LIMIT_BYTES } else { 0 },
+            stray_limit_bytes: if self.is_avi {
+                AVI1_STRAY_LIMIT_BYTES
+            } else {
+                0
+            },
         })
     }
 

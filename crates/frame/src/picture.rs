@@ -212,7 +212,10 @@ mod tests {
         let start = std::time::Instant::now();
         let error = decode_picture(&png).unwrap_err();
         assert!(start.elapsed().as_secs() < 1);
-        assert!(error.to_lowercase().contains("limit") || error.contains("memory"), "{error}");
+        assert!(
+            error.to_lowercase().contains("limit") || error.contains("memory"),
+            "{error}"
+        );
     }
 
     #[test]

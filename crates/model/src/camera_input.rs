@@ -300,8 +300,18 @@ mod tests {
             // The same arithmetic by hand from the published weights.
             (Matrix::Bt2020, Range::Limited, [255, 0, 0], [74, 97, 240]),
             (Matrix::Bt2020, Range::Limited, [0, 0, 255], [29, 240, 119]),
-            (Matrix::Smpte240m, Range::Limited, [255, 0, 0], [62, 102, 240]),
-            (Matrix::Smpte240m, Range::Limited, [0, 0, 255], [35, 240, 116]),
+            (
+                Matrix::Smpte240m,
+                Range::Limited,
+                [255, 0, 0],
+                [62, 102, 240],
+            ),
+            (
+                Matrix::Smpte240m,
+                Range::Limited,
+                [0, 0, 255],
+                [35, 240, 116],
+            ),
             (Matrix::Bt601, Range::Full, [255, 0, 0], [76, 85, 255]),
             (Matrix::Bt601, Range::Full, [255, 255, 255], [255, 128, 128]),
             (Matrix::Bt601, Range::Limited, [0, 0, 0], [16, 128, 128]),

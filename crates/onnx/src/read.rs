@@ -142,7 +142,9 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
         });
     }
     let mut all = Vec::new();
-    file.take(limits.bytes).read_to_end(&mut all).map_err(failed)?;
+    file.take(limits.bytes)
+        .read_to_end(&mut all)
+        .map_err(failed)?;
     Ok(all)
 }
 

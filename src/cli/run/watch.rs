@@ -185,7 +185,10 @@ impl Watch {
         let feed = Feed::open(&self.source, self.rate_hz, &config.capture, self.waits)?;
         if let Feed::Awaited(_) = feed {
             let source = self.source.to_string();
-            eprintln!("unmask: {} is not there yet: waiting for it", escape_control(&source));
+            eprintln!(
+                "unmask: {} is not there yet: waiting for it",
+                escape_control(&source)
+            );
         }
         let length = match (feed.len(), self.frames) {
             (Some(a), Some(b)) => Some(a.min(b)),

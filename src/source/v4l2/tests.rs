@@ -94,7 +94,11 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
         .map(|(_, text)| text)
         .collect();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].contains("frame 1 is damaged: the JPEG is"), "{}", told[0]);
+    assert!(
+        told[0].contains("frame 1 is damaged: the JPEG is"),
+        "{}",
+        told[0]
+    );
 }
 
 #[test]
@@ -192,7 +196,11 @@ fn the_kernels_defaults_are_those_of_its_header() {
     )
     .unwrap();
     let program = folder.path().join("defaults");
-    let built = std::process::Command::new("cc").arg(&source).arg("-o").arg(&program).output();
+    let built = std::process::Command::new("cc")
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .output();
     if !built.is_ok_and(|built| built.status.success()) {
         println!(
             "skipped the_kernels_defaults_are_those_of_its_header: no C compiler or no \
@@ -201,7 +209,10 @@ fn the_kernels_defaults_are_those_of_its_header() {
         return;
     }
     let out = std::process::Command::new(&program).output().unwrap();
-    let want: String = DEFAULTS.iter().map(|(a, b, c)| format!("{a} {b} {c}\n")).collect();
+    let want: String = DEFAULTS
+        .iter()
+        .map(|(a, b, c)| format!("{a} {b} {c}\n"))
+        .collect();
     assert_eq!(String::from_utf8(out.stdout).unwrap(), want);
 }
 

@@ -24,7 +24,11 @@ fn scene(size: Size, seed: u32) -> Vec<u8> {
             let noise = (state >> 28) as usize;
             let moved = x + 9 * seed as usize;
             let shade = 60 + 120 * x / size.w + if (moved + y) % 40 < 8 { 30 } else { 0 } + noise;
-            rgb.extend([shade as u8, (shade * 3 / 4) as u8, (70 + 100 * y / size.h) as u8]);
+            rgb.extend([
+                shade as u8,
+                (shade * 3 / 4) as u8,
+                (70 + 100 * y / size.h) as u8,
+            ]);
         }
     }
     rgb
@@ -54,7 +58,9 @@ fn encoded(size: Size, seed: u32, kind: &Kind) -> Vec<u8> {
         encoder.set_restart_interval(kind.restart_interval);
     }
     let (w, h) = (size.w as u16, size.h as u16);
-    encoder.encode(&scene(size, seed), w, h, ColorType::Rgb).unwrap();
+    encoder
+        .encode(&scene(size, seed), w, h, ColorType::Rgb)
+        .unwrap();
     out
 }
 
@@ -117,7 +123,11 @@ fn pixels(jpeg: &[u8]) -> Vec<u8> {
 /// The mean difference of two pictures.
 fn apart(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
-    let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let sum: u64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
     sum as f64 / a.len() as f64
 }
 
@@ -136,7 +146,9 @@ fn whole_pictures_of_every_kind_are_read() {
     let grey = {
         let mut out = Vec::new();
         let luma: Vec<u8> = (0..40 * 30).map(|i| (i % 251) as u8).collect();
-        Encoder::new(&mut out, 90).encode(&luma, 40, 30, ColorType::Luma).unwrap();
+        Encoder::new(&mut out, 90)
+            .encode(&luma, 40, 30, ColorType::Luma)
+            .unwrap();
         out
     };
     assert_eq!(check_jpeg(&grey, None).unwrap().size, Size::new(40, 30));
@@ -150,15 +162,24 @@ fn a_picture_cut_at_any_hundredth_is_refused() {
             assert!(check_jpeg(cut, None).is_err(), "{name} of {percent} %");
             // As a camera sends what it lost: with the end marker, and with zeros up to it.
             let closed = [cut, &[0xff, 0xd9]].concat();
-            assert!(check_jpeg(&closed, None).is_err(), "{name} of {percent} %, closed");
+            assert!(
+                check_jpeg(&closed, None).is_err(),
+                "{name} of {percent} %, closed"
+            );
             let mut padded = cut.to_vec();
             padded.resize(jpeg.len() - 2, 0);
             padded.extend([0xff, 0xd9]);
-            assert!(check_jpeg(&padded, None).is_err(), "{name} of {percent} %, zeros");
+            assert!(
+                check_jpeg(&padded, None).is_err(),
+                "{name} of {percent} %, zeros"
+            );
         }
         let without_end = &jpeg[..jpeg.len() - 2];
         let error = check_jpeg(without_end, None).unwrap_err();
-        assert!(matches!(error, JpegError::CutShort { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, JpegError::CutShort { .. }),
+            "{name}: {error}"
+        );
     }
 }
 
@@ -240,7 +261,10 @@ fn what_follows_a_picture_is_left_alone() {
     // The second picture is no end of the first.
     let torn = [&first[..first.len() / 2], &second[..]].concat();
     let error = check_jpeg(&torn, None).unwrap_err();
-    assert!(error.to_string().contains("before the last block"), "{error}");
+    assert!(
+        error.to_string().contains("before the last block"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -254,7 +278,10 @@ fn fill_and_padding_bytes_belong_to_no_picture() {
     // 0xff before every marker, in the headers and in the data.
     let mut filled = jpeg[..2].to_vec();
     for at in 2..jpeg.len() {
-        let marker = |i: usize| jpeg.get(i..i + 2).is_some_and(|w| w[0] == 0xff && w[1] != 0);
+        let marker = |i: usize| {
+            jpeg.get(i..i + 2)
+                .is_some_and(|w| w[0] == 0xff && w[1] != 0)
+        };
         if marker(at) && (at >= data || at == 2) {
             filled.extend([0xff; 3]);
         }
@@ -388,17 +415,27 @@ fn scans_without_end_are_not_followed() {
     assert!(matches!(error, JpegError::Limit { .. }), "{error}");
     // What no scan brought is missing.
     let error = check_jpeg(&progressive(size, &[(&[0, 0, 0], &dc)]), None).unwrap_err();
-    assert!(error.to_string().contains("63 of 64 coefficients"), "{error}");
+    assert!(
+        error.to_string().contains("63 of 64 coefficients"),
+        "{error}"
+    );
     let coarse = progressive(size, &[(&[0, 0, 1], &dc), (&[1, 63, 0], &ac)]);
     let error = check_jpeg(&coarse, None).unwrap_err();
-    assert!(error.to_string().contains("1 of 64 coefficients"), "{error}");
+    assert!(
+        error.to_string().contains("1 of 64 coefficients"),
+        "{error}"
+    );
 }
 
 #[test]
 fn other_kinds_and_other_sizes_are_refused_by_name() {
     let jpeg = encoded(Size::new(64, 48), 1, &PLAIN);
     let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
-    for (marker, words) in [(0xc3, "lossless"), (0xc9, "arithmetic"), (0xc5, "hierarchical")] {
+    for (marker, words) in [
+        (0xc3, "lossless"),
+        (0xc9, "arithmetic"),
+        (0xc5, "hierarchical"),
+    ] {
         let mut other = jpeg.clone();
         other[at + 1] = marker;
         let error = check_jpeg(&other, None).unwrap_err();
@@ -407,9 +444,17 @@ fn other_kinds_and_other_sizes_are_refused_by_name() {
     }
     let mut other = jpeg.clone();
     other[at + 4] = 12;
-    assert!(check_jpeg(&other, None).unwrap_err().to_string().contains("12 bits"));
+    assert!(
+        check_jpeg(&other, None)
+            .unwrap_err()
+            .to_string()
+            .contains("12 bits")
+    );
     let error = check_jpeg(&jpeg, Some(Size::new(64, 64))).unwrap_err();
-    assert!(error.to_string().contains("64x48 in a stream of 64x64"), "{error}");
+    assert!(
+        error.to_string().contains("64x48 in a stream of 64x64"),
+        "{error}"
+    );
     for other in [&b""[..], b"\xff\xd8", b"\xff\xd8\xff\xd9", b"GIF89a"] {
         assert!(check_jpeg(other, None).is_err());
     }

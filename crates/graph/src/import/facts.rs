@@ -146,10 +146,11 @@ pub(super) fn read(
 const LIMIT_BYTES: u64 = 16 << 20;
 
 fn open(path: &Path) -> Result<File, Error> {
-    let text = unmask_frame::read_regular_text(path, LIMIT_BYTES).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text =
+        unmask_frame::read_regular_text(path, LIMIT_BYTES).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     toml::from_str(&text).map_err(|e| Error::Option {
         what: format!(
             "{} cannot be read: {}; give classes, road, stuff, mean, std, threshold",

@@ -23,7 +23,8 @@ pub fn read_coco(
     exclude: &[impl AsRef<str>],
     cut: &Cut,
 ) -> Result<OutlierSet, DataError> {
-    let bytes = unmask_frame::read_regular_file(annotations, u64::MAX).map_err(DataError::read(annotations))?;
+    let bytes = unmask_frame::read_regular_file(annotations, u64::MAX)
+        .map_err(DataError::read(annotations))?;
     let file: CocoFile = serde_json::from_slice(&bytes).map_err(|e| DataError::Json {
         path: annotations.to_owned(),
         line: e.line(),

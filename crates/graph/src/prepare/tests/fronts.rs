@@ -161,7 +161,12 @@ const CLOSE: f64 = 5e-5;
 fn every_format_is_read_as_its_definition_says() {
     let (input, grid) = (Size::new(20, 12), Size::new(5, 3));
     for pixels in ALL {
-        for matrix in [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020, Matrix::Smpte240m] {
+        for matrix in [
+            Matrix::Bt601,
+            Matrix::Bt709,
+            Matrix::Bt2020,
+            Matrix::Smpte240m,
+        ] {
             for range in [Range::Limited, Range::Full] {
                 let frame = FrameFormat {
                     matrix,

@@ -5,7 +5,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use unmask_frame::error_chain;
+use unmask_frame::{error_chain, escape_control};
 
 mod calibrate;
 mod camera;
@@ -24,6 +24,7 @@ mod quantize;
 mod record;
 mod run;
 mod score;
+mod shutdown;
 mod thresholds;
 mod validate;
 
@@ -76,6 +77,8 @@ pub enum Outcome {
     Clean,
     /// The run ended, but some inputs were bad; they were counted and named on stderr.
     SomeBadInputs,
+    /// A signal ended it before its work was done.
+    Stopped,
 }
 
 /// Runs the command line of this process.
@@ -87,7 +90,7 @@ pub fn main() -> ExitCode {
         }
         error.exit()
     });
-    let done = match cli.verb {
+    let done = shutdown::listen().and_then(|()| match cli.verb {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
         Verb::Demo(args) => demo::run(&args),
@@ -103,40 +106,18 @@ pub fn main() -> ExitCode {
         Verb::Quantize(args) => quantize::run(&args),
         Verb::Prepare(args) => prepare::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
-    };
+    });
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
+        Ok(Outcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
-            let text = plain(&error_chain(error.as_ref()));
+            let text = escape_control(&error_chain(error.as_ref())).into_owned();
             if json && !error.is::<failure::Printed>() {
                 failure::print_json(&text, 1);
             }
             eprintln!("unmask: {text}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// `text` on one line, with nothing in it that a terminal would obey: errors quote names out of
-/// files that anyone may have written.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(plain("a `b\n\u{1b}[2J` é"), "a `b\\n\\u{1b}[2J` é");
     }
 }

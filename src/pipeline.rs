@@ -19,10 +19,11 @@ use crate::budget::policy::Policy;
 use crate::budget::{Cause, Stage};
 use crate::health::board;
 use crate::sink::Sinks;
-use crate::source::{BadFrame, Camera, Clock, Pace, Reader, Shot};
+use crate::source::{BadFrame, Clock, Feed, Pace, Reader, Shot};
 use deadline::new_ledger;
 use settings::NO_LADDER;
 use sight::Sight;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use unmask_alert::{Alert, Author, Decider, Event, Looked, Track};
@@ -38,11 +39,13 @@ pub use settings::{Degrade, Settings, Step};
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;
 /// else the pipeline waits, so that no picture is missing.
 const VIEW_QUEUE: usize = 4;
+/// How long a run that is told to stop lets sinks deliver.
+const STOP_DELIVERY: Duration = Duration::from_millis(600);
 
 /// What draws frames; it runs on a thread of its own.
 pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
 
-/// Takes frames from `camera` until it ends, tells alerts to `sink`, and shows every frame to
+/// Takes frames from `feed`, a camera or a source that is waited for, until it ends, tells alerts to `sink`, and shows every frame to
 /// `view`. `note` hears of frames that could not be used; the run goes on after them. The calling
 /// thread is given what `settings.realtime` asks for, and keeps it.
 ///
@@ -51,21 +54,25 @@ pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
 /// frame could be used.
 pub fn run<'a>(
     engines: impl Into<Engines<'a>>,
-    camera: Camera,
+    feed: impl Into<Feed>,
     settings: &Settings,
     sink: &mut Sinks,
     view: Option<View<'_>>,
     note: &mut dyn FnMut(Noted<'_>),
 ) -> Result<Summary, PipelineError> {
-    let engines = engines.into();
+    let (engines, feed) = (engines.into(), feed.into());
     let Some(mut view) = view else {
-        return Pipeline::start(engines, camera, settings, sink, None)?.run(note);
+        let ran = Pipeline::start(engines, feed, settings, sink, None)?.run(note);
+        deliver_at_stop(settings, sink);
+        return ran;
     };
     std::thread::scope(|scope| {
         let (to_view, frames) = sync_channel::<Looked>(VIEW_QUEUE);
         let drawing = scope.spawn(move || frames.iter().try_for_each(&mut view));
-        let ran = Pipeline::start(engines, camera, settings, sink, Some(to_view))
+        let ran = Pipeline::start(engines, feed, settings, sink, Some(to_view))
             .and_then(|pipeline| pipeline.run(note));
+        // Drawing may hang on a disk that does not answer: alerts do not wait for it.
+        deliver_at_stop(settings, sink);
         match drawing.join() {
             Ok(Ok(())) => ran,
             // What the view says comes first: it is why the run ended.
@@ -73,6 +80,12 @@ pub fn run<'a>(
             Err(_) => Err(PipelineError::View("the drawing thread broke down".into())),
         }
     })
+}
+
+fn deliver_at_stop(settings: &Settings, sink: &mut Sinks) {
+    if settings.stop.load(Relaxed) {
+        sink.deliver(STOP_DELIVERY);
+    }
 }
 
 struct Pipeline<'a> {
@@ -114,7 +127,7 @@ struct Pipeline<'a> {
 impl<'a> Pipeline<'a> {
     fn start(
         mut engines: Engines<'a>,
-        camera: Camera,
+        mut feed: Feed,
         settings: &'a Settings,
         sink: &'a mut Sinks,
         to_view: Option<SyncSender<Looked>>,
@@ -128,12 +141,11 @@ impl<'a> Pipeline<'a> {
             }
             Pace::AsTaken => None,
         };
-        let mut camera = camera;
-        camera.serve(engines.at(0).facts().camera.as_ref())?;
-        let sight = Sight::new(&camera, settings.pace, clock.unix_ns(clock.now()));
+        feed.serve(engines.at(0).facts().camera.as_ref())?;
+        let sight = Sight::new(&feed, settings.pace, clock.unix_ns(clock.now()));
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
-        let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
+        let reader = Reader::start(feed, clock, settings.pace, settings.frames)?;
         Ok(Self {
             engines,
             at: 0,
@@ -214,6 +226,8 @@ impl<'a> Pipeline<'a> {
             let mut ended = std::mem::take(&mut self.events);
             self.decider.finish(&mut ended);
             self.emit(&mut ended, &token)?;
+        } else if let Some(error) = self.reader.failure() {
+            return Err(error.into());
         } else if let Some(first) = self.first_bad.take() {
             return Err(PipelineError::NothingUsed {
                 frames: self.summary.bad,

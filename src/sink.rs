@@ -47,7 +47,10 @@ pub use target::{Broker, Target, TargetError};
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.
 fn say(text: std::fmt::Arguments<'_>) {
-    eprintln!("unmask: {text}");
+    eprintln!(
+        "unmask: {}",
+        unmask_frame::escape_control(&text.to_string())
+    );
 }
 
 #[cfg(test)]

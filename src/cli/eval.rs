@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::label_values::LabelValues;
-use super::{Outcome, model, model::parse_size};
+use super::{Outcome, model, model::parse_size, shutdown};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
 use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
 use unmask_frame::read_picture;
-use unmask_frame::{Picture, ScoreMap, Size, error_chain};
+use unmask_frame::{Picture, ScoreMap, Size, error_chain, escape_control};
 use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
@@ -94,6 +94,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     // Score maps of a model live in this folder until both passes have read them.
     let temporary = tempfile::tempdir().context("cannot make a temporary folder; set TMPDIR")?;
+    shutdown::remove_at_end(temporary.path());
     let (pairs, mut bad) = match (&args.scores, &args.dataset, &args.labels) {
         (Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
         (Some(scores), Some(dataset), _) => saved_scores(scores, &label_folder(dataset))?,
@@ -204,7 +205,8 @@ fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
 
 fn report_bad(bad: &[BadPicture], good: usize) {
     for bad in bad {
-        eprintln!("unmask: {}: {}", bad.name, bad.problem);
+        let line = format!("{}: {}", bad.name, bad.problem);
+        eprintln!("unmask: {}", escape_control(&line));
     }
     if !bad.is_empty() {
         eprintln!("unmask: {}, {good} evaluated", left_out(bad.len()));

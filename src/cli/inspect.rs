@@ -1,10 +1,11 @@
 //! `unmask inspect`.
 
 use super::failure::Printed;
-use super::{Outcome, model, plain};
+use super::{Outcome, model};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use unmask_frame::error_chain;
+use unmask_frame::escape_control;
 use unmask_graph::cost::{self, Block, Cost};
 use unmask_graph::export::write_file;
 use unmask_graph::lint::{self, Finding};
@@ -152,7 +153,7 @@ fn print_blocks(blocks: &[Block]) {
         );
     };
     for block in blocks {
-        line(&plain(&block.name), &block.cost, &block.precision);
+        line(&escape_control(&block.name), &block.cost, &block.precision);
     }
     line("total", &all, "");
 }
@@ -177,14 +178,14 @@ fn print_findings(findings: &[Finding]) {
     for f in findings {
         let op = match f.op.as_str() {
             "" => String::new(),
-            op => format!(" ({})", plain(op)),
+            op => format!(" ({})", escape_control(op)),
         };
         println!(
             "{}: {}{op}, TensorRT {}: {}",
             f.fate,
-            plain(&f.place),
+            escape_control(&f.place),
             f.versions,
-            plain(&f.what)
+            escape_control(&f.what)
         );
     }
 }

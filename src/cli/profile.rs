@@ -123,6 +123,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let watch = Watch {
+        waits: false,
         source: named.map_or("synthetic", |s| s.as_str()).parse()?,
         frames: longest.is_none().then_some(args.frames + args.warm_up),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),

@@ -132,8 +132,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     set_fact(&mut new, "unmask.precision", precision);
     set_fact(&mut new, "unmask.float_graph", net.hash());
     if let Some(path) = &calibration {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = unmask_frame::read_regular_file(path, u64::MAX)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let hash: String = Sha256::digest(bytes)
             .iter()
             .map(|b| format!("{b:02x}"))

@@ -50,6 +50,11 @@ pub struct Args {
     #[arg(long)]
     realtime: bool,
 
+    /// Wait for a source that is not there yet, and report it (`blind`, missing) until it is
+    /// [default: wait where systemd started the run]
+    #[arg(long)]
+    wait: bool,
+
     /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET, mqtt://HOST[:PORT][/TOPIC],
     /// mqtts://… [default: sink.alerts of the configuration, else stdout]
     #[arg(long, value_name = "PLACE")]
@@ -93,6 +98,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
         // Nobody can wait for a camera's frames.
         realtime: args.realtime || config.source.realtime || source.is_live(),
+        waits: args.wait || config.source.waits(),
         source,
         warm_up: 0,
         longest: None,

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     }
     for (key, file) in config.sink.files() {
-        std::fs::File::open(file)
+        unmask_frame::open_regular_file(file)
             .with_context(|| format!("{path}, key `sink.{key}`: cannot read {}", file.display()))?;
     }
     eprintln!("{path} is good");

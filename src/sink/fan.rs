@@ -80,6 +80,8 @@ pub struct Sinks {
     next: usize,
     overflow: Overflow,
     close: Duration,
+    /// Sinks that have ended, and what became of them.
+    ended: Vec<(Report, Option<SinkError>)>,
     gauges: Arc<Gauges>,
 }
 
@@ -147,6 +149,7 @@ impl Sinks {
             next: 0,
             overflow,
             close: Duration::from_millis(settings.close_ms),
+            ended: Vec::new(),
             gauges: Arc::default(),
         }
     }
@@ -258,7 +261,9 @@ impl Sinks {
     /// A sink had given up; the first is named.
     pub fn close(mut self) -> Result<Vec<Report>, SinkError> {
         let mut reports = self.reports();
-        let ended = self.finish();
+        let mut ended = std::mem::take(&mut self.ended);
+        reports.extend(ended.iter().map(|(report, _)| report.clone()));
+        ended.extend(self.finish());
         let first = reports.len() - ended.len();
         let mut failed = None;
         for (report, (ended, error)) in reports[first..].iter_mut().zip(ended) {
@@ -266,6 +271,14 @@ impl Sinks {
             failed = failed.or(error);
         }
         failed.map_or(Ok(reports), Err)
+    }
+
+    /// Delivers what waits, for at most `limit` and `close_ms`, and ends all threads before
+    /// [`Sinks::close`] does: for a run that is told to stop. No alert may be told after it.
+    pub fn deliver(&mut self, limit: Duration) {
+        self.close = self.close.min(limit);
+        let ended = self.finish();
+        self.ended.extend(ended);
     }
 
     fn finish(&mut self) -> Vec<(Report, Option<SinkError>)> {

@@ -333,9 +333,12 @@ fn fingerprint(broker: &Broker) -> u32 {
     crc32fast::hash(broker.to_string().as_bytes())
 }
 
+/// Certificates, keys and passwords are smaller, bytes.
+const FILE_LIMIT_BYTES: u64 = 16 << 20;
+
 /// Reads a file of a setting.
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SinkError> {
-    std::fs::read(path).map_err(|error| SinkError::Setting {
+    unmask_frame::read_regular_file(path, FILE_LIMIT_BYTES).map_err(|error| SinkError::Setting {
         key,
         value: path.display().to_string(),
         reason: format!("cannot be read: {error}"),

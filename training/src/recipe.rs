@@ -192,9 +192,11 @@ impl Recipe {
     /// [`RecipeError::Read`], [`RecipeError::Parse`] with line and key, and what
     /// [`Recipe::check`] finds.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read {
-            path: path.to_owned(),
-            source,
+        let text = unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| {
+            RecipeError::Read {
+                path: path.to_owned(),
+                source,
+            }
         })?;
         let recipe: Self =
             toml::from_str(unmask_frame::without_bom(&text)).map_err(|e| RecipeError::Parse {

@@ -8,9 +8,10 @@ pub use frames::Frames;
 use super::{EngineError, Inference, Options, Preparer, Times};
 use frames::spread;
 use network::{Network, Tensor};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use unmask_frame::Picture;
+use unmask_frame::{Picture, open_regular_file};
 use unmask_model::{Facts, Head, Measured, ModelNames, Output, Written, prepared, settle};
 use unmask_score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
 
@@ -404,14 +405,19 @@ fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
         path: path.to_path_buf(),
         source,
     };
-    let bytes = std::fs::metadata(path).map_err(refuse)?.len();
+    let file = open_regular_file(path).map_err(refuse)?;
+    let bytes = file.metadata().map_err(refuse)?.len();
     if bytes > FILE_LIMIT_BYTES {
         return Err(EngineError::TooLarge {
             path: path.to_path_buf(),
             bytes,
         });
     }
-    std::fs::read(path).map_err(refuse)
+    let mut all = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut all)
+        .map_err(refuse)?;
+    Ok(all)
 }
 
 #[cfg(test)]

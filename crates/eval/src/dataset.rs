@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -310,7 +309,7 @@ pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> 
 }
 
 fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = unmask_frame::open_regular_file(path).map_err(|error| error.to_string())?;
     let mut decoder = png::Decoder::new_with_limits(
         BufReader::new(file),
         png::Limits {

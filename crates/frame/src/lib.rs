@@ -2,9 +2,15 @@
 //! pictures are read from and written to files. Imports no other crate of the workspace.
 #![forbid(unsafe_code)]
 
+mod files;
+mod jpeg;
 mod picture;
+mod text;
 
-pub use picture::{PictureError, read_picture, write_png};
+pub use files::{open_regular_file, read_file_in, read_regular_file, read_regular_text};
+pub use jpeg::{JpegError, WholeJpeg, check_jpeg};
+pub use picture::{PictureError, decode_jpeg, decode_picture, read_picture, write_png};
+pub use text::escape_control;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,8 +15,9 @@ use super::ir::Graph;
 use super::messages::{GraphProto, ModelProto};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fs;
+use std::io::Read;
 use std::path::Path;
+use unmask_frame::open_regular_file;
 
 pub use precision::precision;
 pub use tensor::small_tensor;
@@ -207,7 +208,8 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
         path: path.to_owned(),
         source,
     };
-    let bytes = fs::metadata(path).map_err(failed)?.len();
+    let file = open_regular_file(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
     if bytes > limits.bytes {
         return Err(Error::Limit {
             what: format!(
@@ -217,7 +219,11 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
             ),
         });
     }
-    fs::read(path).map_err(failed)
+    let mut all = Vec::new();
+    file.take(limits.bytes)
+        .read_to_end(&mut all)
+        .map_err(failed)?;
+    Ok(all)
 }
 
 /// Reads the messages of a model from the bytes of a file, whose lengths, nesting and number of

@@ -73,7 +73,7 @@ pub fn read_counting(path: &Path) -> Result<(ScoreMap, u64), NpyError> {
         path: path.into(),
         source,
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = unmask_frame::open_regular_file(path).map_err(failed)?;
     decode(&mut file).map_err(|fault| match fault {
         Fault::Io(source) => failed(source),
         Fault::Format(what) => NpyError::Format {

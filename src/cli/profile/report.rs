@@ -122,7 +122,7 @@ impl Profile {
 
     /// Reads a profile that `--json` wrote.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = unmask_frame::read_regular_text(path, u64::MAX)
             .with_context(|| format!("cannot read the profile {}", path.display()))?;
         let profile: Self = serde_json::from_str(without_bom(&text)).with_context(|| {
             format!(

@@ -5,6 +5,7 @@ use super::range::Method;
 use crate::export::write_file;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use unmask_frame::read_regular_text;
 use unmask_frame::without_bom;
 
 /// Kind and version of the file.
@@ -104,13 +105,7 @@ impl Calibration {
             path: path.to_owned(),
             what,
         };
-        let bytes = std::fs::metadata(path)
-            .map_err(|e| refuse(e.to_string()))?
-            .len();
-        if bytes > LIMIT_BYTES {
-            return Err(refuse(format!("it has {bytes} bytes")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
+        let text = read_regular_text(path, LIMIT_BYTES).map_err(|e| refuse(e.to_string()))?;
         Self::parse(&text).map_err(refuse)
     }
 

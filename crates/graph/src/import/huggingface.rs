@@ -2,8 +2,6 @@
 
 use crate::Error;
 use serde_json::Value;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use unmask_frame::without_bom;
 use unmask_network::Config;
@@ -24,10 +22,8 @@ impl Said {
     /// It is not there, cannot be read, or is of another model than the network can be.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let path = path.with_file_name("config.json");
-        let mut text = String::new();
-        File::open(&path)
-            .and_then(|file| file.take(LIMIT_BYTES).read_to_string(&mut text))
-            .map_err(|source| Error::Read {
+        let text =
+            unmask_frame::read_regular_text(&path, LIMIT_BYTES).map_err(|source| Error::Read {
                 path: path.clone(),
                 source: std::io::Error::new(
                     source.kind(),

@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<Weights, Error>
         path: path.to_owned(),
         what,
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = unmask_frame::open_regular_file(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let mut head = Vec::new();
     file.by_ref()

@@ -3,7 +3,7 @@
 use super::FactsError;
 use serde::Deserialize;
 use std::path::Path;
-use unmask_frame::without_bom;
+use unmask_frame::{read_regular_text, without_bom};
 
 /// Name of the file beside a model.
 pub(super) const BESIDE: &str = "model.toml";
@@ -147,14 +147,8 @@ impl Written {
             path: path.to_owned(),
             reason,
         };
-        let found = std::fs::metadata(path).map_err(|e| refuse(e.to_string()))?;
-        if found.len() > BESIDE_LIMIT_BYTES {
-            return Err(refuse(format!(
-                "{} bytes are no page of facts",
-                found.len()
-            )));
-        }
-        let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
+        let text =
+            read_regular_text(path, BESIDE_LIMIT_BYTES).map_err(|e| refuse(e.to_string()))?;
         toml::from_str(without_bom(&text))
             .map_err(|e| refuse(e.to_string().trim_end().replace('\n', " ")))
     }

@@ -6,9 +6,9 @@ use crate::infer::elements;
 use crate::ir::{Data, element_bytes};
 use crate::messages::{DataType, GraphProto, TensorProto};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use unmask_frame::open_regular_file;
 
 /// Reads constants and keeps count of what they cost.
 pub(super) struct Reader<'a> {
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         }
         let path = self.path_inside(location).map_err(|what| refuse(&what))?;
         let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(&path)?;
+            let mut file = open_regular_file(&path)?;
             let end = offset.checked_add(length);
             if end.is_none_or(|end| file.metadata().is_ok_and(|m| m.len() < end)) {
                 return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));

@@ -26,7 +26,8 @@ pub fn read_coco(
     exclude: &[impl AsRef<str>],
     cut: &Cut,
 ) -> Result<OutlierSet, DataError> {
-    let bytes = std::fs::read(annotations).map_err(DataError::read(annotations))?;
+    let bytes = unmask_frame::read_regular_file(annotations, u64::MAX)
+        .map_err(DataError::read(annotations))?;
     let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
     let file: CocoFile = serde_json::from_slice(text).map_err(|e| DataError::Json {
         path: annotations.to_owned(),

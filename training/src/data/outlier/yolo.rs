@@ -37,7 +37,8 @@ pub fn read_yolo(root: &Path, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, 
         }
         let stem = path.file_stem().unwrap_or_default();
         let picture = by_stem.get(stem);
-        let text = std::fs::read_to_string(&path).map_err(DataError::read(&path))?;
+        let text =
+            unmask_frame::read_regular_text(&path, u64::MAX).map_err(DataError::read(&path))?;
         let mut found = Vec::new();
         for (i, line) in without_bom(&text).lines().enumerate() {
             let wrong = |what| DataError::Line {

@@ -10,7 +10,7 @@ use unmask::budget::realtime::Realtime;
 use unmask::frame::{LabelMap, Map, Moment, ScoreMap, Size, Token};
 use unmask::score::Scored;
 use unmask::score::components::label;
-use unmask::sink::{Overflow, Settings, Sinks, Target};
+use unmask::sink::{WhenFull, Settings, Sinks, Target};
 
 /// Grid of the network's output.
 const GRID: Size = Size::new(512, 256);
@@ -88,7 +88,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     let mut sinks = Sinks::open(
         &[Target::Socket(path)],
         &Settings::default(),
-        Overflow::Drop,
+        WhenFull::Drop,
     )?;
     let decide = Decide {
         confirm: Confirm::AT_ONCE,

@@ -8,6 +8,7 @@
 //! beside, so that the engine gets the next picture at once.
 
 mod board_events;
+mod clock;
 mod deadline;
 mod engines;
 mod outcome;
@@ -18,15 +19,17 @@ use crate::alert::{Alert, Author, Decider, Event, Track};
 use crate::budget::ladder::{Change, Ladder};
 use crate::budget::policy::Policy;
 use crate::budget::{Cause, Stage};
-use crate::camera::{BadFrame, Camera, Clock, Pace, Reader, Shot, Truth};
+use crate::camera::{BadFrame, Camera, Clock, Pace, Reader, Shot, Stamp, Truth};
 use crate::engine::Times;
 use crate::frame::{Frame, Moment, Picture, Size, Token};
 use crate::health::board;
 use crate::score::Scored;
 use crate::sink::Sinks;
+use clock::{WallClock, new_run_id};
 use deadline::new_ledger;
 use settings::NO_LADDER;
 use sight::Sight;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -82,7 +85,17 @@ struct Pipeline<'a> {
     sink: &'a mut Sinks,
     to_view: Option<SyncSender<Looked>>,
     board: Option<board::Watch>,
+    /// Follows the wall clock.
     clock: Clock,
+    /// Does not: for what lasts a while.
+    steady: Clock,
+    wall: WallClock,
+    /// Stands before the number in every id.
+    run_id: Arc<str>,
+    /// Whether the frames have times of their own.
+    recorded: bool,
+    /// Time of the first frame of a recording, by its own wall clock, ns, and its place in it.
+    first: Option<(i128, Duration)>,
     reader: Reader,
     sight: Sight,
     decider: Decider,
@@ -119,7 +132,7 @@ impl<'a> Pipeline<'a> {
         to_view: Option<SyncSender<Looked>>,
     ) -> Result<Self, PipelineError> {
         let clock = Clock::start();
-        let decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let mut decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
         let authors = engines.authors();
         let board = match settings.pace {
             Pace::Realtime { .. } => {
@@ -129,7 +142,13 @@ impl<'a> Pipeline<'a> {
         };
         let mut camera = camera;
         camera.serve(engines.at(0).facts().camera.as_ref())?;
-        let sight = Sight::new(&camera, settings.pace, clock.unix_ns(clock.now()));
+        let run_id = new_run_id();
+        let recorded = matches!(camera, Camera::Recording(_));
+        if !recorded {
+            // A recording gives the same ids however often it is watched.
+            decider.set_run_id(&run_id);
+        }
+        let sight = Sight::new(&camera, settings.pace, &run_id);
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
         let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
@@ -141,6 +160,11 @@ impl<'a> Pipeline<'a> {
             to_view,
             board,
             clock,
+            steady: clock,
+            wall: WallClock::default(),
+            run_id,
+            recorded,
+            first: None,
             reader,
             sight,
             decider,
@@ -297,8 +321,16 @@ impl<'a> Pipeline<'a> {
             source: self.settings.source.clone(),
             name,
         };
+        let steady_ns = match recorded_time(&stamp, self.recorded) {
+            Some((unix_ns, at)) => {
+                let (first_ns, first_at) = *self.first.get_or_insert((unix_ns, at));
+                first_ns + at.as_nanos() as i128 - first_at.as_nanos() as i128
+            }
+            None => self.steady.unix_ns(captured),
+        };
         Ok(Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -311,6 +343,7 @@ impl<'a> Pipeline<'a> {
     fn tell(&mut self, seen: Seen) -> Result<(), PipelineError> {
         let Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -320,7 +353,7 @@ impl<'a> Pipeline<'a> {
         let start = Instant::now();
         let mut events = std::mem::take(&mut self.events);
         self.decider
-            .step(&scored, size, token.captured_unix_ns, &mut events);
+            .step(&scored, size, steady_ns, &mut events);
         let decided = Instant::now();
         let alerts = self.emit(&mut events, &token)?;
         self.events = events;
@@ -389,9 +422,17 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// Wall clock and place in its recording of a frame that has both.
+fn recorded_time(stamp: &Stamp, recorded: bool) -> Option<(i128, Duration)> {
+    let unix_ns = stamp.unix_ns.filter(|_| recorded)?;
+    Some((i128::from(unix_ns), stamp.at))
+}
+
 /// A frame between score and decision.
 struct Seen {
     token: Token,
+    /// When it was captured, by a wall clock that nobody sets, ns since the Unix epoch.
+    steady_ns: i128,
     /// Of the frame, px.
     size: Size,
     picture: Picture,

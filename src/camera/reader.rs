@@ -1,8 +1,8 @@
 //! Reads ahead on a thread of its own.
 
-use super::queue::{Queue, Taken, WhenFull};
+use super::queue::{Queue, Taken};
 use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Shot};
-use crate::frame::Moment;
+use crate::frame::{Moment, WhenFull};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -72,7 +72,7 @@ impl Reader {
     ) -> Result<Self, CameraError> {
         let queue = Arc::new(match pace {
             Pace::AsTaken => Queue::new(AHEAD, WhenFull::Wait),
-            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::DropOldest),
+            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::Drop),
         });
         let to = queue.clone();
         let capture = camera.capture();

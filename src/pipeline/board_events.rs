@@ -2,7 +2,7 @@
 
 use super::{Noted, Pipeline, PipelineError};
 use crate::alert::{Event, Severity};
-use crate::frame::{Moment, Token};
+use crate::frame::Token;
 use std::sync::Arc;
 
 impl Pipeline<'_> {
@@ -27,8 +27,7 @@ impl Pipeline<'_> {
                 source: self.settings.source.clone(),
                 name: None,
             };
-            let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
-            let id: Arc<str> = format!("{started_ms:x}-board-{}", change.number).into();
+            let id: Arc<str> = format!("{}-board-{}", self.run_id, change.number).into();
             let alert = self
                 .author()
                 .write_state(event, &id, change.detail, severity, &token, now);

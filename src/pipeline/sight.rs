@@ -29,7 +29,7 @@ pub(super) struct Sight {
 type Taken = (Result<Shot, BadFrame>, Moment);
 
 impl Sight {
-    pub fn new(camera: &Camera, pace: Pace, unix_ns: i128) -> Self {
+    pub fn new(camera: &Camera, pace: Pace, run_id: &str) -> Self {
         let period = Duration::try_from_secs_f64(1.0 / camera.rate_hz()).unwrap_or(Duration::MAX);
         let watch = (!matches!(camera, Camera::Pictures(_)))
             .then(|| Watch::new(Limits::default(), period.max(LEAST_SILENCE / 3)));
@@ -37,7 +37,7 @@ impl Sight {
             watch,
             realtime: matches!(pace, Pace::Realtime { .. }),
             frame: 0,
-            prefix: format!("{unix_ns:x}-blind"),
+            prefix: format!("{run_id}-blind"),
             told: 0,
         }
     }
@@ -74,6 +74,7 @@ impl Pipeline<'_> {
             if self.settings.stop.load(Relaxed) || self.is_over() {
                 return Ok(None);
             }
+            self.follow_clock(note)?;
             self.tell_board(note)?;
             let next = match patience {
                 Some(patience) => self.reader.take_within(patience),

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Facts, Options, find_model};
 use crate::frame::Picture;
 use crate::pipeline::{self, Looked, Noted, Settings, Summary};
-use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
+use crate::sink::{self, JsonLines, WhenFull, Sinks, Target};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -230,9 +230,9 @@ impl Watch {
             warm(engine, config.model.refine)?;
         }
         let overflow = if self.realtime {
-            Overflow::Drop
+            WhenFull::Drop
         } else {
-            Overflow::Wait
+            WhenFull::Wait
         };
         let mut sinks = match &self.alerts {
             Alerts::Places(places) => Sinks::open(places, &self.sinks, overflow)?,
@@ -290,6 +290,7 @@ impl Watch {
                 }
                 Noted::Board(change) => bar.suspend(|| eprintln!("unmask: {change}")),
                 Noted::Camera(event) => bar.suspend(|| eprintln!("unmask: {event}")),
+                Noted::Clock(event) => bar.suspend(|| eprintln!("unmask: {event}")),
                 Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
             },
         );

@@ -1,10 +1,10 @@
 //! Wall clock and ids of a run.
 
 use super::{Noted, Pipeline, PipelineError};
-use crate::alert::{Event, Severity};
-use crate::frame::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use unmask_alert::{Event, Severity};
+use unmask_frame::Token;
 use uuid::Uuid;
 
 /// How often the kernel is asked how far the wall clock may be off.

@@ -7,15 +7,16 @@
 //! not depend on the clock.
 
 use super::{EvidenceSettings, SinkError};
-use crate::alert::{Alert, Event};
-use crate::frame::Picture;
-use crate::pipeline::Looked;
-use crate::view::{Overlay, write_png};
+use crate::view::Overlay;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use unmask_alert::Looked;
+use unmask_alert::{Alert, Event};
+use unmask_frame::Picture;
+use unmask_frame::write_png;
 
 /// Form of the JSON file.
 const SCHEMA: &str = "unmask.evidence/1";
@@ -259,8 +260,8 @@ fn number(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Size;
     use crate::view::gallery_tests::looked;
+    use unmask_frame::Size;
 
     fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
         EvidenceSettings {
@@ -319,7 +320,7 @@ mod tests {
         );
         assert_eq!(facts["alerts"][0]["event"], "begin");
         assert!(facts["engine_ms"].is_number());
-        let picture = crate::camera::read_picture(&folder.path().join(format!("{name}.png")));
+        let picture = unmask_frame::read_picture(&folder.path().join(format!("{name}.png")));
         assert_eq!(picture.unwrap(), frame(1, Event::Begin).frame.picture);
     }
 

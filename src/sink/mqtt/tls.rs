@@ -9,11 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 use std::path::Path;
 use std::sync::Arc;
-use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 /// The configuration for `name`, from the files of `settings`.
 pub(super) fn configure(
@@ -117,19 +116,17 @@ impl ServerCertVerifier for Verifier {
             Ok(good) => return Ok(good),
             Err(refused) => refused,
         };
-        let Ok((_, certificate)) = X509Certificate::from_der(end_entity) else {
-            return Err(refused);
-        };
         let host = alternative_name(&server_name.to_str());
-        if certificate.version() == X509Version::V1 {
-            return Err(TlsError::General(format!(
-                "the broker's certificate is of X.509 version 1, which holds no names; sign it \
-                 anew as version 3: openssl x509 -req … -extfile FILE, where FILE holds the line \
-                 subjectAltName={host}"
-            )));
-        }
-        if !certificate.is_ca() {
-            return Err(refused);
+        match reason(&refused) {
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                return Err(TlsError::General(format!(
+                    "the broker's certificate is of X.509 version 1, which holds no names; sign it \
+                     anew as version 3: openssl x509 -req … -extfile FILE, where FILE holds the \
+                     line subjectAltName={host}"
+                )));
+            }
+            Some(webpki::Error::CaUsedAsEndEntity) => {}
+            _ => return Err(refused),
         }
         if !self.pinned.iter().any(|pinned| pinned == end_entity) {
             return Err(TlsError::General(format!(
@@ -139,14 +136,7 @@ impl ServerCertVerifier for Verifier {
                  basicConstraints=CA:FALSE and subjectAltName={host}"
             )));
         }
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let dates = certificate.validity();
-        if now > dates.not_after.timestamp() {
-            return Err(rustls::CertificateError::Expired.into());
-        }
-        if now < dates.not_before.timestamp() {
-            return Err(rustls::CertificateError::NotValidYet.into());
-        }
+        // Its dates are good: they are checked before its constraints are.
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -173,5 +163,13 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.usual.supported_verify_schemes()
+    }
+}
+
+/// What the library that checks certificates said.
+fn reason(refused: &TlsError) -> Option<&webpki::Error> {
+    match refused {
+        TlsError::InvalidCertificate(CertificateError::Other(other)) => other.0.downcast_ref(),
+        _ => None,
     }
 }

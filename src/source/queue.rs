@@ -1,0 +1,190 @@
+//! The queue between the reading thread and the pipeline.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use unmask_frame::WhenFull;
+
+/// A queue of fixed capacity between two threads.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    capacity: usize,
+    /// With [`WhenFull::Drop`] the oldest goes: the newest is always there.
+    when_full: WhenFull,
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+/// What came of waiting.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken<T> {
+    /// A value, and how many were dropped before it.
+    Value(T, u64),
+    /// Nothing came in time.
+    Nothing,
+    /// No more will come.
+    End,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    waiting: VecDeque<T>,
+    dropped: u64,
+    /// No more will be sent.
+    ended: bool,
+    /// No more will be taken.
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub fn new(capacity: usize, when_full: WhenFull) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            when_full,
+            state: Mutex::new(State {
+                waiting: VecDeque::with_capacity(capacity.max(1)),
+                dropped: 0,
+                ended: false,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// A thread that panicked while it held the lock left a state that is still whole.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends; `false` where nobody will take it any more.
+    pub fn send(&self, value: T) -> bool {
+        let mut state = self.lock();
+        while state.waiting.len() >= self.capacity && !state.closed {
+            match self.when_full {
+                WhenFull::Wait => state = self.wait(state),
+                WhenFull::Drop => {
+                    state.waiting.pop_front();
+                    state.dropped += 1;
+                }
+            }
+        }
+        if state.closed {
+            return false;
+        }
+        state.waiting.push_back(value);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Takes the oldest, waiting for it, with how many were dropped before it; `None` at the end.
+    pub fn take(&self) -> Option<(T, u64)> {
+        match self.take_until(None) {
+            Taken::Value(value, dropped) => Some((value, dropped)),
+            Taken::Nothing | Taken::End => None,
+        }
+    }
+
+    /// Like [`Queue::take`], but gives up at `deadline`.
+    pub fn take_until(&self, deadline: Option<Instant>) -> Taken<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(value) = state.waiting.pop_front() {
+                self.changed.notify_all();
+                return Taken::Value(value, state.dropped);
+            }
+            if state.ended {
+                return Taken::End;
+            }
+            let Some(deadline) = deadline else {
+                state = self.wait(state);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Taken::Nothing;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// No more will be sent.
+    pub fn end(&self) {
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    /// No more will be taken: a waiting sender goes on.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How many were dropped because newer ones came.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::scope;
+    use std::time::Duration;
+
+    #[test]
+    fn waiting_loses_nothing_and_keeps_the_order() {
+        let queue = Queue::new(2, WhenFull::Wait);
+        scope(|s| {
+            s.spawn(|| {
+                (0..500).for_each(|i| assert!(queue.send(i)));
+                queue.end();
+            });
+            let got: Vec<i32> = std::iter::from_fn(|| queue.take()).map(|t| t.0).collect();
+            assert_eq!(got, (0..500).collect::<Vec<_>>());
+        });
+        assert_eq!(queue.dropped(), 0);
+    }
+
+    #[test]
+    fn dropping_keeps_the_newest_and_counts() {
+        let queue = Queue::new(1, WhenFull::Drop);
+        for i in 0..5 {
+            assert!(queue.send(i));
+        }
+        queue.end();
+        assert_eq!(
+            (queue.take(), queue.take(), queue.dropped()),
+            (Some((4, 4)), None, 4)
+        );
+    }
+
+    #[test]
+    fn waiting_has_an_end() {
+        let queue = Queue::new(1, WhenFull::Wait);
+        let soon = || Some(Instant::now() + Duration::from_millis(5));
+        assert_eq!(queue.take_until(soon()), Taken::Nothing);
+        assert!(queue.send(3));
+        assert_eq!(queue.take_until(soon()), Taken::Value(3, 0));
+        queue.end();
+        assert_eq!(queue.take_until(soon()), Taken::End);
+    }
+
+    #[test]
+    fn closing_frees_a_waiting_sender() {
+        let queue = Queue::new(1, WhenFull::Wait);
+        assert!(queue.send(0));
+        scope(|s| {
+            let sender = s.spawn(|| queue.send(1));
+            queue.close();
+            assert!(!sender.join().unwrap());
+        });
+        assert!(!queue.send(2));
+    }
+}

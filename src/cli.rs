@@ -100,7 +100,9 @@ pub fn main() -> ExitCode {
     };
     let prints = cli.verb.prints();
     if prints && !unmask_system::stdout_is_open() {
-        eprintln!("unmask: stdout was closed when the program was started: the answer would be lost");
+        eprintln!(
+            "unmask: stdout was closed when the program was started: the answer would be lost"
+        );
         return ExitCode::FAILURE;
     }
     let done = match cli.verb {
@@ -222,7 +224,11 @@ mod tests {
 
     #[test]
     fn the_command_lines_own_errors_hide_passwords() {
-        let arguments = ["run", "--alerts=mqtt://me:secret@h:0", "mqtt://me:p@ss:w/rd#1@h"];
+        let arguments = [
+            "run",
+            "--alerts=mqtt://me:secret@h:0",
+            "mqtt://me:p@ss:w/rd#1@h",
+        ];
         let said = "error: invalid value 'mqtt://me:secret@h:0' for '--alerts <PLACE>', \
                     unexpected argument 'mqtt://me:p@ss:w/rd#1@h' found";
         assert_eq!(

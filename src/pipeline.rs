@@ -353,8 +353,7 @@ impl<'a> Pipeline<'a> {
         } = seen;
         let start = Instant::now();
         let mut events = std::mem::take(&mut self.events);
-        self.decider
-            .step(&scored, size, steady_ns, &mut events);
+        self.decider.step(&scored, size, steady_ns, &mut events);
         let decided = Instant::now();
         let alerts = self.emit(&mut events, &token)?;
         self.events = events;

@@ -35,7 +35,6 @@ pub use counters::{Cause, Counters, Report};
 pub use error::SinkError;
 pub use evidence::Evidence;
 pub use fan::Sinks;
-pub use unmask_frame::WhenFull;
 pub use gauges::Gauges;
 pub use json_lines::JsonLines;
 pub use mqtt::{BrokerFault, check_broker_settings, try_broker};
@@ -48,6 +47,7 @@ pub use settings::{
 };
 pub(crate) use target::without_password;
 pub use target::{Broker, Target, TargetError};
+pub use unmask_frame::WhenFull;
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.
 fn say(text: std::fmt::Arguments<'_>) {

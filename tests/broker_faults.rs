@@ -137,18 +137,28 @@ fn is_named(folder: &Path, address: &str, ca: Option<&str>, part: &str) {
     assert!(said.contains("Waiting does not mend this"), "{said}");
     let sink = &summary["sinks"][0];
     assert!(sink["fault"].as_str().unwrap().contains(part), "{sink}");
-    assert_eq!((&sink["waiting"], &sink["lost"]), (&3.into(), &serde_json::json!({})));
+    assert_eq!(
+        (&sink["waiting"], &sink["lost"]),
+        (&3.into(), &serde_json::json!({}))
+    );
     let mqtt = ca.map_or(String::new(), |ca| format!("ca_file = \"{ca}\""));
     let (code, said) = validate(folder, address, &mqtt);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains(part) && said.contains("`sink.alerts`"), "{said}");
+    assert!(
+        said.contains(part) && said.contains("`sink.alerts`"),
+        "{said}"
+    );
 }
 
 fn delivers(folder: &Path, address: &str, ca: Option<&str>) {
     let more: Vec<&str> = ca.map_or(Vec::new(), |ca| vec!["--mqtt-ca", ca]);
     let (_, summary, said) = run(folder, address, &more);
     let sink = &summary["sinks"][0];
-    assert_eq!((&sink["delivered"], &sink["waiting"]), (&3.into(), &0.into()), "{said}");
+    assert_eq!(
+        (&sink["delivered"], &sink["waiting"]),
+        (&3.into(), &0.into()),
+        "{said}"
+    );
     assert!(sink["fault"].is_null(), "{sink}");
     let mqtt = ca.map_or(String::new(), |ca| format!("ca_file = \"{ca}\""));
     let (code, said) = validate(folder, address, &mqtt);
@@ -157,15 +167,24 @@ fn delivers(folder: &Path, address: &str, ca: Option<&str>) {
 
 #[test]
 fn certificates_work_or_the_fix_is_said() {
-    if !have("certificates_work_or_the_fix_is_said", &["mosquitto", "openssl"]) {
+    if !have(
+        "certificates_work_or_the_fix_is_said",
+        &["mosquitto", "openssl"],
+    ) {
         return;
     }
     let folder = drive();
     let folder = folder.path();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(folder, &format!("req -x509 {key} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"));
+    openssl(
+        folder,
+        &format!("req -x509 {key} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"),
+    );
     let sign = |name: &str, extensions: &str| {
-        openssl(folder, &format!("req {key} -subj /CN=localhost -keyout {name}.key -out {name}.csr"));
+        openssl(
+            folder,
+            &format!("req {key} -subj /CN=localhost -keyout {name}.key -out {name}.csr"),
+        );
         let mut more = String::new();
         if !extensions.is_empty() {
             std::fs::write(folder.join("extensions"), extensions).unwrap();
@@ -182,15 +201,28 @@ fn certificates_work_or_the_fix_is_said() {
     let serve = |name: &str| {
         let port = free_port();
         let more = format!("allow_anonymous true\ncertfile {name}.pem\nkeyfile {name}.key\n");
-        (broker(folder, port, &more), format!("mqtts://localhost:{port}/road"))
+        (
+            broker(folder, port, &more),
+            format!("mqtts://localhost:{port}/road"),
+        )
     };
 
     sign("good", "subjectAltName=DNS:localhost");
     let (_good, address) = serve("good");
     delivers(folder, &address, Some("ca.pem"));
-    is_named(folder, &address, None, "signed by nobody who is trusted here");
+    is_named(
+        folder,
+        &address,
+        None,
+        "signed by nobody who is trusted here",
+    );
     let by_number = address.replace("localhost", "127.0.0.1");
-    is_named(folder, &by_number, Some("ca.pem"), "subjectAltName=IP:127.0.0.1");
+    is_named(
+        folder,
+        &by_number,
+        Some("ca.pem"),
+        "subjectAltName=IP:127.0.0.1",
+    );
     let plain = address.replace("mqtts:", "mqtt:");
     is_named(folder, &plain, None, "speaks TLS; write mqtts://");
 
@@ -219,7 +251,10 @@ fn certificates_work_or_the_fix_is_said() {
 
 #[test]
 fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
-    if !have("logins_ports_and_versions", &["mosquitto", "mosquitto_passwd"]) {
+    if !have(
+        "logins_ports_and_versions",
+        &["mosquitto", "mosquitto_passwd"],
+    ) {
         return;
     }
     let folder = drive();
@@ -241,9 +276,18 @@ fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
     ] {
         is_named(folder, &address, None, part);
     }
-    let (_, _, said) = run(folder, &format!("mqtt://bob:secret-1@{at}"), &["--mqtt-version", "3.1.1"]);
+    let (_, _, said) = run(
+        folder,
+        &format!("mqtt://bob:secret-1@{at}"),
+        &["--mqtt-version", "3.1.1"],
+    );
     assert!(said.contains("Waiting does not mend this"), "{said}");
-    is_named(folder, &format!("mqtts://bob:{ENCODED}@{at}"), None, "without TLS");
+    is_named(
+        folder,
+        &format!("mqtts://bob:{ENCODED}@{at}"),
+        None,
+        "without TLS",
+    );
 
     // Whatever is wrong with the address or the line, the password is not repeated.
     for args in [
@@ -254,7 +298,13 @@ fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
         vec!["run", "--frames", "mqtt://bob:secret-1@h"],
         vec!["run", "--alerts", "mqtt://bob:secret-1"],
         vec!["mqtt://bob:secret-1@h"],
-        vec!["run", "--source", "synthetic", "--alerts", "mqtt://bob:secret-1#%@h"],
+        vec![
+            "run",
+            "--source",
+            "synthetic",
+            "--alerts",
+            "mqtt://bob:secret-1#%@h",
+        ],
     ] {
         let out = unmask(folder, &args);
         assert!(!out.status.success());
@@ -270,15 +320,24 @@ fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
         std::fs::write(folder.join("c.toml"), format!("[sink]\n{text}\n")).unwrap();
         let out = unmask(folder, &["validate", "c.toml"]);
         let said = String::from_utf8_lossy(&out.stderr);
-        assert!(!out.status.success() && !said.contains("secret-1"), "{text}: {said}");
+        assert!(
+            !out.status.success() && !said.contains("secret-1"),
+            "{text}: {said}"
+        );
     }
     let (_, summary, said) = run(folder, "mqtt://bob:secret-1@127.0.0.1:9/road", &[]);
-    assert!(!said.contains("secret-1") && !summary.to_string().contains("secret-1"), "{said}");
+    assert!(
+        !said.contains("secret-1") && !summary.to_string().contains("secret-1"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_client_id_that_another_client_uses_is_named() {
-    if !have("a_client_id_that_another_client_uses_is_named", &["mosquitto"]) {
+    if !have(
+        "a_client_id_that_another_client_uses_is_named",
+        &["mosquitto"],
+    ) {
         return;
     }
     for version in ["5", "3.1.1"] {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
-use unmask::sink::{WhenFull, Settings, Sinks, Target};
+use unmask::sink::{Settings, Sinks, Target, WhenFull};
 use unmask_alert::{Alert, SCHEMA};
 
 /// Tells the sender process what to do; without it that test does nothing.

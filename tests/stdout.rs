@@ -27,7 +27,10 @@ fn run(folder: &Path, args: &[&str], stream: Stream) -> Output {
             // A shell closes it: there is no safe way to start a process without one.
             let mut shell = Command::new("sh");
             shell.args(["-c", "exec \"$@\" >&-", "sh", env!("CARGO_BIN_EXE_unmask")]);
-            shell.args(args).current_dir(folder).env_remove("UNMASK_MODEL");
+            shell
+                .args(args)
+                .current_dir(folder)
+                .env_remove("UNMASK_MODEL");
             shell
         }
         Stream::Full => {
@@ -51,7 +54,10 @@ fn run(folder: &Path, args: &[&str], stream: Stream) -> Output {
 fn said(output: &Output, what: &str) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!said.contains("panicked"), "{what}: {said}");
-    assert!(output.status.code().is_some_and(|code| code <= 2), "{what}: {said}");
+    assert!(
+        output.status.code().is_some_and(|code| code <= 2),
+        "{what}: {said}"
+    );
     said
 }
 
@@ -67,9 +73,22 @@ fn alerts_that_stdout_does_not_take_are_never_lost_with_exit_code_0() {
     let folder = tempfile::tempdir().unwrap();
     drive(folder.path());
     let model = model("mask.onnx");
-    let base = ["run", "--source", "pictures:in", "--threads", "1", "--rate", "20", "--model"];
+    let base = [
+        "run",
+        "--source",
+        "pictures:in",
+        "--threads",
+        "1",
+        "--rate",
+        "20",
+        "--model",
+    ];
     let base = [&base[..], &[model.to_str().unwrap()]].concat();
-    for more in [&[][..], &["--realtime"], &["--alerts", "-", "--alerts", "a.jsonl"]] {
+    for more in [
+        &[][..],
+        &["--realtime"],
+        &["--alerts", "-", "--alerts", "a.jsonl"],
+    ] {
         for stream in ALL {
             let what = format!("{more:?} {stream:?}");
             let out = run(folder.path(), &[&base[..], more].concat(), stream);
@@ -95,15 +114,32 @@ fn a_file_that_is_written_well_is_no_failure() {
     let model = model("mask.onnx");
     let model = model.to_str().unwrap();
     let summary = [
-        "run", "--source", "pictures:in", "--threads", "1", "--model", model, "--alerts", "a.jsonl",
+        "run",
+        "--source",
+        "pictures:in",
+        "--threads",
+        "1",
+        "--model",
+        model,
+        "--alerts",
+        "a.jsonl",
         "--json",
     ];
-    let lines = || std::fs::read_to_string(folder.path().join("a.jsonl")).unwrap().lines().count();
+    let lines = || {
+        std::fs::read_to_string(folder.path().join("a.jsonl"))
+            .unwrap()
+            .lines()
+            .count()
+    };
     for stream in [Stream::Full, Stream::Broken] {
         let out = run(folder.path(), &summary, stream);
         let said = said(&out, "run --json");
         assert_eq!((out.status.code(), lines()), (Some(0), 3), "{said}");
-        assert_eq!(said.contains("summary cannot be written"), stream == Stream::Full, "{said}");
+        assert_eq!(
+            said.contains("summary cannot be written"),
+            stream == Stream::Full,
+            "{said}"
+        );
     }
     std::fs::remove_file(folder.path().join("a.jsonl")).unwrap();
     // Known before anything runs.
@@ -114,9 +150,7 @@ fn a_file_that_is_written_well_is_no_failure() {
     for stream in ALL {
         for json in [false, true] {
             let what = format!("prepare, {stream:?}, {json}");
-            let mut args = vec![
-                "prepare", "--model", model, "--out", "prepared.onnx",
-            ];
+            let mut args = vec!["prepare", "--model", model, "--out", "prepared.onnx"];
             args.extend(json.then_some("--json"));
             let out = run(folder.path(), &args, stream);
             let said = said(&out, &what);
@@ -139,7 +173,11 @@ fn an_answer_that_cannot_be_printed_is_a_failure_unless_nobody_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let model = model("mask.onnx");
     let model = model.to_str().unwrap();
-    for args in [&["config"][..], &["inspect", model], &["inspect", model, "--json"]] {
+    for args in [
+        &["config"][..],
+        &["inspect", model],
+        &["inspect", model, "--json"],
+    ] {
         for stream in ALL {
             let what = format!("{args:?}, {stream:?}");
             let out = run(folder.path(), args, stream);
@@ -148,7 +186,10 @@ fn an_answer_that_cannot_be_printed_is_a_failure_unless_nobody_reads_it() {
                 Stream::Broken => {}
                 _ => {
                     assert_eq!(out.status.code(), Some(1), "{what}: {said}");
-                    assert!(said.contains("stdout") || said.contains("print"), "{what}: {said}");
+                    assert!(
+                        said.contains("stdout") || said.contains("print"),
+                        "{what}: {said}"
+                    );
                 }
             }
         }
@@ -176,8 +217,17 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     drive(folder.path());
     let model = model("mask.onnx");
     let args = [
-        "run", "--source", "pictures:in", "--threads", "1", "--model", model.to_str().unwrap(),
-        "--alerts", "a.jsonl", "--metrics", "127.0.0.1:0",
+        "run",
+        "--source",
+        "pictures:in",
+        "--threads",
+        "1",
+        "--model",
+        model.to_str().unwrap(),
+        "--alerts",
+        "a.jsonl",
+        "--metrics",
+        "127.0.0.1:0",
     ];
     let full: File = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = command(folder.path(), &args).stderr(full).status().unwrap();

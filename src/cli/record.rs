@@ -5,8 +5,6 @@ use super::{Outcome, camera_args};
 use crate::source::{
     BadFrame, Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Shot, Source,
 };
-use anyhow::Context;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use unmask_frame::Moment;

@@ -130,10 +130,7 @@ impl Evidence {
     fn write(&mut self, looked: &Looked) -> io::Result<()> {
         let token = &looked.frame.token;
         let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
-        let name = format!(
-            "{PREFIX}{:010}-{unix_ms:013}-{:09}",
-            self.next, token.frame
-        );
+        let name = format!("{PREFIX}{:010}-{unix_ms:013}-{:09}", self.next, token.frame);
         // Used up whatever happens: a name is never given twice.
         self.next += 1;
         let drawn = self.overlay.draw(looked);
@@ -336,7 +333,9 @@ mod tests {
         assert_eq!(left.len(), 10, "{left:?}");
         assert!(left[0].contains("-000000004.") && left.contains(&"mine.png".into()));
         // A crash while writing: the torn frame goes, whole ones are counted again.
-        let torn = folder.path().join("alert-0000000009-0000000000900-000000009");
+        let torn = folder
+            .path()
+            .join("alert-0000000009-0000000000900-000000009");
         std::fs::write(torn.with_extension("png"), "x").unwrap();
         std::fs::write(torn.with_extension("json.part"), "x").unwrap();
         let bytes = evidence.kept[0].bytes;
@@ -372,7 +371,10 @@ mod tests {
         let mut left: Vec<String> = names(folder.path());
         left.retain(|name| name.ends_with(".json"));
         let frames: Vec<&str> = left.iter().map(|n| n.rsplit_once('-').unwrap().1).collect();
-        assert_eq!(frames, ["000000010.json", "000000011.json", "000000012.json"]);
+        assert_eq!(
+            frames,
+            ["000000010.json", "000000011.json", "000000012.json"]
+        );
     }
 
     #[test]

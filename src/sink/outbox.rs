@@ -388,7 +388,11 @@ impl Outbox {
     }
 
     fn forget_acked(&mut self) {
-        while self.entries.front().is_some_and(|e| e.state == State::Acked) {
+        while self
+            .entries
+            .front()
+            .is_some_and(|e| e.state == State::Acked)
+        {
             self.entries.pop_front();
         }
     }

@@ -132,9 +132,8 @@ pub(crate) fn without_password(text: &str) -> String {
 fn decoded(text: &str) -> Result<String, &'static str> {
     let mut after = text.split('%');
     after.next();
-    let digits = |part: &str| {
-        part.len() >= 2 && part.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit)
-    };
+    let digits =
+        |part: &str| part.len() >= 2 && part.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
     if !after.all(digits) {
         return Err("a % is followed by two hexadecimal digits; write % itself as %25");
     }
@@ -150,7 +149,9 @@ fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
         None => (rest, ""),
     };
     if topic.contains('@') {
-        return Err("an @ after the first /: write / in a user or password as %2F, @ in a topic as %40");
+        return Err(
+            "an @ after the first /: write / in a user or password as %2F, @ in a topic as %40",
+        );
     }
     let topic = decoded(if topic.is_empty() { TOPIC } else { topic })?;
     if topic.contains(['+', '#', '\0']) || topic.len() > 1024 {
@@ -304,7 +305,10 @@ mod tests {
         };
         assert_eq!(broker.user.as_deref(), Some("bob"));
         assert_eq!(broker.password.as_deref(), Some("p@ss:w/rd#1"));
-        assert_eq!((broker.host.as_str(), broker.topic.as_str()), ("h", "a/b c"));
+        assert_eq!(
+            (broker.host.as_str(), broker.topic.as_str()),
+            ("h", "a/b c")
+        );
         for (text, reason) in [
             ("mqtt://u:100%@h", "%25"),
             ("mqtt://u:%4@h", "%25"),
@@ -335,9 +339,17 @@ mod tests {
         ] {
             let error = text.parse::<Target>().unwrap_err();
             let said = format!("{error} {error:?}");
-            assert!(!said.contains("secret") && !said.contains("se%cret"), "{said}");
+            assert!(
+                !said.contains("secret") && !said.contains("se%cret"),
+                "{said}"
+            );
         }
-        for text in ["mqtt://h:1883/t", "a.jsonl", "unix:/run/x", "say \"mqtt://h:1\""] {
+        for text in [
+            "mqtt://h:1883/t",
+            "a.jsonl",
+            "unix:/run/x",
+            "say \"mqtt://h:1\"",
+        ] {
             assert_eq!(without_password(text), text);
         }
         let said = without_password(r#"invalid type: string "mqtt://me:secret@h/t", expected"#);

@@ -275,7 +275,10 @@ fn metrics_are_told_to_those_who_ask_well() {
         &exporter,
         "GET /metrics HTTP/1.1\r\nAccept: text/plain;version=0.0.4\r\n\r\n",
     );
-    assert!(plain.contains("Content-Type: text/plain; version=0.0.4"), "{plain}");
+    assert!(
+        plain.contains("Content-Type: text/plain; version=0.0.4"),
+        "{plain}"
+    );
     for line in [
         "# TYPE unmask_frames_total counter\nunmask_frames_total 3\n",
         "# TYPE unmask_sink_lost_total counter",

@@ -414,7 +414,10 @@ mod tests {
         let line = serde_json::to_string(&told).unwrap();
         let old = line.replace(r#""clock_error_ms":1.5,"#, "");
         assert_ne!(old, line);
-        assert_eq!(serde_json::from_str::<Alert>(&old).unwrap().clock_error_ms, None);
+        assert_eq!(
+            serde_json::from_str::<Alert>(&old).unwrap().clock_error_ms,
+            None
+        );
     }
 
     #[test]

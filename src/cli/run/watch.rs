@@ -5,7 +5,7 @@ mod report;
 use super::beside::{Lookers, Tellers};
 use crate::config::Config;
 use crate::pipeline::{self, Noted, Settings, Summary};
-use crate::sink::{self, JsonLines, WhenFull, Sinks, Target};
+use crate::sink::{self, JsonLines, Sinks, Target, WhenFull};
 use crate::source::{Camera, Pace, Source};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};

@@ -174,11 +174,9 @@ impl Courier {
     /// nothing can be: the outbox keeps it for the next run.
     fn is_done(&self) -> bool {
         let none = self.outbox.waiting() == 0 && self.memory.is_empty();
-        let none_in_flight = || {
-            let in_flight = self.submitted.iter().chain(self.in_flight.values());
-            !in_flight.into_iter().any(|e| matches!(e, Entry::Held(_)))
-        };
-        (none && none_in_flight()) || (self.publisher.is_none() && self.failed)
+        let mut in_flight = self.submitted.iter().chain(self.in_flight.values());
+        let held = in_flight.any(|entry| matches!(entry, Entry::Held(_)));
+        (none && !held) || (self.publisher.is_none() && self.failed)
     }
 
     fn handle(&mut self, message: Message) {

@@ -97,12 +97,10 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &Place) -> BrokerFault
                 )
             }
             Code::QoSNotSupported => no_qos_1(),
-            Code::TopicNameInvalid | Code::RetainNotSupported => {
-                BrokerFault::lasting(format!(
-                    "the broker refuses the last will of this sender ({code:?}): it must take \
+            Code::TopicNameInvalid | Code::RetainNotSupported => BrokerFault::lasting(format!(
+                "the broker refuses the last will of this sender ({code:?}): it must take \
                      retained messages with QoS 1 at TOPIC/status"
-                ))
-            }
+            )),
             Code::ServerMoved | Code::UseAnotherServer => {
                 BrokerFault::lasting("the broker has moved; change the address")
             }
@@ -224,7 +222,10 @@ fn read_chain(error: &(dyn Error + 'static), place: &Place) -> BrokerFault {
 
 fn read_io(error: &io::Error) -> BrokerFault {
     const DESCRIPTORS: [i32; 2] = [libc_emfile(), libc_enfile()];
-    if error.raw_os_error().is_some_and(|n| DESCRIPTORS.contains(&n)) {
+    if error
+        .raw_os_error()
+        .is_some_and(|n| DESCRIPTORS.contains(&n))
+    {
         return no_descriptors(error);
     }
     match error.kind() {

@@ -16,9 +16,7 @@ const TLS_RECORDS: [u8; 2] = [0x16, 0x15];
 /// First byte of a CONNACK.
 const CONNACK: u8 = 0x20;
 /// CONNECT of MQTT 3.1.1: no name, clean session, keep-alive 5 s.
-const CONNECT: [u8; 14] = [
-    0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 5, 0, 0,
-];
+const CONNECT: [u8; 14] = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 5, 0, 0];
 
 /// Whether a connection would find the descriptors that it needs: the library panics without.
 pub(super) fn descriptors() -> io::Result<()> {
@@ -30,7 +28,12 @@ pub(super) fn descriptors() -> io::Result<()> {
 }
 
 /// Whether the port speaks plain MQTT where TLS was tried (`tls`), or TLS where plain was tried.
-pub(super) fn mixed_up(host: &str, port: u16, tls: bool, patience: Duration) -> Option<BrokerFault> {
+pub(super) fn mixed_up(
+    host: &str,
+    port: u16,
+    tls: bool,
+    patience: Duration,
+) -> Option<BrokerFault> {
     match tls {
         true => (first_byte(host, port, &CONNECT, patience)? == CONNACK).then(|| {
             BrokerFault::lasting(format!(

@@ -12,9 +12,10 @@ impl Outbox {
         let acked = self.saved.unwrap_or(0);
         let mut last = None;
         for first in segment::numbers(&self.folder)? {
-            let file = self
-                .disk
-                .open(&self.folder.join(name(first)), OpenOptions::new().read(true))?;
+            let file = self.disk.open(
+                &self.folder.join(name(first)),
+                OpenOptions::new().read(true),
+            )?;
             let bytes = file.metadata()?.len();
             let damaged = read_segment(&file, |number, offset, bytes| {
                 let newer = last.is_none_or(|last| number > last);

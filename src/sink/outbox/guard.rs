@@ -62,7 +62,9 @@ impl Outbox {
         }
         if self.vanished > lost {
             let lost = self.vanished - lost;
-            found.push(format!("{lost} alerts were cut off by somebody else and are lost"));
+            found.push(format!(
+                "{lost} alerts were cut off by somebody else and are lost"
+            ));
         }
         if self.saved.is_some() && !self.folder.join("acked").is_file() {
             self.saved = None;

@@ -2,10 +2,12 @@
 
 mod histories;
 
+use super::segment::name;
 use super::*;
 
 use crate::sink::disk::Operation;
 use crate::sink::disk::faults::Plan;
+use std::fs::OpenOptions;
 
 const LARGE: Limits = Limits { bytes: 1 << 20 };
 
@@ -39,7 +41,10 @@ fn what_is_not_acknowledged_comes_again_in_order() {
     assert!(outbox.ack(1) && !outbox.ack(1) && !outbox.ack(2) && !outbox.ack(9));
     outbox.save().unwrap();
     outbox.rewind();
-    assert_eq!((rest(&mut outbox), outbox.waiting()), (vec!["a".into(), "c".into()], 2));
+    assert_eq!(
+        (rest(&mut outbox), outbox.waiting()),
+        (vec!["a".into(), "c".into()], 2)
+    );
     outbox.ack(0);
     outbox.save().unwrap();
     drop(outbox);
@@ -202,7 +207,10 @@ fn what_somebody_removes_is_put_back() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
     let found = outbox.check().unwrap().unwrap();
-    assert!(found.contains("folder") && found.contains("2 removed segments"), "{found}");
+    assert!(
+        found.contains("folder") && found.contains("2 removed segments"),
+        "{found}"
+    );
     // Held again: nobody else gets in.
     assert!(Outbox::open(&folder, LARGE).is_err());
     push(&mut outbox, &["d"]);

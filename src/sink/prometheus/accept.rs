@@ -63,7 +63,11 @@ pub(super) fn plain(open_metrics: &str) -> String {
         else {
             continue;
         };
-        let total = if counters.contains(name) { "_total" } else { "" };
+        let total = if counters.contains(name) {
+            "_total"
+        } else {
+            ""
+        };
         // Writing into a string cannot fail.
         let _ = writeln!(out, "# {kind} {name}{total} {rest}");
     }

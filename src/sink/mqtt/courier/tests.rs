@@ -39,14 +39,7 @@ impl World {
             ..MqttSettings::default()
         };
         let path = folder.path().to_path_buf();
-        let courier = Courier::new(
-            "test".into(),
-            outbox,
-            path,
-            &settings,
-            ring,
-            shared.clone(),
-        );
+        let courier = Courier::new("test".into(), outbox, path, &settings, ring, shared.clone());
         Self {
             folder,
             faults,
@@ -104,7 +97,10 @@ impl World {
         let on_disk = on_disk(self.folder.path());
         let known: BTreeSet<u64> = on_disk.union(&self.delivered).copied().collect();
         let missing = self.told - known.len() as u64;
-        assert!(missing <= report.lost_in_all(), "{missing}: {report} {what:?}");
+        assert!(
+            missing <= report.lost_in_all(),
+            "{missing}: {report} {what:?}"
+        );
         assert_eq!(report.delivered, self.delivered.len() as u64, "{what:?}");
         let both = report.delivered + report.lost_in_all();
         assert!(both <= self.told, "{report} {what:?}");

@@ -94,7 +94,10 @@ impl World {
         for entry in entries {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|end| end == "log") {
-                for line in std::fs::read(&path).unwrap().split_inclusive(|&b| b == b'\n') {
+                for line in std::fs::read(&path)
+                    .unwrap()
+                    .split_inclusive(|&b| b == b'\n')
+                {
                     if let Some((number, text)) = parse(line) {
                         let content = std::str::from_utf8(text).unwrap();
                         let content = content.trim_end_matches('.').parse().unwrap();
@@ -123,7 +126,9 @@ impl World {
             }
             Step::Tear => {
                 self.restart();
-                let last = segment::numbers(&self.folder).ok().and_then(|n| n.last().copied());
+                let last = segment::numbers(&self.folder)
+                    .ok()
+                    .and_then(|n| n.last().copied());
                 let Some(last) = last else { return };
                 let path = self.folder.join(name(last));
                 let mut text = std::fs::read(&path).unwrap();
@@ -180,7 +185,10 @@ impl World {
         let on_disk = self.on_disk();
         for entry in &outbox.entries {
             if matches!(entry.state, State::Waiting | State::Taken) {
-                assert!(on_disk.contains_key(&entry.number), "{entry:?} of {history:?}");
+                assert!(
+                    on_disk.contains_key(&entry.number),
+                    "{entry:?} of {history:?}"
+                );
             }
         }
         let live = |e: &&Entry| matches!(e.state, State::Waiting | State::Taken);
@@ -195,7 +203,10 @@ impl World {
         let gone = outbox.entries.iter();
         let gone = gone.filter(|e| matches!(e.state, State::TakenAndGone(_)));
         let lost = self.lost + outbox.dropped() + outbox.vanished() + gone.count() as u64;
-        assert!(missing <= lost, "{missing} missing, {lost} lost: {history:?}");
+        assert!(
+            missing <= lost,
+            "{missing} missing, {lost} lost: {history:?}"
+        );
         // Lost and delivered are apart: together they are not more than what was stored.
         let known = self.delivered.len() as u64 + lost;
         let stored = self.stored.len() as u64;
@@ -217,7 +228,10 @@ impl World {
         let lost = self.lost + outbox.dropped() + outbox.vanished();
         out.extend(&self.delivered);
         let missing = self.stored.difference(&out).count() as u64;
-        assert!(missing <= lost, "{missing} missing, {lost} lost: {history:?}");
+        assert!(
+            missing <= lost,
+            "{missing} missing, {lost} lost: {history:?}"
+        );
         missing
     }
 }

@@ -3,9 +3,24 @@
 //! Exit codes: 0 success; 1 the run failed; 2 the run ended but some inputs were bad (counted and
 //! reported), or the command line is wrong.
 
+use crate::sink::without_password;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use unmask_frame::{error_chain, escape_control};
+
+/// As the standard library's, but a stdout that is closed or full is not a panic.
+macro_rules! println {
+    () => { crate::cli::print::line(format_args!("")) };
+    ($($text:tt)*) => { crate::cli::print::line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprintln {
+    ($($text:tt)*) => { crate::cli::print::say_line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprint {
+    ($($text:tt)*) => { crate::cli::print::say(format_args!($($text)*)) };
+}
 
 mod calibrate;
 mod camera;
@@ -19,6 +34,7 @@ mod inspect;
 mod label_values;
 mod model;
 mod prepare;
+mod print;
 mod profile;
 mod quantize;
 mod record;
@@ -84,12 +100,17 @@ pub enum Outcome {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let json = failure::wants_json(std::env::args_os().skip(1));
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
-        if json && error.use_stderr() {
-            failure::print_json(&error.to_string(), error.exit_code());
-        }
-        error.exit()
-    });
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, json),
+    };
+    let prints = cli.verb.prints();
+    if prints && !unmask_system::stdout_is_open() {
+        eprintln!(
+            "unmask: stdout was closed when the program was started: the answer would be lost"
+        );
+        return ExitCode::FAILURE;
+    }
     let done = shutdown::listen().and_then(|()| match cli.verb {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
@@ -107,6 +128,16 @@ pub fn main() -> ExitCode {
         Verb::Prepare(args) => prepare::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
     });
+    if let Some(error) = print::failure() {
+        match prints {
+            true => {
+                eprintln!("unmask: cannot write to stdout: {error}");
+                return ExitCode::FAILURE;
+            }
+            // The files are what was asked for, and they are there.
+            false => eprintln!("unmask: the summary cannot be written to stdout: {error}"),
+        }
+    }
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
@@ -119,5 +150,92 @@ pub fn main() -> ExitCode {
             eprintln!("unmask: {text}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Verb {
+    /// Whether what is printed on stdout is the answer itself; else it is said of files.
+    fn prints(&self) -> bool {
+        match self {
+            Verb::Camera(_)
+            | Verb::Config(_)
+            | Verb::Eval(_)
+            | Verb::Inspect(_)
+            | Verb::Profile(_)
+            | Verb::Thresholds(_) => true,
+            Verb::Calibrate(_)
+            | Verb::Demo(_)
+            | Verb::Export(_)
+            | Verb::Prepare(_)
+            | Verb::Quantize(_)
+            | Verb::Record(_)
+            | Verb::Run(_)
+            | Verb::Score(_)
+            | Verb::Validate(_) => false,
+        }
+    }
+}
+
+/// A command line that cannot be understood, or help that was asked for. What may be a password
+/// in an address is not repeated.
+fn refuse(error: &clap::Error, json: bool) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let said = error.render().to_string();
+    let hidden = hide_passwords(&said, &arguments);
+    if json && error.use_stderr() {
+        failure::print_json(&hidden, error.exit_code());
+    }
+    let printed = match hidden == said {
+        true => error.print(),
+        false => {
+            eprint!("{hidden}");
+            Ok(())
+        }
+    };
+    match (error.use_stderr(), printed) {
+        (true, _) => ExitCode::from(2),
+        (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("unmask: cannot write to stdout: {error}");
+            ExitCode::FAILURE
+        }
+        (false, _) => ExitCode::SUCCESS,
+    }
+}
+
+/// `text` without the passwords in the addresses among `arguments`.
+fn hide_passwords(text: &str, arguments: &[String]) -> String {
+    let mut text = text.to_string();
+    for argument in arguments {
+        let value = argument.split_once('=').map(|(_, value)| value);
+        for part in value.into_iter().chain([argument.as_str()]) {
+            let hidden = without_password(part);
+            if hidden != part {
+                text = text.replace(part, &hidden);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hide_passwords;
+
+    #[test]
+    fn the_command_lines_own_errors_hide_passwords() {
+        let arguments = [
+            "run",
+            "--alerts=mqtt://me:secret@h:0",
+            "mqtt://me:p@ss:w/rd#1@h",
+        ];
+        let said = "error: invalid value 'mqtt://me:secret@h:0' for '--alerts <PLACE>', \
+                    unexpected argument 'mqtt://me:p@ss:w/rd#1@h' found";
+        assert_eq!(
+            hide_passwords(said, &arguments.map(String::from)),
+            "error: invalid value 'mqtt://…@h:0' for '--alerts <PLACE>', unexpected argument \
+             'mqtt://…@h' found"
+        );
     }
 }

@@ -188,6 +188,8 @@ impl Config {
                 .filter(|&&b| b == b'\n')
                 .count();
             let reason = error.message().trim_end_matches('.').replace('\n', ", ");
+            // It may quote an address with a password in it.
+            let reason = sink::without_password(&reason);
             fault(line + 1, key_at(text, line), reason)
         })?;
         match config.fault() {

@@ -8,6 +8,7 @@
 //! beside, so that the engine gets the next picture at once.
 
 mod board_events;
+mod clock;
 mod deadline;
 mod engines;
 mod outcome;
@@ -19,10 +20,12 @@ use crate::budget::policy::Policy;
 use crate::budget::{Cause, Stage};
 use crate::health::board;
 use crate::sink::Sinks;
-use crate::source::{BadFrame, Clock, Feed, Pace, Reader, Shot};
+use crate::source::{BadFrame, Clock, Feed, Pace, Reader, Shot, Stamp};
+use clock::{WallClock, new_run_id};
 use deadline::new_ledger;
 use settings::NO_LADDER;
 use sight::Sight;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -96,7 +99,17 @@ struct Pipeline<'a> {
     sink: &'a mut Sinks,
     to_view: Option<SyncSender<Looked>>,
     board: Option<board::Watch>,
+    /// Follows the wall clock.
     clock: Clock,
+    /// Does not: for what lasts a while.
+    steady: Clock,
+    wall: WallClock,
+    /// Stands before the number in every id.
+    run_id: Arc<str>,
+    /// Whether the frames have times of their own.
+    recorded: bool,
+    /// Time of the first frame of a recording, by its own wall clock, ns, and its place in it.
+    first: Option<(i128, Duration)>,
     reader: Reader,
     sight: Sight,
     decider: Decider,
@@ -133,7 +146,7 @@ impl<'a> Pipeline<'a> {
         to_view: Option<SyncSender<Looked>>,
     ) -> Result<Self, PipelineError> {
         let clock = Clock::start();
-        let decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let mut decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
         let authors = engines.authors();
         let board = match settings.pace {
             Pace::Realtime { .. } => {
@@ -142,7 +155,13 @@ impl<'a> Pipeline<'a> {
             Pace::AsTaken => None,
         };
         feed.serve(engines.at(0).facts().camera.as_ref())?;
-        let sight = Sight::new(&feed, settings.pace, clock.unix_ns(clock.now()));
+        let run_id = new_run_id();
+        let recorded = feed.is_recording();
+        if !recorded {
+            // A recording gives the same ids however often it is watched.
+            decider.set_run_id(&run_id);
+        }
+        let sight = Sight::new(&feed, settings.pace, &run_id);
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
         let reader = Reader::start(feed, clock, settings.pace, settings.frames)?;
@@ -154,6 +173,11 @@ impl<'a> Pipeline<'a> {
             to_view,
             board,
             clock,
+            steady: clock,
+            wall: WallClock::default(),
+            run_id,
+            recorded,
+            first: None,
             reader,
             sight,
             decider,
@@ -312,8 +336,16 @@ impl<'a> Pipeline<'a> {
             source: self.settings.source.clone(),
             name,
         };
+        let steady_ns = match recorded_time(&stamp, self.recorded) {
+            Some((unix_ns, at)) => {
+                let (first_ns, first_at) = *self.first.get_or_insert((unix_ns, at));
+                first_ns + at.as_nanos() as i128 - first_at.as_nanos() as i128
+            }
+            None => self.steady.unix_ns(captured),
+        };
         Ok(Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -326,6 +358,7 @@ impl<'a> Pipeline<'a> {
     fn tell(&mut self, seen: Seen) -> Result<(), PipelineError> {
         let Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -334,8 +367,7 @@ impl<'a> Pipeline<'a> {
         } = seen;
         let start = Instant::now();
         let mut events = std::mem::take(&mut self.events);
-        self.decider
-            .step(&scored, size, token.captured_unix_ns, &mut events);
+        self.decider.step(&scored, size, steady_ns, &mut events);
         let decided = Instant::now();
         let alerts = self.emit(&mut events, &token)?;
         self.events = events;
@@ -404,9 +436,17 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// Wall clock and place in its recording of a frame that has both.
+fn recorded_time(stamp: &Stamp, recorded: bool) -> Option<(i128, Duration)> {
+    let unix_ns = stamp.unix_ns.filter(|_| recorded)?;
+    Some((i128::from(unix_ns), stamp.at))
+}
+
 /// A frame between score and decision.
 struct Seen {
     token: Token,
+    /// When it was captured, by a wall clock that nobody sets, ns since the Unix epoch.
+    steady_ns: i128,
     /// Of the frame, px.
     size: Size,
     picture: Picture,

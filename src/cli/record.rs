@@ -5,8 +5,6 @@ use super::{Outcome, camera_args, shutdown};
 use crate::source::{
     BadFrame, Camera, CaptureSettings, Clock, Next, Pace, Reader, Recorder, Shot, Source,
 };
-use anyhow::Context;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -178,7 +176,8 @@ fn tell(args: &Args, recorder: &Recorder, took: Duration) -> anyhow::Result<()> 
             "seconds": took.as_secs_f64(),
         });
         let text = serde_json::to_string_pretty(&summary)?;
-        return writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary");
+        println!("{text}");
+        return Ok(());
     }
     eprintln!(
         "{} frames, {} bad, {drops} lost; {:.1} MB in {:.1} s\nwatch it again: unmask run --source \

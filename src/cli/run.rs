@@ -7,7 +7,6 @@ use super::{Outcome, camera_args};
 use crate::sink::Target;
 use crate::source::Source;
 use anyhow::{Context, bail};
-use std::io::Write;
 use std::path::PathBuf;
 use watch::Watch;
 
@@ -26,7 +25,8 @@ stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The 
 stderr; with --alerts FILE --json it goes to stdout as JSON instead.
 Alerts that a broker does not have wait on disk. Every place and what it promises: docs/sinks.md.
 
-Exit code: 0 all frames were used; 2 some frames were bad, counted and named; 1 the run failed.")]
+Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
+lost, counted and named; 1 the run failed.")]
 pub struct Args {
     /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
     /// synthetic or synthetic:SEED
@@ -92,6 +92,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.json && (places.is_empty() || places.contains(&Target::Stdout)) {
         bail!("--json and the alerts both want stdout; send those elsewhere with --alerts FILE");
     }
+    if args.json && !unmask_system::stdout_is_open() {
+        bail!("--json wants stdout, but it was closed when the program was started");
+    }
     let source: Source = source.parse()?;
     let watch = Watch {
         frames: args.frames.or(config.source.frames),
@@ -117,7 +120,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let outcome = seen.outcome();
     if args.json {
         let text = serde_json::to_string_pretty(&seen.report())?;
-        writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary")?;
+        println!("{text}");
     } else {
         eprint!("{}", seen.table());
     }

@@ -43,7 +43,7 @@ pub(super) struct Sight {
 type Taken = (Result<Shot, BadFrame>, Moment);
 
 impl Sight {
-    pub fn new(feed: &Feed, pace: Pace, unix_ns: i128) -> Self {
+    pub fn new(feed: &Feed, pace: Pace, run_id: &str) -> Self {
         let period = Duration::try_from_secs_f64(1.0 / feed.rate_hz()).unwrap_or(Duration::MAX);
         let watch = (!feed.is_pictures())
             .then(|| Watch::new(Limits::default(), period.max(LEAST_SILENCE / 3)));
@@ -55,7 +55,7 @@ impl Sight {
                 Feed::Awaited(_) => Awaited::Yes,
             },
             frame: 0,
-            prefix: format!("{unix_ns:x}-blind"),
+            prefix: format!("{run_id}-blind"),
             told: 0,
         }
     }
@@ -115,6 +115,7 @@ impl Pipeline<'_> {
             if self.settings.stop.load(Relaxed) || self.is_over() {
                 return Ok(None);
             }
+            self.follow_clock(note)?;
             self.tell_board(note)?;
             let next = self.reader.take_within(patience);
             while let Some((_, event)) = self.reader.capture().and_then(|capture| capture.event()) {

@@ -73,6 +73,14 @@ impl Feed {
         }
     }
 
+    /// Whether its frames were recorded before.
+    pub fn is_recording(&self) -> bool {
+        match self {
+            Feed::Open(camera) => matches!(camera, Camera::Recording(_)),
+            Feed::Awaited(awaited) => matches!(awaited.source, Source::Recording(_)),
+        }
+    }
+
     /// Number of frames, where it is known and the source ends.
     pub fn len(&self) -> Option<u64> {
         match self {

@@ -3,20 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// What happens to a frame that comes while the queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenFull {
-    /// Its sender waits: no frame is lost.
-    Wait,
-    /// The oldest frame goes, counted: the newest is always there.
-    DropOldest,
-}
+use unmask_frame::WhenFull;
 
 /// A queue of fixed capacity between two threads.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     capacity: usize,
+    /// With [`WhenFull::Drop`] the oldest goes: the newest is always there.
     when_full: WhenFull,
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -75,7 +68,7 @@ impl<T> Queue<T> {
         while state.waiting.len() >= self.capacity && !state.closed {
             match self.when_full {
                 WhenFull::Wait => state = self.wait(state),
-                WhenFull::DropOldest => {
+                WhenFull::Drop => {
                     state.waiting.pop_front();
                     state.dropped += 1;
                 }
@@ -179,7 +172,7 @@ mod tests {
 
     #[test]
     fn dropping_keeps_the_newest_and_counts() {
-        let queue = Queue::new(1, WhenFull::DropOldest);
+        let queue = Queue::new(1, WhenFull::Drop);
         for i in 0..5 {
             assert!(queue.send(i));
         }

@@ -1,13 +1,13 @@
 //! Reads ahead on a thread of its own.
 
-use super::queue::{Queue, Taken, WhenFull};
+use super::queue::{Queue, Taken};
 use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Feed, Shot};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use unmask_frame::Moment;
+use unmask_frame::{Moment, WhenFull};
 
 /// Frames that wait for the engine where none may be lost: one ready, one in the making.
 const AHEAD: usize = 2;
@@ -84,7 +84,7 @@ impl Reader {
     ) -> Result<Self, CameraError> {
         let queue = Arc::new(match pace {
             Pace::AsTaken => Queue::new(AHEAD, WhenFull::Wait),
-            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::DropOldest),
+            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::Drop),
         });
         let feed = feed.into();
         let capture = Arc::new(OnceLock::new());

@@ -177,6 +177,15 @@ impl Picture {
     }
 }
 
+/// What happens when a queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its sender waits: nothing is lost.
+    Wait,
+    /// Something is dropped and counted: nobody waits.
+    Drop,
+}
+
 /// A moment on the monotonic clock of the run, nanoseconds since the run's own start.
 ///
 /// Virtual time uses the same type: nothing downstream can tell the two apart.

@@ -6,7 +6,7 @@ use super::super::shutdown;
 use super::beside::{Lookers, Tellers};
 use crate::config::Config;
 use crate::pipeline::{self, Noted, Settings, Summary};
-use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
+use crate::sink::{self, JsonLines, Sinks, Target, WhenFull};
 use crate::source::{Feed, Pace, Source};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
@@ -238,9 +238,9 @@ impl Watch {
             warm(engine, config.model.refine)?;
         }
         let overflow = if self.realtime {
-            Overflow::Drop
+            WhenFull::Drop
         } else {
-            Overflow::Wait
+            WhenFull::Wait
         };
         let mut sinks = match &self.alerts {
             Alerts::Places(places) => Sinks::open(places, &self.sinks, overflow)?,
@@ -302,6 +302,7 @@ impl Watch {
                 Noted::Camera(event) => {
                     bar.suspend(|| eprintln!("unmask: {}", escape_control(event)));
                 }
+                Noted::Clock(event) => bar.suspend(|| eprintln!("unmask: {event}")),
                 Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
             },
         );

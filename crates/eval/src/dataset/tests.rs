@@ -1,6 +1,7 @@
 //! Folders of pictures, labels and scores, made and read.
 
 use super::*;
+use std::fs::File;
 use png::{BitDepth, ColorType};
 
 fn save(

@@ -279,7 +279,10 @@ fn steps(hands: bool) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Check),
         1 => Just(Step::Restart),
         1 => Just(Step::Tear),
-        u32::from(hands) => (0..8usize).prop_map(Step::Remove),
+        1 => (0..8usize).prop_map(move |which| match hands {
+            true => Step::Remove(which),
+            false => Step::Check,
+        }),
         2 => (operations(), 1..6u64, 1..6u64).prop_map(|(of, first, length)| {
             Step::Fail(Plan { of, first, length })
         }),

@@ -114,6 +114,10 @@ impl World {
             Step::Restart => return self.restart(),
             Step::Fail(plan) => return self.faults.set(*plan),
             Step::Remove(which) => {
+                // Of what goes while no run is there to see it nobody can know.
+                if self.outbox.is_none() {
+                    return;
+                }
                 let mut files: Vec<PathBuf> = std::fs::read_dir(&self.folder)
                     .map(|entries| entries.map(|e| e.unwrap().path()).collect())
                     .unwrap_or_default();

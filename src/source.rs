@@ -6,6 +6,7 @@
 //! a camera gave, so that `recording:DIR` gives it again.
 
 mod bytes;
+mod capture_report;
 mod clock;
 mod drops;
 mod pictures;
@@ -21,6 +22,7 @@ mod v4l2;
 mod watch;
 
 pub use bytes::FrameBytes;
+pub use capture_report::CaptureReport;
 pub use clock::Clock;
 pub use drops::Drops;
 pub use pictures::Pictures;
@@ -33,7 +35,7 @@ pub use source::Source;
 pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
 #[cfg(target_os = "linux")]
 pub use v4l2::V4l2;
-pub use watch::{CaptureReport, CaptureWatch};
+pub use watch::CaptureWatch;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -6,17 +6,17 @@
 //! the outbox, not the broker's session, is what remembers.
 
 mod link;
+pub(super) mod publisher;
 mod tls;
 
-pub(super) use link::News;
-
 use super::counters::Cause;
-use super::fan::{Line, Message, Shared, start as start_thread};
 use super::outbox::{Limits, Outbox};
+use super::thread::{Line, Message, Shared, start as start_thread};
 use super::{Broker, MqttSettings, SinkError, say};
-use link::{Link, Publisher};
+use link::{Link, fingerprint};
+use publisher::{News, Publisher};
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -327,17 +327,4 @@ fn folder_name(broker: &Broker) -> String {
         .take(60)
         .collect();
     format!("{host}-{}-{:08x}", broker.port, fingerprint(broker))
-}
-
-fn fingerprint(broker: &Broker) -> u32 {
-    crc32fast::hash(broker.to_string().as_bytes())
-}
-
-/// Reads a file of a setting.
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SinkError> {
-    std::fs::read(path).map_err(|error| SinkError::Setting {
-        key,
-        value: path.display().to_string(),
-        reason: format!("cannot be read: {error}"),
-    })
 }

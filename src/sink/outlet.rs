@@ -1,9 +1,9 @@
 //! Sinks that write alerts as they come, each on a thread of its own.
 
 use super::counters::Cause;
-use super::fan::{Line, Message, Shared};
 use super::rotate::Rotating;
 use super::socket::Socket;
+use super::thread::{Line, Message, Shared};
 use super::{Settings, SinkError, Target, say};
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,8 +1,8 @@
 //! Prometheus endpoint: `GET /metrics`, one request at a time, everything bounded.
 
 use super::counters::{Cause, Report};
-use super::fan::Shared;
 use super::gauges::Look;
+use super::thread::Shared;
 use super::{Gauges, SinkError, Sinks};
 use crate::budget::Cause as DropCause;
 use prometheus_client::collector::Collector;

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::driver::{BadPicture, Problem};
+use super::problem::{BadPicture, Problem};
 use super::{ANOMALY, EvalError, IGNORE, NORMAL};
 use unmask_frame::{LabelMap, Map, Size};
 

@@ -3,6 +3,7 @@
 
 mod build;
 mod guard;
+mod limits;
 mod opset;
 mod precision;
 mod tensor;
@@ -15,32 +16,10 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
+pub use super::ir::small_tensor;
+pub use limits::Limits;
+pub use opset::opset;
 pub use precision::precision;
-pub use tensor::small_tensor;
-
-/// What a file may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the file, and again of all its external data together.
-    pub bytes: u64,
-    /// Nodes of the graph.
-    pub nodes: usize,
-    /// Axes of a tensor (TensorRT: 8).
-    pub rank: usize,
-    /// Elements of a tensor.
-    pub elements: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            bytes: 2 << 30,
-            nodes: 100_000,
-            rank: 8,
-            elements: 1 << 31,
-        }
-    }
-}
 
 /// A model as read.
 #[derive(Clone, Debug)]
@@ -150,11 +129,4 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
 pub fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
     wire::check(bytes)?;
     ModelProto::from_bytes(bytes)
-}
-
-/// Opset of `ai.onnx` that the model's nodes are taken from.
-pub fn opset(model: &ModelProto) -> Option<i64> {
-    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
-    let mut imports = model.opset_import.iter();
-    imports.find(|o| own(&o.domain)).and_then(|o| o.version)
 }

@@ -1,7 +1,8 @@
 //! The connection to a broker: made, kept, made again after a pause.
 
-use super::{fingerprint, read, tls};
-use crate::sink::fan::{Message, Shared};
+use super::publisher::{Client, News, Publisher, status};
+use super::tls;
+use crate::sink::thread::{Message, Shared};
 use crate::sink::{Broker, MqttSettings, MqttVersion, SinkError, say};
 use rumqttc::{Transport, v5};
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,77 +17,6 @@ const GOOD: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
 /// Places in the connection's queue beside those of the window: news of this sender.
 const SPARE: u16 = 4;
-
-/// What happens on the connection.
-pub(in crate::sink) enum News {
-    /// It is there; what comes next belongs to it.
-    Up(Publisher),
-    /// The next of what was handed over got this packet id and was sent.
-    Sent(u16),
-    /// The broker has what was sent with this packet id.
-    Acked(u16),
-    /// It is gone.
-    Down,
-}
-
-impl std::fmt::Debug for News {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            News::Up(_) => "Up",
-            News::Sent(_) => "Sent",
-            News::Acked(_) => "Acked",
-            News::Down => "Down",
-        })
-    }
-}
-
-enum Client {
-    V3(rumqttc::Client),
-    V5(v5::Client),
-}
-
-/// Hands lines to one connection.
-pub(in crate::sink) struct Publisher {
-    client: Client,
-    topic: String,
-}
-
-impl Publisher {
-    /// Hands `text` over; `false` where the connection takes no more.
-    pub fn publish(&self, text: Vec<u8>) -> bool {
-        self.hand(&self.topic, false, text)
-    }
-
-    /// Says that this sender is there.
-    pub fn arrive(&self) -> bool {
-        self.hand(&status(&self.topic), true, b"online".to_vec())
-    }
-
-    /// Says that this sender leaves, and ends the connection.
-    pub fn leave(self) {
-        self.hand(&status(&self.topic), true, b"offline".to_vec());
-        // A connection that is gone needs no end.
-        match &self.client {
-            Client::V3(client) => drop(client.try_disconnect()),
-            Client::V5(client) => drop(client.try_disconnect()),
-        }
-    }
-
-    fn hand(&self, topic: &str, retain: bool, text: Vec<u8>) -> bool {
-        match &self.client {
-            Client::V3(client) => client
-                .try_publish(topic, rumqttc::QoS::AtLeastOnce, retain, text)
-                .is_ok(),
-            Client::V5(client) => client
-                .try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, retain, text)
-                .is_ok(),
-        }
-    }
-}
-
-fn status(topic: &str) -> String {
-    format!("{topic}/status")
-}
 
 enum Options {
     V3(Box<rumqttc::MqttOptions>, u64),
@@ -321,6 +251,11 @@ fn read_outgoing(outgoing: &rumqttc::Outgoing) -> Step {
     }
 }
 
+/// A number that tells brokers' addresses apart.
+pub(super) fn fingerprint(broker: &Broker) -> u32 {
+    crc32fast::hash(broker.to_string().as_bytes())
+}
+
 /// User and password; the address comes first.
 fn login(broker: &Broker, settings: &MqttSettings) -> Result<Option<(String, String)>, SinkError> {
     let Some(user) = broker.user.clone().or_else(|| settings.user.clone()) else {
@@ -329,7 +264,7 @@ fn login(broker: &Broker, settings: &MqttSettings) -> Result<Option<(String, Str
     let password = match (&broker.password, &settings.password_file) {
         (Some(password), _) => password.clone(),
         (None, Some(path)) => {
-            let bytes = read("sink.mqtt.password_file", path)?;
+            let bytes = tls::read("sink.mqtt.password_file", path)?;
             let text = String::from_utf8_lossy(&bytes);
             text.lines().next().unwrap_or_default().to_string()
         }

@@ -1,6 +1,5 @@
 //! TLS with rustls and ring.
 
-use super::read;
 use crate::sink::{MqttSettings, SinkError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -73,4 +72,13 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
         return Err(refuse("holds no certificate in PEM form".into()));
     }
     Ok(found)
+}
+
+/// Reads a file of a setting.
+pub(super) fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SinkError> {
+    std::fs::read(path).map_err(|error| SinkError::Setting {
+        key,
+        value: path.display().to_string(),
+        reason: format!("cannot be read: {error}"),
+    })
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod picture;
+pub mod random;
 
 pub use picture::{PictureError, read_picture, write_png};
 
@@ -243,3 +244,7 @@ mod tests {
         assert_eq!(Moment(3).since(Moment(9)), Duration::ZERO);
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

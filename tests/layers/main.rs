@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 const CRATES: &[(&str, &[&str])] = &[
     ("unmask_frame", &[]),
     ("unmask_network", &[]),
-    ("unmask_onnx", &[]),
+    ("unmask_onnx", &["unmask_frame"]),
     ("unmask_system", &[]),
     ("unmask_v4l2", &[]),
     ("unmask_score", &["unmask_frame"]),

@@ -1,6 +1,6 @@
 //! `unmask inspect`.
 
-use super::{Outcome, plain};
+use super::Outcome;
 use anyhow::Context;
 use std::path::PathBuf;
 use unmask_graph::cost::{self, Block, Cost};
@@ -117,7 +117,11 @@ fn print_blocks(blocks: &[Block]) {
         );
     };
     for block in blocks {
-        line(&plain(&block.name), &block.cost, &block.precision);
+        line(
+            &unmask_frame::escape_control(&block.name),
+            &block.cost,
+            &block.precision,
+        );
     }
     line("total", &all, "");
 }
@@ -142,14 +146,14 @@ fn print_findings(findings: &[Finding]) {
     for f in findings {
         let op = match f.op.as_str() {
             "" => String::new(),
-            op => format!(" ({})", plain(op)),
+            op => format!(" ({})", unmask_frame::escape_control(op)),
         };
         println!(
             "{}: {}{op}, TensorRT {}: {}",
             f.fate,
-            plain(&f.place),
+            unmask_frame::escape_control(&f.place),
             f.versions,
-            plain(&f.what)
+            unmask_frame::escape_control(&f.what)
         );
     }
 }

@@ -74,6 +74,16 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
     })
 }
 
+/// The floating-point tensors of a PyTorch file (`.pth`, `.bin`), by their own names, row-major
+/// whatever their strides.
+///
+/// # Errors
+/// The file cannot be read, is too large, damaged, or no PyTorch file; a tensor that cannot be read,
+/// by key.
+pub fn read_tensors(path: &Path) -> Result<Weights, Error> {
+    torch::read(path, |name| name.ends_with("num_batches_tracked"))
+}
+
 /// What a checkpoint file holds.
 enum Contents {
     /// Tensors under the names of others.

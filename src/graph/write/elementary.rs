@@ -3,7 +3,7 @@
 use super::{BLOCKED, EPS, FOLD_LIMIT, OnnxOps, as_i64, count, fold};
 use crate::graph::ir::ValueId;
 use crate::graph::onnx::{AttributeProto, DataType};
-use unmask_network::ops::{Ops, Side};
+use unmask_network::ops::{ConvOptions, Ops, Side};
 
 impl OnnxOps {
     pub(super) fn write_conv(
@@ -11,15 +11,22 @@ impl OnnxOps {
         x: ValueId,
         w: ValueId,
         b: Option<ValueId>,
-        stride: usize,
-        pad: usize,
+        options: ConvOptions,
     ) -> ValueId {
+        let ConvOptions {
+            stride,
+            pads,
+            groups,
+        } = options;
+        let padded = |from: &[usize], i: usize| from[2 + i] + pads[i] + pads[2 + i];
         let (from, kernel) = (self.shape(&x), self.shape(&w));
         let fits = from.len() == 4
             && kernel.len() == 4
-            && from[1] == kernel[1]
             && stride > 0
-            && (0..2).all(|i| kernel[2 + i] > 0 && from[2 + i] + 2 * pad >= kernel[2 + i])
+            && groups > 0
+            && from[1] == kernel[1] * groups
+            && kernel[0].is_multiple_of(groups)
+            && (0..2).all(|i| kernel[2 + i] > 0 && padded(&from, i) >= kernel[2 + i])
             && b.is_none_or(|b| self.dims(b) == &kernel[..1]);
         if !self.require(fits, || {
             format!("a convolution of {from:?} with {kernel:?}")
@@ -30,13 +37,15 @@ impl OnnxOps {
             }
             return self.placeholder(&shape);
         }
-        let side = |i: usize| (from[2 + i] + 2 * pad - kernel[2 + i]) / stride + 1;
-        let (stride, pad) = (stride as i64, pad as i64);
-        let attributes = vec![
+        let side = |i: usize| (padded(&from, i) - kernel[2 + i]) / stride + 1;
+        let mut attributes = vec![
             AttributeProto::ints("kernel_shape", as_i64(&kernel[2..])),
-            AttributeProto::ints("strides", [stride; 2]),
-            AttributeProto::ints("pads", [pad; 4]),
+            AttributeProto::ints("strides", [stride as i64; 2]),
+            AttributeProto::ints("pads", as_i64(&pads)),
         ];
+        if groups > 1 {
+            attributes.push(AttributeProto::int("group", groups as i64));
+        }
         let mut inputs = vec![x, w];
         inputs.extend(b);
         self.node(

@@ -15,6 +15,7 @@ mod eval;
 mod export;
 mod inspect;
 mod label_values;
+mod learn;
 mod model;
 mod prepare;
 mod profile;
@@ -51,6 +52,8 @@ enum Verb {
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
     Export(export::Args),
+    /// Learn what is normal from frames of normal driving, and write it into a model.
+    Learn(learn::Args),
     /// Print the default configuration, with comments.
     Config(config::Args),
     /// Check a configuration without running.
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Verb::Score(args) => score::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Learn(args) => learn::run(&args),
         Verb::Config(args) => config::run(&args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Profile(args) => profile::run(&args),

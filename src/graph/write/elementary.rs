@@ -327,4 +327,30 @@ impl OnnxOps {
             ops.node("Where", &[each, amount, zero], vec![], &shape)
         })
     }
+
+    /// `op` of one input, cell by cell, shape kept.
+    pub(in crate::graph) fn unary(&mut self, op: &'static str, x: &ValueId) -> ValueId {
+        let shape = self.shape(x);
+        self.node(op, &[*x], vec![], &shape)
+    }
+
+    /// `min(max(x, low), high)`.
+    pub(in crate::graph) fn clip(&mut self, x: &ValueId, low: f32, high: f32) -> ValueId {
+        let shape = self.shape(x);
+        let (low, high) = (self.f32s(&[], vec![low]), self.f32s(&[], vec![high]));
+        self.node("Clip", &[*x, low, high], vec![], &shape)
+    }
+
+    /// The least value along the last axis, which stays with length 1.
+    pub(in crate::graph) fn least(&mut self, x: &ValueId) -> ValueId {
+        let mut shape = self.shape(x);
+        if let Some(last) = shape.last_mut() {
+            *last = 1;
+        }
+        let attributes = vec![
+            AttributeProto::ints("axes", [-1]),
+            AttributeProto::int("keepdims", 1),
+        ];
+        self.node("ReduceMin", &[*x], attributes, &shape)
+    }
 }

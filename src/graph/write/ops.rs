@@ -171,10 +171,7 @@ impl Ops for OnnxOps {
         if let Some(c) = self.constant_of(*x) {
             return self.folded(fold::map(&c, |v| v.clamp(0.0, 6.0)), &[*x]);
         }
-        let shape = self.shape(x);
-        let low = self.f32s(&[], vec![0.0]);
-        let high = self.f32s(&[], vec![6.0]);
-        self.node("Clip", &[*x, low, high], vec![], &shape)
+        self.clip(x, 0.0, 6.0)
     }
 
     fn gelu(&mut self, x: &ValueId) -> ValueId {

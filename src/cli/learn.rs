@@ -1,18 +1,19 @@
 //! `unmask learn`.
 
 use super::{Outcome, model};
-use crate::camera::read_picture;
-use crate::engine::{Facts, Preparer};
-use crate::graph::bank::{self, FeatureBank, LearnOptions, Samples};
-use crate::graph::checkpoint::Weights;
-use crate::graph::read::{self, Limits};
-use crate::graph::{export, import};
+use unmask_frame::read_picture;
 use anyhow::{Context, anyhow, ensure};
 use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
 use std::path::{Path, PathBuf};
+use unmask_engine::Preparer;
+use unmask_graph::bank::{self, FeatureBank, LearnOptions, Samples};
+use unmask_graph::checkpoint::Weights;
+use unmask_graph::{export, import};
+use unmask_model::Facts;
 use unmask_network::EfficientNet;
+use unmask_onnx::read::{self, Limits};
 
 /// Every so many frames, one is held out: its distances set the tolerance.
 const HELD_OUT: usize = 5;

@@ -2,7 +2,7 @@
 
 use crate::params::Params;
 use std::path::Path;
-use unmask::graph::import;
+use unmask_graph::import;
 use unmask_network::Config;
 
 /// Why weights of a backbone cannot be used.
@@ -10,7 +10,7 @@ use unmask_network::Config;
 pub enum PretrainedError {
     /// The file cannot be read, or is of another backbone.
     #[error(transparent)]
-    Read(#[from] unmask::graph::Error),
+    Read(#[from] unmask_graph::Error),
     /// The recipe's network has a backbone without public weights.
     #[error(
         "--backbone: this network has no EfficientNet-Lite backbone; set `efficientnet` in the \

@@ -1,5 +1,8 @@
 //! `unmask eval`.
 
+mod closed_set;
+mod shards;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,9 @@ use serde::Serialize;
 use super::label_values::LabelValues;
 use super::{Outcome, model, model::parse_size};
 use unmask_eval::dataset::{labelled_pictures, saved_scores};
-use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
+use unmask_eval::{
+    BadPicture, ErrorBounds, Options, Pair, Problem, Ranker, Report, Track, evaluate,
+};
 use unmask_frame::read_picture;
 use unmask_frame::{Picture, ScoreMap, Size};
 use unmask_score::{PixelScore, npy};
@@ -19,13 +24,16 @@ const EXAMPLES: &str = "Examples:
   unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2
   unmask eval --scores out --labels road_anomaly/labels --anomaly-value 2 --json
   unmask eval --scores out --dataset road_obstacle21_val --track obstacle
+  unmask eval --scores out --labels labels --shard 3/16 --out 3.shard
+  unmask eval --merge 1.shard 2.shard 3.shard
+  unmask eval --model model.onnx --dataset camvid/val --closed-set
 
 Definitions, file formats and exit codes: docs/eval.md.";
 
 /// Arguments of `unmask eval`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-#[command(group(clap::ArgGroup::new("source").args(["model", "scores"]).required(true)))]
+#[command(group(clap::ArgGroup::new("source").args(["model", "scores", "merge"]).required(true)))]
 pub struct Args {
     /// Model (ONNX) that scores the pictures of --dataset.
     #[arg(long, value_name = "FILE", requires = "dataset")]
@@ -34,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     scores: Option<PathBuf>,
     /// Folder with images/NAME.* and labels/NAME.png.
-    #[arg(long, value_name = "DIR", required_unless_present = "labels")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["labels", "merge"])]
     dataset: Option<PathBuf>,
     /// Folder of label pictures, NAME.png, for --scores.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "model"])]
@@ -50,6 +58,26 @@ pub struct Args {
     /// Binned pixel metrics: no temporary file; the possible error is printed.
     #[arg(long)]
     fast: bool,
+    /// Rank pixels as SegmentMeIfYouCan's own tool does, by quantile bins of each image: to compare
+    /// with its published rows only.
+    #[arg(long, conflicts_with = "fast")]
+    benchmark_bins: bool,
+    /// Evaluate part K of N only (K from 1) and write it to --out, to be merged.
+    #[arg(long, value_name = "K/N", value_parser = part, requires = "out",
+          conflicts_with_all = ["fast", "benchmark_bins"])]
+    shard: Option<(usize, usize)>,
+    /// File that --shard writes.
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    out: Option<PathBuf>,
+    /// Metrics of these shards together: exactly those of a single run. For component metrics, make
+    /// the shards with --threshold.
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["dataset", "labels", "shard", "threshold"])]
+    merge: Vec<PathBuf>,
+    /// Labels are the model's classes by index: print the IoU of each and their mean. Other label
+    /// values do not count.
+    #[arg(long, requires = "model", conflicts_with_all = ["shard", "fast", "benchmark_bins"])]
+    closed_set: bool,
     /// Resize score maps (bilinear) that differ from their label picture in size.
     #[arg(long)]
     resize: bool,
@@ -79,7 +107,24 @@ enum TrackName {
 /// Scores one picture at its own size.
 type Scorer = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
 
+/// Reads `K/N`, 1 ≤ K ≤ N.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text
+        .split_once('/')
+        .and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((k, n)) if (1..=n).contains(&k) => Ok((k, n)),
+        _ => Err(format!("'{text}' is not K/N with K from 1 to N, for example 3/16")),
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if !args.merge.is_empty() {
+        return shards::merge(args);
+    }
+    if args.closed_set {
+        return closed_set::run(args);
+    }
     let options = Options {
         rules: args.label_values.rules()?,
         track: match args.track {
@@ -87,7 +132,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             TrackName::Obstacle => Track::Obstacle,
         },
         threshold: args.threshold,
-        fast: args.fast,
+        ranker: match (args.fast, args.benchmark_bins) {
+            (true, _) => Ranker::Fast,
+            (_, true) => Ranker::BenchmarkBins,
+            _ => Ranker::Exact,
+        },
         resize: args.resize,
     };
     // Score maps of a model live in this folder until both passes have read them.
@@ -95,15 +144,20 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let (pairs, mut bad) = match (&args.model, &args.scores, &args.dataset, &args.labels) {
         (Some(model), _, Some(dataset), _) => {
             let scorer = model_scorer(model, args)?;
-            score_pictures(dataset, scorer, temporary.path())?
+            score_pictures(dataset, scorer, temporary.path(), args.shard)?
         }
-        (_, Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
-        (_, Some(scores), Some(dataset), _) => saved_scores(scores, &dataset.join("labels"))?,
+        (_, Some(scores), _, Some(labels)) => shards::keep(saved_scores(scores, labels)?, args.shard),
+        (_, Some(scores), Some(dataset), _) => {
+            shards::keep(saved_scores(scores, &dataset.join("labels"))?, args.shard)
+        }
         _ => bail!("give --model and --dataset, or --scores and --labels"),
     };
     if pairs.is_empty() {
         report_bad(&bad, 0);
         bail!("no picture could be evaluated");
+    }
+    if let (Some(_), Some(out)) = (args.shard, &args.out) {
+        return shards::write(args, &pairs, bad, &options, out);
     }
     let bar = progress_bar(2 * pairs.len(), "evaluating");
     let pool = rayon::ThreadPoolBuilder::new()
@@ -151,8 +205,9 @@ fn score_pictures(
     dataset: &Path,
     mut scorer: Scorer,
     dir: &Path,
+    shard: Option<(usize, usize)>,
 ) -> anyhow::Result<(Vec<Pair>, Vec<BadPicture>)> {
-    let (pictures, mut bad) = labelled_pictures(dataset)?;
+    let (pictures, mut bad) = shards::keep(labelled_pictures(dataset)?, shard);
     let bar = progress_bar(pictures.len(), "scoring");
     let mut pairs = Vec::new();
     for (index, found) in pictures.into_iter().enumerate() {
@@ -229,6 +284,8 @@ struct Json {
     exact: bool,
     error_bounds: JsonBounds,
     bad: usize,
+    benchmark_bins: bool,
+    sizes: Vec<shards::JsonSize>,
 }
 
 #[derive(Serialize)]
@@ -261,13 +318,15 @@ fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
         labelled_components: components.labelled,
         predicted_components: components.predicted,
         track: track_name(args.track),
-        exact: !args.fast,
+        exact: !args.fast && !args.benchmark_bins,
         error_bounds: JsonBounds {
             auprc,
             fpr95,
             auroc,
         },
         bad: report.bad.len(),
+        benchmark_bins: args.benchmark_bins,
+        sizes: shards::json_sizes(components),
     };
     Ok(serde_json::to_string(&json)? + "\n")
 }
@@ -333,7 +392,7 @@ fn table(report: &Report, args: &Args) -> String {
         mean(components.ppv, components.predicted, "predicted"),
     );
     line("  mean F1", percent(components.f1_mean));
-    text
+    text + &shards::size_table(components)
 }
 
 #[cfg(test)]
@@ -367,7 +426,7 @@ mod tests {
             ScoreMap::new(picture.size(), data).context("size")
         });
         let out = tempfile::tempdir().unwrap();
-        let (pairs, bad) = score_pictures(data.path(), scorer, out.path()).unwrap();
+        let (pairs, bad) = score_pictures(data.path(), scorer, out.path(), None).unwrap();
         assert_eq!(pairs.len(), 1);
         assert_eq!(pairs[0].shown, data.path().join("images/a.png"));
         assert_eq!(

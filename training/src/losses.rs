@@ -1,7 +1,9 @@
 //! What the network is trained on: the set loss (Mask2Former), the per-pixel loss of the baseline,
 //! and the margin loss of mask contrastive learning (Mask2Anomaly, sec. 3.3).
 
-use crate::data::{GROUP, GROUPS_MAX, PASTED, Rng, VOID};
+mod group;
+
+use crate::data::{PASTED, Rng, VOID};
 use crate::interpreter::Value;
 use crate::matcher::{self, Labels, Predictions, Weights};
 use crate::points::{self, Points};
@@ -11,6 +13,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_frame::{Map, Size};
 use unmask_network::MaskHead;
+
+pub use group::group_loss;
+use group::group_of;
 use unmask_score::components::label;
 
 /// Labels of a batch.
@@ -291,80 +296,6 @@ pub fn pixel_loss(logits: &Tensor<4>, targets: &Targets<'_>) -> Tensor<1> {
     (activation::log_softmax(up, 1).gather(1, index) * share)
         .sum()
         .neg()
-}
-
-/// The group that a label names.
-fn group_of(label: u8) -> Option<usize> {
-    let group = label.checked_sub(GROUP)?;
-    (group < GROUPS_MAX).then_some(usize::from(group))
-}
-
-/// Loss of pictures with grouped labels: `groups` are lists of classes, a pixel labelled
-/// [`GROUP`]` + g` shows one of the classes in `groups[g]`.
-///
-/// The semantic confidence of a group is the sum over its classes of `Σ_q p_q(c) · m_q`; the loss is
-/// its binary cross-entropy, summed over groups and heads, mean over the labelled pixels at mask
-/// resolution. A group whose classes are also those of the pixel's own group is not pushed down.
-/// `None` where no picture of the batch has grouped labels.
-pub fn group_loss(
-    stacked: &Stacked,
-    targets: &Targets<'_>,
-    groups: &[&[u8]],
-) -> Option<Tensor<1>> {
-    let [entries, queries, k1] = stacked.class_logits.dims();
-    let [_, _, h, w] = stacked.mask_logits.dims();
-    let device = stacked.class_logits.device();
-    let (area, count) = (h * w, groups.len());
-    // Weight of −log S and of −log(1 − S), per group and pixel, the same for every head.
-    let mut up = vec![0.0f32; targets.batch * count * area];
-    let mut down = up.clone();
-    let mut pixels = 0u32;
-    for b in 0..targets.batch {
-        let picture = targets.picture(b);
-        for i in 0..area {
-            let at = |v: usize, n: usize, full: usize| (v * full + full / 2) / n;
-            let (x, y) = (at(i % w, w, targets.w), at(i / w, h, targets.h));
-            let label = picture.labels[y * targets.w + x];
-            let Some(own) = group_of(label).filter(|&g| g < count) else {
-                continue;
-            };
-            pixels += 1;
-            for (g, classes) in groups.iter().enumerate() {
-                let place = (b * count + g) * area + i;
-                if g == own {
-                    up[place] = 1.0;
-                } else if !classes.iter().any(|c| groups[own].contains(c)) {
-                    down[place] = 1.0;
-                }
-            }
-        }
-    }
-    if pixels == 0 {
-        return None;
-    }
-    let mut membership = vec![0.0f32; count * (k1 - 1)];
-    for (g, classes) in groups.iter().enumerate() {
-        for &class in classes.iter().filter(|&&c| usize::from(c) < k1 - 1) {
-            membership[g * (k1 - 1) + usize::from(class)] = 1.0;
-        }
-    }
-    let membership: Tensor<2> =
-        Tensor::from_data(TensorData::new(membership, [count, k1 - 1]), &device);
-    let class = activation::softmax(stacked.class_logits.clone(), 2).narrow(2, 0, k1 - 1);
-    let class = class
-        .reshape([entries * queries, k1 - 1])
-        .matmul(membership.transpose())
-        .reshape([entries, queries, count])
-        .permute([0, 2, 1]);
-    let masks = activation::sigmoid(stacked.mask_logits.clone()).reshape([entries, queries, area]);
-    // Queries may claim a pixel together, so that the sum exceeds 1.
-    let sums = class.matmul(masks).clamp(1e-4, 1.0 - 1e-4);
-    let weights = |values: Vec<f32>| -> Tensor<3> {
-        let data = TensorData::new(values, [targets.batch, count, area]);
-        Tensor::from_data(data, &device).repeat_dim(0, stacked.heads)
-    };
-    let cost = sums.clone().log() * weights(up) + (sums.neg() + 1.0).log() * weights(down);
-    Some(cost.sum().neg() / pixels as f32)
 }
 
 /// Which way the margin loss pushes.

@@ -1,4 +1,13 @@
 use super::*;
+use crate::error::Problem;
+use crate::write::{OnnxOps, Sampling};
+use rten::ValueOrView;
+use rten_tensor::NdTensorView;
+use rten_tensor::prelude::*;
+use unmask_frame::Size;
+use unmask_network::efficientnet;
+use unmask_onnx::ir::Graph;
+use unmask_onnx::messages::{AttributeProto, DataType, ModelProto};
 
 fn samples(n: usize, channels: usize, seed: u64) -> Samples {
     let mut state = seed;
@@ -95,4 +104,181 @@ fn too_few_cells_and_bad_options_are_refused() {
         ..LearnOptions::default()
     };
     assert!(learn(&some, all).contains("share"));
+}
+
+#[path = "../../../../tests/common/hashed.rs"]
+mod hashed;
+
+const SIDE: usize = 64;
+
+/// Weights of Lite0 by hash, shapes from what the writer asks for.
+fn hashed_weights() -> Weights {
+    let mut ops = OnnxOps::new(Weights::new(), Sampling::default());
+    let image = ops.input("image", &[1, 3, SIDE, SIDE]);
+    let maps = efficientnet::forward(EfficientNet::Lite0, &mut ops, &image);
+    ops.output("features", &maps[3]);
+    let Err(Error::Unfit { problems }) = ops.finish() else {
+        panic!("no weights were given");
+    };
+    let shapes: HashMap<String, Vec<usize>> = problems
+        .into_iter()
+        .filter_map(|problem| match problem {
+            Problem::Missing { key, expected } => Some((key, expected)),
+            _ => None,
+        })
+        .collect();
+    let mut weights = Weights::new();
+    for (theirs, ours) in efficientnet::parameter_names(EfficientNet::Lite0) {
+        let shape = shapes[&ours].clone();
+        let mut data = hashed::values(&theirs, &shape);
+        if ours.ends_with(".running_var") {
+            let more = efficientnet::PRETRAINED_EPS - efficientnet::NETWORK_EPS;
+            data.iter_mut().for_each(|v| *v += more);
+        }
+        let data = data.into();
+        weights.insert(ours, Tensor { shape, data });
+    }
+    weights
+}
+
+fn run(model: &ModelProto, input: &[f32]) -> Vec<f32> {
+    let engine = rten::Model::load(model.to_bytes()).unwrap();
+    let view = NdTensorView::from_data([1, 3, SIDE, SIDE], input);
+    let value = engine.run_one(ValueOrView::from(view), None).unwrap();
+    let value: rten_tensor::Tensor<f32> = value.try_into().unwrap();
+    value.to_vec()
+}
+
+#[test]
+fn exported_features_agree_with_pytorch() {
+    let model = features_model(
+        &hashed_weights(),
+        EfficientNet::Lite0,
+        Size::new(SIDE, SIDE),
+        [127.0; 3],
+        [128.0; 3],
+    )
+    .unwrap();
+    let found = run(&model, &hashed::values("image", &[1, 3, SIDE, SIDE]));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/network/efficientnet_lite0.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let wanted = Weights::from_safetensors(Path::new("fixture"), &tensors).unwrap();
+    let wanted = wanted.get("io.res4").unwrap();
+    let most = wanted.data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    assert_eq!(found.len(), wanted.data.len());
+    for (f, w) in found.iter().zip(wanted.data.iter()) {
+        assert!((f - w).abs() <= 1e-4 * most, "{f} {w}");
+    }
+}
+
+/// A mask model of one convolution: two masks at 1/4.
+fn mask_model() -> ModelProto {
+    let mut graph = Graph::default();
+    let image = graph.add_input("image", &[1, 3, SIDE, SIDE]);
+    let weight = [0.9, -0.4, 0.2, -1.5, 0.3, 0.8];
+    let weight = graph.add_parameter("w", &[2, 3, 1, 1], weight.to_vec().into());
+    let attributes = vec![
+        AttributeProto::ints("kernel_shape", [1, 1]),
+        AttributeProto::ints("strides", [4, 4]),
+        AttributeProto::ints("pads", [0; 4]),
+    ];
+    let shape = [1, 2, SIDE / 4, SIDE / 4];
+    let inputs = [Some(image), Some(weight)];
+    let scope = "mask".into();
+    let masks = graph.add_node("Conv", &scope, &inputs, attributes, DataType::Float, &shape);
+    graph.add_output("mask_logits", masks);
+    let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    graph.to_model(&[
+        fact("unmask.mean", "[120.0, 110.0, 100.0]"),
+        fact("unmask.std", "[60.0, 58.0, 57.0]"),
+    ])
+}
+
+#[test]
+fn attached_distance_lowers_masks_as_stated() {
+    let weights = hashed_weights();
+    let (mean, std) = ([120.0, 110.0, 100.0], [60.0, 58.0, 57.0]);
+    let size = Size::new(SIDE, SIDE);
+    let extractor = features_model(&weights, EfficientNet::Lite0, size, mean, std).unwrap();
+    let channels = efficientnet::stage_channels(EfficientNet::Lite0)[2];
+    let cells = (SIDE / 16) * (SIDE / 16);
+    let sample = |names: std::ops::Range<usize>| {
+        let mut samples = Samples::default();
+        for i in names {
+            let planes = run(&extractor, &hashed::values(&format!("f{i}"), &[1, 3, SIDE, SIDE]));
+            let by_cell = (0..cells * channels).map(|j| planes[j % channels * cells + j / channels]);
+            samples.features.extend(by_cell);
+            samples.frames += 1;
+        }
+        samples
+    };
+    let options = LearnOptions {
+        entries: 60,
+        beyond: 0.5,
+        slope: 0.7,
+    };
+    let lite0 = EfficientNet::Lite0;
+    let bank = FeatureBank::learn(lite0, channels, &sample(0..9), &sample(9..12), &options).unwrap();
+    let before = mask_model();
+    let after = attach(&before, &weights, &bank).unwrap();
+    let input = hashed::values("image", &[1, 3, SIDE, SIDE]);
+    let (plain, lowered) = (run(&before, &input), run(&after, &input));
+
+    let features = run(&extractor, &input);
+    let squared: Vec<f32> = (0..cells)
+        .map(|cell| {
+            let feature: Vec<f32> = (0..channels).map(|c| features[c * cells + cell]).collect();
+            bank.distance(&feature).powi(2)
+        })
+        .collect();
+    let (coarse, fine) = (SIDE / 16, SIDE / 4);
+    let mut changed = 0;
+    for y in 0..fine {
+        for x in 0..fine {
+            let d2 = bilinear(&squared, coarse, fine, x, y);
+            let beyond = (0.5 * d2.ln() - bank.strength.tolerance).max(0.0);
+            let share = (-bank.strength.slope * beyond).exp();
+            changed += usize::from(share < 0.99);
+            for q in 0..2 {
+                let at = q * fine * fine + y * fine + x;
+                let sigmoid = |m: f32| 1.0 / (1.0 + (-m).exp());
+                let (found, wanted) = (sigmoid(lowered[at]), sigmoid(plain[at]) * share);
+                assert!((found - wanted).abs() < 1e-3, "{x} {y} {q}: {found} {wanted}");
+            }
+        }
+    }
+    assert!(changed > fine * fine / 10, "{changed} cells");
+
+    // Everything within the tolerance: nothing changes.
+    let mut lenient = bank;
+    lenient.strength.tolerance = 20.0;
+    let same = run(&attach(&before, &weights, &lenient).unwrap(), &input);
+    for (a, b) in same.iter().zip(&plain) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+}
+
+/// Bilinear resize from `from` to `to` cells a side, half-pixel centres.
+fn bilinear(map: &[f32], from: usize, to: usize, x: usize, y: usize) -> f32 {
+    let axis = |i: usize| {
+        let at = ((i as f32 + 0.5) * from as f32 / to as f32 - 0.5).max(0.0);
+        let low = (at as usize).min(from - 1);
+        (low, (low + 1).min(from - 1), at - low as f32)
+    };
+    let ((x0, x1, u), (y0, y1, v)) = (axis(x), axis(y));
+    let row = |y: usize| map[y * from + x0] * (1.0 - u) + map[y * from + x1] * u;
+    row(y0) * (1.0 - v) + row(y1) * v
+}
+
+#[test]
+fn models_without_masks_are_refused() {
+    let mut graph = Graph::default();
+    let image = graph.add_input("image", &[1, 3, SIDE, SIDE]);
+    graph.add_output("logits", image);
+    let mut bank = bank();
+    bank.channels = 112;
+    let error = attach(&graph.to_model(&[]), &hashed_weights(), &bank).unwrap_err();
+    assert!(error.to_string().contains("mask_logits"), "{error}");
 }

@@ -76,8 +76,8 @@ impl Default for LearnOptions {
     fn default() -> Self {
         Self {
             entries: 2000,
-            beyond: 0.5,
-            slope: 1.0,
+            beyond: 0.3,
+            slope: 2.0,
         }
     }
 }

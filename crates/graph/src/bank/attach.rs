@@ -67,8 +67,8 @@ fn features(
 /// turns the score `1 − max_c S_c` into `1 − f · max_c S_c`.
 ///
 /// # Errors
-/// [`Error::Option`] for a model without such input and output, [`Error::Key`] for one without the
-/// facts `unmask.mean` and `unmask.std`, [`Error::Unfit`] where weights or bank do not fit the
+/// [`Error::Option`] for a model without such input and output, or without the facts `unmask.mean` and
+/// `unmask.std`; [`Error::Unfit`] where weights or bank do not fit the
 /// backbone, and what reading the model's graph gives.
 pub fn attach(
     model: &ModelProto,

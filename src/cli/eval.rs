@@ -114,7 +114,9 @@ fn part(text: &str) -> Result<(usize, usize), String> {
         .and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match numbers {
         Some((k, n)) if (1..=n).contains(&k) => Ok((k, n)),
-        _ => Err(format!("'{text}' is not K/N with K from 1 to N, for example 3/16")),
+        _ => Err(format!(
+            "'{text}' is not K/N with K from 1 to N, for example 3/16"
+        )),
     }
 }
 
@@ -146,7 +148,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             let scorer = model_scorer(model, args)?;
             score_pictures(dataset, scorer, temporary.path(), args.shard)?
         }
-        (_, Some(scores), _, Some(labels)) => shards::keep(saved_scores(scores, labels)?, args.shard),
+        (_, Some(scores), _, Some(labels)) => {
+            shards::keep(saved_scores(scores, labels)?, args.shard)
+        }
         (_, Some(scores), Some(dataset), _) => {
             shards::keep(saved_scores(scores, &dataset.join("labels"))?, args.shard)
         }

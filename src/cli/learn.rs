@@ -1,13 +1,13 @@
 //! `unmask learn`.
 
 use super::{Outcome, model};
-use unmask_frame::read_picture;
 use anyhow::{Context, anyhow, ensure};
 use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
 use std::path::{Path, PathBuf};
 use unmask_engine::Preparer;
+use unmask_frame::read_picture;
 use unmask_graph::bank::{self, FeatureBank, LearnOptions, Samples};
 use unmask_graph::checkpoint::Weights;
 use unmask_graph::{export, import};

@@ -292,8 +292,7 @@ fn train_step(
         w: batch.w,
         h: batch.h,
     };
-    let mut ops =
-        BurnOps::new(params, !stage.frozen_norm).with_frozen(stage.frozen_prefixes());
+    let mut ops = BurnOps::new(params, !stage.frozen_norm).with_frozen(stage.frozen_prefixes());
     if manner.gpu {
         ops = ops.for_gpu();
     }

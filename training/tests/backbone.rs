@@ -55,7 +55,11 @@ fn lite0_maps_agree_with_pytorch() {
         &mut BurnOps::new(&mut params, false),
         &image,
     );
-    assert_eq!(params.iter().count(), known, "every parameter has a counterpart");
+    assert_eq!(
+        params.iter().count(),
+        known,
+        "every parameter has a counterpart"
+    );
     let want = read("efficientnet_lite0");
     for (i, map) in maps.iter().enumerate() {
         let name = format!("io.res{}", i + 2);

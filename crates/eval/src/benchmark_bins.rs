@@ -38,10 +38,15 @@ impl BenchmarkBins {
         for (i, pair) in edges.windows(2).enumerate() {
             let last = i + 2 == edges.len();
             // Bins hold their lower edge; the last one its upper edge, too.
-            let below = |class: &Vec<f32>, edge: f64| class.partition_point(|&s| f64::from(s) < edge);
+            let below =
+                |class: &Vec<f32>, edge: f64| class.partition_point(|&s| f64::from(s) < edge);
             let counts = [0, 1].map(|c| {
                 let class = &classes[c];
-                let to = if last { class.len() } else { below(class, pair[1]) };
+                let to = if last {
+                    class.len()
+                } else {
+                    below(class, pair[1])
+                };
                 (to - below(class, pair[0])) as u64
             });
             if counts != [0, 0] {
@@ -119,8 +124,9 @@ mod tests {
         let mut bins = BenchmarkBins::default();
         bins.add(&scores, &labels);
         let binned = bins.finish();
-        let exact = crate::pixel_metrics(scores.iter().copied().zip(labels.iter().map(|&l| l == 1)))
-            .unwrap();
+        let exact =
+            crate::pixel_metrics(scores.iter().copied().zip(labels.iter().map(|&l| l == 1)))
+                .unwrap();
         assert_eq!((binned.positives, binned.negatives), (1, 2000));
         assert!(binned.auprc != exact.auprc);
         assert!((binned.auroc - exact.auroc).abs() < 5e-3);

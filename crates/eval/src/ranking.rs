@@ -181,7 +181,9 @@ impl Ranking {
                 }
                 before = Some(bucket);
                 for (sum, count) in found.iter_mut().zip(counts) {
-                    *sum = sum.checked_add(count).ok_or_else(|| damaged("too many pixels"))?;
+                    *sum = sum
+                        .checked_add(count)
+                        .ok_or_else(|| damaged("too many pixels"))?;
                 }
                 let left = bytes_of(Some((bucket, counts)));
                 let skip = i64::try_from(left).map_err(|_| damaged("too many pixels"))?;

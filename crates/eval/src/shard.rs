@@ -92,12 +92,7 @@ pub enum ShardError {
 }
 
 impl Shard {
-    pub(super) fn new(
-        ranking: Ranking,
-        segments: Option<Segments>,
-        images: u64,
-        bad: u64,
-    ) -> Self {
+    pub(super) fn new(ranking: Ranking, segments: Option<Segments>, images: u64, bad: u64) -> Self {
         let totals = ranking.totals();
         Self {
             ranking,
@@ -229,7 +224,9 @@ mod tests {
                 _ => 0,
             })
             .collect();
-        let scores = labels.iter().map(|&l| 0.4 * f32::from(l == 1) + 0.7 * next());
+        let scores = labels
+            .iter()
+            .map(|&l| 0.4 * f32::from(l == 1) + 0.7 * next());
         let scores = Map::new(size, scores.collect()).unwrap();
         (scores, Map::new(size, labels).unwrap())
     }
@@ -270,7 +267,10 @@ mod tests {
             }
             assert_eq!(single.pixels, whole.finish().unwrap());
             assert_eq!(single.components.is_some(), threshold.is_some());
-            for parts in [vec![&[5u64, 1][..], &[2, 4, 3]], vec![&[3], &[1, 2], &[4, 5]]] {
+            for parts in [
+                vec![&[5u64, 1][..], &[2, 4, 3]],
+                vec![&[3], &[1, 2], &[4, 5]],
+            ] {
                 assert_eq!(merged(&parts, threshold).unwrap(), single);
             }
         }

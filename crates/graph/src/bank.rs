@@ -177,9 +177,8 @@ impl FeatureBank {
     /// # Errors
     /// [`Error::Option`] where it cannot be encoded.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let encode = |values: &[f32]| -> Vec<u8> {
-            values.iter().flat_map(|v| v.to_le_bytes()).collect()
-        };
+        let encode =
+            |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let c = self.channels;
         let tensors = [
             ("mean", vec![c], encode(&self.mean)),

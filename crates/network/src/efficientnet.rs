@@ -162,11 +162,7 @@ fn inverted_residual<O: Ops>(
 
 fn pointwise<O: Ops>(ops: &mut O, x: &O::T, name: &str, out: usize) -> O::T {
     let inputs = ops.shape(x)[1];
-    let w = ops.param(
-        &format!("{name}.weight"),
-        &[out, inputs, 1, 1],
-        Init::Msra,
-    );
+    let w = ops.param(&format!("{name}.weight"), &[out, inputs, 1, 1], Init::Msra);
     let y = ops.conv2d(x, &w, None, 1, 0);
     ops.batch_norm(&y, &format!("{name}.norm"), true)
 }

@@ -7,9 +7,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use unmask_eval::{
-    BadPicture, ComponentMetrics, Options, Pair, SIZE_EDGES_PX, evaluate_shard,
-};
+use unmask_eval::{BadPicture, ComponentMetrics, Options, Pair, SIZE_EDGES_PX, evaluate_shard};
 
 /// Keeps every `n`-th entry from the `k`-th on, of the pictures and of the bad ones alike: each
 /// belongs to one shard.

@@ -279,7 +279,12 @@ impl Dataset {
             }
             Self::IddLite { pairs, .. } => {
                 let (picture, label) = at(pairs, index).ok_or_else(past)?;
-                read_pair(picture, label, &idd_lite_table(), "0 to 6, 255 (unlabelled)")
+                read_pair(
+                    picture,
+                    label,
+                    &idd_lite_table(),
+                    "0 to 6, 255 (unlabelled)",
+                )
             }
             Self::Cityscapes { pairs, .. } => {
                 let (picture, label) = at(pairs, index).ok_or_else(past)?;

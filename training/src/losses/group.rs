@@ -17,11 +17,7 @@ pub(super) fn group_of(label: u8) -> Option<usize> {
 /// its binary cross-entropy, summed over groups and heads, mean over the labelled pixels at mask
 /// resolution. A group whose classes are also those of the pixel's own group is not pushed down.
 /// `None` where no picture of the batch has grouped labels.
-pub fn group_loss(
-    stacked: &Stacked,
-    targets: &Targets<'_>,
-    groups: &[&[u8]],
-) -> Option<Tensor<1>> {
+pub fn group_loss(stacked: &Stacked, targets: &Targets<'_>, groups: &[&[u8]]) -> Option<Tensor<1>> {
     let [entries, queries, k1] = stacked.class_logits.dims();
     let [_, _, h, w] = stacked.mask_logits.dims();
     let device = stacked.class_logits.device();
@@ -127,9 +123,8 @@ mod tests {
         let labels = [GROUP, VOID, PASTED, 0];
         let found = loss([1.0, 0.0, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0], &labels, &GROUPS).unwrap();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let share = |logit: f64, all: [f64; 4]| {
-            logit.exp() / all.iter().map(|l| l.exp()).sum::<f64>()
-        };
+        let share =
+            |logit: f64, all: [f64; 4]| logit.exp() / all.iter().map(|l| l.exp()).sum::<f64>();
         let (q0, q1) = ([2.0, 1.0, -9.0, -9.0], [-9.0, -9.0, 3.0, -9.0]);
         let (m0, m1) = (sigmoid(1.0), sigmoid(-2.0));
         let s0 = m0 * (share(2.0, q0) + share(1.0, q0)) + m1 * 2.0 * share(-9.0, q1);

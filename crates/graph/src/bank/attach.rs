@@ -81,7 +81,11 @@ pub fn attach(
     let (graph, facts) = Graph::from_model(model, None, &Limits::default())?;
     let image = match graph.inputs() {
         &[image] if graph.value(image).shape.len() == 4 => image,
-        _ => return Err(wrong("the model has not one input [1, 3, H, W]; give one of unmask export")),
+        _ => {
+            return Err(wrong(
+                "the model has not one input [1, 3, H, W]; give one of unmask export",
+            ));
+        }
     };
     let masks = graph.outputs().iter().find(|(name, _)| name == MASKS);
     let Some(&(_, masks)) = masks else {

@@ -21,9 +21,9 @@ fn samples(n: usize, channels: usize, seed: u64) -> Samples {
     for _ in 0..n {
         let base: Vec<f32> = (0..channels).map(|_| next()).collect();
         // Channels of unequal spread, and dependent on each other.
-        features.extend((0..channels).map(|c| {
-            (c + 1) as f32 * base[c] + base[(c + 1) % channels] + 3.0
-        }));
+        features.extend(
+            (0..channels).map(|c| (c + 1) as f32 * base[c] + base[(c + 1) % channels] + 3.0),
+        );
     }
     Samples {
         features,
@@ -207,8 +207,12 @@ fn attached_distance_lowers_masks_as_stated() {
     let sample = |names: std::ops::Range<usize>| {
         let mut samples = Samples::default();
         for i in names {
-            let planes = run(&extractor, &hashed::values(&format!("f{i}"), &[1, 3, SIDE, SIDE]));
-            let by_cell = (0..cells * channels).map(|j| planes[j % channels * cells + j / channels]);
+            let planes = run(
+                &extractor,
+                &hashed::values(&format!("f{i}"), &[1, 3, SIDE, SIDE]),
+            );
+            let by_cell =
+                (0..cells * channels).map(|j| planes[j % channels * cells + j / channels]);
             samples.features.extend(by_cell);
             samples.frames += 1;
         }
@@ -220,7 +224,8 @@ fn attached_distance_lowers_masks_as_stated() {
         slope: 0.7,
     };
     let lite0 = EfficientNet::Lite0;
-    let bank = FeatureBank::learn(lite0, channels, &sample(0..9), &sample(9..12), &options).unwrap();
+    let bank =
+        FeatureBank::learn(lite0, channels, &sample(0..9), &sample(9..12), &options).unwrap();
     let before = mask_model();
     let after = attach(&before, &weights, &bank).unwrap();
     let input = hashed::values("image", &[1, 3, SIDE, SIDE]);
@@ -245,7 +250,10 @@ fn attached_distance_lowers_masks_as_stated() {
                 let at = q * fine * fine + y * fine + x;
                 let sigmoid = |m: f32| 1.0 / (1.0 + (-m).exp());
                 let (found, wanted) = (sigmoid(lowered[at]), sigmoid(plain[at]) * share);
-                assert!((found - wanted).abs() < 1e-3, "{x} {y} {q}: {found} {wanted}");
+                assert!(
+                    (found - wanted).abs() < 1e-3,
+                    "{x} {y} {q}: {found} {wanted}"
+                );
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -50,6 +51,9 @@ pub struct Report {
     pub threshold: f32,
     /// Number of pictures evaluated.
     pub images: usize,
+    /// Different float64 scores that are equal in float32, in which maps are ranked: each is a
+    /// tie that the files do not hold. Counted per map.
+    pub collapsed: u64,
     /// Pictures left out, in the order of the pairs given.
     pub bad: Vec<BadPicture>,
 }
@@ -137,7 +141,7 @@ pub fn evaluate(
 ) -> Result<Report, EvalError> {
     // Said before the first pass, not after it.
     Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
-    let (evaluation, bad) = pixel_pass(pairs, options, progress)?;
+    let (evaluation, bad, collapsed) = pixel_pass(pairs, options, progress)?;
     let pixels = evaluation.finish()?;
     let threshold = options.threshold.unwrap_or(pixels.threshold);
     let components = component_pass(pairs, options, threshold, &bad, progress)?;
@@ -147,6 +151,7 @@ pub fn evaluate(
         components: components.finish(),
         threshold,
         images: pairs.len() - bad.len(),
+        collapsed,
         bad,
     })
 }
@@ -167,7 +172,7 @@ pub fn evaluate_shard(
     if options.ranker != Ranker::Exact {
         return Err(EvalError::ShardRanker);
     }
-    let (evaluation, bad) = pixel_pass(pairs, options, progress)?;
+    let (evaluation, bad, collapsed) = pixel_pass(pairs, options, progress)?;
     let ranking = evaluation.into_ranking().ok_or(EvalError::ShardRanker)?;
     let segments = match options.threshold {
         Some(threshold) => Some(component_pass(pairs, options, threshold, &bad, progress)?),
@@ -175,27 +180,31 @@ pub fn evaluate_shard(
     };
     let bad = named(pairs, bad);
     let images = (pairs.len() - bad.len()) as u64;
-    let shard = Shard::new(ranking, segments, images, bad.len() as u64);
+    let shard = Shard::new(ranking, segments, [images, bad.len() as u64, collapsed]);
     Ok((shard, bad))
 }
 
-/// Ranks all pixels; also gives the pairs that cannot be used, by index.
+/// Ranks all pixels; also gives the pairs that cannot be used, by index, and the number of collapsed
+/// scores.
 fn pixel_pass(
     pairs: &[Pair],
     options: &Options,
     progress: &(dyn Fn(Pass) + Sync),
-) -> Result<(Evaluation, Vec<(usize, Problem)>), EvalError> {
+) -> Result<(Evaluation, Vec<(usize, Problem)>, u64), EvalError> {
     let evaluation = match options.ranker {
         Ranker::Exact => Evaluation::exact(),
         Ranker::Fast => Evaluation::fast(),
         Ranker::BenchmarkBins => Evaluation::benchmark_bins(),
     };
     let bad = Mutex::new(Vec::new());
+    let collapsed = AtomicU64::new(0);
     pairs.par_iter().enumerate().try_for_each(|(index, pair)| {
         let done = match load(pair, options) {
-            Ok((scores, labels)) => match evaluation.add(&scores, &labels) {
+            Ok((scores, labels, ties)) => match evaluation.add(&scores, &labels) {
                 Err(error @ EvalError::Spill { .. }) => return Err(error),
-                done => done.map_err(|error| values(pair, error)),
+                done => done
+                    .map(|()| _ = collapsed.fetch_add(ties, Ordering::Relaxed))
+                    .map_err(|error| values(pair, error)),
             },
             Err(problem) => Err(problem),
         };
@@ -217,7 +226,7 @@ fn pixel_pass(
                 .map_or("there is none".into(), |(_, p)| p.to_string()),
         });
     }
-    Ok((evaluation, bad))
+    Ok((evaluation, bad, collapsed.into_inner()))
 }
 
 /// Compares the components of all pairs that are not `bad`.
@@ -238,7 +247,7 @@ fn component_pass(
             || empty.clone(),
             |mut segments, (_, pair)| {
                 load(pair, options)
-                    .and_then(|(s, l)| segments.add(&s, &l).map_err(|error| values(pair, error)))
+                    .and_then(|(s, l, _)| segments.add(&s, &l).map_err(|error| values(pair, error)))
                     .map_err(|problem| EvalError::Changed {
                         name: pair.name.clone(),
                         problem: problem.to_string(),
@@ -273,15 +282,16 @@ fn values(pair: &Pair, source: EvalError) -> Problem {
     }
 }
 
-fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap), Problem> {
+/// Scores and labels of a picture, and the number of float64 scores that are ties in float32.
+fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap, u64), Problem> {
     let labels = read_labels(&pair.labels, &options.rules).map_err(|what| Problem::Labels {
         path: pair.labels.clone(),
         what,
     })?;
-    let scores = npy::read(&pair.scores)?;
+    let (scores, ties) = npy::read_counting(&pair.scores)?;
     match (scores.size() == labels.size(), options.resize) {
-        (true, _) => Ok((scores, labels)),
-        (false, true) => Ok((resize(&scores, labels.size()), labels)),
+        (true, _) => Ok((scores, labels, ties)),
+        (false, true) => Ok((resize(&scores, labels.size()), labels, ties)),
         (false, false) => Err(values(
             pair,
             EvalError::SizeMismatch {

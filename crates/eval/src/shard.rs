@@ -33,6 +33,7 @@ pub struct Shard {
 struct Header {
     images: u64,
     bad: u64,
+    collapsed: u64,
     totals: [u64; 2],
     segments: Option<Segments>,
 }
@@ -48,6 +49,8 @@ pub struct Merged {
     pub images: u64,
     /// Images left out.
     pub bad: u64,
+    /// As [`super::Report::collapsed`].
+    pub collapsed: u64,
 }
 
 /// Why shards cannot be written or merged.
@@ -92,13 +95,16 @@ pub enum ShardError {
 }
 
 impl Shard {
-    pub(super) fn new(ranking: Ranking, segments: Option<Segments>, images: u64, bad: u64) -> Self {
+    /// `counts`: images, images left out, collapsed scores.
+    pub(super) fn new(ranking: Ranking, segments: Option<Segments>, counts: [u64; 3]) -> Self {
+        let [images, bad, collapsed] = counts;
         let totals = ranking.totals();
         Self {
             ranking,
             header: Header {
                 images,
                 bad,
+                collapsed,
                 totals,
                 segments,
             },
@@ -143,12 +149,13 @@ impl Shard {
 pub fn merge(shards: &[PathBuf]) -> Result<Merged, ShardError> {
     let first = shards.first().ok_or(ShardError::None)?;
     let mut ranking = Ranking::new(BUDGET_BYTES);
-    let (mut images, mut bad) = (0, 0);
+    let (mut images, mut bad, mut collapsed) = (0, 0, 0);
     let mut segments: Option<Option<Segments>> = None;
     for path in shards {
         let header = read(path, &mut ranking)?;
         images += header.images;
         bad += header.bad;
+        collapsed += header.collapsed;
         match (&mut segments, header.segments) {
             (None, part) => segments = Some(part),
             (Some(None), None) => {}
@@ -170,6 +177,7 @@ pub fn merge(shards: &[PathBuf]) -> Result<Merged, ShardError> {
         components,
         images,
         bad,
+        collapsed,
     })
 }
 
@@ -242,7 +250,7 @@ mod tests {
             }
         }
         let ranking = evaluation.into_ranking().unwrap();
-        Shard::new(ranking, segments, images.len() as u64, 0)
+        Shard::new(ranking, segments, [images.len() as u64, 0, 0])
     }
 
     fn merged(parts: &[&[u64]], threshold: Option<f32>) -> Result<Merged, ShardError> {

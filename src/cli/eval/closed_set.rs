@@ -10,10 +10,10 @@ use unmask_eval::{BadPicture, Confusion, Problem};
 use unmask_frame::read_picture;
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (Some(path), Some(dataset)) = (&args.model, &args.dataset) else {
-        bail!("--closed-set needs --model and --dataset");
+    let Some(dataset) = &args.dataset else {
+        bail!("--closed-set needs --dataset");
     };
-    let mut engine = model::open(Some(path), args.size, args.threads, args.score)?;
+    let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     let names = engine.facts().classes.clone();
     let (pictures, mut bad) = labelled_pictures(dataset)?;
     let bar = progress_bar(pictures.len(), "scoring");

@@ -63,6 +63,7 @@ pub(super) fn merge(args: &Args) -> anyhow::Result<Outcome> {
             "best_f1_threshold": pixels.threshold,
             "images": merged.images,
             "bad": merged.bad,
+            "collapsed_scores": merged.collapsed,
             "anomaly_pixels": pixels.positives,
             "normal_pixels": pixels.negatives,
             "exact": true,

@@ -38,6 +38,8 @@ mod inspect;
 #[cfg(feature = "offline")]
 mod label_values;
 #[cfg(feature = "offline")]
+mod learn;
+#[cfg(feature = "offline")]
 mod model;
 mod outcome;
 #[cfg(feature = "offline")]
@@ -86,6 +88,9 @@ enum Verb {
     /// Write a checkpoint as an ONNX model.
     #[cfg(feature = "offline")]
     Export(export::Args),
+    #[cfg(feature = "offline")]
+    /// Learn what is normal from frames of normal driving, and write it into a model.
+    Learn(learn::Args),
     /// Print the default configuration, with comments.
     Config(config::Args),
     /// Check a configuration without running.
@@ -132,6 +137,8 @@ pub fn main() -> ExitCode {
         Verb::Eval(args) => eval::run(&args),
         #[cfg(feature = "offline")]
         Verb::Export(args) => export::run(&args),
+        #[cfg(feature = "offline")]
+        Verb::Learn(args) => learn::run(&args),
         Verb::Config(args) => config::run(&args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Profile(args) => profile::run(&args),
@@ -179,6 +186,7 @@ impl Verb {
             #[cfg(feature = "offline")]
             Verb::Calibrate(_)
             | Verb::Export(_)
+            | Verb::Learn(_)
             | Verb::Prepare(_)
             | Verb::Quantize(_)
             | Verb::Score(_) => false,

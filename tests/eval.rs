@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use unmask_eval::dataset::saved_scores;
-use unmask_eval::{Evaluation, LabelRules, Options, Report, Track, evaluate};
+use unmask_eval::{Evaluation, LabelRules, Options, Ranker, Report, Track, evaluate};
 use unmask_frame::{ScoreMap, Size};
 use unmask_score::npy;
 
@@ -32,7 +32,7 @@ fn options(expected: &Value) -> Options {
         },
         threshold: (expected["threshold_given"] == true)
             .then(|| expected["threshold"].as_f64().unwrap() as f32),
-        fast: false,
+        ranker: Ranker::Exact,
         resize: false,
     }
 }
@@ -94,7 +94,7 @@ fn fast_metrics_lie_within_their_bounds() {
         let fast = evaluated(
             case,
             &Options {
-                fast: true,
+                ranker: Ranker::Fast,
                 ..options
             },
         )

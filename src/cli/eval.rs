@@ -1,5 +1,8 @@
 //! `unmask eval`.
 
+mod closed_set;
+mod shards;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,9 @@ use serde::Serialize;
 use super::label_values::LabelValues;
 use super::{Outcome, model, model::parse_size, shutdown};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
-use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
+use unmask_eval::{
+    BadPicture, ErrorBounds, Options, Pair, Problem, Ranker, Report, Track, evaluate,
+};
 use unmask_frame::read_picture;
 use unmask_frame::{Picture, ScoreMap, Size, error_chain, escape_control};
 use unmask_score::{PixelScore, npy};
@@ -20,6 +25,9 @@ const EXAMPLES: &str = "Examples:
   unmask eval --model model.onnx --dataset road_obstacle21 --track obstacle
   unmask eval --scores out --labels road_anomaly/labels --anomaly-value 2 --json
   unmask eval --scores out --dataset road_obstacle21_val --track obstacle
+  unmask eval --scores out --labels labels --shard 3/16 --out 3.shard
+  unmask eval --merge 1.shard 2.shard 3.shard
+  unmask eval --model model.onnx --dataset camvid/val --closed-set
 
 Definitions, file formats and exit codes: docs/eval.md.";
 
@@ -36,7 +44,7 @@ pub struct Args {
     scores: Option<PathBuf>,
     /// Folder with images/NAME.* and labels/NAME.png, or labels_masks/NAME_labels_semantic.png as
     /// SegmentMeIfYouCan has them.
-    #[arg(long, value_name = "DIR", required_unless_present = "labels")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["labels", "merge"])]
     dataset: Option<PathBuf>,
     /// Folder of label pictures, NAME.png or NAME_labels_semantic.png, for --scores.
     #[arg(long, value_name = "DIR", requires = "scores", conflicts_with_all = ["dataset", "model"])]
@@ -52,6 +60,27 @@ pub struct Args {
     /// Binned pixel metrics: no temporary file; the possible error is printed.
     #[arg(long)]
     fast: bool,
+    /// Rank pixels as SegmentMeIfYouCan's own tool does, by quantile bins of each image: to compare
+    /// with its published rows only.
+    #[arg(long, conflicts_with = "fast")]
+    benchmark_bins: bool,
+    /// Evaluate part K of N only (K from 1) and write it to --out, to be merged.
+    #[arg(long, value_name = "K/N", value_parser = part, requires = "out",
+          conflicts_with_all = ["fast", "benchmark_bins"])]
+    shard: Option<(usize, usize)>,
+    /// File that --shard writes.
+    #[arg(long, value_name = "FILE", requires = "shard")]
+    out: Option<PathBuf>,
+    /// Metrics of these shards together: exactly those of a single run. For component metrics, make
+    /// the shards with --threshold.
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["model", "scores", "dataset", "labels", "shard", "threshold"])]
+    merge: Vec<PathBuf>,
+    /// Labels are the model's classes by index: print the IoU of each and their mean. Other label
+    /// values do not count.
+    #[arg(long, requires = "dataset",
+          conflicts_with_all = ["scores", "shard", "fast", "benchmark_bins"])]
+    closed_set: bool,
     /// Resize score maps (bilinear) that differ from their label picture in size.
     #[arg(long)]
     resize: bool,
@@ -81,7 +110,26 @@ enum TrackName {
 /// Scores one picture at its own size.
 type Scorer = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
 
+/// Reads `K/N`, 1 ≤ K ≤ N.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text
+        .split_once('/')
+        .and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((k, n)) if (1..=n).contains(&k) => Ok((k, n)),
+        _ => Err(format!(
+            "'{text}' is not K/N with K from 1 to N, for example 3/16"
+        )),
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if !args.merge.is_empty() {
+        return shards::merge(args);
+    }
+    if args.closed_set {
+        return closed_set::run(args);
+    }
     let options = Options {
         rules: args.label_values.rules()?,
         track: match args.track {
@@ -89,24 +137,33 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             TrackName::Obstacle => Track::Obstacle,
         },
         threshold: args.threshold,
-        fast: args.fast,
+        ranker: match (args.fast, args.benchmark_bins) {
+            (true, _) => Ranker::Fast,
+            (_, true) => Ranker::BenchmarkBins,
+            _ => Ranker::Exact,
+        },
         resize: args.resize,
     };
     // Score maps of a model live in this folder until both passes have read them.
     let temporary = tempfile::tempdir().context("cannot make a temporary folder; set TMPDIR")?;
     shutdown::remove_at_end(temporary.path());
     let (pairs, mut bad) = match (&args.scores, &args.dataset, &args.labels) {
-        (Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
-        (Some(scores), Some(dataset), _) => saved_scores(scores, &label_folder(dataset))?,
+        (Some(scores), _, Some(labels)) => shards::keep(saved_scores(scores, labels)?, args.shard),
+        (Some(scores), Some(dataset), _) => {
+            shards::keep(saved_scores(scores, &label_folder(dataset))?, args.shard)
+        }
         (None, Some(dataset), _) => {
             let scorer = model_scorer(args)?;
-            score_pictures(dataset, scorer, temporary.path())?
+            score_pictures(dataset, scorer, temporary.path(), args.shard)?
         }
         _ => bail!("give --dataset, or --scores and --labels"),
     };
     if pairs.is_empty() {
         report_bad(&bad, 0);
         bail!("no picture could be evaluated");
+    }
+    if let (Some(_), Some(out)) = (args.shard, &args.out) {
+        return shards::write(args, &pairs, bad, &options, out);
     }
     let bar = progress_bar(2 * pairs.len(), "evaluating");
     let pool = rayon::ThreadPoolBuilder::new()
@@ -162,8 +219,9 @@ fn score_pictures(
     dataset: &Path,
     mut scorer: Scorer,
     dir: &Path,
+    shard: Option<(usize, usize)>,
 ) -> anyhow::Result<(Vec<Pair>, Vec<BadPicture>)> {
-    let (pictures, mut bad) = labelled_pictures(dataset)?;
+    let (pictures, mut bad) = shards::keep(labelled_pictures(dataset)?, shard);
     let bar = progress_bar(pictures.len(), "scoring");
     let mut pairs = Vec::new();
     for (index, found) in pictures.into_iter().enumerate() {
@@ -242,6 +300,8 @@ struct Json {
     error_bounds: JsonBounds,
     collapsed_scores: u64,
     bad: usize,
+    benchmark_bins: bool,
+    sizes: Vec<shards::JsonSize>,
 }
 
 #[derive(Serialize)]
@@ -274,7 +334,7 @@ fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
         labelled_components: components.labelled,
         predicted_components: components.predicted,
         track: track_name(args.track),
-        exact: !args.fast,
+        exact: !args.fast && !args.benchmark_bins,
         error_bounds: JsonBounds {
             auprc,
             fpr95,
@@ -282,6 +342,8 @@ fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
         },
         collapsed_scores: report.collapsed,
         bad: report.bad.len(),
+        benchmark_bins: args.benchmark_bins,
+        sizes: shards::json_sizes(components),
     };
     Ok(serde_json::to_string(&json)? + "\n")
 }
@@ -347,7 +409,7 @@ fn table(report: &Report, args: &Args) -> String {
         mean(components.ppv, components.predicted, "predicted"),
     );
     line("  mean F1", percent(components.f1_mean));
-    text
+    text + &shards::size_table(components)
 }
 
 #[cfg(test)]
@@ -381,7 +443,7 @@ mod tests {
             ScoreMap::new(picture.size(), data).context("size")
         });
         let out = tempfile::tempdir().unwrap();
-        let (pairs, bad) = score_pictures(data.path(), scorer, out.path()).unwrap();
+        let (pairs, bad) = score_pictures(data.path(), scorer, out.path(), None).unwrap();
         assert_eq!(pairs.len(), 1);
         assert_eq!(pairs[0].shown, data.path().join("images/a.png"));
         assert_eq!(

@@ -7,6 +7,7 @@ use unmask_network::{Attention, Config, Head};
 pub fn tiny() -> Config {
     Config {
         swin: None,
+        efficientnet: None,
         depth: 18,
         width: 2,
         frozen_norm: false,

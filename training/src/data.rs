@@ -24,7 +24,7 @@ mod rng;
 pub use augment::{Augment, Jitter, ShortSide};
 pub use dataset::{
     CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND, Dataset, FrameSource,
-    Sample,
+    IDD_LITE_GROUPS, Sample,
 };
 pub use error::DataError;
 pub use example::{Example, Normalise, fit_example, make_example};
@@ -40,6 +40,15 @@ pub use rng::Rng;
 
 /// Label of a pixel that no loss looks at as a known class: unlabelled, or outside the picture.
 pub const VOID: u8 = 255;
+
+/// Label of the first group of classes; group `g` has the label `GROUP + g`.
+///
+/// A data set with coarser labels than the network's classes says only that a pixel shows one of
+/// several classes, see [`crate::losses::group_loss`].
+pub const GROUP: u8 = 200;
+
+/// Number of labels that are kept for groups.
+pub const GROUPS_MAX: u8 = 50;
 
 /// Label of a pixel of an object that does not belong: pasted, or an anomaly of the synthetic
 /// drive.

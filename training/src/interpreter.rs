@@ -5,9 +5,9 @@ mod sampling;
 mod value;
 
 use crate::params::Params;
-use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions};
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
-use unmask_network::ops::{Init, Ops, Side};
+use unmask_network::ops::{ConvOptions, Init, Ops, Side};
 pub use value::Value;
 
 /// What a blocked key's score is lowered by: `exp` of it is 0 in float32.
@@ -35,6 +35,8 @@ pub struct BurnOps<'a> {
     sampling: Sampling,
     /// Burn has no gradient for `interpolate` on GPUs: two constant products do the same.
     resize_by_products: bool,
+    /// Parameters whose names start with one of these get no gradient.
+    frozen: Vec<String>,
 }
 
 impl<'a> BurnOps<'a> {
@@ -47,6 +49,23 @@ impl<'a> BurnOps<'a> {
             training,
             sampling: Sampling::Rows,
             resize_by_products: false,
+            frozen: Vec::new(),
+        }
+    }
+
+    /// Without gradients for parameters whose names start with one of `prefixes`. Layers before the
+    /// first parameter with a gradient then cost no memory and no backward pass.
+    pub fn with_frozen(mut self, prefixes: Vec<String>) -> Self {
+        self.frozen = prefixes;
+        self
+    }
+
+    /// `value` of the parameter `name`, cut off from its gradient where it is frozen.
+    fn unless_frozen(&self, name: &str, value: Tensor<1>) -> Tensor<1> {
+        if self.frozen.iter().any(|prefix| name.starts_with(prefix)) {
+            value.detach()
+        } else {
+            value
         }
     }
 
@@ -86,7 +105,7 @@ impl Ops for BurnOps<'_> {
             .get_or_init(name, shape, init, true)
             .value
             .clone();
-        Value::R1(flat).reshaped(shape)
+        Value::R1(self.unless_frozen(name, flat)).reshaped(shape)
     }
 
     fn constant(&mut self, shape: &[usize], values: &[f32]) -> Value {
@@ -97,10 +116,10 @@ impl Ops for BurnOps<'_> {
         let x = x.r4();
         let [n, c, h, w] = x.dims();
         let mut get = |part: &str, init: Init, trained: bool| {
-            self.params
-                .get_or_init(&format!("{name}.{part}"), &[c], init, trained)
-                .value
-                .clone()
+            let name = format!("{name}.{part}");
+            let value = self.params.get_or_init(&name, &[c], init, trained);
+            let value = value.value.clone();
+            self.unless_frozen(&name, value)
         };
         let gamma = get("weight", Init::Ones, true);
         let beta = get("bias", Init::Zeros, true);
@@ -131,8 +150,31 @@ impl Ops for BurnOps<'_> {
         stride: usize,
         pad: usize,
     ) -> Value {
-        let options = ConvOptions::new([stride; 2], [pad; 2], [1, 1], 1);
-        Value::R4(module::conv2d(x.r4(), w.r4(), b.map(Value::r1), options))
+        let options = ConvOptions {
+            stride,
+            pads: [pad; 4],
+            groups: 1,
+        };
+        self.conv2d_with(x, w, b, options)
+    }
+
+    fn conv2d_with(
+        &mut self,
+        x: &Value,
+        w: &Value,
+        b: Option<&Value>,
+        options: ConvOptions,
+    ) -> Value {
+        let [top, left, bottom, right] = options.pads;
+        let mut x = x.r4();
+        let mut pads = [top, left];
+        if top != bottom || left != right {
+            x = x.pad((left, right, top, bottom), 0.0);
+            pads = [0, 0];
+        }
+        let options =
+            burn::tensor::ops::ConvOptions::new([options.stride; 2], pads, [1, 1], options.groups);
+        Value::R4(module::conv2d(x, w.r4(), b.map(Value::r1), options))
     }
 
     fn linear(&mut self, x: &Value, w: &Value, b: Option<&Value>) -> Value {
@@ -179,6 +221,10 @@ impl Ops for BurnOps<'_> {
 
     fn relu(&mut self, x: &Value) -> Value {
         each!(x, t => activation::relu(t))
+    }
+
+    fn relu6(&mut self, x: &Value) -> Value {
+        each!(x, t => t.clamp(0.0, 6.0))
     }
 
     fn gelu(&mut self, x: &Value) -> Value {

@@ -12,6 +12,7 @@ pub mod optimizer;
 pub mod params;
 pub mod plot;
 pub mod points;
+pub mod pretrained;
 pub mod recipe;
 pub mod trainer;
 pub mod validate;

@@ -1,6 +1,8 @@
 //! What the network is trained on: the set loss (Mask2Former), the per-pixel loss of the baseline,
 //! and the margin loss of mask contrastive learning (Mask2Anomaly, sec. 3.3).
 
+mod group;
+
 use crate::data::{PASTED, Rng, VOID};
 use crate::interpreter::Value;
 use crate::matcher::{self, Labels, Predictions, Weights};
@@ -11,6 +13,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unmask_frame::{Map, Size};
 use unmask_network::MaskHead;
+
+pub use group::group_loss;
+use group::group_of;
 use unmask_score::components::label;
 
 /// Labels of a batch.
@@ -27,6 +32,12 @@ pub struct Targets<'a> {
 }
 
 impl<'a> Targets<'a> {
+    /// Whether picture `b` has grouped labels.
+    fn is_grouped(&self, b: usize) -> bool {
+        let labels = self.picture(b).labels;
+        labels.iter().any(|&label| group_of(label).is_some())
+    }
+
     /// Labels of picture `b`.
     pub fn picture(&self, b: usize) -> Labels<'a> {
         let area = self.w * self.h;
@@ -143,7 +154,8 @@ pub fn set_loss(
         .collect();
 
     let device = stacked.class_logits.device();
-    let class = class_loss(stacked, &matches, weights.no_object);
+    let grouped: Vec<bool> = (0..targets.batch).map(|b| targets.is_grouped(b)).collect();
+    let class = class_loss(stacked, &matches, weights.no_object, &grouped);
     if matches.is_empty() {
         let none = stacked.mask_logits.clone().sum() * 0.0;
         return SetLoss {
@@ -188,7 +200,14 @@ pub fn point_losses(
 }
 
 /// `F.cross_entropy` with class weights, a mean of its own for every head, summed over the heads.
-pub fn class_loss(stacked: &Stacked, matches: &[Match], no_object: f32) -> Tensor<1> {
+/// Pictures that are `grouped` (one entry per picture) do not count: a query without a match says
+/// nothing there.
+pub fn class_loss(
+    stacked: &Stacked,
+    matches: &[Match],
+    no_object: f32,
+    grouped: &[bool],
+) -> Tensor<1> {
     let [entries, queries, k1] = stacked.class_logits.dims();
     let device = &stacked.class_logits.device();
     let rows = entries * queries;
@@ -196,14 +215,21 @@ pub fn class_loss(stacked: &Stacked, matches: &[Match], no_object: f32) -> Tenso
     for m in matches {
         class[m.row] = m.class as usize;
     }
-    let weight = |c: usize| if c == k1 - 1 { no_object } else { 1.0 };
+    let weight = |r: usize| {
+        let picture = (r / queries) % grouped.len().max(1);
+        match class[r] {
+            _ if grouped.get(picture) == Some(&true) => 0.0,
+            c if c == k1 - 1 => no_object,
+            _ => 1.0,
+        }
+    };
     let per_head = rows / stacked.heads;
     let mut one_hot = vec![0.0f32; rows * k1];
     for head in 0..stacked.heads {
         let rows = head * per_head..(head + 1) * per_head;
-        let sum: f32 = rows.clone().map(|r| weight(class[r])).sum();
-        for r in rows {
-            one_hot[r * k1 + class[r]] = weight(class[r]) / sum;
+        let sum: f32 = rows.clone().map(weight).sum();
+        for r in rows.filter(|_| sum > 0.0) {
+            one_hot[r * k1 + class[r]] = weight(r) / sum;
         }
     }
     let one_hot: Tensor<3> =

@@ -29,6 +29,9 @@ struct Args {
     /// Start from this model instead of from nothing.
     #[arg(long)]
     init: Option<PathBuf>,
+    /// Start the backbone from public ImageNet weights (PyTorch's .pth, see docs/training.md).
+    #[arg(long, value_name = "FILE")]
+    backbone: Option<PathBuf>,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = Backend::Flex)]
     backend: Backend,
@@ -71,6 +74,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let manner = Manner {
         resume: args.resume,
         init: args.init.clone(),
+        backbone: args.backbone.clone(),
         save_every: args.save_every.max(1),
         stop_after: args.stop_after,
         loader_threads: 1,

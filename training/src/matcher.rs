@@ -16,6 +16,8 @@ pub struct Weights {
     pub dice: f32,
     /// Cross-entropy weight of the no-object class (0.1).
     pub no_object: f32,
+    /// Loss on sums of class probabilities, for pictures with grouped labels (5).
+    pub group: f32,
 }
 
 impl Default for Weights {
@@ -25,6 +27,7 @@ impl Default for Weights {
             mask: 5.0,
             dice: 5.0,
             no_object: 0.1,
+            group: 5.0,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::points::Points;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unmask_network::{Attention, Config, ConfigError, Head};
+use unmask_network::{Attention, Config, ConfigError, EfficientNet, Head};
 
 /// A training run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +49,10 @@ pub struct NetworkChoice {
     pub depth: Option<usize>,
     /// Base width, where another than the preset's.
     pub width: Option<usize>,
+    /// EfficientNet-Lite in place of the ResNet: `lite0`, `lite1` or `lite2`.
+    pub efficientnet: Option<EfficientNet>,
+    /// Decoder layers, where another number than the preset's.
+    pub decoder_layers: Option<usize>,
 }
 
 /// Where labelled pictures come from.
@@ -57,6 +61,13 @@ pub struct NetworkChoice {
 pub enum Source {
     /// `PATH/train/{images,labels}` with CamVid's 11 classes.
     Camvid {
+        /// Folder, relative to the data folder.
+        path: PathBuf,
+        /// Share of the draws.
+        share: f64,
+    },
+    /// `PATH/train/{images,labels}` with IDD-Lite's 7 labels, each a group of CamVid's classes.
+    IddLite {
         /// Folder, relative to the data folder.
         path: PathBuf,
         /// Share of the draws.
@@ -142,6 +153,9 @@ pub struct Stage {
     /// Keep the batch norms' statistics as they are: for small batches.
     #[serde(default)]
     pub frozen_norm: bool,
+    /// Stages of the backbone that are not trained, in order: 1 = the stem, 5 = all of it.
+    #[serde(default)]
+    pub frozen_stages: usize,
     /// Point sampling.
     #[serde(default)]
     pub points: Points,
@@ -244,6 +258,9 @@ impl Recipe {
             if stage.points.count == 0 || stage.points.oversample < 1.0 {
                 return setting(key("points"), "count and oversample must be 1 or more");
             }
+            if stage.frozen_stages > BACKBONE_STAGES.len() {
+                return setting(key("frozen_stages"), "must be 0 to 5");
+            }
             let shares = stage.margin.map_or([0.0; 2], |m| [m.hard, m.even]);
             if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
                 return setting(key("margin"), "hard and even must be from 0 to 1");
@@ -268,6 +285,8 @@ impl Recipe {
         config.head = self.network.head.unwrap_or(config.head);
         config.depth = self.network.depth.unwrap_or(config.depth);
         config.width = self.network.width.unwrap_or(config.width);
+        config.efficientnet = self.network.efficientnet;
+        config.decoder_layers = self.network.decoder_layers.unwrap_or(config.decoder_layers);
         config.classes = self.classes().len();
         config.check()?;
         Ok(config)
@@ -277,7 +296,9 @@ impl Recipe {
     pub fn classes(&self) -> &'static [&'static str] {
         match &self.validation.source {
             Source::Cityscapes { .. } => &CITYSCAPES_CLASSES,
-            Source::Camvid { .. } | Source::Drive { .. } => &CAMVID_CLASSES,
+            Source::Camvid { .. } | Source::IddLite { .. } | Source::Drive { .. } => {
+                &CAMVID_CLASSES
+            }
         }
     }
 
@@ -338,7 +359,16 @@ impl Recipe {
     }
 }
 
+/// Names of the backbone's stages, in order.
+const BACKBONE_STAGES: [&str; 5] = ["stem", "res2", "res3", "res4", "res5"];
+
 impl Stage {
+    /// What the names of parameters that are not trained start with.
+    pub fn frozen_prefixes(&self) -> Vec<String> {
+        let frozen = BACKBONE_STAGES.iter().take(self.frozen_stages);
+        frozen.map(|name| format!("backbone.{name}.")).collect()
+    }
+
     /// What gives this stage's examples.
     ///
     /// # Errors
@@ -381,6 +411,9 @@ impl Source {
     ) -> Result<(Dataset, f64), RecipeError> {
         Ok(match self {
             Source::Camvid { path, share } => (Dataset::camvid(&root.join(path), split)?, *share),
+            Source::IddLite { path, share } => {
+                (Dataset::idd_lite(&root.join(path), split)?, *share)
+            }
             Source::Cityscapes { path, share } => {
                 (Dataset::cityscapes(&root.join(path), split)?, *share)
             }

@@ -1,11 +1,14 @@
 //! The training loop: stages in order, a log, checkpoints, validation.
 
 use crate::checkpoint::{self, CheckpointError, Place};
-use crate::data::{Batch, CAMVID_GROUND, CITYSCAPES_GROUND, DataError, Loader, Outlier, VOID};
+use crate::data::{
+    Batch, CAMVID_GROUND, CITYSCAPES_GROUND, DataError, IDD_LITE_GROUPS, Loader, Outlier, VOID,
+};
 use crate::interpreter::{BurnOps, Value};
 use crate::losses::{self, Stacked, Targets};
 use crate::optimizer::Memory;
 use crate::params::Params;
+use crate::pretrained::{self, PretrainedError};
 use crate::recipe::{Recipe, RecipeError, Source, Stage};
 use crate::validate;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -37,6 +40,9 @@ pub enum TrainError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Weights of the backbone.
+    #[error(transparent)]
+    Pretrained(#[from] PretrainedError),
     /// The plot.
     #[error(transparent)]
     Plot(#[from] crate::plot::PlotError),
@@ -77,6 +83,8 @@ pub struct Manner {
     pub resume: bool,
     /// Start from this model instead of from nothing.
     pub init: Option<PathBuf>,
+    /// Start the backbone from the public PyTorch weights in this file.
+    pub backbone: Option<PathBuf>,
     /// Write a state every so many steps.
     pub save_every: u64,
     /// Stop after so many steps of this process.
@@ -130,10 +138,13 @@ pub fn run(
     let (mut params, mut memory, place) = if manner.resume && state.exists() {
         checkpoint::read_state(&state, recipe, &device)?
     } else {
-        let params = match &manner.init {
+        let mut params = match &manner.init {
             Some(path) => checkpoint::read_model(path, recipe.seed, &device)?,
             None => Params::new(device.clone(), recipe.seed),
         };
+        if let Some(path) = &manner.backbone {
+            pretrained::read_backbone(path, network.config(), &mut params)?;
+        }
         (
             params,
             Memory::new(&first.optim),
@@ -196,6 +207,7 @@ pub fn run(
                 log.line(&json!({
                     "stage": stage.name, "step": step, "loss": done.loss, "class": done.class,
                     "mask": done.mask, "dice": done.dice, "margin": done.margin,
+                    "group": done.group,
                     "grad_norm": done.norm, "lr": done.rate, "step_ms": ms,
                 }))?;
             }
@@ -253,7 +265,7 @@ fn validation_set(
     }
     let ground: &[u8] = match recipe.validation.source {
         Source::Cityscapes { .. } => &CITYSCAPES_GROUND,
-        Source::Camvid { .. } | Source::Drive { .. } => &CAMVID_GROUND,
+        Source::Camvid { .. } | Source::IddLite { .. } | Source::Drive { .. } => &CAMVID_GROUND,
     };
     let size = recipe.validation.size;
     Ok(validate::Set::new(
@@ -272,6 +284,7 @@ struct Done {
     mask: f32,
     dice: f32,
     margin: f32,
+    group: f32,
     norm: f32,
     rate: f64,
 }
@@ -294,7 +307,7 @@ fn train_step(
         w: batch.w,
         h: batch.h,
     };
-    let mut ops = BurnOps::new(params, !stage.frozen_norm);
+    let mut ops = BurnOps::new(params, !stage.frozen_norm).with_frozen(stage.frozen_prefixes());
     if manner.gpu {
         ops = ops.for_gpu();
     }
@@ -305,6 +318,7 @@ fn train_step(
         mask: 0.0,
         dice: 0.0,
         margin: 0.0,
+        group: 0.0,
         norm: 0.0,
         rate,
     };
@@ -320,6 +334,10 @@ fn train_step(
                 let part = losses::margin_loss(&stacked, &targets, margin);
                 done.margin = read(&part);
                 loss = loss + part * margin.weight;
+            }
+            if let Some(part) = losses::group_loss(&stacked, &targets, &IDD_LITE_GROUPS) {
+                done.group = read(&part);
+                loss = loss + part * stage.weights.group;
             }
             loss
         }

@@ -110,7 +110,7 @@ fn set_loss_and_gradients_agree() {
             points: points_of(&f, "set.points", row),
         })
         .collect();
-    let class = losses::class_loss(&stacked, &matches, 0.1);
+    let class = losses::class_loss(&stacked, &matches, 0.1, &[]);
     let logits = losses::gather_points(&stacked.mask_logits, &matches);
     let values = logits.to_data().try_to_vec::<f32>().unwrap();
     assert_close("logits at points", &values, &f["set.point_logits"].1, 1e-5);

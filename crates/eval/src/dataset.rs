@@ -308,6 +308,15 @@ pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> 
     Ok(Map::new(size, labels).expect("one value a pixel was read"))
 }
 
+/// Reads a label picture of classes, values as stored: of the same formats as [`read_labels`].
+///
+/// # Errors
+/// A text without the file's name: what is wrong with the file.
+pub fn read_classes(path: &Path) -> Result<LabelMap, String> {
+    let (size, values) = read_values(path)?;
+    Ok(Map::new(size, values).expect("one value a pixel was read"))
+}
+
 fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {
     let file = unmask_frame::open_regular_file(path).map_err(|error| error.to_string())?;
     let mut decoder = png::Decoder::new_with_limits(

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::dataset::{LabelRules, Pair, read_labels};
 use super::problem::{BadPicture, Problem};
-use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Track};
+use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Shard, Track};
 use unmask_frame::{LabelMap, Map, ScoreMap, Size};
 use unmask_score::npy;
 
@@ -22,10 +22,22 @@ pub struct Options {
     pub track: Track,
     /// Threshold of the component metrics; none = the one with the best pixel F1.
     pub threshold: Option<f32>,
-    /// Binned instead of exact pixel metrics.
-    pub fast: bool,
+    /// How pixels are ranked.
+    pub ranker: Ranker,
     /// Resize score maps (bilinear) to the size of their label picture.
     pub resize: bool,
+}
+
+/// How pixels are ranked for the pixel metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ranker {
+    /// Every distinct score is a threshold.
+    #[default]
+    Exact,
+    /// Scores in one of a million fixed bins count as equal.
+    Fast,
+    /// As SegmentMeIfYouCan's own tool does it, by quantiles of each image.
+    BenchmarkBins,
 }
 
 /// The metrics of a data set.
@@ -70,10 +82,60 @@ pub fn evaluate(
 ) -> Result<Report, EvalError> {
     // Said before the first pass, not after it.
     Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
-    let evaluation = if options.fast {
-        Evaluation::fast()
-    } else {
-        Evaluation::exact()
+    let (evaluation, bad, collapsed) = pixel_pass(pairs, options, progress)?;
+    let pixels = evaluation.finish()?;
+    let threshold = options.threshold.unwrap_or(pixels.threshold);
+    let components = component_pass(pairs, options, threshold, &bad, progress)?;
+    let bad = named(pairs, bad);
+    Ok(Report {
+        pixels,
+        components: components.finish(),
+        threshold,
+        images: pairs.len() - bad.len(),
+        collapsed,
+        bad,
+    })
+}
+
+/// Evaluates a part of a data set, to be merged with the others later ([`super::merge`]). Without
+/// [`Options::threshold`] the part holds no components: the threshold with the best pixel F1 is
+/// known only when all parts are merged.
+///
+/// # Errors
+/// As [`evaluate`], but a part may lack anomalous or normal pixels; [`EvalError::ShardRanker`] for
+/// another ranker than the exact one.
+pub fn evaluate_shard(
+    pairs: &[Pair],
+    options: &Options,
+    progress: &(dyn Fn(Pass) + Sync),
+) -> Result<(Shard, Vec<BadPicture>), EvalError> {
+    Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
+    if options.ranker != Ranker::Exact {
+        return Err(EvalError::ShardRanker);
+    }
+    let (evaluation, bad, collapsed) = pixel_pass(pairs, options, progress)?;
+    let ranking = evaluation.into_ranking().ok_or(EvalError::ShardRanker)?;
+    let segments = match options.threshold {
+        Some(threshold) => Some(component_pass(pairs, options, threshold, &bad, progress)?),
+        None => None,
+    };
+    let bad = named(pairs, bad);
+    let images = (pairs.len() - bad.len()) as u64;
+    let shard = Shard::new(ranking, segments, [images, bad.len() as u64, collapsed]);
+    Ok((shard, bad))
+}
+
+/// Ranks all pixels; also gives the pairs that cannot be used, by index, and the number of collapsed
+/// scores.
+fn pixel_pass(
+    pairs: &[Pair],
+    options: &Options,
+    progress: &(dyn Fn(Pass) + Sync),
+) -> Result<(Evaluation, Vec<(usize, Problem)>, u64), EvalError> {
+    let evaluation = match options.ranker {
+        Ranker::Exact => Evaluation::exact(),
+        Ranker::Fast => Evaluation::fast(),
+        Ranker::BenchmarkBins => Evaluation::benchmark_bins(),
     };
     let bad = Mutex::new(Vec::new());
     let collapsed = AtomicU64::new(0);
@@ -105,12 +167,20 @@ pub fn evaluate(
                 .map_or("there is none".into(), |(_, p)| p.to_string()),
         });
     }
-    let pixels = evaluation.finish()?;
+    Ok((evaluation, bad, collapsed.into_inner()))
+}
 
-    let threshold = options.threshold.unwrap_or(pixels.threshold);
+/// Compares the components of all pairs that are not `bad`.
+fn component_pass(
+    pairs: &[Pair],
+    options: &Options,
+    threshold: f32,
+    bad: &[(usize, Problem)],
+    progress: &(dyn Fn(Pass) + Sync),
+) -> Result<Segments, EvalError> {
     let empty = Segments::new(options.track, threshold)?;
     let is_bad = |index: usize| bad.binary_search_by_key(&index, |(bad, _)| *bad).is_ok();
-    let components = pairs
+    pairs
         .par_iter()
         .enumerate()
         .filter(|&(index, _)| !is_bad(index))
@@ -133,21 +203,16 @@ pub fn evaluate(
                 all.merge(&part);
                 Ok(all)
             },
-        )?;
-    let bad: Vec<BadPicture> = (bad.into_iter())
+        )
+}
+
+fn named(pairs: &[Pair], bad: Vec<(usize, Problem)>) -> Vec<BadPicture> {
+    bad.into_iter()
         .map(|(index, problem)| BadPicture {
             name: pairs[index].name.clone(),
             problem,
         })
-        .collect();
-    Ok(Report {
-        pixels,
-        components: components.finish(),
-        threshold,
-        images: pairs.len() - bad.len(),
-        collapsed: collapsed.into_inner(),
-        bad,
-    })
+        .collect()
 }
 
 fn values(pair: &Pair, source: EvalError) -> Problem {

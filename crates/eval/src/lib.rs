@@ -10,20 +10,25 @@
 //! No part keeps pictures: memory is bounded whatever their number ([`Evaluation`] says by what).
 #![forbid(unsafe_code)]
 
+mod benchmark_bins;
 mod bins;
+mod confusion;
 pub mod dataset;
 mod driver;
 mod pixels;
 mod problem;
 mod ranking;
 mod segments;
+mod shard;
 mod sweep;
 
+pub use confusion::Confusion;
 pub use dataset::{LabelRules, Pair};
-pub use driver::{Options, Pass, Report, evaluate};
+pub use driver::{Options, Pass, Ranker, Report, evaluate, evaluate_shard};
 pub use pixels::{Evaluation, pixel_metrics};
 pub use problem::{BadPicture, Problem};
-pub use segments::{ComponentMetrics, Segments, TAUS_PERCENT, Track};
+pub use segments::{ComponentMetrics, SIZE_EDGES_PX, Segments, SizeRecall, TAUS_PERCENT, Track};
+pub use shard::{Merged, Shard, ShardError, merge};
 pub use sweep::{ErrorBounds, PixelMetrics};
 
 use std::path::PathBuf;
@@ -87,6 +92,9 @@ pub enum EvalError {
         /// Number of anomalous pixels.
         anomalous: u64,
     },
+    /// A shard of inexact metrics was asked for.
+    #[error("shards are exact: leave out --fast and --benchmark-bins")]
+    ShardRanker,
     /// A threshold is NaN.
     #[error("the threshold is not a number")]
     Threshold,

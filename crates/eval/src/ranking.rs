@@ -146,6 +146,61 @@ impl Ranking {
         Ok(())
     }
 
+    /// Writes all pixels to `out`: the runs one after the other, each behind its length in bytes.
+    pub(super) fn write(mut self, out: &mut impl Write) -> io::Result<()> {
+        if !self.blocks.is_empty() {
+            self.spill()?;
+        }
+        out.write_all(&(self.runs.len() as u64).to_le_bytes())?;
+        for mut run in self.runs {
+            let bytes = run.metadata()?.len();
+            out.write_all(&bytes.to_le_bytes())?;
+            io::copy(&mut run, out)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the pixels that [`Ranking::write`] wrote. `totals`: how many of each class.
+    pub(super) fn read(&mut self, totals: [u64; 2], from: &mut impl Read) -> io::Result<()> {
+        let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let runs = read_number(from)?;
+        let mut found = [0u64; 2];
+        for _ in 0..runs {
+            let bytes = read_number(from)?;
+            let mut file = tempfile::tempfile()?;
+            if io::copy(&mut from.by_ref().take(bytes), &mut file)? != bytes {
+                return Err(damaged("it ends early"));
+            }
+            file.rewind()?;
+            // Every header is read once: a sweep over a damaged run would count wrong.
+            let mut reader = BufReader::with_capacity(1 << 16, file);
+            let mut before = None;
+            while let Some((bucket, counts)) = read_head(&mut reader)? {
+                if before.is_some_and(|before| before >= bucket) {
+                    return Err(damaged("its buckets are out of order"));
+                }
+                before = Some(bucket);
+                for (sum, count) in found.iter_mut().zip(counts) {
+                    *sum = sum
+                        .checked_add(count)
+                        .ok_or_else(|| damaged("too many pixels"))?;
+                }
+                let left = bytes_of(Some((bucket, counts)));
+                let skip = i64::try_from(left).map_err(|_| damaged("too many pixels"))?;
+                reader.seek_relative(skip)?;
+            }
+            let mut file = reader.into_inner();
+            file.rewind()?;
+            self.runs.push(file);
+        }
+        if found != totals {
+            return Err(damaged("it holds another number of pixels than it states"));
+        }
+        self.totals[0] += totals[0];
+        self.totals[1] += totals[1];
+        Ok(())
+    }
+
     /// Sweeps all pixels. Both classes must have some.
     pub(super) fn finish(self) -> io::Result<PixelMetrics> {
         let mut sweep = Sweep::new(self.totals[0], self.totals[1], false);
@@ -371,6 +426,12 @@ impl<'a> Reader<'a> {
 
 fn bytes_of(head: Option<(u16, [u64; 2])>) -> u64 {
     head.map_or(0, |(_, counts)| 2 * (counts[0] + counts[1]))
+}
+
+fn read_number(from: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    from.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Reads a bucket's header; `None` at the end of the run.

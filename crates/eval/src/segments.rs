@@ -6,13 +6,14 @@
 
 use super::{ANOMALY, EvalError, IGNORE, check};
 use unmask_frame::{LabelMap, Map, ScoreMap};
-use unmask_score::components::{label, overlaps};
+use unmask_score::components::{Components, label, overlaps};
 
 /// The overlaps at which components are judged, percent: 25, 30, … 75.
 pub const TAUS_PERCENT: [u64; 11] = [25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75];
 
 /// A track of the benchmark: it sets the sizes below which components do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Track {
     /// RoadAnomaly21: large objects anywhere.
     #[default]
@@ -39,6 +40,22 @@ impl Track {
     }
 }
 
+/// Areas at which [`SizeRecall`] changes from one class of sizes to the next, px of the label image.
+pub const SIZE_EDGES_PX: [usize; 5] = [64, 256, 1024, 4096, 16_384];
+
+/// How many labelled components of a class of sizes are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SizeRecall {
+    /// Labelled components, also those too small for the other component metrics.
+    pub components: u64,
+    /// Those of which at least half the pixels have a score above the threshold.
+    pub found: u64,
+    /// Their pixels.
+    pub pixels: u64,
+    /// Those of the pixels with a score above the threshold.
+    pub hit_pixels: u64,
+}
+
 /// Component metrics of a whole data set. Where a mean is over nothing it is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ComponentMetrics {
@@ -54,10 +71,12 @@ pub struct ComponentMetrics {
     pub labelled: u64,
     /// Number of predicted components that count.
     pub predicted: u64,
+    /// Recall by size, classes divided by [`SIZE_EDGES_PX`].
+    pub sizes: [SizeRecall; 6],
 }
 
 /// Sums the component metrics picture by picture.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Segments {
     track: Track,
     threshold: f32,
@@ -67,6 +86,7 @@ pub struct Segments {
     predicted: u64,
     found: [u64; 11],
     wrong: [u64; 11],
+    sizes: [SizeRecall; 6],
 }
 
 /// Binary places of the fixed-point sums.
@@ -106,6 +126,7 @@ impl Segments {
             predicted: 0,
             found: [0; 11],
             wrong: [0; 11],
+            sizes: [SizeRecall::default(); 6],
         })
     }
 
@@ -120,6 +141,7 @@ impl Segments {
         let predicted = label(&mask(scores, over));
         let labelled = label(&mask(scores, labels.data().iter().map(|&l| l == ANOMALY)));
         let kept = |area_px: usize, min_px: usize| area_px >= min_px;
+        self.add_sizes(&labelled, scores);
         let keep_predicted: Vec<bool> = (predicted.list().iter())
             .map(|c| kept(c.area_px, self.track.min_predicted_px()))
             .collect();
@@ -177,6 +199,25 @@ impl Segments {
         Ok(())
     }
 
+    /// Counts every labelled component by its size.
+    fn add_sizes(&mut self, labelled: &Components, scores: &ScoreMap) {
+        let mut hits = vec![0u64; labelled.list().len()];
+        let owner = labelled.to_map();
+        for (&k, &score) in owner.data().iter().zip(scores.data()) {
+            if k > 0 && score > self.threshold {
+                hits[k as usize - 1] += 1;
+            }
+        }
+        for (component, hit) in labelled.list().iter().zip(hits) {
+            let class = SIZE_EDGES_PX.partition_point(|&edge| component.area_px >= edge);
+            let size = &mut self.sizes[class];
+            size.components += 1;
+            size.found += u64::from(2 * hit >= component.area_px as u64);
+            size.pixels += component.area_px as u64;
+            size.hit_pixels += hit;
+        }
+    }
+
     fn add_labelled(&mut self, intersection: u64, union: u64) {
         self.labelled += 1;
         self.siou_sum += fixed(intersection, union);
@@ -193,12 +234,23 @@ impl Segments {
         }
     }
 
+    /// The track and the threshold it counts with.
+    pub fn settings(&self) -> (Track, f32) {
+        (self.track, self.threshold)
+    }
+
     /// Adds the pictures that `other` counted with the same track and threshold.
     pub fn merge(&mut self, other: &Self) {
         self.siou_sum += other.siou_sum;
         self.ppv_sum += other.ppv_sum;
         self.labelled += other.labelled;
         self.predicted += other.predicted;
+        for (sum, more) in self.sizes.iter_mut().zip(&other.sizes) {
+            sum.components += more.components;
+            sum.found += more.found;
+            sum.pixels += more.pixels;
+            sum.hit_pixels += more.hit_pixels;
+        }
         for tau in 0..TAUS_PERCENT.len() {
             self.found[tau] += other.found[tau];
             self.wrong[tau] += other.wrong[tau];
@@ -222,6 +274,7 @@ impl Segments {
             f1,
             labelled: self.labelled,
             predicted: self.predicted,
+            sizes: self.sizes,
         }
     }
 }
@@ -403,5 +456,27 @@ mod tests {
                 .add(&draw(SIZE, 0.0, &[]), &draw(other, 0, &[]))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn recall_counts_every_component_by_its_size() {
+        // 5x5 (too small for other metrics of the anomaly track) fully found, 20x20 a quarter.
+        let scores = [(0, 0, 5, 5, 0.9), (10, 0, 10, 10, 0.9)];
+        let labels = [(0, 0, 5, 5, 1), (10, 0, 20, 20, 1)];
+        let mut segments = Segments::new(Track::Anomaly, 0.5).unwrap();
+        segments
+            .add(&draw(SIZE, 0.0, &scores), &draw(SIZE, 0, &labels))
+            .unwrap();
+        let sizes = segments.finish().sizes;
+        let of = |components, found, pixels, hit_pixels| SizeRecall {
+            components,
+            found,
+            pixels,
+            hit_pixels,
+        };
+        assert_eq!(sizes[0], of(1, 1, 25, 25));
+        assert_eq!(sizes[2], of(1, 0, 400, 100));
+        let rest: u64 = [1, 3, 4, 5].iter().map(|&i| sizes[i].components).sum();
+        assert_eq!(rest, 0);
     }
 }

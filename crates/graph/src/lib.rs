@@ -3,10 +3,13 @@
 //! [`checkpoint`] reads what training wrote, [`import`] what others trained, [`mod@write`] interprets the network
 //! as a graph in memory, [`export`] writes it as a file (crate `unmask-onnx`).
 //!
+//! [`bank`] adds a second score to a model: the distance to features of normal frames.
+//!
 //! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`judge`]
 //! measures what that costs. [`layers`] measures what each block of a network takes.
 #![forbid(unsafe_code)]
 
+pub mod bank;
 pub mod calibrate;
 pub mod checkpoint;
 pub mod cost;

@@ -59,6 +59,14 @@ impl OnnxOps {
         }
     }
 
+    /// A writer that adds to `graph`; parameters that it asks for come from `weights`.
+    pub fn extending(graph: Graph, weights: Weights) -> Self {
+        Self {
+            graph,
+            ..Self::new(weights, Sampling::default())
+        }
+    }
+
     /// Adds an input of the graph, float32.
     pub fn input(&mut self, name: &str, shape: &[usize]) -> ValueId {
         self.graph.add_input(name, shape)
@@ -67,6 +75,11 @@ impl OnnxOps {
     /// Names `value` as an output of the graph.
     pub fn output(&mut self, name: &str, value: &ValueId) {
         self.graph.add_output(name, *value);
+    }
+
+    /// Lets the output `name` of the graph give `value` instead.
+    pub fn replace_output(&mut self, name: &str, value: &ValueId) {
+        self.graph.set_output(name, *value);
     }
 
     /// The graph, without nodes that reach no output and with batch norms folded into the

@@ -1,14 +1,17 @@
 //! ResNet-18/34/50/101 in detectron2's layout: basic 7×7 stem, stride in the 3×3 convolution. Or
-//! [`swin`], where the config asks for it.
+//! [`swin`] or [`efficientnet`], where the config asks for it.
 
 use crate::config::Config;
 use crate::ops::{Init, Ops};
-use crate::swin;
+use crate::{efficientnet, swin};
 
 /// Maps at 1/4, 1/8, 1/16 and 1/32 of `image` `[N,3,H,W]` (H and W multiples of 32).
 pub fn forward<O: Ops>(config: &Config, ops: &mut O, image: &O::T) -> [O::T; 4] {
     if let Some(sizes) = &config.swin {
         return swin::forward(sizes, ops, image);
+    }
+    if let Some(variant) = config.efficientnet {
+        return efficientnet::forward(variant, ops, image);
     }
     let frozen = config.frozen_norm;
     let x = conv_norm(

@@ -1,5 +1,6 @@
 //! Sizes and switches of the network.
 
+use crate::efficientnet;
 use serde::{Deserialize, Serialize};
 
 /// Which cross-attention the transformer decoder uses.
@@ -20,6 +21,18 @@ pub enum Head {
     Mask,
     /// A 1×1 convolution to class logits: the per-pixel baseline.
     PerPixel,
+}
+
+/// Which EfficientNet-Lite backbone: larger numbers are wider and deeper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EfficientNet {
+    /// 4.7 M parameters with its classifier, 3.4 M as a backbone.
+    Lite0,
+    /// 5.4 M parameters with its classifier.
+    Lite1,
+    /// 6.1 M parameters with its classifier.
+    Lite2,
 }
 
 /// Sizes of a Swin backbone.
@@ -45,6 +58,9 @@ pub struct Config {
     /// Swin backbone in place of the ResNet; `depth`, `width` and `frozen_norm` then say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swin: Option<Swin>,
+    /// EfficientNet-Lite backbone in place of the ResNet; its batch norms are always frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub efficientnet: Option<EfficientNet>,
     /// ResNet depth: 18, 34, 50 or 101.
     pub depth: usize,
     /// Channels of the stem and of the first stage's 3×3 convolutions; 64 in the literature.
@@ -103,6 +119,7 @@ impl Config {
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
         let small = Config {
             swin: None,
+            efficientnet: None,
             depth: 18,
             width: 32,
             frozen_norm: false,
@@ -172,6 +189,12 @@ impl Config {
             "use 18, 34, 50 or 101",
         )?;
         range("width", self.width, 1024, "use 1 to 1024")?;
+        field(
+            self.swin.is_none() || self.efficientnet.is_none(),
+            "efficientnet",
+            1,
+            "use one backbone: `swin` or `efficientnet`",
+        )?;
         if let Some(swin) = &self.swin {
             range("swin.embed", swin.embed, 1024, "use 1 to 1024")?;
             range("swin.window", swin.window, 64, "use 1 to 64")?;
@@ -222,6 +245,9 @@ impl Config {
 
     /// Channels of the maps at 1/4, 1/8, 1/16 and 1/32.
     pub fn stage_channels(&self) -> [usize; 4] {
+        if let Some(variant) = self.efficientnet {
+            return efficientnet::stage_channels(variant);
+        }
         let first = match &self.swin {
             Some(swin) => swin.embed,
             None if self.bottlenecks() => self.width * 4,

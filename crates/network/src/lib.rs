@@ -7,6 +7,7 @@
 
 pub mod backbone;
 pub mod config;
+pub mod efficientnet;
 pub mod network;
 pub mod ops;
 pub mod pixel_decoder;
@@ -14,6 +15,6 @@ pub mod position;
 pub mod swin;
 pub mod transformer;
 
-pub use config::{Attention, Config, ConfigError, Head, Swin};
+pub use config::{Attention, Config, ConfigError, EfficientNet, Head, Swin};
 pub use network::{Network, Outputs};
 pub use transformer::MaskHead;

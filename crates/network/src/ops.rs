@@ -40,6 +40,17 @@ pub enum Side {
     Background,
 }
 
+/// Stride, padding and groups of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvOptions {
+    /// Step on both axes.
+    pub stride: usize,
+    /// Zeros at the top, left, bottom and right.
+    pub pads: [usize; 4],
+    /// Groups of channels that do not mix; as many as channels in a depthwise convolution.
+    pub groups: usize,
+}
+
 /// An interpreter of the network's operations. Shapes are NCHW for maps, `[N, tokens, C]` for
 /// sequences. All values are float32.
 pub trait Ops {
@@ -64,6 +75,14 @@ pub trait Ops {
         stride: usize,
         pad: usize,
     ) -> Self::T;
+    /// 2-D convolution, weight `[out, in / groups, kh, kw]`, with a padding per side.
+    fn conv2d_with(
+        &mut self,
+        x: &Self::T,
+        w: &Self::T,
+        b: Option<&Self::T>,
+        options: ConvOptions,
+    ) -> Self::T;
     /// `x · wᵀ + b` over the last axis, weight `[out, in]`.
     fn linear(&mut self, x: &Self::T, w: &Self::T, b: Option<&Self::T>) -> Self::T;
     /// Batched matrix product of the last two axes; leading axes equal.
@@ -82,6 +101,8 @@ pub trait Ops {
     fn max_pool3s2(&mut self, x: &Self::T) -> Self::T;
     /// max(x, 0).
     fn relu(&mut self, x: &Self::T) -> Self::T;
+    /// min(max(x, 0), 6).
+    fn relu6(&mut self, x: &Self::T) -> Self::T;
     /// x·Φ(x), the exact (erf) form.
     fn gelu(&mut self, x: &Self::T) -> Self::T;
     /// Softmax over the last axis.

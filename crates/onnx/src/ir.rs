@@ -336,6 +336,14 @@ impl Graph {
         self.outputs.push((name.to_owned(), value));
     }
 
+    /// Lets the output `name` give `value` from now on; adds it where there is none of that name.
+    pub fn set_output(&mut self, name: &str, value: ValueId) {
+        match self.outputs.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.add_output(name, value),
+        }
+    }
+
     /// The outputs: names and values.
     pub fn outputs(&self) -> &[(String, ValueId)] {
         &self.outputs

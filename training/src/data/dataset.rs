@@ -11,8 +11,12 @@ use unmask_frame::{Map, Picture, Size};
 
 use super::files::{entries, pictures_in, read_labels, read_picture};
 use super::{DataError, PASTED, VOID};
-pub use classes::{CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND};
-use classes::{Table, camvid_table, cityscapes_id_table, cityscapes_train_table, relabel};
+pub use classes::{
+    CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND, IDD_LITE_GROUPS,
+};
+use classes::{
+    Table, camvid_table, cityscapes_id_table, cityscapes_train_table, idd_lite_table, relabel,
+};
 
 /// A picture and what each of its pixels shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +96,14 @@ pub enum Dataset {
         /// The folder, for messages.
         name: String,
     },
+    /// `ROOT/{train,val}/{images,labels}`, same stems, IDD-Lite's labels as groups of CamVid's
+    /// classes, see [`IDD_LITE_GROUPS`].
+    IddLite {
+        /// Picture and label files.
+        pairs: Vec<(PathBuf, PathBuf)>,
+        /// The folder, for messages.
+        name: String,
+    },
     /// `ROOT/leftImg8bit/SPLIT/CITY/*_leftImg8bit.png` with
     /// `ROOT/gtFine/SPLIT/CITY/*_gtFine_labelTrainIds.png`, or `_labelIds.png` where only that
     /// exists.
@@ -130,34 +142,20 @@ impl Dataset {
     /// [`DataError::Read`], [`DataError::Empty`], [`DataError::Partner`] for a picture without a
     /// label map, [`DataError::SameStem`].
     pub fn camvid(root: &Path, split: &str) -> Result<Self, DataError> {
-        let folder = root.join(split);
-        let mut by_stem = BTreeMap::new();
-        for path in pictures_in(&folder.join("images"))? {
-            let stem = path.file_stem().unwrap_or_default().to_owned();
-            if let Some(first) = by_stem.insert(stem, path.clone()) {
-                return Err(DataError::SameStem {
-                    first,
-                    second: path,
-                });
-            }
-        }
-        let mut pairs = Vec::with_capacity(by_stem.len());
-        for (stem, path) in by_stem {
-            let mut file = stem;
-            file.push(".png");
-            let label = folder.join("labels").join(file);
-            if !label.is_file() {
-                return Err(DataError::Partner {
-                    path,
-                    partner: "label map",
-                    wanted: label,
-                });
-            }
-            pairs.push((path, label));
-        }
         Ok(Self::CamVid {
-            pairs,
-            name: folder.display().to_string(),
+            pairs: pairs_by_stem(&root.join(split))?,
+            name: root.join(split).display().to_string(),
+        })
+    }
+
+    /// Opens `ROOT/SPLIT/{images,labels}` with IDD-Lite's 7 labels.
+    ///
+    /// # Errors
+    /// As [`Dataset::camvid`].
+    pub fn idd_lite(root: &Path, split: &str) -> Result<Self, DataError> {
+        Ok(Self::IddLite {
+            pairs: pairs_by_stem(&root.join(split))?,
+            name: root.join(split).display().to_string(),
         })
     }
 
@@ -226,7 +224,9 @@ impl Dataset {
     /// Number of samples.
     pub fn len(&self) -> u64 {
         match self {
-            Self::CamVid { pairs, .. } | Self::Cityscapes { pairs, .. } => pairs.len() as u64,
+            Self::CamVid { pairs, .. }
+            | Self::IddLite { pairs, .. }
+            | Self::Cityscapes { pairs, .. } => pairs.len() as u64,
             Self::Frames { len, .. } => *len,
         }
     }
@@ -240,6 +240,7 @@ impl Dataset {
     pub fn name(&self) -> &str {
         match self {
             Self::CamVid { name, .. }
+            | Self::IddLite { name, .. }
             | Self::Cityscapes { name, .. }
             | Self::Frames { name, .. } => name,
         }
@@ -248,7 +249,7 @@ impl Dataset {
     /// Number of known classes; every label is below it, [`VOID`] or [`PASTED`].
     pub fn classes(&self) -> usize {
         match self {
-            Self::CamVid { .. } => CAMVID_CLASSES.len(),
+            Self::CamVid { .. } | Self::IddLite { .. } => CAMVID_CLASSES.len(),
             Self::Cityscapes { .. } => CITYSCAPES_CLASSES.len(),
             Self::Frames { classes, .. } => *classes,
         }
@@ -274,6 +275,15 @@ impl Dataset {
                     label,
                     &camvid_table(),
                     "0 to 10, 11 and 255 (unlabelled)",
+                )
+            }
+            Self::IddLite { pairs, .. } => {
+                let (picture, label) = at(pairs, index).ok_or_else(past)?;
+                read_pair(
+                    picture,
+                    label,
+                    &idd_lite_table(),
+                    "0 to 6, 255 (unlabelled)",
                 )
             }
             Self::Cityscapes { pairs, .. } => {
@@ -330,6 +340,35 @@ impl Dataset {
             .collect();
         outcomes.into_iter().flatten().collect()
     }
+}
+
+/// Pictures in `FOLDER/images` with the label maps of the same stem in `FOLDER/labels`.
+fn pairs_by_stem(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, DataError> {
+    let mut by_stem = BTreeMap::new();
+    for path in pictures_in(&folder.join("images"))? {
+        let stem = path.file_stem().unwrap_or_default().to_owned();
+        if let Some(first) = by_stem.insert(stem, path.clone()) {
+            return Err(DataError::SameStem {
+                first,
+                second: path,
+            });
+        }
+    }
+    let mut pairs = Vec::with_capacity(by_stem.len());
+    for (stem, path) in by_stem {
+        let mut file = stem;
+        file.push(".png");
+        let label = folder.join("labels").join(file);
+        if !label.is_file() {
+            return Err(DataError::Partner {
+                path,
+                partner: "label map",
+                wanted: label,
+            });
+        }
+        pairs.push((path, label));
+    }
+    Ok(pairs)
 }
 
 fn at(pairs: &[(PathBuf, PathBuf)], index: u64) -> Option<(&Path, &Path)> {

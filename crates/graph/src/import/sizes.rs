@@ -49,6 +49,7 @@ pub(super) fn read(path: &Path, weights: &Weights, heads: usize) -> Result<Confi
     };
     let config = Config {
         swin,
+        efficientnet: None,
         depth,
         width,
         frozen_norm: true,

@@ -1,7 +1,7 @@
 //! Operations whose ONNX form takes more than a line.
 
 use super::{BLOCKED, EPS, FOLD_LIMIT, OnnxOps, as_i64, count, fold};
-use unmask_network::ops::{Ops, Side};
+use unmask_network::ops::{ConvOptions, Ops, Side};
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::{AttributeProto, DataType};
 
@@ -11,15 +11,22 @@ impl OnnxOps {
         x: ValueId,
         w: ValueId,
         b: Option<ValueId>,
-        stride: usize,
-        pad: usize,
+        options: ConvOptions,
     ) -> ValueId {
+        let ConvOptions {
+            stride,
+            pads,
+            groups,
+        } = options;
+        let padded = |from: &[usize], i: usize| from[2 + i] + pads[i] + pads[2 + i];
         let (from, kernel) = (self.shape(&x), self.shape(&w));
         let fits = from.len() == 4
             && kernel.len() == 4
-            && from[1] == kernel[1]
             && stride > 0
-            && (0..2).all(|i| kernel[2 + i] > 0 && from[2 + i] + 2 * pad >= kernel[2 + i])
+            && groups > 0
+            && from[1] == kernel[1] * groups
+            && kernel[0].is_multiple_of(groups)
+            && (0..2).all(|i| kernel[2 + i] > 0 && padded(&from, i) >= kernel[2 + i])
             && b.is_none_or(|b| self.dims(b) == &kernel[..1]);
         if !self.require(fits, || {
             format!("a convolution of {from:?} with {kernel:?}")
@@ -30,13 +37,15 @@ impl OnnxOps {
             }
             return self.placeholder(&shape);
         }
-        let side = |i: usize| (from[2 + i] + 2 * pad - kernel[2 + i]) / stride + 1;
-        let (stride, pad) = (stride as i64, pad as i64);
-        let attributes = vec![
+        let side = |i: usize| (padded(&from, i) - kernel[2 + i]) / stride + 1;
+        let mut attributes = vec![
             AttributeProto::ints("kernel_shape", as_i64(&kernel[2..])),
-            AttributeProto::ints("strides", [stride; 2]),
-            AttributeProto::ints("pads", [pad; 4]),
+            AttributeProto::ints("strides", [stride as i64; 2]),
+            AttributeProto::ints("pads", as_i64(&pads)),
         ];
+        if groups > 1 {
+            attributes.push(AttributeProto::int("group", groups as i64));
+        }
         let mut inputs = vec![x, w];
         inputs.extend(b);
         self.node(
@@ -317,5 +326,31 @@ impl OnnxOps {
             let each = ops.typed_node(blocks, &[logits, zero], vec![], DataType::Bool, &shape);
             ops.node("Where", &[each, amount, zero], vec![], &shape)
         })
+    }
+
+    /// `op` of one input, cell by cell, shape kept.
+    pub(crate) fn unary(&mut self, op: &'static str, x: &ValueId) -> ValueId {
+        let shape = self.shape(x);
+        self.node(op, &[*x], vec![], &shape)
+    }
+
+    /// `min(max(x, low), high)`.
+    pub(crate) fn clip(&mut self, x: &ValueId, low: f32, high: f32) -> ValueId {
+        let shape = self.shape(x);
+        let (low, high) = (self.f32s(&[], vec![low]), self.f32s(&[], vec![high]));
+        self.node("Clip", &[*x, low, high], vec![], &shape)
+    }
+
+    /// The least value along the last axis, which stays with length 1.
+    pub(crate) fn least(&mut self, x: &ValueId) -> ValueId {
+        let mut shape = self.shape(x);
+        if let Some(last) = shape.last_mut() {
+            *last = 1;
+        }
+        let attributes = vec![
+            AttributeProto::ints("axes", [-1]),
+            AttributeProto::int("keepdims", 1),
+        ];
+        self.node("ReduceMin", &[*x], attributes, &shape)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{EPS, OnnxOps, as_i64, count, fold};
 use crate::error::Problem;
-use unmask_network::ops::{Init, Ops, Side};
+use unmask_network::ops::{ConvOptions, Init, Ops, Side};
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::AttributeProto;
 
@@ -72,7 +72,22 @@ impl Ops for OnnxOps {
         stride: usize,
         pad: usize,
     ) -> ValueId {
-        self.write_conv(*x, *w, b.copied(), stride, pad)
+        let options = ConvOptions {
+            stride,
+            pads: [pad; 4],
+            groups: 1,
+        };
+        self.write_conv(*x, *w, b.copied(), options)
+    }
+
+    fn conv2d_with(
+        &mut self,
+        x: &ValueId,
+        w: &ValueId,
+        b: Option<&ValueId>,
+        options: ConvOptions,
+    ) -> ValueId {
+        self.write_conv(*x, *w, b.copied(), options)
     }
 
     fn linear(&mut self, x: &ValueId, w: &ValueId, b: Option<&ValueId>) -> ValueId {
@@ -150,6 +165,13 @@ impl Ops for OnnxOps {
         }
         let shape = self.shape(x);
         self.node("Relu", &[*x], vec![], &shape)
+    }
+
+    fn relu6(&mut self, x: &ValueId) -> ValueId {
+        if let Some(c) = self.constant_of(*x) {
+            return self.folded(fold::map(&c, |v| v.clamp(0.0, 6.0)), &[*x]);
+        }
+        self.clip(x, 0.0, 6.0)
     }
 
     fn gelu(&mut self, x: &ValueId) -> ValueId {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::{DataError, VOID};
+use crate::data::{DataError, GROUP, VOID};
 
 /// The 11 classes of CamVid, in the order of their train ids (Brostow et al. 2009, the common
 /// 11-class grouping).
@@ -22,6 +22,19 @@ pub const CAMVID_CLASSES: [&str; 11] = [
 
 /// Train ids of CamVid that things stand on: road, pavement.
 pub const CAMVID_GROUND: [u8; 2] = [3, 4];
+
+/// What the 7 labels of IDD-Lite (Varma et al. 2019) are among CamVid's classes: drivable ground,
+/// other ground (verges are CamVid's `tree`), people and riders, vehicles, roadside things, far
+/// things, sky.
+pub const IDD_LITE_GROUPS: [&[u8]; 7] = [
+    &[3],
+    &[4, 5],
+    &[9, 10],
+    &[8, 10],
+    &[1, 2, 6, 7],
+    &[1, 5],
+    &[0],
+];
 
 /// The 19 classes of Cityscapes, in the order of their train ids.
 pub use unmask_graph::import::CITYSCAPES as CITYSCAPES_CLASSES;
@@ -50,6 +63,15 @@ fn train_ids(classes: usize) -> Table {
 pub(super) fn camvid_table() -> Table {
     let mut table = train_ids(CAMVID_CLASSES.len());
     table[CAMVID_CLASSES.len()] = Some(VOID);
+    table
+}
+
+pub(super) fn idd_lite_table() -> Table {
+    let mut table = [None; 256];
+    for (group, slot) in (GROUP..).zip(&mut table).take(IDD_LITE_GROUPS.len()) {
+        *slot = Some(group);
+    }
+    table[usize::from(VOID)] = Some(VOID);
     table
 }
 

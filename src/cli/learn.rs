@@ -1,0 +1,226 @@
+//! `unmask learn`.
+
+use super::{Outcome, model};
+use anyhow::{Context, anyhow, ensure};
+use rten::{Model, ValueOrView};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensorView, Tensor};
+use std::path::{Path, PathBuf};
+use unmask_engine::Preparer;
+use unmask_frame::read_picture;
+use unmask_graph::bank::{self, FeatureBank, LearnOptions, Samples};
+use unmask_graph::checkpoint::Weights;
+use unmask_graph::{export, import};
+use unmask_model::Facts;
+use unmask_network::EfficientNet;
+use unmask_onnx::read::{self, Limits};
+
+/// Every so many frames, one is held out: its distances set the tolerance.
+const HELD_OUT: usize = 5;
+
+/// Arguments of `unmask learn`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  unmask learn --backbone efficientnet-lite0.pth --frames normal --out learned.onnx
+  unmask learn --backbone efficientnet-lite0.pth --bank normal.safetensors --out learned.onnx
+  unmask eval --model learned.onnx --dataset road_anomaly --anomaly-value 2
+
+The result is a model like the one it was made from, with the distance to features of the frames in
+its graph: cells that resemble nothing in them get a higher score. docs/training.md describes it.")]
+pub struct Args {
+    /// Mask model to add to, ONNX [default: $UNMASK_MODEL, else the shipped one]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// ImageNet weights of EfficientNet-Lite (.pth), which give the features
+    #[arg(long, value_name = "FILE")]
+    backbone: PathBuf,
+
+    /// Variant of the weights
+    #[arg(long, value_enum, default_value_t = Variant::Lite0)]
+    variant: Variant,
+
+    /// Folder of images of normal driving; may be given several times
+    #[arg(long, value_name = "DIR", required_unless_present = "bank")]
+    frames: Vec<PathBuf>,
+
+    /// Use at most so many images of each folder, spread over it
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    per_folder: usize,
+
+    /// Take this bank instead of learning one
+    #[arg(long, value_name = "FILE", conflicts_with = "frames")]
+    bank: Option<PathBuf>,
+
+    /// Also write the bank that was learned
+    #[arg(long, value_name = "FILE", conflicts_with = "bank")]
+    save_bank: Option<PathBuf>,
+
+    /// Entries of the bank
+    #[arg(long, value_name = "N", default_value_t = LearnOptions::default().entries)]
+    entries: usize,
+
+    /// Share of the cells of normal frames that may count as unusual
+    #[arg(long, value_name = "SHARE", default_value_t = LearnOptions::default().beyond)]
+    beyond: f32,
+
+    /// How steeply distance lowers what is known
+    #[arg(long, value_name = "X", default_value_t = LearnOptions::default().slope)]
+    slope: f32,
+
+    /// ONNX file to write
+    #[arg(long, value_name = "FILE", default_value = "learned.onnx")]
+    out: PathBuf,
+
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Variant {
+    Lite0,
+    Lite1,
+    Lite2,
+}
+
+impl From<Variant> for EfficientNet {
+    fn from(variant: Variant) -> Self {
+        match variant {
+            Variant::Lite0 => Self::Lite0,
+            Variant::Lite1 => Self::Lite1,
+            Variant::Lite2 => Self::Lite2,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let path = model::path(args.model.as_deref())?;
+    let weights = import::read_efficientnet(&args.backbone, args.variant.into())?;
+    let facts = model::open(Some(&path), None, 0, None)?.facts().clone();
+    let mut bad = 0;
+    let bank = match &args.bank {
+        Some(path) => FeatureBank::read(path)?,
+        None => {
+            let (bank, unread) = learn(args, &facts, &weights)?;
+            bad = unread;
+            bank
+        }
+    };
+    if let Some(path) = &args.save_bank {
+        export::write_file(path, &bank.to_bytes()?)?;
+    }
+    let proto = read::open_whole(&path, &Limits::default())?;
+    let learned = bank::attach(&proto, &weights, &bank)
+        .with_context(|| format!("cannot add to {}", path.display()))?;
+    let bytes = learned.to_bytes();
+    export::check(&bytes)?;
+    export::write_file(&args.out, &bytes)?;
+    if args.json {
+        let summary = serde_json::json!({
+            "out": args.out,
+            "bytes": bytes.len(),
+            "entries": bank.len(),
+            "frames": bank.frames,
+            "tolerance": bank.strength.tolerance,
+            "slope": bank.strength.slope,
+            "bad": bad,
+        });
+        println!("{summary}");
+    } else {
+        println!(
+            "{}: {} entries from {} frames, tolerance {:.3}, slope {}, {:.1} MB, runs on the CPU engine",
+            args.out.display(),
+            bank.len(),
+            bank.frames,
+            bank.strength.tolerance,
+            bank.strength.slope,
+            bytes.len() as f64 / 1e6,
+        );
+    }
+    Ok(match bad {
+        0 => Outcome::Clean,
+        _ => Outcome::SomeBadInputs,
+    })
+}
+
+/// The bank of the frames, and how many of them could not be read.
+fn learn(args: &Args, facts: &Facts, weights: &Weights) -> anyhow::Result<(FeatureBank, usize)> {
+    let variant = args.variant.into();
+    let size = facts.input;
+    let extractor = bank::features_model(weights, variant, size, facts.mean, facts.std)?;
+    let extractor = Model::load(extractor.to_bytes())
+        .map_err(|e| anyhow!("the CPU engine does not take the backbone: {e}"))?;
+    let mut preparer = Preparer::new(size, facts.mean, facts.std);
+    let (mut train, mut held_out) = (Samples::default(), Samples::default());
+    let (mut bad, mut channels, mut used) = (0, 0, 0);
+    for folder in &args.frames {
+        let paths = images(folder)?;
+        ensure!(
+            !paths.is_empty(),
+            "{} holds no images (png, jpg, webp)",
+            folder.display()
+        );
+        let count = paths.len().min(args.per_folder.max(1));
+        for i in 0..count {
+            let path = &paths[i * paths.len() / count];
+            let input = read_picture(path).and_then(|picture| {
+                let input = preparer.run(&picture).map(<[f32]>::to_vec);
+                input.ok_or_else(|| "it has no pixels".to_owned())
+            });
+            let input = match input {
+                Ok(input) => input,
+                Err(reason) => {
+                    bad += 1;
+                    eprintln!("unmask: {}: {reason}", path.display());
+                    continue;
+                }
+            };
+            let shape = [1, 3, size.h, size.w];
+            let view = NdTensorView::from_data(shape, input.as_slice());
+            let features: Tensor<f32> = extractor
+                .run_one(ValueOrView::from(view), None)
+                .map_err(|e| anyhow!("the CPU engine does not run the backbone: {e}"))?
+                .try_into()
+                .map_err(|e| anyhow!("the backbone's features: {e}"))?;
+            channels = features.shape()[1];
+            let cells = features.shape()[2] * features.shape()[3];
+            let planes = features.to_vec();
+            let samples = match used % HELD_OUT {
+                0 => &mut held_out,
+                _ => &mut train,
+            };
+            used += 1;
+            samples.frames += 1;
+            samples
+                .features
+                .extend((0..cells * channels).map(|j| planes[j % channels * cells + j / channels]));
+        }
+    }
+    let options = LearnOptions {
+        entries: args.entries,
+        beyond: args.beyond,
+        slope: args.slope,
+    };
+    let bank = FeatureBank::learn(variant, channels, &train, &held_out, &options)?;
+    Ok((bank, bad))
+}
+
+/// Image files of a folder, in order of their names.
+fn images(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("cannot read the folder {}", folder.display()))?
+            .path();
+        let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if ["png", "jpg", "jpeg", "webp"].iter().any(|k| kind == *k) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -110,7 +110,7 @@ impl Builder {
         })?;
         // SAFETY: the library has just made this public object, for us alone.
         let builder = unsafe { Owned::public(object) };
-        let recorder = Recorder::new(library.logger());
+        let recorder = library.recorder();
         // SAFETY: the builder is live; the recorder lives until after it.
         unsafe {
             methods::builder::set_error_recorder(library.abi(), object, recorder.address());

@@ -6,7 +6,7 @@ use crate::log::{Log, Severity};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::sys::Abi;
 use crate::sys::entry;
-use crate::sys::interface::Logger;
+use crate::sys::interface::{LogSink, Logger, Recorder};
 use crate::version::{Product, Version};
 use crate::{BuildError, message};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub enum OpenError {
     },
     /// The library is of a version whose interface is not known.
     #[error(
-        "{}: {found} is not supported; TensorRT 10 and 11 and TensorRT-RTX 1.5 and later 1.x are",
+        "{}: {found} is not supported; TensorRT 10.1 to 11 and TensorRT-RTX 1.5 to 1.x are",
         file.display()
     )]
     Version {
@@ -101,6 +101,8 @@ struct Shared {
     version: Version,
     abi: Abi,
     logger: &'static Logger,
+    /// What `logger` passes messages to, for as long as this lives.
+    sink: Arc<LogSink>,
 }
 
 impl std::fmt::Debug for Library {
@@ -166,20 +168,21 @@ impl Library {
             });
         };
         let parser = entry::Parser::open(&files.parser).map_err(|error| reason(&error));
-        let sink = Box::new(move |severity, message: &str| {
+        let sink: Arc<LogSink> = Arc::new(move |severity, message: &str| {
             log.log(Severity::from_number(severity), message);
         });
-        // Never freed: TensorRT keeps the address of its first logger.
-        let logger = Box::leak(Box::new(Logger::new(abi, sink)));
+        let logger = Logger::of_library(core.version as usize, abi, &sink);
+        let shared = Shared {
+            files,
+            core,
+            parser,
+            version,
+            abi,
+            logger,
+            sink,
+        };
         Ok(Self {
-            shared: Arc::new(Shared {
-                files,
-                core,
-                parser,
-                version,
-                abi,
-                logger,
-            }),
+            shared: Arc::new(shared),
         })
     }
 
@@ -246,6 +249,11 @@ impl Library {
 
     pub(crate) fn logger(&self) -> &'static Logger {
         self.shared.logger
+    }
+
+    /// An error recorder that passes errors on to this library's log.
+    pub(crate) fn recorder(&self) -> Box<Recorder> {
+        Recorder::new(self.shared.sink.clone())
     }
 
     pub(crate) fn parser(&self) -> Result<&entry::Parser, BuildError> {

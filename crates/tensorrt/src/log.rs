@@ -44,8 +44,9 @@ impl fmt::Display for Severity {
 
 /// Receives the library's messages, from any thread. A panic inside loses the message.
 ///
-/// One log serves one opened library: TensorRT keeps the first logger it was given for good, so a
-/// log is never dropped.
+/// TensorRT has one logger for the whole process. Where a library is opened twice, each log gets
+/// the messages of both, errors apart: these go to the log of the [`Library`](crate::Library) that
+/// they are about.
 pub trait Log: Send + Sync + 'static {
     /// One message; a verbose one may hold many lines.
     fn log(&self, severity: Severity, message: &str);

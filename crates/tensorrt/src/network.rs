@@ -24,11 +24,13 @@ impl<'b> Network<'b> {
         network: Owned,
         flags: u32,
     ) -> Result<Self, BuildError> {
-        // SAFETY: the network is live.
-        let found = unsafe { methods::network::flags(builder.abi(), network.get()) };
         // From TensorRT 11 on there is no other kind of network.
-        if builder.abi() == Abi::V10 && found & flags == 0 {
-            return Err(BuildError::NotStronglyTyped { flags: found });
+        if builder.abi() == Abi::V10 && builder.library().version().tells_network_flags() {
+            // SAFETY: the network is live.
+            let found = unsafe { methods::network::flags(builder.abi(), network.get()) };
+            if found & flags == 0 {
+                return Err(BuildError::NotStronglyTyped { flags: found });
+            }
         }
         Ok(Self {
             parser: None,

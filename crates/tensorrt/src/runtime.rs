@@ -124,7 +124,7 @@ impl Runtime {
         let object = Object::new(address).map_err(|address| RuntimeError::NoObject { address })?;
         // SAFETY: the library has just made this public object, for us alone.
         let runtime = unsafe { Owned::public(object) };
-        let recorder = Recorder::new(library.logger());
+        let recorder = library.recorder();
         // SAFETY: the runtime is live; the recorder lives until after it.
         unsafe {
             methods::runtime::set_error_recorder(library.abi(), object, recorder.address());

@@ -28,6 +28,9 @@ pub struct Version {
 /// Oldest TensorRT-RTX: 1.4 has the same file name but another table of methods.
 const FIRST_RTX_MINOR: u32 = 5;
 
+/// Oldest TensorRT 10: 10.0 lacks a method of the engine that is called here. JetPack 6 has 10.3.
+const FIRST_V10_MINOR: u32 = 1;
+
 impl Version {
     /// The version behind the number of `getInferLibVersion`.
     ///
@@ -54,11 +57,17 @@ impl Version {
     /// The binary interface of this version; `None` where this crate does not know it.
     pub fn abi(self) -> Option<Abi> {
         match (self.product, self.major, self.minor) {
-            (Product::TensorRt, 10, _) => Some(Abi::V10),
+            (Product::TensorRt, 10, FIRST_V10_MINOR..) => Some(Abi::V10),
             (Product::TensorRt, 11, _) => Some(Abi::V11),
             (Product::TensorRtRtx, 1, FIRST_RTX_MINOR..) => Some(Abi::Rtx),
             _ => None,
         }
+    }
+
+    /// Whether a network's flags can be asked for: 10.8, and only that, has another method in the
+    /// middle of the network's table, so that those behind it lie elsewhere.
+    pub(crate) fn tells_network_flags(self) -> bool {
+        !(self.product == Product::TensorRt && self.major == 10 && self.minor == 8)
     }
 }
 
@@ -79,7 +88,8 @@ mod tests {
     #[test]
     fn versions_choose_the_interface() {
         for (number, name, abi) in [
-            (100_000, "TensorRT 10.0.0", Some(Abi::V10)),
+            (100_000, "TensorRT 10.0.0", None),
+            (100_100, "TensorRT 10.1.0", Some(Abi::V10)),
             (100_300, "TensorRT 10.3.0", Some(Abi::V10)),
             (101_602, "TensorRT 10.16.2", Some(Abi::V10)),
             (110_400, "TensorRT 11.4.0", Some(Abi::V11)),

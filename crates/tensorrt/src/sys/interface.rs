@@ -9,8 +9,8 @@ use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// What an object answers about itself, returned in registers.
 #[repr(C)]
@@ -53,16 +53,23 @@ interface_info!(monitor_info, c"IProgressMonitor");
 interface_info!(profiler_info, c"IProfiler");
 
 /// Receives severity and text.
-pub(crate) type LogSink = Box<dyn Fn(i32, &str) + Send + Sync>;
+pub(crate) type LogSink = dyn Fn(i32, &str) + Send + Sync;
 
-/// `ILogger`. Lives as long as the process, since the libraries keep its address for good.
+/// Passes a message to `sink`. One that panics loses its message, never the process.
+fn write(sink: &LogSink, severity: i32, message: &str) {
+    let _ = catch_unwind(AssertUnwindSafe(|| sink(severity, message)));
+}
+
+/// `ILogger`. There is one for each library of the process, for as long as the process lives:
+/// TensorRT keeps the first that it gets and ignores others, with a warning, while any object
+/// lives that was made with it.
 #[repr(C)]
 pub(crate) struct Logger {
     table: *const c_void,
-    sink: LogSink,
+    sinks: Mutex<Vec<Weak<LogSink>>>,
 }
 
-// SAFETY: `table` is the address of a constant; `sink` is `Send + Sync`.
+// SAFETY: `table` is the address of a constant; all else is `Send + Sync`.
 unsafe impl Send for Logger {}
 // SAFETY: as above.
 unsafe impl Sync for Logger {}
@@ -80,19 +87,31 @@ static LOGGER_V11: Table<5> = Table([
     logger_log as *const c_void,
 ]);
 
-impl Logger {
-    pub(crate) fn new(abi: Abi, sink: LogSink) -> Self {
-        let table = match abi {
-            Abi::V10 => LOGGER_V10.0.as_ptr().cast(),
-            Abi::V11 | Abi::Rtx => LOGGER_V11.0.as_ptr().cast(),
-        };
-        Self { table, sink }
-    }
+/// The loggers, by the address of a function of their library.
+static LOGGERS: Mutex<Vec<(usize, &'static Logger)>> = Mutex::new(Vec::new());
 
-    /// Passes a message of this crate's own the way the library's messages go.
-    pub(crate) fn write(&self, severity: i32, message: &str) {
-        // A sink that panics loses its message, never the process.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.sink)(severity, message)));
+impl Logger {
+    /// The logger of the library that `function` belongs to, which `sink` listens to from now on,
+    /// until it is dropped.
+    pub(crate) fn of_library(function: usize, abi: Abi, sink: &Arc<LogSink>) -> &'static Self {
+        let mut loggers = lock(&LOGGERS);
+        let known = loggers.iter().find(|(address, _)| *address == function);
+        let logger = known.map(|(_, logger)| *logger).unwrap_or_else(|| {
+            let table = match abi {
+                Abi::V10 => LOGGER_V10.0.as_ptr().cast(),
+                Abi::V11 | Abi::Rtx => LOGGER_V11.0.as_ptr().cast(),
+            };
+            let logger: &'static Self = Box::leak(Box::new(Self {
+                table,
+                sinks: Mutex::default(),
+            }));
+            loggers.push((function, logger));
+            logger
+        });
+        let mut sinks = lock(&logger.sinks);
+        sinks.retain(|sink| sink.strong_count() > 0);
+        sinks.push(Arc::downgrade(sink));
+        logger
     }
 
     pub(crate) fn address(&'static self) -> *mut c_void {
@@ -100,11 +119,24 @@ impl Logger {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 extern "C" fn logger_log(this: *const c_void, severity: i32, message: *const c_char) {
     // SAFETY: the library calls this with the address that `Logger::address` gave, and a
     // terminated string.
     let (logger, message) = unsafe { (&*this.cast::<Logger>(), text(message)) };
-    logger.write(severity, &message);
+    // Held by nobody while a sink runs: it may open a library.
+    let sinks: Vec<_> = lock(&logger.sinks)
+        .iter()
+        .filter_map(Weak::upgrade)
+        .collect();
+    for sink in sinks {
+        write(&*sink, severity, &message);
+    }
 }
 
 /// Errors kept at most; what comes after is only counted.
@@ -123,7 +155,7 @@ pub(crate) struct Recorder {
     table: *const c_void,
     recorded: Mutex<Recorded>,
     references: AtomicI32,
-    logger: &'static Logger,
+    sink: Arc<LogSink>,
 }
 
 // SAFETY: `table` is the address of a constant; all else is `Send + Sync`.
@@ -147,12 +179,12 @@ static RECORDER: Table<12> = Table([
 ]);
 
 impl Recorder {
-    pub(crate) fn new(logger: &'static Logger) -> Box<Self> {
+    pub(crate) fn new(sink: Arc<LogSink>) -> Box<Self> {
         Box::new(Self {
             table: RECORDER.0.as_ptr().cast(),
             recorded: Mutex::default(),
             references: AtomicI32::new(0),
-            logger,
+            sink,
         })
     }
 
@@ -160,10 +192,8 @@ impl Recorder {
         std::ptr::from_ref(self).cast_mut().cast()
     }
 
-    fn recorded(&self) -> std::sync::MutexGuard<'_, Recorded> {
-        self.recorded
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        lock(&self.recorded)
     }
 
     /// Takes all errors since the last call, oldest first.
@@ -229,7 +259,7 @@ extern "C" fn recorder_report(this: *mut c_void, code: i32, description: *const 
         (recorder(this), description)
     };
     const ERROR: i32 = 1;
-    recorder.logger.write(ERROR, &description.to_string_lossy());
+    write(&*recorder.sink, ERROR, &description.to_string_lossy());
     let mut recorded = recorder.recorded();
     if recorded.errors.len() < MAX_RECORDED_ERRORS {
         recorded.errors.push((code, description));
@@ -318,19 +348,12 @@ impl Monitor {
 
     /// What the sink panicked with. It is raised again once the library's frames are gone.
     pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
-        self.watching
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .panic
-            .take()
+        lock(&self.watching).panic.take()
     }
 
     /// Passes `progress` on; a sink that panicked or asked for the end is not asked again.
     fn report(&self, progress: Progress<'_>) {
-        let mut watching = self
-            .watching
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut watching = lock(&self.watching);
         if self.was_canceled() {
             return;
         }
@@ -432,10 +455,7 @@ extern "C" fn profiler_report(this: *mut c_void, layer: *const c_char, time_ms: 
     // SAFETY: called by the library with the address of a profiler that outlives its context, and
     // a terminated string.
     let (profiler, layer) = unsafe { (&*this.cast::<Profiler>(), text(layer)) };
-    let mut sink = profiler
-        .sink
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut sink = lock(&profiler.sink);
     // A sink that panics loses this layer's time, never the process.
     let _ = catch_unwind(AssertUnwindSafe(|| sink(&layer, time_ms)));
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod rtx;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -12,11 +13,14 @@ use std::process::ExitCode;
 enum Task {
     /// Run the camera suite on a virtual board: a Linux with a real V4L2 driver
     Board(board::Args),
+    /// Build our graphs with NVIDIA's TensorRT-RTX, which needs no GPU
+    Rtx(rtx::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Board(args) => board::run(&args),
+        Task::Rtx(args) => rtx::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unmask_network", &[]),
     ("unmask_onnx", &["unmask_frame"]),
     ("unmask_system", &[]),
+    ("unmask_tensorrt", &[]),
     ("unmask_v4l2", &[]),
     ("unmask_score", &["unmask_frame"]),
     ("unmask_drive", &["unmask_frame"]),

@@ -3,6 +3,7 @@
 
 mod board;
 mod names;
+mod rtx;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -15,12 +16,15 @@ enum Task {
     Board(board::Args),
     /// Count type names of one word, and names that several types share
     Names(names::Args),
+    /// Build our graphs with NVIDIA's TensorRT-RTX, which needs no GPU
+    Rtx(rtx::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Board(args) => board::run(&args),
         Task::Names(args) => names::run(&args),
+        Task::Rtx(args) => rtx::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@
 
 mod cpu;
 mod find;
+pub mod plan;
 mod prepare;
 
 pub use cpu::{CpuEngine, Frames};

@@ -1,15 +1,17 @@
 //! What TensorRT 10.3, 10.16 and 11.4 refuse or silently compute wrongly in a model, before an
 //! engine is built on a board.
 //!
-//! Sources: the issues named in each finding, and the parser's own lists ([`operators`]). Nothing
-//! here runs TensorRT.
+//! Sources: the issues named in each finding, the parser's own lists ([`operators`]), and what
+//! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs ([`seen`]).
+//! Nothing here runs TensorRT.
 
 mod operators;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 use operators::{LATER, OPSETS, RESIZE_PLACES, TOP_K_LIMIT, UNSUPPORTED};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path};
 use unmask_onnx::messages::{
     AttributeProto, DataType, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
@@ -54,8 +56,10 @@ pub struct Finding {
     pub what: String,
 }
 
-const ALL: &str = "10.3, 10.16, 11.4";
+const ALL: &str = "10.3, 10.16, 11.4, RTX 1.7";
 const NEWER: &str = "10.16, 11.4";
+/// Seen with TensorRT-RTX, whose parser is that of TensorRT 11.
+const SEEN: &str = "RTX 1.7";
 
 /// All findings of `model`: the refusals first, then in the order of the file.
 pub fn lint(model: &ModelProto) -> Vec<Finding> {
@@ -63,8 +67,16 @@ pub fn lint(model: &ModelProto) -> Vec<Finding> {
         found: Vec::new(),
         opset: opset(model).unwrap_or(1),
         constants: HashMap::new(),
-        ranks: HashMap::new(),
+        shapes: HashMap::new(),
+        types: HashMap::new(),
+        outputs: HashSet::new(),
+        functions: HashSet::new(),
     };
+    for function in &model.functions {
+        let domain = function.domain.as_deref().unwrap_or("");
+        lint.functions
+            .insert((domain, function.name.as_deref().unwrap_or("")));
+    }
     lint.opset();
     if let Some(graph) = &model.graph {
         lint.graph(graph);
@@ -77,8 +89,14 @@ struct Lint<'a> {
     found: Vec<Finding>,
     opset: i64,
     constants: HashMap<&'a str, &'a TensorProto>,
-    /// Number of axes, where the file states it.
-    ranks: HashMap<&'a str, usize>,
+    /// Sizes, where the file states them; none for one that is not known.
+    shapes: HashMap<&'a str, Vec<Option<i64>>>,
+    /// Types, where the file states them or an operator does.
+    types: HashMap<&'a str, DataType>,
+    /// Outputs of the graph.
+    outputs: HashSet<&'a str>,
+    /// Domain and name of what the model defines itself.
+    functions: HashSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Lint<'a> {
@@ -117,10 +135,15 @@ impl<'a> Lint<'a> {
             .chain(&graph.input)
             .chain(&graph.output);
         for info in infos {
-            if let (Some(name), Some(axes)) = (&info.name, axes(info)) {
-                self.ranks.insert(name, axes);
+            let Some(name) = &info.name else { continue };
+            self.types.insert(name, info.dtype());
+            if let Some(sizes) = sizes(info) {
+                self.axes(name, sizes.len());
+                self.shapes.insert(name, sizes);
             }
         }
+        let outputs = graph.output.iter().filter_map(|info| info.name.as_deref());
+        self.outputs.extend(outputs);
         for info in graph.value_info.iter().chain(&graph.output) {
             let name = info.name.as_deref().unwrap_or("");
             self.dtype(name, "", info.dtype());
@@ -143,6 +166,7 @@ impl<'a> Lint<'a> {
     fn constant(&mut self, tensor: &'a TensorProto) {
         let name = tensor.name.as_deref().unwrap_or("");
         self.constants.insert(name, tensor);
+        self.types.insert(name, tensor.data_type());
         self.dtype(name, "", tensor.data_type());
         let location = tensor
             .external_data
@@ -245,15 +269,11 @@ impl<'a> Lint<'a> {
             ),
         };
         let name = name.as_str();
-        let domain = node.domain.as_deref().unwrap_or("");
-        if !matches!(domain, "" | "ai.onnx") {
-            let what = format!(
-                "is an operator of `{domain}`: without a plugin of that name no engine is built"
-            );
-            self.add(Fate::Refused, name, op, ALL, what);
+        if self.foreign(node, name, op) {
             return;
         }
         self.unsupported(name, op);
+        self.seen(node, name, op);
         match op {
             "GridSample" => self.grid_sample(node, name),
             "Resize" => self.resize(node, name),
@@ -325,15 +345,10 @@ impl<'a> Lint<'a> {
             let text = attribute(node, name).and_then(|a| a.s.as_deref());
             text.map_or(String::new(), |t| String::from_utf8_lossy(t).into_owned())
         };
-        let (mode, place, policy) = (
-            text("mode"),
-            text("coordinate_transformation_mode"),
-            text("keep_aspect_ratio_policy"),
-        );
+        let place = text("coordinate_transformation_mode");
+        let policy = text("keep_aspect_ratio_policy");
         let antialias = attribute(node, "antialias").is_some_and(|a| a.i.unwrap_or(0) != 0);
-        let what = if mode == "cubic" {
-            "its mode is `cubic`: nearest and linear are taken".to_owned()
-        } else if !place.is_empty() && !RESIZE_PLACES.contains(&place.as_str()) {
+        let what = if !place.is_empty() && !RESIZE_PLACES.contains(&place.as_str()) {
             format!("its coordinates are `{place}`, which the parser does not know: use half_pixel")
         } else if antialias {
             "it smooths while it shrinks (antialias), which the parser does not know".to_owned()
@@ -351,16 +366,11 @@ impl<'a> Lint<'a> {
             .get(1)
             .and_then(|k| self.constants.get(k.as_str()));
         let k = k.and_then(|k| small_tensor(k)?.to_i64()?.first().copied());
-        let unsorted = attribute(node, "sorted").is_some_and(|a| a.i == Some(0));
-        if k.is_some_and(|k| k >= TOP_K_LIMIT) {
+        if k.is_some_and(|k| k > TOP_K_LIMIT) {
             let what = format!(
-                "it asks for {} values: fewer than {TOP_K_LIMIT} are taken",
+                "it asks for {} values: at most {TOP_K_LIMIT} are taken",
                 k.unwrap_or(0)
             );
-            self.add(Fate::Refused, name, "TopK", ALL, what);
-        }
-        if unsorted {
-            let what = "its values are not sorted: only sorted = 1 is taken";
             self.add(Fate::Refused, name, "TopK", ALL, what);
         }
     }
@@ -386,10 +396,11 @@ impl<'a> Lint<'a> {
              (NVIDIA/TensorRT #4813, pytorch/TensorRT #4074): export with --sampling gather, or \
              compare the engine with the CPU engine",
         );
-        let rank = node.input.first().and_then(|x| self.ranks.get(x.as_str()));
-        if rank.is_some_and(|&rank| rank != 4) {
+        let shape = node.input.first().and_then(|x| self.shapes.get(x.as_str()));
+        if shape.is_some_and(|shape| shape.len() != 4) {
+            // By the parser's list; TensorRT-RTX 1.7 takes five.
             let what = "TensorRT samples maps of four axes only";
-            self.add(Fate::Refused, name, op, ALL, what);
+            self.add(Fate::Refused, name, op, "10.3, 10.16", what);
         }
     }
 
@@ -404,9 +415,6 @@ impl<'a> Lint<'a> {
         let raw = zero.raw_data.iter().flatten().any(|&b| b != 0);
         if raw || zero.int32_data.iter().any(|&v| v != 0) {
             let what = "its zero point is not 0: TensorRT takes symmetric INT8 only";
-            self.add(Fate::Refused, name, op, ALL, what);
-        } else if zero.data_type() == DataType::Uint8 {
-            let what = "it quantises to uint8: TensorRT takes symmetric int8 only";
             self.add(Fate::Refused, name, op, ALL, what);
         }
     }
@@ -441,9 +449,18 @@ fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> 
     all.find(|a| a.name.as_deref() == Some(name))
 }
 
-fn axes(info: &ValueInfoProto) -> Option<usize> {
-    match info.r#type.as_ref()?.value.as_ref()? {
-        type_proto::Value::TensorType(tensor) => Some(tensor.shape.as_ref()?.dim.len()),
-        _ => None,
-    }
+fn sizes(info: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
+    let type_proto::Value::TensorType(tensor) = info.r#type.as_ref()?.value.as_ref()? else {
+        return None;
+    };
+    let sizes = tensor
+        .shape
+        .as_ref()?
+        .dim
+        .iter()
+        .map(|axis| match axis.value {
+            Some(DimensionValue::DimValue(size)) => Some(size),
+            _ => None,
+        });
+    Some(sizes.collect())
 }

@@ -1,0 +1,1 @@
+//! Nothing: this package only pins the crate whose source holds the headers.

@@ -24,8 +24,7 @@ Examples:
   cargo xtask board --arch both --write
   cargo xtask board --only fault/
 
-Needs Debian's apt-get, dpkg-deb, tar and xz, no rights, and libclang for the camera's build. Kernel,
-emulator and cross compiler are fetched as Debian packages, unpacked under the cache and never
+Needs Debian's apt-get, dpkg-deb, tar and xz, and no rights. Kernel, emulator and cross compiler are fetched as Debian packages, unpacked under the cache and never
 installed.
 
 Exit code: 0 every case passed; 1 one did not, or the board could not be had.")]

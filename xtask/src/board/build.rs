@@ -49,13 +49,12 @@ pub fn build(
         Some(cross(apt, runner, arch, cache)?)
     };
     eprintln!("board: building for {}", arch.name());
-    let made = |package: &str, features: &[&str]| -> anyhow::Result<PathBuf> {
+    let made = |package: &str| -> anyhow::Result<PathBuf> {
         let mut cargo = Command::new("cargo");
         cargo
             .current_dir(repository)
             .args(["build", "--package", package, "--bins"])
-            .args(["--message-format", "json-render-diagnostics"])
-            .args(features);
+            .args(["--message-format", "json-render-diagnostics"]);
         if let Some(cross) = &cross {
             cargo
                 .args(["--target", &arch.target()])
@@ -74,8 +73,8 @@ pub fn build(
         executable(&output.stdout, package)
             .with_context(|| format!("cargo named no program of {package}"))
     };
-    let guest = made("board-guest", &["--features", "camera"])?;
-    let unmask = made("unmask", &["--features", "camera"])?;
+    let guest = made("board-guest")?;
+    let unmask = made("unmask")?;
     let strip = cross
         .as_ref()
         .map_or_else(|| vec![PathBuf::from("strip")], |cross| cross.strip.clone());
@@ -183,10 +182,6 @@ fn cross(apt: &Apt<'_>, runner: &Runner, arch: Arch, cache: &Path) -> anyhow::Re
     )?;
     environment.push((format!("CARGO_TARGET_{upper}_LINKER"), (&linker).into()));
     environment.push((format!("CC_{lower}"), (&linker).into()));
-    environment.push((
-        format!("BINDGEN_EXTRA_CLANG_ARGS_{lower}"),
-        format!("--sysroot={0} -I{0}/usr/{gnu}/include", root.display()).into(),
-    ));
     if !rustup_has(runner, arch)? {
         let rust = rust_of_debian(apt, arch, cache)?;
         environment.push(("RUSTC".into(), rust.into()));

@@ -1,7 +1,14 @@
 //! Tasks of this repository that are no part of the product.
 #![forbid(unsafe_code)]
 
+mod apt;
+mod arch;
 mod board;
+mod cache;
+mod dist;
+mod package;
+mod process;
+mod toolchain;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -12,11 +19,14 @@ use std::process::ExitCode;
 enum Task {
     /// Run the camera suite on a virtual board: a Linux with a real V4L2 driver
     Board(board::Args),
+    /// Build the release binary for a processor, check it and try it
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Board(args) => board::run(&args),
+        Task::Dist(args) => dist::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 //! machine's mirrors and leaves its state, its configuration and its architectures as they are.
 
 use crate::arch::Arch;
-use crate::process::{Runner, clear, on_path};
+use crate::process::{Runner, clear, require};
 use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::fs;

@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::process::{Runner, require};
 use crate::toolchain::Toolchain;
 use anyhow::{Context, bail};
+pub use elf::newest_glibc;
 use std::fs;
 use std::path::{Path, PathBuf};
 

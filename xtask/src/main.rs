@@ -5,6 +5,7 @@ mod apt;
 mod arch;
 mod board;
 mod cache;
+mod deb;
 mod dist;
 mod package;
 mod process;
@@ -19,6 +20,8 @@ use std::process::ExitCode;
 enum Task {
     /// Run the camera suite on a virtual board: a Linux with a real V4L2 driver
     Board(board::Args),
+    /// Make the Debian package and try it
+    Deb(deb::Args),
     /// Build the release binary for a processor, check it and try it
     Dist(dist::Args),
 }
@@ -26,6 +29,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Board(args) => board::run(&args),
+        Task::Deb(args) => deb::run(&args),
         Task::Dist(args) => dist::run(&args),
     };
     match done {

@@ -31,7 +31,7 @@ id -nG unmask | grep -w video
 # Upgraded with an edited configuration: the edit stays, and a choice to disable it stays.
 sed -i 's/^rate_hz = .*/rate_hz = 7.0/' /etc/unmask/unmask.toml
 echo kept >/var/lib/unmask/kept
-deb-systemd-helper disable unmask.service
+systemctl disable unmask.service
 dpkg -i /deb/newer.deb
 grep -q '^rate_hz = 7.0' /etc/unmask/unmask.toml || fail "the edited configuration is gone"
 unmask validate /etc/unmask/unmask.toml

@@ -108,7 +108,7 @@ fn one(
             None,
         ),
         Some(release) => (
-            build::release(apt, runner, arch, cache)?,
+            build::for_any_root(apt, runner, arch, cache)?,
             Some(debian::root(apt, arch, release, folder)?),
         ),
     };

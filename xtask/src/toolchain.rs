@@ -30,6 +30,8 @@ pub struct Toolchain {
     root: Option<PathBuf>,
     /// The program that takes symbols out.
     strip: PathBuf,
+    /// What links the programs themselves, where it is not what links all else.
+    last_linker: Option<PathBuf>,
 }
 
 impl Toolchain {
@@ -41,6 +43,7 @@ impl Toolchain {
             target_folder: None,
             root: None,
             strip: "strip".into(),
+            last_linker: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Toolchain {
             target_folder: Some(cache.join("cross")),
             root: Some(root),
             strip,
+            last_linker: None,
         })
     }
 
@@ -67,37 +71,30 @@ impl Toolchain {
         repository: &Path,
         cache: &Path,
     ) -> anyhow::Result<Self> {
-        let root = cache.join(format!("sysroot-{}", arch.name()));
-        if !root.exists() {
-            let packages = ["libc6-dev", "libc6", "libgcc-s1", "linux-libc-dev"]
-                .map(|package| format!("{package}:{}", arch.debian()));
-            let names: Vec<&str> = packages.iter().map(String::as_str).collect();
-            let apt = apt.of_release(OLDEST, None);
-            apt.unpack(&names, false, &root, &[])?;
-        }
-        let (compiler, strip) = if arch == Arch::host()? {
-            ("exec cc".to_string(), PathBuf::from("strip"))
-        } else {
-            let (compiler, strip, _) = cross_compiler(apt, arch, cache)?;
-            (compiler, strip)
-        };
-        let linker = cache.join(format!("cc-oldest-{}", arch.name()));
-        // A native compiler looks beside itself for the start files before it looks into the root.
-        let folder = format!("{}/usr/lib/{}-linux-gnu", quoted(&root), arch.name());
-        let line = format!(
-            "{compiler} --sysroot={} -B{folder} -L{folder} \"$@\"\n",
-            quoted(&root)
-        );
-        script(&linker, &line)?;
+        let (linker, root) = oldest_linker(apt, arch, cache)?;
         let mut environment = environment(apt, runner, arch, cache, &linker)?;
         environment.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags(repository)?));
+        let strip = match arch == Arch::host()? {
+            true => PathBuf::from("strip"),
+            false => cross_compiler(apt, arch, cache)?.1,
+        };
         Ok(Self {
             arch,
             environment,
             target_folder: Some(cache.join("release")),
             root: Some(root),
             strip,
+            last_linker: None,
         })
+    }
+
+    /// Links the programs with the oldest C library to run on; all that they are made of stays as it
+    /// is, and is not built anew.
+    pub fn linked_with_oldest(mut self, apt: &Apt<'_>, cache: &Path) -> anyhow::Result<Self> {
+        let (linker, root) = oldest_linker(apt, self.arch, cache)?;
+        self.last_linker = Some(linker);
+        self.root = Some(root);
+        Ok(self)
     }
 
     /// Root with the C library of the programs, if it is not this machine's.
@@ -114,9 +111,13 @@ impl Toolchain {
         more: &[&str],
     ) -> anyhow::Result<PathBuf> {
         let mut cargo = Command::new("cargo");
+        let task = match self.last_linker {
+            Some(_) => "rustc",
+            None => "build",
+        };
         cargo
             .current_dir(repository)
-            .args(["build", "--package", package, "--bins"])
+            .args([task, "--package", package, "--bin", package])
             .args(["--message-format", "json-render-diagnostics"])
             .args(more)
             .envs(self.environment.iter().map(|(k, v)| (k, v)));
@@ -125,6 +126,10 @@ impl Toolchain {
                 .args(["--target", &self.arch.target()])
                 .arg("--target-dir")
                 .arg(folder);
+        }
+        if let Some(linker) = &self.last_linker {
+            cargo.args(["--", "-C"]);
+            cargo.arg(format!("linker={}", linker.display()));
         }
         let output = runner.run(&mut cargo, LIMIT)?;
         if !output.status.success() {
@@ -175,6 +180,31 @@ fn cross_compiler(
     let bin = format!("{}/usr/bin", quoted(&root));
     script(&strip, &format!("{own}exec {bin}/{gnu}-strip \"$@\"\n"))?;
     Ok((format!("{own}exec {bin}/{gnu}-gcc"), strip, root))
+}
+
+/// A linker with Debian 11's C library, and that library's root.
+fn oldest_linker(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let root = cache.join(format!("sysroot-{}", arch.name()));
+    if !root.exists() {
+        let packages = ["libc6-dev", "libc6", "libgcc-s1", "linux-libc-dev"]
+            .map(|package| format!("{package}:{}", arch.debian()));
+        let names: Vec<&str> = packages.iter().map(String::as_str).collect();
+        let apt = apt.of_release(OLDEST, None);
+        apt.unpack(&names, false, &root, &[])?;
+    }
+    let compiler = match arch == Arch::host()? {
+        true => "exec cc".to_string(),
+        false => cross_compiler(apt, arch, cache)?.0,
+    };
+    let linker = cache.join(format!("cc-oldest-{}", arch.name()));
+    // A native compiler looks beside itself for the start files before it looks into the root.
+    let folder = format!("{}/usr/lib/{}-linux-gnu", quoted(&root), arch.name());
+    let line = format!(
+        "{compiler} --sysroot={} -B{folder} -L{folder} \"$@\"\n",
+        quoted(&root)
+    );
+    script(&linker, &line)?;
+    Ok((linker, root))
 }
 
 /// What cargo is told of the compiler and of Rust's library.

@@ -3,7 +3,6 @@
 use crate::apt::Apt;
 use crate::arch::Arch;
 use crate::cache::Cache;
-use crate::dist;
 use crate::process::Runner;
 use crate::toolchain::Toolchain;
 use anyhow::bail;
@@ -30,45 +29,66 @@ pub fn build(
     cache: &Path,
     work: &Path,
 ) -> anyhow::Result<Programs> {
-    let toolchain = if arch == Arch::host()? {
-        Toolchain::of_machine(arch)
-    } else {
-        Toolchain::cross(apt, runner, arch, cache)?
-    };
+    let toolchain = toolchain(apt, runner, arch, cache)?;
     eprintln!("board: building for {}", arch.name());
-    let guest = toolchain.build(runner, repository, "board-guest", &[])?;
-    let unmask = toolchain.build(runner, repository, "unmask", &[])?;
-    let libraries = match toolchain.root() {
-        None => needed_here(runner, &[&guest, &unmask])?,
-        Some(root) => of_root(root, arch)?,
-    };
-    let stripped = |name: &str, from: &Path| {
-        let to = work.join(name);
-        toolchain.strip(runner, from, &to).map(|()| to)
-    };
-    Ok(Programs {
-        guest: stripped("guest", &guest)?,
-        unmask: stripped("unmask", &unmask)?,
-        libraries,
-    })
+    programs(
+        runner,
+        &toolchain,
+        repository,
+        work,
+        |programs| match toolchain.root() {
+            None => needed_here(runner, programs),
+            Some(root) => of_root(root, arch),
+        },
+    )
 }
 
-/// The release binary, and the board's program, for roots that bring their C library along.
-pub fn release(
+/// The same for roots that bring their C library along, whatever its release is.
+pub fn for_any_root(
     apt: &Apt<'_>,
     runner: &Runner,
     arch: Arch,
     cache: &Cache,
 ) -> anyhow::Result<Programs> {
-    let unmask = dist::build(apt, runner, arch, cache)?;
-    let toolchain = Toolchain::oldest(apt, runner, arch, cache.repository(), cache.folder())?;
-    let built = toolchain.build(runner, cache.repository(), "board-guest", &["--release"])?;
-    let guest = cache.work().join("guest");
-    toolchain.strip(runner, &built, &guest)?;
+    let toolchain = toolchain(apt, runner, arch, cache.folder())?;
+    let toolchain = toolchain.linked_with_oldest(apt, cache.folder())?;
+    eprintln!("board: building for {} and glibc 2.31", arch.name());
+    programs(runner, &toolchain, cache.repository(), cache.work(), |_| {
+        Ok(Vec::new())
+    })
+}
+
+fn toolchain(
+    apt: &Apt<'_>,
+    runner: &Runner,
+    arch: Arch,
+    cache: &Path,
+) -> anyhow::Result<Toolchain> {
+    if arch == Arch::host()? {
+        Ok(Toolchain::of_machine(arch))
+    } else {
+        Toolchain::cross(apt, runner, arch, cache)
+    }
+}
+
+/// Builds and strips both programs; `libraries` says what they need.
+fn programs(
+    runner: &Runner,
+    toolchain: &Toolchain,
+    repository: &Path,
+    work: &Path,
+    libraries: impl FnOnce(&[&Path]) -> anyhow::Result<Vec<(String, PathBuf)>>,
+) -> anyhow::Result<Programs> {
+    let guest = toolchain.build(runner, repository, "board-guest", &[])?;
+    let unmask = toolchain.build(runner, repository, "unmask", &[])?;
+    let stripped = |name: &str, from: &Path| {
+        let to = work.join(name);
+        toolchain.strip(runner, from, &to).map(|()| to)
+    };
     Ok(Programs {
-        guest,
-        unmask,
-        libraries: Vec::new(),
+        libraries: libraries(&[&guest, &unmask])?,
+        guest: stripped("guest", &guest)?,
+        unmask: stripped("unmask", &unmask)?,
     })
 }
 

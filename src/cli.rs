@@ -3,8 +3,24 @@
 //! Exit codes: 0 success; 1 the run failed; 2 the run ended but some inputs were bad (counted and
 //! reported), or the command line is wrong.
 
+use crate::sink::without_password;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use unmask_frame::{error_chain, escape_control};
+
+/// As the standard library's, but a stdout that is closed or full is not a panic.
+macro_rules! println {
+    () => { crate::cli::print::line(format_args!("")) };
+    ($($text:tt)*) => { crate::cli::print::line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprintln {
+    ($($text:tt)*) => { crate::cli::print::say_line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprint {
+    ($($text:tt)*) => { crate::cli::print::say(format_args!($($text)*)) };
+}
 
 mod calibrate;
 mod camera;
@@ -13,15 +29,18 @@ mod config;
 mod demo;
 mod eval;
 mod export;
+mod failure;
 mod inspect;
 mod label_values;
 mod model;
 mod prepare;
+mod print;
 mod profile;
 mod quantize;
 mod record;
 mod run;
 mod score;
+mod shutdown;
 mod thresholds;
 mod validate;
 
@@ -74,12 +93,25 @@ pub enum Outcome {
     Clean,
     /// The run ended, but some inputs were bad; they were counted and named on stderr.
     SomeBadInputs,
+    /// A signal ended it before its work was done.
+    Stopped,
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.verb {
+    let json = failure::wants_json(std::env::args_os().skip(1));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, json),
+    };
+    let prints = cli.verb.prints();
+    if prints && !unmask_system::stdout_is_open() {
+        eprintln!(
+            "unmask: stdout was closed when the program was started: the answer would be lost"
+        );
+        return ExitCode::FAILURE;
+    }
+    let done = shutdown::listen().and_then(|()| match cli.verb {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
         Verb::Demo(args) => demo::run(&args),
@@ -95,36 +127,115 @@ pub fn main() -> ExitCode {
         Verb::Quantize(args) => quantize::run(&args),
         Verb::Prepare(args) => prepare::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
-    };
+    });
+    if let Some(error) = print::failure() {
+        match prints {
+            true => {
+                eprintln!("unmask: cannot write to stdout: {error}");
+                return ExitCode::FAILURE;
+            }
+            // The files are what was asked for, and they are there.
+            false => eprintln!("unmask: the summary cannot be written to stdout: {error}"),
+        }
+    }
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
+        Ok(Outcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
-            eprintln!("unmask: {}", plain(&format!("{error:#}")));
+            let text = escape_control(&error_chain(error.as_ref())).into_owned();
+            if json && !error.is::<failure::Printed>() {
+                failure::print_json(&text, 1);
+            }
+            eprintln!("unmask: {text}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// `text` on one line, with nothing in it that a terminal would obey: errors quote names out of
-/// files that anyone may have written.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
+impl Verb {
+    /// Whether what is printed on stdout is the answer itself; else it is said of files.
+    fn prints(&self) -> bool {
+        match self {
+            Verb::Camera(_)
+            | Verb::Config(_)
+            | Verb::Eval(_)
+            | Verb::Inspect(_)
+            | Verb::Profile(_)
+            | Verb::Thresholds(_) => true,
+            Verb::Calibrate(_)
+            | Verb::Demo(_)
+            | Verb::Export(_)
+            | Verb::Prepare(_)
+            | Verb::Quantize(_)
+            | Verb::Record(_)
+            | Verb::Run(_)
+            | Verb::Score(_)
+            | Verb::Validate(_) => false,
         }
     }
-    out
+}
+
+/// A command line that cannot be understood, or help that was asked for. What may be a password
+/// in an address is not repeated.
+fn refuse(error: &clap::Error, json: bool) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let said = error.render().to_string();
+    let hidden = hide_passwords(&said, &arguments);
+    if json && error.use_stderr() {
+        failure::print_json(&hidden, error.exit_code());
+    }
+    let printed = match hidden == said {
+        true => error.print(),
+        false => {
+            eprint!("{hidden}");
+            Ok(())
+        }
+    };
+    match (error.use_stderr(), printed) {
+        (true, _) => ExitCode::from(2),
+        (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("unmask: cannot write to stdout: {error}");
+            ExitCode::FAILURE
+        }
+        (false, _) => ExitCode::SUCCESS,
+    }
+}
+
+/// `text` without the passwords in the addresses among `arguments`.
+fn hide_passwords(text: &str, arguments: &[String]) -> String {
+    let mut text = text.to_string();
+    for argument in arguments {
+        let value = argument.split_once('=').map(|(_, value)| value);
+        for part in value.into_iter().chain([argument.as_str()]) {
+            let hidden = without_password(part);
+            if hidden != part {
+                text = text.replace(part, &hidden);
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::hide_passwords;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(plain("a `b\n\u{1b}[2J` é"), "a `b\\n\\u{1b}[2J` é");
+    fn the_command_lines_own_errors_hide_passwords() {
+        let arguments = [
+            "run",
+            "--alerts=mqtt://me:secret@h:0",
+            "mqtt://me:p@ss:w/rd#1@h",
+        ];
+        let said = "error: invalid value 'mqtt://me:secret@h:0' for '--alerts <PLACE>', \
+                    unexpected argument 'mqtt://me:p@ss:w/rd#1@h' found";
+        assert_eq!(
+            hide_passwords(said, &arguments.map(String::from)),
+            "error: invalid value 'mqtt://…@h:0' for '--alerts <PLACE>', unexpected argument \
+             'mqtt://…@h' found"
+        );
     }
 }

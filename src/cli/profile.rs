@@ -92,7 +92,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let [a, b] = files.as_slice() else {
             bail!("--compare wants two profiles");
         };
-        let text = compare::table(&Profile::read(a)?, &Profile::read(b)?);
+        let (a, b) = (Profile::read(a)?, Profile::read(b)?);
+        let text = match args.json {
+            true => serde_json::to_string_pretty(&compare::json(&a, &b))? + "\n",
+            false => compare::table(&a, &b),
+        };
         print(&text)?;
         return Ok(Outcome::Clean);
     }
@@ -119,6 +123,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let watch = Watch {
+        waits: false,
         source: named.map_or("synthetic", |s| s.as_str()).parse()?,
         frames: longest.is_none().then_some(args.frames + args.warm_up),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),

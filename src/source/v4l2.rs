@@ -75,6 +75,7 @@ impl V4l2 {
     ) -> Result<Self, CameraError> {
         if let Some((key, want)) = settings.fault() {
             return Err(CameraError::Capture {
+                missing: false,
                 reason: format!("capture.{key}: wanted {want}"),
             });
         }
@@ -88,6 +89,7 @@ impl V4l2 {
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
         let wish = Wish {
             fourcc: fourcc.transpose().map_err(|reason| CameraError::Capture {
+                missing: false,
                 reason: reason.into(),
             })?,
             known: Layout::all().map(FourCc).collect(),
@@ -100,6 +102,7 @@ impl V4l2 {
         {
             let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
             return Err(CameraError::Capture {
+                missing: false,
                 reason: format!(
                     "frames of format {fourcc} cannot be read; these can: {}",
                     known.join(", ")
@@ -175,8 +178,19 @@ impl V4l2 {
         self.capture.next()
     }
 
+    /// The next frame. One that its decoder finds cut short or torn is no picture: it is counted
+    /// like one that the driver marks, and the one after it is taken.
     pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
-        let frame = self.capture.next()?;
+        loop {
+            let frame = self.capture.next()?;
+            if let Some(taken) = self.shot(frame) {
+                return Some(taken);
+            }
+        }
+    }
+
+    /// What `frame` shows; none where it is damaged.
+    fn shot(&mut self, frame: Frame) -> Option<Result<Shot, BadFrame>> {
         let Frame {
             filled,
             format,
@@ -219,6 +233,11 @@ impl V4l2 {
                 self.copies.store(copies as u8, Relaxed);
                 match reading.picture(&filled) {
                     Ok(picture) => (picture, None),
+                    Err(reason) if compressed => {
+                        drop(filled);
+                        self.capture.reject(number, lost, &reason);
+                        return None;
+                    }
                     Err(reason) => return Some(Err(bad(reason))),
                 }
             }
@@ -247,6 +266,7 @@ impl V4l2 {
 
 fn refuse(error: unmask_v4l2::CaptureError) -> CameraError {
     CameraError::Capture {
+        missing: error.fault().is_some_and(unmask_v4l2::Error::is_gone),
         reason: error.to_string(),
     }
 }
@@ -282,12 +302,20 @@ fn as_it_lies(format: &Format) -> Option<FrameFormat> {
     format.is_whole().then_some(format)
 }
 
-/// Luma weights and byte range of the kernel's numbers (`linux/videodev2.h`).
+/// Luma weights and byte range of the kernel's numbers; what the driver leaves open (0) follows from
+/// the colour space, as `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` of
+/// `linux/videodev2.h` say. Constant luminance (7) is no matrix: the weights are those of BT.2020,
+/// the nearest there is.
 fn coding(colour: Colour) -> (Matrix, Range) {
+    const SMPTE240M: u32 = 2;
     const REC709: u32 = 3;
     const JPEG: u32 = 7;
+    const BT2020: u32 = 10;
+    const DCI_P3: u32 = 12;
     let matrix = match (colour.coding, colour.space) {
-        (2 | 4, _) | (0, REC709) => Matrix::Bt709,
+        (2 | 4, _) | (0, REC709 | DCI_P3) => Matrix::Bt709,
+        (6 | 7, _) | (0, BT2020) => Matrix::Bt2020,
+        (8, _) | (0, SMPTE240M) => Matrix::Smpte240m,
         _ => Matrix::Bt601,
     };
     let range = match (colour.quantization, colour.space) {

@@ -113,7 +113,7 @@ onto_board() {
         ssh "$1" 'sudo sh -ec "tar -C / -x --no-overwrite-dir
             dpkg --force-confold --install /var/lib/unmask-install/unmask.deb
             rm -r /var/lib/unmask-install
-            unmask validate /etc/unmask/unmask.toml
+            unmask validate --offline /etc/unmask/unmask.toml
             systemctl restart unmask.service"' || die "$1: the installation failed, see above"
     echo "$1: installed${name:+ as $name}"
 }

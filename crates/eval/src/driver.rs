@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -38,6 +39,9 @@ pub struct Report {
     pub threshold: f32,
     /// Number of pictures evaluated.
     pub images: usize,
+    /// Different float64 scores that are equal in float32, in which maps are ranked: each is a
+    /// tie that the files do not hold. Counted per map.
+    pub collapsed: u64,
     /// Pictures left out, in the order of the pairs given.
     pub bad: Vec<BadPicture>,
 }
@@ -131,11 +135,14 @@ pub fn evaluate(
         Evaluation::exact()
     };
     let bad = Mutex::new(Vec::new());
+    let collapsed = AtomicU64::new(0);
     pairs.par_iter().enumerate().try_for_each(|(index, pair)| {
         let done = match load(pair, options) {
-            Ok((scores, labels)) => match evaluation.add(&scores, &labels) {
+            Ok((scores, labels, ties)) => match evaluation.add(&scores, &labels) {
                 Err(error @ EvalError::Spill { .. }) => return Err(error),
-                done => done.map_err(|error| values(pair, error)),
+                done => done
+                    .map(|()| _ = collapsed.fetch_add(ties, Ordering::Relaxed))
+                    .map_err(|error| values(pair, error)),
             },
             Err(problem) => Err(problem),
         };
@@ -170,7 +177,7 @@ pub fn evaluate(
             || empty.clone(),
             |mut segments, (_, pair)| {
                 load(pair, options)
-                    .and_then(|(s, l)| segments.add(&s, &l).map_err(|error| values(pair, error)))
+                    .and_then(|(s, l, _)| segments.add(&s, &l).map_err(|error| values(pair, error)))
                     .map_err(|problem| EvalError::Changed {
                         name: pair.name.clone(),
                         problem: problem.to_string(),
@@ -197,6 +204,7 @@ pub fn evaluate(
         components: components.finish(),
         threshold,
         images: pairs.len() - bad.len(),
+        collapsed: collapsed.into_inner(),
         bad,
     })
 }
@@ -209,15 +217,16 @@ fn values(pair: &Pair, source: EvalError) -> Problem {
     }
 }
 
-fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap), Problem> {
+/// Scores and labels of a picture, and the number of float64 scores that are ties in float32.
+fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap, u64), Problem> {
     let labels = read_labels(&pair.labels, &options.rules).map_err(|what| Problem::Labels {
         path: pair.labels.clone(),
         what,
     })?;
-    let scores = npy::read(&pair.scores)?;
+    let (scores, ties) = npy::read_counting(&pair.scores)?;
     match (scores.size() == labels.size(), options.resize) {
-        (true, _) => Ok((scores, labels)),
-        (false, true) => Ok((resize(&scores, labels.size()), labels)),
+        (true, _) => Ok((scores, labels, ties)),
+        (false, true) => Ok((resize(&scores, labels.size()), labels, ties)),
         (false, false) => Err(values(
             pair,
             EvalError::SizeMismatch {

@@ -6,10 +6,15 @@
 use super::infer::{self, Kind};
 use super::ir::{Data, Graph, Node};
 use super::messages::DataType;
+use super::operator::{Folding, Operator};
 
 /// What `node` writes, where all that it reads is constant (or, for Shape and Size, has a shape)
 /// and its operator is known here. `kinds` are its outputs' types and shapes.
 pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>> {
+    let operator = Operator::of(&node.op)?;
+    if operator.folding() == Folding::Stays {
+        return None;
+    }
     let (dtype, shape) = kinds.first()?;
     if kinds.len() > 1 && node.op != "Split" {
         return None;

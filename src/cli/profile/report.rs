@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use unmask_frame::without_bom;
 use unmask_graph::layers::Layer;
 
 /// Bars of the histogram of ages.
@@ -121,9 +122,9 @@ impl Profile {
 
     /// Reads a profile that `--json` wrote.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = unmask_frame::read_regular_text(path, u64::MAX)
             .with_context(|| format!("cannot read the profile {}", path.display()))?;
-        let profile: Self = serde_json::from_str(&text).with_context(|| {
+        let profile: Self = serde_json::from_str(without_bom(&text)).with_context(|| {
             format!(
                 "{} is no profile of this version; write one with `unmask profile --json`",
                 path.display()

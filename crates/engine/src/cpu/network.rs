@@ -312,16 +312,29 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
     }
 }
 
-/// Loads from memory: data outside the file is never read, whatever paths the file names. With the
-/// number format in which the model asks to be computed.
-pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<(Model, &'static str), EngineError> {
+/// A model in `rten`, and what is known of its file.
+pub(super) struct Loaded {
+    pub model: Model,
+    /// The number format in which the model asks to be computed.
+    pub precision: &'static str,
+    /// See [`read::Runnable::sha256`].
+    pub sha256: String,
+}
+
+/// Loads the bytes of the model file `path`. Its graph is checked first, as `unmask inspect` checks
+/// it: an engine sees no graph whose sizes are not known and bounded. External data is read from
+/// the file's own folder only, whatever paths the file names.
+pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
     let refuse = |reason: String| EngineError::Load {
         path: path.to_path_buf(),
         reason,
     };
-    let messages = read::whole(&bytes, &Limits::default()).map_err(|e| refuse(e.to_string()))?;
-    let precision = read::precision(&messages);
-    drop(messages);
+    let read::Runnable {
+        bytes,
+        sha256,
+        precision,
+    } = read::runnable(bytes, path.parent(), &Limits::default())
+        .map_err(|e| refuse(e.to_string()))?;
     // The form is right; a loader that stumbles over a value must still not take us down.
     let loaded = std::panic::catch_unwind(|| {
         ModelOptions::with_all_ops()
@@ -329,7 +342,11 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<(Model, &'static str),
             .load(bytes)
     });
     match loaded {
-        Ok(Ok(model)) => Ok((model, precision)),
+        Ok(Ok(model)) => Ok(Loaded {
+            model,
+            precision,
+            sha256,
+        }),
         Ok(Err(e)) => Err(refuse(e.to_string())),
         Err(_) => Err(refuse("the file is damaged".into())),
     }

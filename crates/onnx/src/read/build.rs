@@ -7,10 +7,12 @@ use crate::error::Error;
 use crate::evaluate::evaluate;
 use crate::infer::{Kind, Unknown, elements, infer};
 use crate::ir::{Data, Graph, Node, ValueId};
+use crate::memory::memory;
 use crate::messages::{
     AttributeProto, DataType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto,
     ValueInfoProto, type_proto,
 };
+use crate::operator::may_grow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,6 +99,17 @@ impl Graph {
         }
         let mut graph = builder.graph;
         graph.remove_dead_nodes();
+        let needed = memory(&graph).peak_bytes;
+        if needed > limits.memory_bytes {
+            return Err(Error::Limit {
+                what: format!(
+                    "it needs {:.1} GB of memory to run, at most {:.1} GB are given: export it with \
+                     a smaller input",
+                    needed as f64 / 1e9,
+                    limits.memory_bytes as f64 / 1e9
+                ),
+            });
+        }
         let text = |t: &Option<String>| t.clone().unwrap_or_default();
         let facts = model.metadata_props.iter();
         let facts = facts.map(|p| (text(&p.key), text(&p.value))).collect();
@@ -297,13 +310,15 @@ impl<'a> Builder<'a> {
             Ok(kinds) => kinds,
             Err(unknown) => {
                 let stated = names.iter().map(|n| self.stated.get(n.as_str()).cloned());
-                match (stated.collect::<Option<Vec<Kind>>>(), unknown) {
+                // What is stated of an operator that grows bounds nothing when it runs.
+                let stated = stated.collect::<Option<Vec<Kind>>>();
+                match (stated.filter(|_| !may_grow(&node.op)), unknown) {
                     (Some(kinds), _) if !kinds.is_empty() => kinds,
                     (_, Unknown::Operator) => {
                         return Err(node_error(
                             proto,
-                            "is an operator that is not known here, and the file does not state \
-                             its shape",
+                            "is an operator whose output is not known here, and the file does not \
+                             state a shape that bounds it",
                         ));
                     }
                     (_, Unknown::Wrong(what)) => return Err(node_error(proto, what)),

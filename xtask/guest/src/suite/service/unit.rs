@@ -31,7 +31,15 @@ impl Unit {
         let text = fs::read_to_string(PACKAGED).context("the unit is not installed")?;
         let mut unit = String::new();
         for line in text.lines() {
-            let dropped = ["ExecStart", "Type=", "Watchdog", "Restart", "NotifyAccess"];
+            // The folder below /run goes with the service that has it: a probe's end must not take it.
+            let dropped = [
+                "ExecStart",
+                "Type=",
+                "Watchdog",
+                "Restart",
+                "NotifyAccess",
+                "RuntimeD",
+            ];
             if line == "[Install]" {
                 break;
             }

@@ -153,7 +153,7 @@ pub fn require(programs: &[&str]) -> anyhow::Result<()> {
 }
 
 /// The Debian package that a program comes from.
-fn package_of<'a>(program: &'a str) -> &'a str {
+fn package_of(program: &str) -> &str {
     match program {
         "apt-get" | "apt-cache" => "apt",
         "dpkg-deb" => "dpkg",

@@ -22,27 +22,39 @@ macro_rules! eprint {
     ($($text:tt)*) => { crate::cli::print::say(format_args!($($text)*)) };
 }
 
+#[cfg(feature = "offline")]
 mod calibrate;
 mod camera;
 mod camera_args;
 mod config;
 mod demo;
+#[cfg(feature = "offline")]
 mod eval;
+#[cfg(feature = "offline")]
 mod export;
 mod failure;
+#[cfg(feature = "offline")]
 mod inspect;
+#[cfg(feature = "offline")]
 mod label_values;
+#[cfg(feature = "offline")]
 mod model;
+mod outcome;
+#[cfg(feature = "offline")]
 mod prepare;
 mod print;
 mod profile;
+#[cfg(feature = "offline")]
 mod quantize;
 mod record;
 mod run;
+#[cfg(feature = "offline")]
 mod score;
 mod shutdown;
 mod thresholds;
 mod validate;
+
+pub use outcome::Outcome;
 
 /// Tells when something is on the road that does not belong there.
 #[derive(Parser, Debug)]
@@ -55,6 +67,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Ranges of a model's values on frames, for INT8.
+    #[cfg(feature = "offline")]
     Calibrate(calibrate::Args),
     /// Look at a camera: what it is set to, its frames, its clock, its faults.
     Camera(camera::Args),
@@ -65,10 +78,13 @@ enum Verb {
     /// Write what a source gives to disk, to be watched again.
     Record(record::Args),
     /// Write one anomaly map (NumPy float32) per picture.
+    #[cfg(feature = "offline")]
     Score(score::Args),
     /// Benchmark metrics of a model, or of saved score maps.
+    #[cfg(feature = "offline")]
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
+    #[cfg(feature = "offline")]
     Export(export::Args),
     /// Print the default configuration, with comments.
     Config(config::Args),
@@ -79,22 +95,14 @@ enum Verb {
     /// Find the threshold for a rate of false alarms, from frames of normal driving.
     Thresholds(thresholds::Args),
     /// Write a model in INT8 or FP16, judged by the task if wanted.
+    #[cfg(feature = "offline")]
     Quantize(quantize::Args),
     /// Put camera bytes and anomaly score into a model's graph.
+    #[cfg(feature = "offline")]
     Prepare(prepare::Args),
     /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
+    #[cfg(feature = "offline")]
     Inspect(inspect::Args),
-}
-
-/// How a verb that did not fail ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything was done.
-    Clean,
-    /// The run ended, but some inputs were bad; they were counted and named on stderr.
-    SomeBadInputs,
-    /// A signal ended it before its work was done.
-    Stopped,
 }
 
 /// Runs the command line of this process.
@@ -112,20 +120,27 @@ pub fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let done = shutdown::listen().and_then(|()| match cli.verb {
+        #[cfg(feature = "offline")]
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Record(args) => record::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Score(args) => score::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Eval(args) => eval::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Export(args) => export::run(&args),
         Verb::Config(args) => config::run(&args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Profile(args) => profile::run(&args),
         Verb::Thresholds(args) => thresholds::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Quantize(args) => quantize::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Prepare(args) => prepare::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Inspect(args) => inspect::run(&args),
     });
     if let Some(error) = print::failure() {
@@ -157,21 +172,16 @@ impl Verb {
     /// Whether what is printed on stdout is the answer itself; else it is said of files.
     fn prints(&self) -> bool {
         match self {
-            Verb::Camera(_)
-            | Verb::Config(_)
-            | Verb::Eval(_)
-            | Verb::Inspect(_)
-            | Verb::Profile(_)
-            | Verb::Thresholds(_) => true,
+            Verb::Camera(_) | Verb::Config(_) | Verb::Profile(_) | Verb::Thresholds(_) => true,
+            Verb::Demo(_) | Verb::Record(_) | Verb::Run(_) | Verb::Validate(_) => false,
+            #[cfg(feature = "offline")]
+            Verb::Eval(_) | Verb::Inspect(_) => true,
+            #[cfg(feature = "offline")]
             Verb::Calibrate(_)
-            | Verb::Demo(_)
             | Verb::Export(_)
             | Verb::Prepare(_)
             | Verb::Quantize(_)
-            | Verb::Record(_)
-            | Verb::Run(_)
-            | Verb::Score(_)
-            | Verb::Validate(_) => false,
+            | Verb::Score(_) => false,
         }
     }
 }

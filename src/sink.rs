@@ -30,6 +30,7 @@ mod schema;
 mod settings;
 mod socket;
 mod target;
+mod thread;
 
 pub use counters::{Cause, Counters, Report};
 pub use error::SinkError;

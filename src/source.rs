@@ -7,6 +7,7 @@
 
 mod awaited;
 mod bytes;
+mod capture_report;
 mod clock;
 mod drops;
 mod pictures;
@@ -23,6 +24,7 @@ mod watch;
 
 pub use awaited::{Awaited, Feed};
 pub use bytes::FrameBytes;
+pub use capture_report::CaptureReport;
 pub use clock::Clock;
 pub use drops::Drops;
 pub use pictures::Pictures;
@@ -35,7 +37,7 @@ pub use source::Source;
 pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
 #[cfg(target_os = "linux")]
 pub use v4l2::V4l2;
-pub use watch::{CaptureReport, CaptureWatch};
+pub use watch::CaptureWatch;
 
 use std::path::PathBuf;
 use std::sync::Arc;

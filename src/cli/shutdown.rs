@@ -82,6 +82,7 @@ pub(super) fn end_by_signal() -> ! {
     }
 }
 
+#[cfg(feature = "offline")]
 /// Removes `folder` if a signal ends the process.
 pub(super) fn remove_at_end(folder: &Path) {
     STATE.folders().push(folder.to_path_buf());

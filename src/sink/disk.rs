@@ -108,6 +108,11 @@ impl Disk {
     /// Flushes to the medium. File systems that cannot are no failure.
     pub fn sync(&self, file: &File) -> io::Result<()> {
         self.ask(Operation::Sync)?;
+        #[cfg(test)]
+        if self.faults.is_some() {
+            // Thousands of histories would wait for the medium.
+            return Ok(());
+        }
         match file.sync_data() {
             Err(error)
                 if matches!(

@@ -4,11 +4,12 @@ use super::counters::{Cause, Counters, Report};
 use super::outlet::{self, Outlet};
 use super::rotate::Rotating;
 use super::socket::Socket;
+use super::thread::{Line, Message, Shared, start};
 use super::{Gauges, JsonLines, Settings, SinkError, Target, mqtt, say};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use unmask_alert::Alert;
@@ -18,41 +19,6 @@ use unmask_frame::WhenFull;
 const LINE_BYTES: usize = 1024;
 /// How often the end of a run looks whether a sink is done.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// One alert as JSON with a line feed at its end, shared by all sinks.
-pub(super) type Line = Arc<Vec<u8>>;
-
-/// What a sink's thread is sent.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// An alert.
-    Line(Line),
-    /// News of the connection to a broker.
-    Link(mqtt::News),
-}
-
-/// What a sink's thread and its owner both see.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub counters: Counters,
-    /// No more alerts will come: deliver what is there and end.
-    pub closing: AtomicBool,
-    /// Why the thread gave up.
-    pub failed: Mutex<Option<SinkError>>,
-}
-
-impl Shared {
-    pub fn fail(&self, error: SinkError) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-    }
-
-    fn failure(&self) -> Option<SinkError> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-}
 
 struct Handed {
     name: String,
@@ -348,21 +314,4 @@ impl Handed {
             counters: counters.report(&self.name).to_string(),
         }))
     }
-}
-
-/// Starts a sink's thread.
-pub(super) fn start(
-    name: &str,
-    shared: &Arc<Shared>,
-    from: Receiver<Message>,
-    work: impl FnOnce(Receiver<Message>, Arc<Shared>) + Send + 'static,
-) -> Result<JoinHandle<()>, SinkError> {
-    let shared = shared.clone();
-    std::thread::Builder::new()
-        .name("sink".into())
-        .spawn(move || work(from, shared))
-        .map_err(|source| SinkError::Write {
-            name: name.to_string(),
-            source,
-        })
 }

@@ -9,14 +9,13 @@ mod courier;
 mod fault;
 mod link;
 mod probe;
-mod publisher;
+pub(super) mod publisher;
 mod tls;
 
 pub use fault::BrokerFault;
-pub(super) use link::News;
 
-use super::fan::{Message, Shared, start as start_thread};
 use super::outbox::{Limits, Outbox};
+use super::thread::{Message, Shared, start as start_thread};
 use super::{Broker, MqttSettings, SinkError, say};
 use courier::Courier;
 use link::Link;

@@ -1,9 +1,9 @@
 //! Sinks that write alerts as they come, each on a thread of its own.
 
 use super::counters::Cause;
-use super::fan::{Message, Shared};
 use super::rotate::Rotating;
 use super::socket::Socket;
+use super::thread::{Message, Shared};
 use super::{SinkError, say};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

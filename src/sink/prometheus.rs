@@ -3,8 +3,8 @@
 mod accept;
 
 use super::counters::{Cause, Report};
-use super::fan::Shared;
 use super::gauges::Look;
+use super::thread::Shared;
 use super::{Gauges, SinkError, Sinks};
 use crate::budget::Cause as DropCause;
 use prometheus_client::collector::Collector;

@@ -1,7 +1,7 @@
 //! A Unix datagram socket: one datagram an alert.
 
 use super::counters::Cause;
-use super::fan::{Line, Message, Shared};
+use super::thread::{Line, Message, Shared};
 use super::{SinkError, SocketSettings, say};
 use std::collections::VecDeque;
 use std::io;

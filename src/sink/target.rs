@@ -328,7 +328,6 @@ mod tests {
             "mqtt://me:secret@h:0",
             "mqtt:/me:secret@h",
             "mqtt:me:secret@h",
-            "mqtt//me:secret@h",
             "mqtt://me:secret",
             "mqtt://me:secret/topic",
             "mqtt://me:12secret",

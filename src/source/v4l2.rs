@@ -1,8 +1,10 @@
 //! A V4L2 camera as a source: the driver's frames as pictures, or as the bytes that a prepared
 //! graph takes, in the memory that the driver wrote them to.
 
+pub(in crate::source) mod watch;
+
 use super::pixels::{Layout, Reading};
-use super::watch::{CaptureReport, CaptureWatch};
+use super::watch::CaptureWatch;
 use super::{
     BadFrame, CameraError, CaptureMemory, CaptureSettings, Captured, Drops, FrameBytes, Shot, Stamp,
 };
@@ -13,9 +15,10 @@ use std::time::{Duration, Instant};
 use unmask_frame::{Picture, Size};
 use unmask_model::{CameraInput, FrameFormat, Matrix, Range};
 use unmask_v4l2::{
-    Age, Capture, Cause, Colour, Format, FourCc, Frame, Handle, Kernel, Kind, Settings, Wanted,
-    Wish,
+    Age, Capture, Colour, Format, FourCc, Frame, Kernel, Kind, Settings, Wanted, Wish,
 };
+
+use watch::{Copies, Watch};
 
 /// A camera.
 #[derive(Debug)]
@@ -29,38 +32,6 @@ pub struct V4l2 {
     keep: bool,
     first: Option<Instant>,
     copies: Arc<AtomicU8>,
-}
-
-/// How a frame gets to the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Copies {
-    /// As it lies.
-    None,
-    /// As a picture.
-    Picture,
-    /// As a picture, decoded.
-    Decoded,
-    /// As bytes, without the padding of its rows.
-    Padding,
-}
-
-impl Copies {
-    const ALL: [Copies; 4] = [
-        Copies::None,
-        Copies::Picture,
-        Copies::Decoded,
-        Copies::Padding,
-    ];
-
-    fn why(self) -> &'static str {
-        match self {
-            Copies::None => "the driver's bytes are taken where they lie",
-            Copies::Picture => "turned into a picture: the model is not prepared for a camera",
-            Copies::Decoded => "decoded",
-            Copies::Padding => "the padding of its rows is taken out",
-        }
-    }
 }
 
 impl V4l2 {
@@ -353,68 +324,6 @@ fn bytes_for(
     FrameBytes::own(bytes, wanted)
         .map(|bytes| (bytes, Copies::Padding))
         .ok_or_else(|| format!("{} bytes are too few for {wanted}", filled.len()))
-}
-
-/// See [`CaptureWatch`].
-#[derive(Clone, Debug)]
-pub(super) struct Watch {
-    handle: Handle,
-    path: PathBuf,
-    copies: Arc<AtomicU8>,
-}
-
-impl Watch {
-    pub fn report(&self) -> CaptureReport {
-        let report = self.handle.report();
-        let copies = Copies::ALL[usize::from(self.copies.load(Relaxed)) % Copies::ALL.len()];
-        let format = report.mode.map(|mode| mode.format);
-        let number = |of: fn(&Format) -> u32| format.as_ref().map_or(0, of);
-        let counted = Cause::ALL.iter().map(|&c| (c.word(), report.count(c)));
-        CaptureReport {
-            device: self.path.display().to_string(),
-            driver: report.identity.driver.clone(),
-            card: report.identity.card.clone(),
-            bus: report.identity.bus.clone(),
-            format: format.map_or_else(String::new, |f| f.fourcc.to_string()),
-            width_px: number(|f| f.width),
-            height_px: number(|f| f.height),
-            stride_bytes: number(|f| f.stride),
-            frame_bytes: number(|f| f.bytes),
-            rate_hz: report.mode.and_then(|mode| mode.rate_hz),
-            memory: match report.memory {
-                Some(Kind::User) => "userptr",
-                Some(Kind::Shared) => "dmabuf",
-                Some(Kind::Mmap) => "mmap",
-                None => "none",
-            },
-            buffers: report.buffers,
-            copies_per_frame: u32::from(copies != Copies::None),
-            copies: copies.why(),
-            clock: report.clock.word(),
-            clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
-            frames: report.frames,
-            drops: Drops {
-                overtaken: report.lost.overtaken,
-                gap: report.lost.gap,
-                corrupt: report.lost.corrupt,
-                stale: report.lost.stale,
-            },
-            events: counted.filter(|(_, count)| *count > 0).collect(),
-            opened: report.opened,
-            retries: report.retries,
-            recovered: report.recovered,
-            longest_outage_ms: report.longest_outage.as_secs_f64() * 1e3,
-        }
-    }
-
-    pub fn event(&self) -> Option<(&'static str, String)> {
-        let event = self.handle.event()?;
-        Some((event.cause.word(), event.to_string()))
-    }
-
-    pub fn stop(&self) {
-        self.handle.stop();
-    }
 }
 
 #[cfg(test)]

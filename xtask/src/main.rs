@@ -7,6 +7,7 @@ mod board;
 mod cache;
 mod deb;
 mod dist;
+mod names;
 mod package;
 mod process;
 mod toolchain;
@@ -24,6 +25,8 @@ enum Task {
     Deb(deb::Args),
     /// Build the release binary for a processor, check it and try it
     Dist(dist::Args),
+    /// Count type names of one word, and names that several types share
+    Names(names::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Task::Board(args) => board::run(&args),
         Task::Deb(args) => deb::run(&args),
         Task::Dist(args) => dist::run(&args),
+        Task::Names(args) => names::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -11,7 +11,6 @@ mod decide;
 mod find;
 mod ground;
 mod judge;
-mod label;
 mod processed;
 mod region;
 pub mod thresholds;

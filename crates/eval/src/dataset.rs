@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::driver::{BadPicture, Problem};
+use super::problem::{BadPicture, Problem};
 use super::{ANOMALY, EvalError, IGNORE, NORMAL};
 use unmask_frame::{LabelMap, Map, Size};
 

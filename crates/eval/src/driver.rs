@@ -2,16 +2,16 @@
 //!
 //! The second pass reads the files again instead of keeping anything of the first.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use super::dataset::{LabelRules, Pair, read_labels};
+use super::problem::{BadPicture, Problem};
 use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Track};
 use unmask_frame::{LabelMap, Map, ScoreMap, Size};
-use unmask_score::npy::{self, NpyError};
+use unmask_score::npy;
 
 /// What to evaluate, and how.
 #[derive(Clone, Debug, Default)]
@@ -44,65 +44,6 @@ pub struct Report {
     pub collapsed: u64,
     /// Pictures left out, in the order of the pairs given.
     pub bad: Vec<BadPicture>,
-}
-
-/// A picture left out, and why.
-#[derive(Debug)]
-pub struct BadPicture {
-    /// The picture's name: the stem of its files.
-    pub name: String,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-/// What is wrong with a picture's files.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// The score map cannot be read.
-    #[error(transparent)]
-    Scores(#[from] NpyError),
-    /// The label picture cannot be read or holds unknown values.
-    #[error("{path} is not a usable label picture: {what}", path = path.display())]
-    Labels {
-        /// The label picture.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The two do not go together, or hold values that cannot be evaluated.
-    #[error(
-        "{scores} with {labels}: {source}",
-        scores = scores.display(), labels = labels.display()
-    )]
-    Values {
-        /// The score map, or the picture it comes from.
-        scores: PathBuf,
-        /// The label picture.
-        labels: PathBuf,
-        /// What is wrong.
-        source: EvalError,
-    },
-    /// A file without counterpart.
-    #[error("{path} has no {what} of the same name in {dir}", path = path.display(), dir = dir.display())]
-    Alone {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        what: &'static str,
-        /// Where it was looked for.
-        dir: PathBuf,
-    },
-    /// Two files with the same stem.
-    #[error("{path} has the same name as {other}; only the latter is used", path = path.display(), other = other.display())]
-    Twice {
-        /// The file left out.
-        path: PathBuf,
-        /// The file used.
-        other: PathBuf,
-    },
-    /// The picture could not be scored.
-    #[error("{0}")]
-    NotScored(String),
 }
 
 /// A pass over the data set.

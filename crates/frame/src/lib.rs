@@ -5,6 +5,7 @@
 mod files;
 mod jpeg;
 mod picture;
+pub mod random;
 mod text;
 
 pub use files::{open_regular_file, read_file_in, read_regular_file, read_regular_text};
@@ -309,3 +310,7 @@ mod tests {
         assert_eq!(without_bom("a"), "a");
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

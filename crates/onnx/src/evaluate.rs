@@ -4,7 +4,7 @@
 //! Float arithmetic is done in f64 and rounded once; integers in i64.
 
 use super::infer::{self, Kind};
-use super::ir::{Data, Graph, Node};
+use super::ir::{Data, Graph, Node, small_tensor};
 use super::messages::DataType;
 use super::operator::{Folding, Operator};
 
@@ -39,7 +39,7 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             data(0)?;
             let tensor = node.attribute("value").and_then(|a| a.t.as_ref());
             let one = match tensor {
-                Some(tensor) => super::read::small_tensor(tensor)?,
+                Some(tensor) => small_tensor(tensor)?,
                 None => Data::F32([0.0].into()),
             };
             return Some(vec![one.pick(&vec![0; count])?]);

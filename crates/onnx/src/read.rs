@@ -3,6 +3,7 @@
 
 mod build;
 mod guard;
+mod limits;
 mod opset;
 mod precision;
 mod tensor;
@@ -19,36 +20,10 @@ use std::io::Read;
 use std::path::Path;
 use unmask_frame::open_regular_file;
 
+pub use super::ir::small_tensor;
+pub use limits::Limits;
+pub use opset::opset;
 pub use precision::precision;
-pub use tensor::small_tensor;
-
-/// What a file may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the file, and again of all its external data together.
-    pub bytes: u64,
-    /// Nodes of the graph.
-    pub nodes: usize,
-    /// Axes of a tensor (TensorRT: 8).
-    pub rank: usize,
-    /// Elements of a tensor.
-    pub elements: usize,
-    /// Bytes of constants and of values at once while the graph runs, by
-    /// [`memory`](super::memory::memory).
-    pub memory_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            bytes: 2 << 30,
-            nodes: 100_000,
-            rank: 8,
-            elements: 1 << 31,
-            memory_bytes: 8 << 30,
-        }
-    }
-}
 
 /// A model as read.
 #[derive(Clone, Debug)]
@@ -251,11 +226,4 @@ fn drop_constant_inputs(graph: &mut GraphProto) -> bool {
     let listed = |name: &Option<String>| name.as_deref().is_some_and(|n| constants.contains(n));
     graph.input.retain(|input| !listed(&input.name));
     graph.input.len() < before
-}
-
-/// Opset of `ai.onnx` that the model's nodes are taken from.
-pub fn opset(model: &ModelProto) -> Option<i64> {
-    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
-    let mut imports = model.opset_import.iter();
-    imports.find(|o| own(&o.domain)).and_then(|o| o.version)
 }

@@ -17,6 +17,7 @@
 
 mod capture;
 mod doctor;
+#[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod format;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use unmask_frame::without_bom;
-use unmask_graph::layers::Layer;
 
 /// Bars of the histogram of ages.
 const BINS: usize = 48;
@@ -72,6 +71,25 @@ pub(super) struct EngineFacts {
     pub hash: String,
     pub input_height: usize,
     pub input_width: usize,
+}
+
+/// A block of the network and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Layer {
+    /// The block.
+    pub name: String,
+    /// Median over the passes, ms.
+    pub ms: f64,
+    /// Of the time of all blocks, 0 to 1.
+    pub share: f64,
+}
+
+#[cfg(feature = "offline")]
+impl From<unmask_graph::layers::Layer> for Layer {
+    fn from(measured: unmask_graph::layers::Layer) -> Self {
+        let unmask_graph::layers::Layer { name, ms, share } = measured;
+        Self { name, ms, share }
+    }
 }
 
 impl Profile {

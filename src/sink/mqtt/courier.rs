@@ -1,12 +1,12 @@
 //! Between outbox and connection: what is sent, what is acknowledged, what only memory holds.
 
-use super::News;
+use super::publisher::News;
 use super::publisher::Publisher;
 use crate::sink::MqttSettings;
 use crate::sink::counters::Cause;
-use crate::sink::fan::{Line, Message, Shared};
 use crate::sink::outbox::Outbox;
 use crate::sink::say;
+use crate::sink::thread::{Line, Message, Shared};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;

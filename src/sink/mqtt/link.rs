@@ -1,9 +1,9 @@
 //! The connection to a broker: made, kept, made again after a pause.
 
 use super::fault::{self, BrokerFault, Place};
-use super::publisher::{Client, Publisher, status};
+use super::publisher::{Client, News, Publisher, status};
 use super::{fingerprint, probe, read, tls};
-use crate::sink::fan::{Message, Shared};
+use crate::sink::thread::{Message, Shared};
 use crate::sink::{Broker, MqttSettings, MqttVersion, SinkError, say};
 use rumqttc::{Transport, v5};
 use std::collections::HashMap;
@@ -26,32 +26,6 @@ const EARLY: u32 = 3;
 const PACKET_HEAD: usize = 32;
 /// Places in the connection's queue beside those of the window: news of this sender.
 const SPARE: u16 = 4;
-
-/// What happens on the connection.
-pub(in crate::sink) enum News {
-    /// It is there; what comes next belongs to it.
-    Up(Publisher),
-    /// The next of what was handed over got this packet id and was sent.
-    Sent(u16),
-    /// The broker has what was sent with this packet id.
-    Acked(u16),
-    /// The broker never takes what was sent with this packet id, and why.
-    Refused(u16, String),
-    /// It is gone.
-    Down,
-}
-
-impl std::fmt::Debug for News {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            News::Up(_) => "Up",
-            News::Sent(_) => "Sent",
-            News::Acked(_) => "Acked",
-            News::Refused(..) => "Refused",
-            News::Down => "Down",
-        })
-    }
-}
 
 enum Options {
     V3(Box<rumqttc::MqttOptions>, u64),

@@ -74,3 +74,29 @@ impl Publisher {
 pub(super) fn status(topic: &str) -> String {
     format!("{topic}/status")
 }
+
+/// What happens on the connection.
+pub(in crate::sink) enum News {
+    /// It is there; what comes next belongs to it.
+    Up(Publisher),
+    /// The next of what was handed over got this packet id and was sent.
+    Sent(u16),
+    /// The broker has what was sent with this packet id.
+    Acked(u16),
+    /// The broker never takes what was sent with this packet id, and why.
+    Refused(u16, String),
+    /// It is gone.
+    Down,
+}
+
+impl std::fmt::Debug for News {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            News::Up(_) => "Up",
+            News::Sent(_) => "Sent",
+            News::Acked(_) => "Acked",
+            News::Refused(..) => "Refused",
+            News::Down => "Down",
+        })
+    }
+}

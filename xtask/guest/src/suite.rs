@@ -5,7 +5,8 @@ mod line;
 mod product;
 mod service;
 
-use crate::{board, sys};
+use crate::serial::tell;
+use crate::sys;
 use board_guest::{Case, Line, Plan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -60,7 +61,7 @@ pub fn run(plan: &Plan, trials: Vec<Trial>) {
         if !wanted || (plan.fast && trial.long) {
             continue;
         }
-        board::tell(&Line::Begin {
+        tell(&Line::Begin {
             name: trial.name.clone(),
         });
         let from = sys::monotonic_s();
@@ -70,7 +71,7 @@ pub fn run(plan: &Plan, trials: Vec<Trial>) {
             Ok(outcome) => (outcome, true),
             Err(error) => (format!("{error:#}"), false),
         };
-        board::tell(&Line::Case(Case {
+        tell(&Line::Case(Case {
             name: trial.name,
             fault: trial.fault,
             outcome,

@@ -1,8 +1,8 @@
 //! Folders of pictures, labels and scores, made and read.
 
 use super::*;
-use std::fs::File;
 use png::{BitDepth, ColorType};
+use std::fs::File;
 
 fn save(
     path: &Path,

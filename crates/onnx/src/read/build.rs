@@ -1,8 +1,9 @@
 //! From messages to a graph: names to values, constants, nodes in an order that runs, shapes.
 
-use super::opset::{Step, to_written};
+use super::guard::{self, node_error};
+use super::limits::Limits;
+use super::opset::{Step, opset, to_written};
 use super::tensor::Reader;
-use super::{Limits, guard, opset};
 use crate::error::Error;
 use crate::evaluate::evaluate;
 use crate::infer::{Kind, Unknown, elements, infer};
@@ -123,23 +124,6 @@ fn stated_kind(info: &ValueInfoProto) -> Option<Kind> {
         return None;
     };
     Some((tensor.elem_type(), info.static_shape()?))
-}
-
-/// What to call the node in messages.
-pub(super) fn node_name(node: &NodeProto) -> String {
-    match (node.name.as_deref(), node.output.first()) {
-        (Some(name), _) if !name.is_empty() => name.to_owned(),
-        (_, Some(output)) => format!("(writes {output})"),
-        _ => "(without a name)".to_owned(),
-    }
-}
-
-pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
-    Error::Node {
-        node: node_name(node),
-        op: node.op_type.clone().unwrap_or_default(),
-        what: what.into(),
-    }
 }
 
 /// The part of the network that a node belongs to, as parameters are named: from

@@ -1,12 +1,29 @@
 //! What must hold of every model, whatever is done with it and whatever its operators are: an end
 //! to its nodes, tensors that can be counted, an order in which it can run.
 
-use super::Limits;
-use super::build::node_error;
+use super::limits::Limits;
 use crate::error::Error;
 use crate::infer::elements;
 use crate::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use std::collections::HashMap;
+
+/// What to call the node in messages.
+fn node_name(node: &NodeProto) -> String {
+    match (node.name.as_deref(), node.output.first()) {
+        (Some(name), _) if !name.is_empty() => name.to_owned(),
+        (_, Some(output)) => format!("(writes {output})"),
+        _ => "(without a name)".to_owned(),
+    }
+}
+
+/// The error that says what is wrong with `node`.
+pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
+    Error::Node {
+        node: node_name(node),
+        op: node.op_type.clone().unwrap_or_default(),
+        what: what.into(),
+    }
+}
 
 /// Checks `model` against `limits`.
 ///

@@ -63,8 +63,8 @@ pub enum CameraError {
     },
     /// The source is known but this build cannot open it.
     #[error(
-        "`{text}` is not in this build: a camera needs Linux and the cargo feature `camera` \
-         (`cargo build --release --features camera`). Valid here: pictures:DIR (a folder of jpg, png, webp) or \
+        "`{text}` is not in this build: cameras are read on Linux on x86-64 and aarch64. \
+         Valid here: pictures:DIR (a folder of jpg, png, webp) or \
          pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
@@ -310,12 +310,18 @@ impl Camera {
             }
             Source::Recording(folder) => Ok(Camera::Recording(Recording::open(folder)?)),
             Source::Synthetic(seed) => Synthetic::open(*seed, rate_hz).map(Camera::Synthetic),
-            #[cfg(all(target_os = "linux", feature = "camera"))]
+            #[cfg(all(
+                target_os = "linux",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Source::V4l2(path) => {
                 let kernel = Arc::new(unmask_v4l2::Linux);
                 V4l2::open(kernel, path, capture).map(|camera| Camera::V4l2(Box::new(camera)))
             }
-            #[cfg(not(all(target_os = "linux", feature = "camera")))]
+            #[cfg(not(all(
+                target_os = "linux",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            )))]
             Source::V4l2(_) => {
                 let _ = capture;
                 Err(CameraError::NotInThisBuild {

@@ -159,13 +159,19 @@ fn tell(found: &Found) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[cfg(not(all(target_os = "linux", feature = "camera")))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 fn look(args: &Args, _: &Path, _: &CaptureSettings) -> anyhow::Result<Found> {
     let text = args.source.to_string();
     Err(crate::source::CameraError::NotInThisBuild { text }.into())
 }
 
-#[cfg(all(target_os = "linux", feature = "camera"))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 fn look(args: &Args, path: &Path, settings: &CaptureSettings) -> anyhow::Result<Found> {
     let kernel = std::sync::Arc::new(unmask_v4l2::Linux);
     take(args, kernel, path, settings)
@@ -173,7 +179,10 @@ fn look(args: &Args, path: &Path, settings: &CaptureSettings) -> anyhow::Result<
 
 /// Takes the frames.
 #[cfg(target_os = "linux")]
-#[cfg_attr(not(feature = "camera"), allow(dead_code))]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code)
+)]
 fn take(
     args: &Args,
     kernel: std::sync::Arc<dyn unmask_v4l2::Kernel>,

@@ -20,7 +20,7 @@ mod doctor;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod format;
-#[cfg(feature = "kernel")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod linux;
 mod memory;
 mod mode;
@@ -34,7 +34,7 @@ pub use capture::{
 };
 pub use doctor::{Age, Doctor, Domain, Finding};
 pub use format::{Colour, Control, Format, FourCc, Identity, Range, Rates, Sizes};
-#[cfg(feature = "kernel")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub use linux::Linux;
 pub use memory::{Pages, Region};
 pub use mode::{Mode, ModeError, Wish};

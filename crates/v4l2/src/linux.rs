@@ -2,6 +2,8 @@
 //! ioctl layer and its structures carry the rest.
 
 mod device;
+#[cfg(test)]
+mod headers;
 mod node;
 mod shared;
 

@@ -3,10 +3,12 @@
 use crate::serial::tell;
 use crate::{suite, sys};
 use anyhow::Context;
-use board_guest::{Line, MODULES, PLAN, Plan};
+use board_guest::{Line, MODULES, PLAN, Plan, SYSTEMD};
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::Command;
 
 /// The camera's driver: one camera whose first input is a webcam's and whose second is a digital
 /// picture line, and an output that can be connected to that line.
@@ -15,17 +17,41 @@ const VIVID: &str = "n_devs=1 node_types=0x101 num_inputs=2 input_types=0xc num_
 
 /// Brings the board up, runs the plan, and switches the machine off, whatever happens.
 pub fn run() {
-    let done = catch_unwind(AssertUnwindSafe(|| -> anyhow::Result<()> {
+    finish(|| {
         let plan = bring_up()?;
-        let (kernel, machine) = sys::uname();
-        tell(&Line::Up {
-            kernel,
-            machine,
-            seconds: sys::monotonic_s(),
-        });
-        suite::run(&plan);
+        if plan.systemd {
+            // It mounts and starts the rest; the suite is one of its services.
+            let error = Command::new(SYSTEMD).exec();
+            return Err(error).with_context(|| format!("cannot start {SYSTEMD}"));
+        }
+        up();
+        suite::run(&plan, suite::trials());
         Ok(())
-    }));
+    })
+}
+
+/// The suite of the service, started by systemd once the board is up.
+pub fn run_service() {
+    finish(|| {
+        let plan = read_plan()?;
+        up();
+        suite::run(&plan, suite::service_trials());
+        Ok(())
+    })
+}
+
+fn up() {
+    let (kernel, machine) = sys::uname();
+    tell(&Line::Up {
+        kernel,
+        machine,
+        seconds: sys::monotonic_s(),
+    });
+}
+
+/// Does it, tells how it ended, and switches the machine off.
+fn finish(work: impl FnOnce() -> anyhow::Result<()>) {
+    let done = catch_unwind(AssertUnwindSafe(work));
     let reason = match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("{error:#}")),
@@ -54,7 +80,7 @@ fn bring_up() -> anyhow::Result<Plan> {
             other => other.with_context(|| format!("cannot mount {target}"))?,
         }
     }
-    let plan = fs::read(PLAN).with_context(|| format!("cannot read {PLAN}"))?;
+    let plan = read_plan()?;
     let folder = Path::new(MODULES);
     for name in fs::read_to_string(folder.join("order"))?.lines() {
         let parameters = if name == "vivid.ko" { VIVID } else { "" };
@@ -63,5 +89,10 @@ fn bring_up() -> anyhow::Result<Plan> {
             other => other.with_context(|| format!("cannot load {name}"))?,
         }
     }
+    Ok(plan)
+}
+
+fn read_plan() -> anyhow::Result<Plan> {
+    let plan = fs::read(PLAN).with_context(|| format!("cannot read {PLAN}"))?;
     Ok(serde_json::from_slice(&plan)?)
 }

@@ -20,6 +20,15 @@ pub const SMALL_MODEL: &str = "/board/mask.onnx";
 /// The model that is shipped, where a package would put it.
 pub const SHIPPED_MODEL: &str = "/usr/share/unmask/engines/unmask-small.onnx";
 
+/// Where Debian has its init.
+pub const SYSTEMD: &str = "/usr/lib/systemd/systemd";
+
+/// The argument that has the board's program run the suite of the service.
+pub const SERVICE_SUITE: &str = "service-suite";
+
+/// The argument that has it open devices and write down what came of it.
+pub const PROBE: &str = "probe";
+
 /// What every line of the board's own begins with: all else on the port is the kernel's.
 pub const MARK: &str = "@@board ";
 
@@ -30,6 +39,9 @@ pub struct Plan {
     pub fast: bool,
     /// Run only cases whose name contains this text.
     pub only: Option<String>,
+    /// Boot into systemd, and try the service under it.
+    #[serde(default)]
+    pub systemd: bool,
 }
 
 /// One happening on the board.

@@ -14,12 +14,21 @@ mod sys;
 mod video;
 
 #[cfg(target_os = "linux")]
+use board_guest::{PROBE, SERVICE_SUITE};
+
+#[cfg(target_os = "linux")]
 fn main() {
-    if std::process::id() != 1 {
-        eprintln!("this is the init of a virtual board: `cargo xtask board` starts it there");
-        std::process::exit(1);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        // The kernel may hand its own words to the init.
+        _ if std::process::id() == 1 => board::run(),
+        Some((task, [])) if task == SERVICE_SUITE => board::run_service(),
+        Some((task, [file, devices @ ..])) if task == PROBE => suite::probe(file, devices),
+        _ => {
+            eprintln!("this is the init of a virtual board: `cargo xtask board` starts it there");
+            std::process::exit(1);
+        }
     }
-    board::run();
 }
 
 #[cfg(not(target_os = "linux"))]

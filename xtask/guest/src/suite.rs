@@ -3,6 +3,7 @@
 mod floor;
 mod line;
 mod product;
+mod service;
 
 use crate::serial::tell;
 use crate::sys;
@@ -13,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 type Found = anyhow::Result<String>;
 
 /// One thing that is tried.
-struct Trial {
+pub struct Trial {
     /// `group/case`.
     name: String,
     /// What is done, in words.
@@ -34,11 +35,24 @@ impl Trial {
     }
 }
 
-/// Runs what the plan wants, and tells of each case as it ends.
-pub fn run(plan: &Plan) {
+/// The cases of the bare board.
+pub fn trials() -> Vec<Trial> {
     let mut trials = line::trials();
     trials.extend(floor::trials());
     trials.extend(product::trials());
+    trials
+}
+
+/// The cases of the service, under systemd.
+pub fn service_trials() -> Vec<Trial> {
+    service::trials()
+}
+
+/// Opens devices for a case of the service.
+pub use service::probe;
+
+/// Runs what the plan wants, and tells of each case as it ends.
+pub fn run(plan: &Plan, trials: Vec<Trial>) {
     for trial in trials {
         let wanted = plan
             .only

@@ -60,9 +60,23 @@ pub fn power_off() -> ! {
 
 /// Asks a process to end.
 pub fn terminate(process: u32) -> io::Result<()> {
+    signal(process, libc::SIGTERM)
+}
+
+/// Stops a process where it is.
+pub fn freeze(process: u32) -> io::Result<()> {
+    signal(process, libc::SIGSTOP)
+}
+
+/// Ends a process at once.
+pub fn kill(process: u32) -> io::Result<()> {
+    signal(process, libc::SIGKILL)
+}
+
+fn signal(process: u32, number: libc::c_int) -> io::Result<()> {
     let process = libc::pid_t::try_from(process).map_err(io::Error::other)?;
     // SAFETY: no memory is involved.
-    checked(unsafe { libc::kill(process, libc::SIGTERM) })?;
+    checked(unsafe { libc::kill(process, number) })?;
     Ok(())
 }
 

@@ -1,18 +1,14 @@
 //! The programs that run on the board: its init, and what it needs.
 
-use super::Arch;
-use super::apt::Apt;
-use super::emulator::with_own_libraries;
-use super::process::{Runner, last_lines, on_path};
-use anyhow::{Context, bail};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use crate::apt::Apt;
+use crate::arch::Arch;
+use crate::cache::Cache;
+use crate::process::Runner;
+use crate::toolchain::Toolchain;
+use anyhow::bail;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-/// Longest time for one build.
-const LIMIT: Duration = Duration::from_secs(3600);
 
 /// Programs for the board, without symbols, and the libraries that they need.
 pub struct Programs {
@@ -24,16 +20,6 @@ pub struct Programs {
     pub libraries: Vec<(String, PathBuf)>,
 }
 
-/// How programs for another kind of processor are made.
-struct Cross {
-    /// Environment of cargo.
-    environment: Vec<(String, std::ffi::OsString)>,
-    /// Root with that kind's C library.
-    root: PathBuf,
-    /// The program that takes symbols out.
-    strip: Vec<PathBuf>,
-}
-
 /// Builds for `arch`, natively or with a cross compiler.
 pub fn build(
     apt: &Apt<'_>,
@@ -43,68 +29,67 @@ pub fn build(
     cache: &Path,
     work: &Path,
 ) -> anyhow::Result<Programs> {
-    let cross = if arch == Arch::host()? {
-        None
-    } else {
-        Some(cross(apt, runner, arch, cache)?)
-    };
+    let toolchain = toolchain(apt, runner, arch, cache)?;
     eprintln!("board: building for {}", arch.name());
-    let made = |package: &str, features: &[&str]| -> anyhow::Result<PathBuf> {
-        let mut cargo = Command::new("cargo");
-        cargo
-            .current_dir(repository)
-            .args(["build", "--package", package, "--bins"])
-            .args(["--message-format", "json-render-diagnostics"])
-            .args(features);
-        if let Some(cross) = &cross {
-            cargo
-                .args(["--target", &arch.target()])
-                .arg("--target-dir")
-                .arg(cache.join("cross"))
-                .envs(cross.environment.iter().map(|(k, v)| (k, v)));
-        }
-        let output = runner.run(&mut cargo, LIMIT)?;
-        if !output.status.success() {
-            bail!(
-                "cannot build {package} for {}: {}",
-                arch.name(),
-                last_lines(&output.stderr, 40)
-            );
-        }
-        executable(&output.stdout, package)
-            .with_context(|| format!("cargo named no program of {package}"))
-    };
-    let guest = made("board-guest", &["--features", "camera"])?;
-    let unmask = made("unmask", &["--features", "camera"])?;
-    let strip = cross
-        .as_ref()
-        .map_or_else(|| vec![PathBuf::from("strip")], |cross| cross.strip.clone());
-    let stripped = |name: &str, from: &Path| -> anyhow::Result<PathBuf> {
-        let to = work.join(name);
-        let mut command = Command::new(&strip[0]);
-        command.args(&strip[1..]).arg("-o").arg(&to).arg(from);
-        runner.output(&mut command, Duration::from_secs(120))?;
-        Ok(to)
-    };
-    let libraries = match &cross {
-        None => needed_here(runner, &[&guest, &unmask])?,
-        Some(cross) => of_root(&cross.root, arch)?,
-    };
-    Ok(Programs {
-        guest: stripped("guest", &guest)?,
-        unmask: stripped("unmask", &unmask)?,
-        libraries,
+    programs(
+        runner,
+        &toolchain,
+        repository,
+        work,
+        |programs| match toolchain.root() {
+            None => needed_here(runner, programs),
+            Some(root) => of_root(root, arch),
+        },
+    )
+}
+
+/// The same for roots that bring their C library along, whatever its release is.
+pub fn for_any_root(
+    apt: &Apt<'_>,
+    runner: &Runner,
+    arch: Arch,
+    cache: &Cache,
+) -> anyhow::Result<Programs> {
+    let toolchain = toolchain(apt, runner, arch, cache.folder())?;
+    let toolchain = toolchain.linked_with_oldest(apt, cache.folder())?;
+    eprintln!("board: building for {} and glibc 2.31", arch.name());
+    programs(runner, &toolchain, cache.repository(), cache.work(), |_| {
+        Ok(Vec::new())
     })
 }
 
-/// The program that cargo's messages name for a package.
-fn executable(messages: &str, package: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == package)
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back()
+fn toolchain(
+    apt: &Apt<'_>,
+    runner: &Runner,
+    arch: Arch,
+    cache: &Path,
+) -> anyhow::Result<Toolchain> {
+    if arch == Arch::host()? {
+        Ok(Toolchain::of_machine(arch))
+    } else {
+        Toolchain::cross(apt, runner, arch, cache)
+    }
+}
+
+/// Builds and strips both programs; `libraries` says what they need.
+fn programs(
+    runner: &Runner,
+    toolchain: &Toolchain,
+    repository: &Path,
+    work: &Path,
+    libraries: impl FnOnce(&[&Path]) -> anyhow::Result<Vec<(String, PathBuf)>>,
+) -> anyhow::Result<Programs> {
+    let guest = toolchain.build(runner, repository, "board-guest", &[])?;
+    let unmask = toolchain.build(runner, repository, "unmask", &[])?;
+    let stripped = |name: &str, from: &Path| {
+        let to = work.join(name);
+        toolchain.strip(runner, from, &to).map(|()| to)
+    };
+    Ok(Programs {
+        libraries: libraries(&[&guest, &unmask])?,
+        guest: stripped("guest", &guest)?,
+        unmask: stripped("unmask", &unmask)?,
+    })
 }
 
 /// The libraries that the loader of this machine would take.
@@ -160,117 +145,6 @@ fn of_root(root: &Path, arch: Arch) -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(all)
 }
 
-/// Debian's cross compiler, and Debian's Rust where rustup has not the target.
-fn cross(apt: &Apt<'_>, runner: &Runner, arch: Arch, cache: &Path) -> anyhow::Result<Cross> {
-    let root = cache.join(format!("cross-{}", arch.name()));
-    let gnu = format!("{}-linux-gnu", arch.name());
-    if !root.exists() {
-        let compiler = format!("gcc-{gnu}");
-        let library = format!("libc6-dev-{}-cross", arch.debian());
-        apt.unpack(&[&compiler, &library], true, &root, &[])?;
-    }
-    let mut environment: Vec<(String, std::ffi::OsString)> = Vec::new();
-    let upper = arch.target().to_uppercase().replace('-', "_");
-    let lower = arch.target().replace('-', "_");
-    let linker = cache.join(format!("cc-{}", arch.name()));
-    let library_path = library_path(&root)?;
-    script(
-        &linker,
-        &format!(
-            "export LD_LIBRARY_PATH={library_path}\nexec {0}/usr/bin/{gnu}-gcc --sysroot={0} \"$@\"\n",
-            quoted(&root)
-        ),
-    )?;
-    environment.push((format!("CARGO_TARGET_{upper}_LINKER"), (&linker).into()));
-    environment.push((format!("CC_{lower}"), (&linker).into()));
-    environment.push((
-        format!("BINDGEN_EXTRA_CLANG_ARGS_{lower}"),
-        format!("--sysroot={0} -I{0}/usr/{gnu}/include", root.display()).into(),
-    ));
-    if !rustup_has(runner, arch)? {
-        let rust = rust_of_debian(apt, arch, cache)?;
-        environment.push(("RUSTC".into(), rust.into()));
-    }
-    let strip = cache.join(format!("strip-{}", arch.name()));
-    script(
-        &strip,
-        &format!(
-            "export LD_LIBRARY_PATH={library_path}\nexec {}/usr/bin/{gnu}-strip \"$@\"\n",
-            quoted(&root)
-        ),
-    )?;
-    Ok(Cross {
-        environment,
-        root,
-        strip: vec![strip],
-    })
-}
-
-/// Folders of the shared libraries that an unpacked compiler of this machine needs.
-fn library_path(root: &Path) -> anyhow::Result<String> {
-    let host = Arch::host()?.name();
-    Ok(format!("{}/usr/lib/{host}-linux-gnu", quoted(root)))
-}
-
-/// True if the compiler that cargo takes has the standard library for `arch`.
-fn rustup_has(runner: &Runner, arch: Arch) -> anyhow::Result<bool> {
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", &arch.target()]);
-    let folder = runner.output(&mut rustc, Duration::from_secs(60))?;
-    let Ok(entries) = fs::read_dir(folder.trim()) else {
-        return Ok(false);
-    };
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
-}
-
-/// Debian's newest Rust with the standard libraries of both kinds of processor.
-fn rust_of_debian(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<PathBuf> {
-    let root = cache.join(format!("rust-{}", arch.name()));
-    if !root.exists() {
-        let library = format!("libstd-rust-web-dev:{}", arch.debian());
-        apt.unpack(&["rustc-web", &library], true, &root, &[])
-            .with_context(|| {
-                format!(
-                    "the {0} board needs Rust's standard library for {0}: neither rustup \
-                     (`rustup target add {1}`) nor Debian (rustc-web) has it here",
-                    arch.name(),
-                    arch.target()
-                )
-            })?;
-    }
-    let start = with_own_libraries(&root, "usr/bin/rustc")?;
-    let words: Vec<String> = start.iter().map(|word| quoted(word)).collect();
-    let rustc = cache.join(format!("rustc-{}", arch.name()));
-    script(
-        &rustc,
-        &format!(
-            "exec {} --sysroot={}/usr \"$@\"\n",
-            words.join(" "),
-            quoted(&root)
-        ),
-    )?;
-    if !on_path("cc") {
-        bail!("build scripts need a C compiler of this machine (`cc`)");
-    }
-    Ok(rustc)
-}
-
-fn script(path: &Path, body: &str) -> anyhow::Result<()> {
-    let text = format!("#!/bin/sh\n{body}");
-    // Written only where it differs: cargo builds anew where a compiler's file is younger.
-    if fs::read_to_string(path).ok().as_deref() != Some(text.as_str()) {
-        fs::write(path, text)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,15 +160,5 @@ mod tests {
             .collect();
         assert_eq!(paths, ["/lib/x/libc.so.6", "/lib64/ld-linux-x86-64.so.2"]);
         assert!(libraries_in("\tlibx.so => not found\n").is_err());
-    }
-
-    #[test]
-    fn the_program_is_the_one_that_cargo_names() {
-        let messages = r#"{"reason":"compiler-artifact","target":{"name":"build"},"executable":"/b"}
-{"reason":"compiler-artifact","target":{"name":"unmask"},"executable":null}
-{"reason":"compiler-artifact","target":{"name":"unmask"},"executable":"/t/unmask"}
-{"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages, "unmask"), Some("/t/unmask".into()));
-        assert_eq!(executable(messages, "other"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! The machine that the board runs on: qemu, without KVM, network, screen or disk.
 
-use super::Arch;
-use super::apt::Apt;
-use super::process::{Runner, last_lines, on_path};
+use crate::apt::Apt;
+use crate::arch::Arch;
+use crate::process::{Runner, last_lines, on_path};
+use crate::toolchain::with_own_libraries;
 use anyhow::{Context, bail};
 use board_guest::{Line, MARK};
 use std::fs::{self, File};
@@ -56,36 +57,6 @@ pub fn find(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<Emulator>
     })
 }
 
-/// A program of an unpacked root, run with that root's loader and libraries.
-pub fn with_own_libraries(root: &Path, program: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let host = Arch::host()?;
-    let triple = format!("{}-linux-gnu", host.name());
-    let loader = match host {
-        Arch::X86_64 => "lib64/ld-linux-x86-64.so.2".to_string(),
-        Arch::Aarch64 => "lib/ld-linux-aarch64.so.1".to_string(),
-    };
-    let mut libraries = std::ffi::OsString::new();
-    for (n, folder) in [
-        format!("usr/lib/{triple}"),
-        format!("usr/lib/{triple}/pulseaudio"),
-        "usr/lib".to_string(),
-    ]
-    .iter()
-    .enumerate()
-    {
-        if n > 0 {
-            libraries.push(":");
-        }
-        libraries.push(root.join(folder));
-    }
-    Ok(vec![
-        root.join(loader),
-        "--library-path".into(),
-        libraries.into(),
-        root.join(program),
-    ])
-}
-
 impl Emulator {
     /// Boots, calls `take` for every line of the board's, and returns when the board is off.
     ///
@@ -122,7 +93,7 @@ impl Emulator {
             .arg(initrd)
             .arg("-append")
             .arg(format!(
-                "console={port} rdinit=/init panic=-1 quiet loglevel=3"
+                "console={port} rdinit=/init panic=-1 quiet loglevel=3 systemd.show_status=0"
             ));
         if let Some(modules) = &self.modules {
             command.env("QEMU_MODULE_DIR", modules);

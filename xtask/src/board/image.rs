@@ -1,6 +1,7 @@
 //! The board's root file system: a cpio archive that the kernel unpacks into memory.
 
 use super::build::Programs;
+use super::debian;
 use super::kernel::Kernel;
 use anyhow::Context;
 use board_guest::{MODULES, PLAN, PROGRAM, Plan, SHIPPED_MODEL, SMALL_MODEL};
@@ -9,39 +10,44 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Writes the archive: the board's init, the program under test, their libraries, models, modules.
+/// Writes the archive: the board's init, the program under test, their libraries, models, modules;
+/// with `root`, all that over Debian's systemd.
 pub fn write(
     path: &Path,
     kernel: &Kernel,
     programs: &Programs,
+    root: Option<&Path>,
     repository: &Path,
     plan: &Plan,
 ) -> anyhow::Result<()> {
     let mut archive = Archive::new(BufWriter::new(File::create(path)?));
-    for folder in ["/dev", "/proc", "/run", "/sys", "/tmp"] {
-        archive.folders(folder)?;
+    match root {
+        Some(root) => debian::write(&mut archive, root, &programs.unmask, repository)?,
+        None => {
+            for folder in ["/dev", "/proc", "/run", "/sys", "/tmp"] {
+                archive.folders(folder)?;
+            }
+            archive.file(PROGRAM, 0o755, &read(&programs.unmask)?)?;
+            let shipped = repository.join("engines/unmask-small.onnx");
+            archive.file(SHIPPED_MODEL, 0o644, &read(&shipped)?)?;
+            for (name, library) in &programs.libraries {
+                archive.file(name, 0o755, &read(library)?)?;
+            }
+        }
     }
-    archive.file("/init", &read(&programs.guest)?)?;
-    archive.file(PROGRAM, &read(&programs.unmask)?)?;
-    for (name, file) in [
-        (SMALL_MODEL, "tests/fixtures/models/mask.onnx"),
-        (SHIPPED_MODEL, "engines/unmask-small.onnx"),
-    ] {
-        archive.file(name, &read(&repository.join(file))?)?;
-    }
-    for (name, library) in &programs.libraries {
-        archive.file(name, &read(library)?)?;
-    }
+    archive.file("/init", 0o755, &read(&programs.guest)?)?;
+    let small = repository.join("tests/fixtures/models/mask.onnx");
+    archive.file(SMALL_MODEL, 0o644, &read(&small)?)?;
     let mut order = String::new();
     for module in &kernel.modules {
         let name = module.file_name().context("a module has no name")?;
         let name = name.to_string_lossy();
-        archive.file(&format!("{MODULES}/{name}"), &read(module)?)?;
+        archive.file(&format!("{MODULES}/{name}"), 0o644, &read(module)?)?;
         order.push_str(&name);
         order.push('\n');
     }
-    archive.file(&format!("{MODULES}/order"), order.as_bytes())?;
-    archive.file(PLAN, &serde_json::to_vec(plan)?)?;
+    archive.file(&format!("{MODULES}/order"), 0o644, order.as_bytes())?;
+    archive.file(PLAN, 0o644, &serde_json::to_vec(plan)?)?;
     archive.end()?;
     Ok(())
 }
@@ -51,7 +57,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The kernel's own archive form (`newc`).
-struct Archive<W> {
+pub struct Archive<W> {
     out: W,
     number: u32,
     known: BTreeSet<String>,
@@ -67,7 +73,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// A folder and all above it.
-    fn folders(&mut self, path: &str) -> std::io::Result<()> {
+    pub fn folders(&mut self, path: &str) -> std::io::Result<()> {
         let path = path.trim_matches('/');
         for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
             let folder = &path[..at];
@@ -78,12 +84,25 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// A file that may be run, in its folders.
-    fn file(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
-        if let Some((folder, _)) = path.rsplit_once('/') {
-            self.folders(folder)?;
+    /// A file in its folders.
+    pub fn file(&mut self, path: &str, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
+        self.inside(path)?;
+        self.entry(path.trim_start_matches('/'), 0o100_000 | mode, bytes)
+    }
+
+    /// A symbolic link in its folders.
+    pub fn link(&mut self, path: &str, to: &str) -> std::io::Result<()> {
+        self.inside(path)?;
+        // What lies behind it is no folder of this archive, and is not to be made one.
+        self.known.insert(path.trim_start_matches('/').to_string());
+        self.entry(path.trim_start_matches('/'), 0o120_777, to.as_bytes())
+    }
+
+    fn inside(&mut self, path: &str) -> std::io::Result<()> {
+        match path.rsplit_once('/') {
+            Some((folder, _)) => self.folders(folder),
+            None => Ok(()),
         }
-        self.entry(path.trim_start_matches('/'), 0o100_755, bytes)
     }
 
     fn entry(&mut self, name: &str, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
@@ -156,9 +175,11 @@ mod tests {
         let mut bytes = Vec::new();
         let mut archive = Archive::new(&mut bytes);
         archive.folders("/dev").unwrap();
-        archive.file("/lib/x/a", b"12345").unwrap();
-        archive.file("/lib/x/bc", b"").unwrap();
-        archive.file("/init", b"1234").unwrap();
+        archive.file("/lib/x/a", 0o755, b"12345").unwrap();
+        archive.file("/lib/x/bc", 0o644, b"").unwrap();
+        archive.file("/init", 0o755, b"1234").unwrap();
+        archive.link("/sbin", "lib").unwrap();
+        archive.file("/sbin/c", 0o644, b"").unwrap();
         archive.end().unwrap();
         let entries = entries(&bytes);
         let names: Vec<&str> = entries.iter().map(|e| e.0.as_str()).collect();
@@ -169,10 +190,13 @@ mod tests {
             "lib/x/a",
             "lib/x/bc",
             "init",
+            "sbin",
+            "sbin/c",
             "TRAILER!!!",
         ];
         assert_eq!(names, wanted);
         assert_eq!(entries[1].1, 0o040_755);
+        assert_eq!(entries[6], ("sbin".into(), 0o120_777, b"lib".to_vec()));
         assert_eq!(entries[3], ("lib/x/a".into(), 0o100_755, b"12345".to_vec()));
     }
 }

@@ -1,8 +1,9 @@
 //! Debian's kernel, and of its modules those that the board loads.
 
-use super::apt::Apt;
-use super::process::Runner;
-use super::{Arch, clear};
+use crate::apt::Apt;
+use crate::arch::Arch;
+use crate::process::Runner;
+use crate::process::clear;
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 use std::fs;

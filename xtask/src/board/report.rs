@@ -1,8 +1,11 @@
 //! What came of the boards, for people.
 
-use super::process::last_lines;
+use super::debian::Init;
+use crate::arch::Arch;
+use crate::process::last_lines;
 use anyhow::Context;
 use board_guest::{Case, Line};
+use clap::ValueEnum;
 use std::fs;
 use std::path::Path;
 
@@ -10,9 +13,36 @@ use std::path::Path;
 const BEGIN: &str = "<!-- cases: written by cargo xtask board --write -->\n";
 const END: &str = "<!-- end of cases -->\n";
 
+/// Which board it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Label {
+    /// Its processor.
+    pub arch: Arch,
+    /// What it booted into.
+    pub init: Init,
+}
+
+impl Label {
+    /// Every board, in the order of the documentation.
+    fn all() -> impl Iterator<Item = Self> {
+        [Arch::X86_64, Arch::Aarch64].into_iter().flat_map(|arch| {
+            Init::value_variants()
+                .iter()
+                .map(move |&init| Self { arch, init })
+        })
+    }
+
+    fn text(self) -> String {
+        match self.init.codename() {
+            None => self.arch.name().to_string(),
+            Some(release) => format!("{} with Debian's {release}", self.arch.name()),
+        }
+    }
+}
+
 /// What came of one board.
 pub struct Board {
-    arch: &'static str,
+    label: Label,
     kernel: String,
     cases: Vec<Case>,
     running: Option<String>,
@@ -23,9 +53,9 @@ pub struct Board {
 
 impl Board {
     /// Nothing yet.
-    pub fn new(arch: &'static str) -> Self {
+    pub fn new(label: Label) -> Self {
         Self {
-            arch,
+            label,
             kernel: String::new(),
             cases: Vec::new(),
             running: None,
@@ -86,7 +116,7 @@ pub fn print(boards: &[Board]) {
     print!("{}", table(boards));
     for board in boards {
         if let Some(reason) = &board.broken {
-            println!("\nThe board {} is broken: {reason}", board.arch);
+            println!("\nThe board {} is broken: {reason}", board.label.text());
         }
     }
     let cases = || boards.iter().flat_map(|board| &board.cases);
@@ -97,15 +127,15 @@ pub fn print(boards: &[Board]) {
 }
 
 /// How the table of a board begins in the documentation.
-fn heading(arch: &str) -> String {
-    format!("\n{arch}, Linux ")
+fn heading(label: Label) -> String {
+    format!("\n{}, Linux ", label.text())
 }
 
 /// Faults and outcomes of all boards, as Markdown.
 fn table(boards: &[Board]) -> String {
     let mut text = String::new();
     for board in boards {
-        text.push_str(&heading(board.arch));
+        text.push_str(&heading(board.label));
         text.push_str(&format!(
             "{}: up after {:.1} s, through after {:.0} s of the board's time.\n\n\
              | case | what is done | what came of it | |\n|---|---|---|---|\n",
@@ -144,21 +174,20 @@ fn replaced(text: &str, boards: &[Board]) -> Option<String> {
     let to = from + text[from..].find(END)?;
     let old = &text[from..to];
     let mut tables = String::new();
-    for arch in ["x86_64", "aarch64"] {
-        match boards.iter().position(|board| board.arch == arch) {
+    for label in Label::all() {
+        match boards.iter().position(|board| board.label == label) {
             Some(at) => tables.push_str(&table(&boards[at..=at])),
-            None => tables.push_str(old_table(old, arch).unwrap_or_default()),
+            None => tables.push_str(old_table(old, label).unwrap_or_default()),
         }
     }
     Some(format!("{}{tables}\n{}", &text[..from], &text[to..]))
 }
 
 /// The part of `tables` that is about a board: its heading, and all up to the end of its rows.
-fn old_table<'a>(tables: &'a str, arch: &str) -> Option<&'a str> {
-    let part = &tables[tables.find(&heading(arch))?..];
+fn old_table(tables: &str, label: Label) -> Option<&str> {
+    let part = &tables[tables.find(&heading(label))?..];
     let end = part.rfind("|\n")? + 2;
-    let next = ["x86_64", "aarch64"]
-        .into_iter()
+    let next = Label::all()
         .filter_map(|other| part[1..].find(&heading(other)))
         .min()
         .map_or(end, |at| at + 1);
@@ -180,6 +209,11 @@ pub fn tail(serial: &Path, n: usize) -> String {
 mod tests {
     use super::*;
 
+    const X86_64: Label = Label {
+        arch: Arch::X86_64,
+        init: Init::Bare,
+    };
+
     fn case(name: &str, passed: bool) -> Case {
         Case {
             name: name.into(),
@@ -191,7 +225,7 @@ mod tests {
     }
 
     fn board(cases: &[Case], ended: bool) -> Board {
-        let mut board = Board::new("x86_64");
+        let mut board = Board::new(X86_64);
         for case in cases {
             board.take(Line::Begin {
                 name: case.name.clone(),
@@ -234,18 +268,25 @@ mod tests {
 
     #[test]
     fn the_table_of_a_board_that_did_not_run_stays() {
-        let of = |arch: &'static str, name: &str| Board {
-            arch,
+        let of = |arch: Arch, init: Init, name: &str| Board {
+            label: Label { arch, init },
             ..board(&[case(name, true)], true)
         };
         let page = format!("{BEGIN}{END}");
-        let arm = replaced(&page, &[of("aarch64", "a/arm")]).unwrap();
-        let both = replaced(&arm, &[of("x86_64", "a/pc")]).unwrap();
+        let arm = replaced(&page, &[of(Arch::Aarch64, Init::Bare, "a/arm")]).unwrap();
+        let both = replaced(&arm, &[of(Arch::X86_64, Init::Bare, "a/pc")]).unwrap();
         let at = |text: &str| both.find(text).unwrap();
         assert!(at("a/pc") < at("aarch64, Linux") && at("aarch64, Linux") < at("a/arm"));
-        let again = replaced(&both, &[of("aarch64", "b/arm")]).unwrap();
+        let again = replaced(&both, &[of(Arch::Aarch64, Init::Bare, "b/arm")]).unwrap();
         assert!(again.contains("a/pc") && again.contains("b/arm") && !again.contains("a/arm"));
-        let all = [of("x86_64", "a/pc"), of("aarch64", "a/arm")];
+        let all = [
+            of(Arch::X86_64, Init::Bare, "a/pc"),
+            of(Arch::Aarch64, Init::Bare, "a/arm"),
+        ];
         assert_eq!(replaced(&page, &all).unwrap(), both);
+        let systemd = replaced(&both, &[of(Arch::X86_64, Init::Bullseye, "c/d")]).unwrap();
+        let at = |text: &str| systemd.find(text).unwrap();
+        assert!(at("a/pc") < at("x86_64 with Debian's bullseye, Linux "));
+        assert!(at("c/d") < at("aarch64, Linux ") && systemd.contains("a/arm"));
     }
 }

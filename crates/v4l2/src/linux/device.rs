@@ -10,7 +10,6 @@ use v4l::v4l2::{self, vidioc};
 /// `v4l2_buf_type`: one memory plane, and several.
 pub const SINGLE: u32 = v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 const MULTI: u32 = v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
-/// The frame rate can be set.
 /// Most planes that a buffer has.
 pub const PLANES: usize = 8;
 

@@ -16,7 +16,20 @@ use v4l::v4l2::vidioc;
 use v4l::video::Capture;
 
 /// The frame rate can be set.
-const HAS_RATE: u32 = 0x1000;
+const HAS_RATE: u32 = V4L2_CAP_TIMEPERFRAME;
+/// The next control, of any kind.
+const NEXT: u32 = V4L2_CTRL_FLAG_NEXT_CTRL | V4L2_CTRL_FLAG_NEXT_COMPOUND;
+const NOT_TO_BE_SET: u32 = V4L2_CTRL_FLAG_DISABLED | V4L2_CTRL_FLAG_READ_ONLY;
+/// Whole numbers, switches, menus, buttons and bit masks.
+const SETTABLE: [u32; 7] = [
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_BOOLEAN,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER64,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_BITMASK,
+    v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU,
+];
 
 fn hertz(interval: v4l::Fraction) -> f64 {
     f64::from(interval.denominator) / f64::from(interval.numerator.max(1))
@@ -152,10 +165,6 @@ impl Node for Device {
     }
 
     fn controls(&self) -> Result<Vec<Control>, Error> {
-        const NEXT: u32 = 0x8000_0000 | 0x4000_0000;
-        const NOT_TO_BE_SET: u32 = 0x1 | 0x4;
-        // Whole numbers, switches, menus, buttons and bit masks.
-        const SETTABLE: [u32; 7] = [1, 2, 3, 4, 5, 8, 9];
         let mut controls = Vec::new();
         let mut id = 0;
         loop {

@@ -21,16 +21,31 @@ fn open_device(path: &std::ffi::CStr) -> Result<OwnedFd, Error> {
     Ok(unsafe { OwnedFd::from_raw_fd(file) })
 }
 
+/// `struct udmabuf_create`.
+#[repr(C)]
+pub(super) struct Create {
+    pub memory: u32,
+    pub flags: u32,
+    pub offset: u64,
+    pub size: u64,
+}
+
+/// `UDMABUF_CREATE`.
+pub(super) const CREATE: u32 = 0x4018_7542;
+
+/// `struct dma_heap_allocation_data`.
+#[repr(C)]
+pub(super) struct Allocation {
+    pub length: u64,
+    pub file: u32,
+    pub file_flags: u32,
+    pub heap_flags: u64,
+}
+
+/// `DMA_HEAP_IOCTL_ALLOC`.
+pub(super) const ALLOCATE: u32 = 0xc018_4800;
+
 fn udmabuf(bytes: usize) -> Result<Pages, Error> {
-    /// `struct udmabuf_create`.
-    #[repr(C)]
-    struct Create {
-        memory: u32,
-        flags: u32,
-        offset: u64,
-        size: u64,
-    }
-    const CREATE: u32 = 0x4018_7542;
     let device = open_device(c"/dev/udmabuf")?;
     let flags = libc::MFD_ALLOW_SEALING | libc::MFD_CLOEXEC;
     // SAFETY: the name is a C string.
@@ -60,15 +75,6 @@ fn udmabuf(bytes: usize) -> Result<Pages, Error> {
 }
 
 fn heap(bytes: usize) -> Result<Pages, Error> {
-    /// `struct dma_heap_allocation_data`.
-    #[repr(C)]
-    struct Allocation {
-        length: u64,
-        file: u32,
-        file_flags: u32,
-        heap_flags: u64,
-    }
-    const ALLOCATE: u32 = 0xc018_4800;
     let device = open_device(c"/dev/dma_heap/system")?;
     let mut allocation = Allocation {
         length: bytes as u64,

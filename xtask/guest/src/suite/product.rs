@@ -1,7 +1,7 @@
 //! `unmask` itself on the board, as a user starts it: what it tells, and how it ends.
 
 mod program;
-mod scene;
+pub(super) mod scene;
 
 use super::floor::{PlugsIn, move_picture, other_reader, plug, webcam};
 use super::line::{self, CAMERA};

@@ -1,8 +1,8 @@
 //! Debian packages without installing any: an apt of our own beside the machine's, which takes the
 //! machine's mirrors and leaves its state, its configuration and its architectures as they are.
 
-use super::process::{Runner, on_path};
-use super::{Arch, clear};
+use crate::arch::Arch;
+use crate::process::{Runner, clear, require};
 use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::fs;
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// Longest time for one call of apt.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// What fetches and unpacks packages.
+const TOOLS: [&str; 5] = ["apt-get", "apt-cache", "dpkg-deb", "tar", "xz"];
 
 /// The keys that Debian's archives are signed with.
 const KEYS: [&str; 2] = [
@@ -24,29 +27,42 @@ pub struct Apt<'a> {
     runner: &'a Runner,
     root: PathBuf,
     work: PathBuf,
+    /// A release other than the machine's own.
+    release: Option<&'static str>,
+    /// The only kind of processor whose packages are known.
+    arch: Option<Arch>,
     fresh: Cell<bool>,
 }
 
 impl<'a> Apt<'a> {
     /// Checks that there is an apt at all; fetches nothing yet.
     pub fn new(runner: &'a Runner, cache: &Path, work: &Path) -> anyhow::Result<Self> {
-        let missing: Vec<&str> = ["apt-get", "apt-cache", "dpkg-deb", "tar", "xz"]
-            .into_iter()
-            .filter(|name| !on_path(name))
-            .collect();
-        if !missing.is_empty() {
-            bail!(
-                "the board is made of Debian packages, and this machine has no {}: run it on \
-                 Debian 12 or newer",
-                missing.join(", ")
-            );
-        }
+        require(&TOOLS)?;
         Ok(Self {
             runner,
             root: cache.join("apt"),
             work: work.to_path_buf(),
+            release: None,
+            arch: None,
             fresh: Cell::new(false),
         })
+    }
+
+    /// An apt that knows another release of Debian, by its codename, from the machine's mirror; with
+    /// `arch`, that kind of processor alone, as a machine of that kind does.
+    pub fn of_release(&self, release: &'static str, arch: Option<Arch>) -> Self {
+        let name = match arch {
+            None => format!("apt-{release}"),
+            Some(arch) => format!("apt-{release}-{}", arch.name()),
+        };
+        Self {
+            runner: self.runner,
+            root: self.root.with_file_name(name),
+            work: self.work.clone(),
+            release: Some(release),
+            arch,
+            fresh: Cell::new(false),
+        }
     }
 
     /// The newest kernel package for `arch`.
@@ -74,7 +90,7 @@ impl<'a> Apt<'a> {
         let debs = self.work.join("debs");
         clear(&debs)?;
         fs::create_dir_all(debs.join("partial"))?;
-        eprintln!("board: fetching {}", packages.join(", "));
+        eprintln!("xtask: fetching {}", packages.join(", "));
         let mut get = self.command("apt-get")?;
         if closure {
             let mut archives = std::ffi::OsString::from("Dir::Cache::archives=");
@@ -89,7 +105,7 @@ impl<'a> Apt<'a> {
                 .args(packages);
         }
         self.runner.output(&mut get, LIMIT).with_context(|| {
-            format!("the board needs packages that apt could not fetch: {packages:?}")
+            format!("this task needs packages that apt could not fetch: {packages:?}")
         })?;
 
         let staging = self.work.join("root");
@@ -106,6 +122,7 @@ impl<'a> Apt<'a> {
         }
         clear(&debs)?;
         clear(root)?;
+        relative(&staging, &staging)?;
         fs::rename(&staging, root)?;
         Ok(())
     }
@@ -149,10 +166,10 @@ impl<'a> Apt<'a> {
         fs::write(self.root.join("status"), "")?;
         fs::write(self.root.join("sources.list"), self.sources()?)?;
         fs::write(self.root.join("apt.conf"), self.configuration()?)?;
-        eprintln!("board: fetching the lists of packages");
+        eprintln!("xtask: fetching the lists of packages");
         self.runner
             .output(self.command("apt-get")?.args(["-qq", "update"]), LIMIT)
-            .context("the board needs Debian packages, and apt cannot fetch their lists")?;
+            .context("this task needs Debian packages, and apt cannot fetch their lists")?;
         self.fresh.set(true);
         Ok(())
     }
@@ -170,9 +187,12 @@ impl<'a> Apt<'a> {
 
     fn configuration(&self) -> anyhow::Result<String> {
         let root = self.root.display();
-        let host = Arch::host()?.debian();
+        let (host, all) = match self.arch {
+            Some(arch) => (arch.debian(), format!("\"{}\"", arch.debian())),
+            None => (Arch::host()?.debian(), "\"amd64\"; \"arm64\"".to_string()),
+        };
         Ok(format!(
-            "APT::Architecture \"{host}\"; APT::Architectures {{ \"amd64\"; \"arm64\"; }};\n\
+            "APT::Architecture \"{host}\"; APT::Architectures {{ {all}; }};\n\
              APT::Sandbox::User \"\"; APT::Install-Recommends \"false\";\n\
              Dir::Etc::sourcelist \"{root}/sources.list\"; Dir::Etc::sourceparts \"/dev/null\";\n\
              Dir::Etc::preferences \"/dev/null\"; Dir::Etc::preferencesparts \"/dev/null\";\n\
@@ -186,16 +206,48 @@ impl<'a> Apt<'a> {
     fn sources(&self) -> anyhow::Result<String> {
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         let codename = codename(&release).context(
-            "the board is made of Debian packages, and /etc/os-release names no Debian release",
+            "this task takes Debian packages, and /etc/os-release names no Debian release",
         )?;
         let mut list = Command::new("apt-get");
         list.args(["indextargets", "--format", "$(SITE)|$(RELEASE)"])
             .arg("Created-By: Packages");
         let targets = self.runner.output(&mut list, LIMIT)?;
         let key = KEYS.into_iter().find(|key| Path::new(key).exists());
-        sources(&targets, codename, key)
-            .with_context(|| format!("apt on this machine has no source for Debian {codename}"))
+        let own = sources(&targets, codename, key)
+            .with_context(|| format!("apt on this machine has no source for Debian {codename}"))?;
+        Ok(match self.release {
+            None => own,
+            // The first line is the release itself.
+            Some(other) => {
+                let line = own.lines().next().unwrap_or_default();
+                format!(
+                    "{}\n",
+                    line.replace(&format!(" {codename} "), &format!(" {other} "))
+                )
+            }
+        })
     }
+}
+
+/// Makes the links of a root lead into that root instead of into this machine's.
+fn relative(folder: &Path, root: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let (entry, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
+        let kind = entry?;
+        if kind.is_dir() {
+            relative(&path, root)?;
+        } else if kind.is_symlink() {
+            let to = fs::read_link(&path)?;
+            if let Ok(inside) = to.strip_prefix("/") {
+                let depth = path.strip_prefix(root)?.components().count() - 1;
+                let mut there: PathBuf = std::iter::repeat_n("..", depth).collect();
+                there.push(inside);
+                fs::remove_file(&path)?;
+                std::os::unix::fs::symlink(there, &path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn codename(os_release: &str) -> Option<&str> {
@@ -260,6 +312,22 @@ mod tests {
              deb [signed-by=/k] http://a/debian trixie-backports main\n"
         );
         assert!(sources(targets, "bookworm", None).is_none());
+    }
+
+    #[test]
+    fn links_lead_into_their_root() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("usr/lib64");
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(root.path().join("lib")).unwrap();
+        fs::write(root.path().join("lib/x"), "here").unwrap();
+        std::os::unix::fs::symlink("/lib/x", folder.join("link")).unwrap();
+        relative(root.path(), root.path()).unwrap();
+        assert_eq!(fs::read_to_string(folder.join("link")).unwrap(), "here");
+        assert_eq!(
+            fs::read_link(folder.join("link")).unwrap(),
+            Path::new("../../lib/x")
+        );
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,10 +113,57 @@ fn text(file: &mut File) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Removes a folder with all in it, if it is there.
+pub fn clear(work: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(work) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("cannot clear {}", work.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The last `n` lines of a text.
 pub fn last_lines(text: &str, n: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(n)..].join("\n")
+}
+
+/// Checks that programs are there, before any work is done.
+///
+/// # Errors
+/// One sentence that names every missing program and the Debian packages that have them.
+pub fn require(programs: &[&str]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = programs
+        .iter()
+        .copied()
+        .filter(|name| !on_path(name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut packages: Vec<&str> = missing.iter().map(|name| package_of(name)).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    bail!(
+        "this machine has no {}; on Debian 12 or newer: apt-get install {}",
+        missing.join(", "),
+        packages.join(" ")
+    )
+}
+
+/// The Debian package that a program comes from.
+fn package_of(program: &str) -> &str {
+    match program {
+        "apt-get" | "apt-cache" => "apt",
+        "dpkg-deb" => "dpkg",
+        "xz" => "xz-utils",
+        "cc" => "gcc libc6-dev",
+        "strip" | "readelf" => "binutils",
+        "ldd" => "libc-bin",
+        "cargo" | "rustc" => "rustup",
+        other => other,
+    }
 }
 
 /// True if a program of this name is on the path.
@@ -144,6 +192,18 @@ mod tests {
             )
             .unwrap_err();
         assert!(error.to_string().contains("no such package"), "{error}");
+    }
+
+    #[test]
+    fn missing_programs_are_named_at_once_with_their_packages() {
+        require(&["sh"]).unwrap();
+        let error = require(&["sh", "no-such-tool", "no-such-other"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this machine has no no-such-tool, no-such-other; on Debian 12 or newer: \
+             apt-get install no-such-other no-such-tool"
+        );
+        assert_eq!(package_of("xz"), "xz-utils");
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod cpu;
 mod facts;
 mod filter;
 mod find;
+mod lower;
+mod native;
 mod prepare;
 
 pub(crate) use camera_input::name_of;

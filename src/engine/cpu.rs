@@ -2,9 +2,12 @@
 
 mod frames;
 mod network;
+mod program;
 
 pub(crate) use frames::Frames;
 pub(crate) use network::{LogitNames, ModelNames};
+#[cfg(test)]
+pub(super) use program::Program;
 
 use super::facts::{self, Facts, Head, Measured, Output, Written};
 use super::{EngineError, Inference, Options, Preparer, Times};
@@ -68,22 +71,24 @@ impl CpuEngine {
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
         let sha256 = hex(&Sha256::digest(&bytes));
-        let (model, precision) = network::load(path, bytes)?;
+        let model = network::load(path, &bytes)?;
+        drop(bytes);
 
-        let get = |key: &str| model.metadata().get(key);
+        let get = |key: &str| model.fact(key);
         let inside = Written::from_metadata(path, get)?;
         let prepared = facts::prepared(path, get)?;
-        let whole =
-            inside.is_whole() && (prepared.is_some() || network::has_contract_names(&model));
+        let whole = inside.is_whole() && (prepared.is_some() || model.has_contract_names());
         let beside = if whole {
             Written::default()
         } else {
             Written::from_beside(path)?
         };
-        let network = match &prepared {
-            Some(prepared) => Network::prepared(path, model, &prepared.camera.format, threads)?,
-            None => Network::plain(path, model, &beside.outputs, threads)?,
+        let mut network = match &prepared {
+            Some(prepared) => Network::prepared(path, &model, &prepared.camera.format, threads)?,
+            None => Network::plain(path, &model, &beside.outputs, threads)?,
         };
+        let precision = model.precision;
+        drop(model);
         // Shapes written in a file may lie; those of a run do not.
         let inference = network.run_grey()?;
         let output = output_of(&inference, inside.class_count());

@@ -3,6 +3,8 @@
 mod shapes;
 mod windows;
 
+pub use windows::Window;
+
 use super::ir::{Data, Graph, Node, ValueId};
 use super::onnx::DataType;
 
@@ -59,6 +61,9 @@ pub fn infer(graph: &Graph, node: &Node) -> Kinds {
         | "Asin"
         | "Acos"
         | "Atan"
+        | "Asinh"
+        | "Acosh"
+        | "Atanh"
         | "Sinh"
         | "Cosh"
         | "Identity"
@@ -105,7 +110,12 @@ pub fn infer(graph: &Graph, node: &Node) -> Kinds {
             Ok(vec![(to.unwrap_or(DataType::Uint8), call.shape(0)?)])
         }
         "DequantizeLinear" => Ok(vec![(call.kind(1)?.0, call.shape(0)?)]),
-        "Conv" => call.conv(),
+        "Conv" | "ConvInteger" => call.conv(),
+        "DynamicQuantizeLinear" => {
+            let shape = call.shape(0)?;
+            let (zero, scale) = ((DataType::Uint8, vec![]), (DataType::Float, vec![]));
+            Ok(vec![(DataType::Uint8, shape), scale, zero])
+        }
         "ConvTranspose" => call.conv_transpose(),
         "MaxPool" | "AveragePool" | "LpPool" => call.pool(),
         "GlobalAveragePool" | "GlobalMaxPool" => call.global_pool(),
@@ -113,7 +123,7 @@ pub fn infer(graph: &Graph, node: &Node) -> Kinds {
         "Resize" => call.resize(),
         "DepthToSpace" => call.depth_to_space(),
         "SpaceToDepth" => call.space_to_depth(),
-        "MatMul" => call.matmul(),
+        "MatMul" | "MatMulInteger" => call.matmul(),
         "Gemm" => call.gemm(),
         "Einsum" => call.einsum(),
         "Reshape" => call.reshape(),
@@ -240,6 +250,19 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 /// A length from an ONNX number.
 fn length(n: i64) -> Result<usize, Unknown> {
     usize::try_from(n).map_err(|_| format!("a length of {n}").into())
+}
+
+/// The window of the convolution, transposed convolution or pool `node`, all that it leaves out
+/// filled in.
+///
+/// # Errors
+/// What does not go together.
+pub fn window_of(graph: &Graph, node: &Node) -> Result<Window, String> {
+    let window = Call { graph, node }.own_window();
+    window.map_err(|unknown| match unknown {
+        Unknown::Operator => "has no window".to_owned(),
+        Unknown::Wrong(what) => what,
+    })
 }
 
 /// For every axis of what the Slice `node` reads: start, length, step; none where they cannot be

@@ -5,11 +5,11 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use unmask::alert::{Author, Decider, EngineId, Judge, Settings};
-use unmask::camera::Truth;
-use unmask::drive::{self, Drive};
-use unmask::engine::{Engine, Options};
-use unmask::frame::{Moment, Token};
+use unmask_alert::{Author, Decider, EngineId, Judge, Settings};
+use unmask_drive::Drive;
+use unmask_drive::Truth;
+use unmask_engine::{Engine, Options};
+use unmask_frame::{Moment, Token};
 
 /// Things larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let thresholds: Vec<f32> = (-4..=1).map(|i| own + 0.05 * i as f32).collect();
     let mut sums: Vec<Sum> = vec![[0; 3]; thresholds.len()];
     for seed in args.seeds.0..=args.seeds.1 {
-        let drive = Drive::new(drive::Settings {
+        let drive = Drive::new(unmask_drive::Settings {
             seed,
             rate_hz: RATE_HZ,
             ..Default::default()
@@ -120,7 +120,7 @@ impl Watch {
         })
     }
 
-    fn step(&mut self, frame: u64, scored: &unmask::score::Scored, truth: &Truth) {
+    fn step(&mut self, frame: u64, scored: &unmask_score::Scored, truth: &Truth) {
         let captured = Moment(frame * PERIOD_NS);
         let token = Token {
             frame,

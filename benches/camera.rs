@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use unmask::camera::{Camera, CaptureSettings, Clock, Next, Pace, Reader, Shot, V4l2};
+use unmask::source::{Camera, CaptureSettings, Clock, Next, Pace, Reader, Shot, V4l2};
 use unmask_v4l2::FourCc;
 use unmask_v4l2::fake::Fake;
 

@@ -4,8 +4,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use unmask::drive::{Drive, Settings};
-use unmask::frame::Size;
+use unmask_drive::{Drive, Settings};
+use unmask_frame::Size;
 
 /// Frames a seed.
 const FRAMES: u64 = 40;

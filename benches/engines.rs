@@ -12,9 +12,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use unmask::drive::{Drive, Settings};
-use unmask::engine::{Engine, Options};
-use unmask::frame::{Picture, Size};
+use unmask_drive::{Drive, Settings};
+use unmask_engine::{Engine, Options};
+use unmask_frame::{Picture, Size};
 
 /// Runs of one engine before it is the next one's turn.
 const RUNS: usize = 5;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use unmask::frame::{ScoreMap, Size};
-use unmask::score::npy;
+use unmask_frame::{ScoreMap, Size};
+use unmask_score::npy;
 
 const SIZE: Size = Size::new(1280, 720);
 

@@ -14,10 +14,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use unmask::camera::{Pictures, read_picture};
-use unmask::engine::{self, Engine};
-use unmask::graph::calibrate::{Method, Options, PERCENTILE, calibrate};
-use unmask::graph::quantize::Net;
+use unmask::source::Pictures;
+use unmask_engine::Engine;
+use unmask_frame::read_picture;
+use unmask_graph::calibrate::{Method, Options, PERCENTILE, calibrate};
+use unmask_graph::quantize::Net;
 
 const THREADS: usize = 2;
 
@@ -157,7 +158,7 @@ fn compare(ours: &Path, theirs: &Path, rounds: usize) -> Result<(), Box<dyn Erro
 
 fn calibration(model: &Path, frames: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let net = Net::read(model)?;
-    let threads = engine::Options { threads: THREADS };
+    let threads = unmask_engine::Options { threads: THREADS };
     let mut engine = Engine::open(model, threads)?;
     let facts = engine.facts().clone();
     let pictures: Vec<PathBuf> = Pictures::open(frames)?.paths().to_vec();

@@ -5,12 +5,12 @@ use hdrhistogram::Histogram;
 use std::error::Error;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
-use unmask::alert::{Author, Confirm, Decider, EngineId, Settings as Decide};
 use unmask::budget::realtime::Realtime;
-use unmask::frame::{LabelMap, Map, Moment, ScoreMap, Size, Token};
-use unmask::score::Scored;
-use unmask::score::components::label;
 use unmask::sink::{Overflow, Settings, Sinks, Target};
+use unmask_alert::{Author, Confirm, Decider, EngineId, Settings as Decide};
+use unmask_frame::{LabelMap, Map, Moment, ScoreMap, Size, Token};
+use unmask_score::Scored;
+use unmask_score::components::label;
 
 /// Grid of the network's output.
 const GRID: Size = Size::new(512, 256);

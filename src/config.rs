@@ -14,14 +14,14 @@ mod tests;
 pub use decide::Rule;
 pub use ladder::{Ladder, LadderStep};
 
-use crate::alert::Ground;
 use crate::budget::realtime::Realtime;
-use crate::camera::CaptureSettings;
 use crate::health::board;
 use crate::sink;
+use crate::source::CaptureSettings;
 use place::{key_at, line_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use unmask_alert::Ground;
 
 /// The default configuration with comments, as `unmask config` prints it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");

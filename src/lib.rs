@@ -1,23 +1,16 @@
-//! **unmask** tells a vehicle or a road-side mast that something is on the road that does not
-//! belong there. It implements Mask2Anomaly (arXiv 2307.13316) from exported model to alert.
+//! **unmask** detects objects on the road that do not belong there and alerts the vehicle or the
+//! road-side mast. It implements Mask2Anomaly (arXiv 2307.13316) from exported model to alert.
 //!
-//! Data flows one way through the rooms, in the order [`pipeline`] gives them:
-//! `camera → engine → score → alert → sink`, with `budget` beside them and `view` at the end.
-//! Shared words (frames, maps, times) live in [`frame`], which imports no other room.
+//! Frames go one way, in the order that [`pipeline`] gives:
+//! `source → engine → decide → sink`, with `budget` and `health` alongside and `view` at the end.
+//! The layers below are crates of their own (`crates/`); `docs/architecture.md` draws them.
 #![forbid(unsafe_code)]
 
-pub mod alert;
 pub mod budget;
-pub mod camera;
 pub mod cli;
 pub mod config;
-pub mod drive;
-pub mod engine;
-pub mod eval;
-pub mod frame;
-pub mod graph;
 pub mod health;
 pub mod pipeline;
-pub mod score;
 pub mod sink;
+pub mod source;
 pub mod view;

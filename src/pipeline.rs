@@ -14,24 +14,25 @@ mod outcome;
 mod settings;
 mod sight;
 
-use crate::alert::{Alert, Author, Decider, Event, Track};
 use crate::budget::ladder::{Change, Ladder};
 use crate::budget::policy::Policy;
 use crate::budget::{Cause, Stage};
-use crate::camera::{BadFrame, Camera, Clock, Pace, Reader, Shot, Truth};
-use crate::engine::Times;
-use crate::frame::{Frame, Moment, Picture, Size, Token};
 use crate::health::board;
-use crate::score::Scored;
 use crate::sink::Sinks;
+use crate::source::{BadFrame, Camera, Clock, Pace, Reader, Shot};
 use deadline::new_ledger;
 use settings::NO_LADDER;
 use sight::Sight;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
+use unmask_alert::{Alert, Author, Decider, Event, Looked, Track};
+use unmask_drive::Truth;
+use unmask_frame::Times;
+use unmask_frame::{Frame, Moment, Picture, Size, Token};
+use unmask_score::Scored;
 
 pub use engines::Engines;
-pub use outcome::{Looked, Noted, PipelineError, Summary};
+pub use outcome::{Noted, PipelineError, Summary};
 pub use settings::{Degrade, Settings, Step};
 
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;

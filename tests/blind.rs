@@ -2,9 +2,9 @@
 //! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
 
 use std::path::Path;
-use unmask::camera::{Camera, Source};
-use unmask::frame::Picture;
 use unmask::health::blind::{Cause, Glance, Limits};
+use unmask::source::{Camera, Source};
+use unmask_frame::Picture;
 
 /// Frames of the drive looked at.
 const DRIVE_FRAMES: usize = 40;

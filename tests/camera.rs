@@ -8,8 +8,8 @@ use common::{model, unmask};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use unmask::camera::{Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Source, V4l2};
-use unmask::engine::{Engine, Options};
+use unmask::source::{Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Source, V4l2};
+use unmask_engine::{Engine, Options};
 use unmask_v4l2::fake::Fake;
 
 /// A small model that takes YUYV of a camera, prepared in `folder` with `more` arguments.
@@ -43,7 +43,7 @@ fn a_prepared_model_reads_what_the_driver_wrote() {
         let shot = loop {
             fake.produce();
             match reader.take_within(Duration::from_millis(20)) {
-                unmask::camera::Next::Frame(shot, _) => break shot.unwrap(),
+                unmask::source::Next::Frame(shot, _) => break shot.unwrap(),
                 _ => continue,
             }
         };

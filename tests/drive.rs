@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unmask::drive::{CLASSES, Drive, DriveError, Scene, Settings};
-use unmask::frame::Size;
+use unmask_drive::{CLASSES, Drive, DriveError, Scene, Settings};
+use unmask_frame::Size;
 
 const SMALL: Size = Size::new(160, 90);
 

@@ -4,8 +4,8 @@
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::path::Path;
-use unmask::drive::{Drive, Settings};
-use unmask::engine::{Engine, Options};
+use unmask_drive::{Drive, Settings};
+use unmask_engine::{Engine, Options};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -13,7 +13,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const FRAMES: u64 = 10;
 
 /// Allocations and bytes of `FRAMES` frames of the shipped model, and the bytes that stayed.
-fn count(engine: &mut Engine, picture: &unmask::frame::Picture) -> (usize, usize, isize) {
+fn count(engine: &mut Engine, picture: &unmask_frame::Picture) -> (usize, usize, isize) {
     let region = Region::new(ALLOCATOR);
     for _ in 0..FRAMES {
         drop(engine.score_at_mask_size(picture, true).unwrap());

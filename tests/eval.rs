@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use unmask::eval::dataset::saved_scores;
-use unmask::eval::{Evaluation, LabelRules, Options, Report, Track, evaluate};
-use unmask::frame::{ScoreMap, Size};
-use unmask::score::npy;
+use unmask_eval::dataset::saved_scores;
+use unmask_eval::{Evaluation, LabelRules, Options, Report, Track, evaluate};
+use unmask_frame::{ScoreMap, Size};
+use unmask_score::npy;
 
 const CASES: [&str; 5] = ["obstacle", "threshold", "ties", "anomaly", "sizes"];
 
@@ -125,7 +125,7 @@ fn spilling_to_disk_changes_nothing() {
     let (pairs, _) = saved_scores(&at.join("scores"), &at.join("labels")).unwrap();
     let run = |evaluation: Evaluation| {
         for pair in &pairs {
-            let labels = unmask::eval::dataset::read_labels(&pair.labels, &LabelRules::default());
+            let labels = unmask_eval::dataset::read_labels(&pair.labels, &LabelRules::default());
             evaluation
                 .add(&npy::read(&pair.scores).unwrap(), &labels.unwrap())
                 .unwrap();
@@ -485,7 +485,7 @@ fn perfect_scores_on_real_labels_are_perfect() {
         let mut count = 0;
         for entry in std::fs::read_dir(dataset.join("labels")).unwrap() {
             let path = entry.unwrap().path();
-            let labels = unmask::eval::dataset::read_labels(&path, &rules).unwrap();
+            let labels = unmask_eval::dataset::read_labels(&path, &rules).unwrap();
             let map = labels
                 .data()
                 .iter()

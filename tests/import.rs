@@ -8,10 +8,10 @@ use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use unmask::graph::checkpoint::{self, Checkpoint, Origin, Weights};
-use unmask::graph::export::{self, Options};
-use unmask::graph::import;
-use unmask::graph::write::Sampling;
+use unmask_graph::checkpoint::{self, Checkpoint, Origin, Weights};
+use unmask_graph::export::{self, Options};
+use unmask_graph::import;
+use unmask_graph::write::Sampling;
 use unmask_network::{Attention, Swin};
 
 fn fixtures() -> PathBuf {

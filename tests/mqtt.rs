@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
-use unmask::alert::{Alert, SCHEMA};
 use unmask::sink::{Overflow, Settings, Sinks, Target};
+use unmask_alert::{Alert, SCHEMA};
 
 /// Tells the sender process what to do; without it that test does nothing.
 const SENDER: &str = "UNMASK_TEST_SENDER";

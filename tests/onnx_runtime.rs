@@ -12,8 +12,8 @@ use safetensors::tensor::SafeTensors;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unmask::drive::{Drive, Settings};
-use unmask::frame::Size;
+use unmask_drive::{Drive, Settings};
+use unmask_frame::Size;
 
 /// What a file is held against.
 enum Against {

@@ -4,7 +4,7 @@ mod common;
 
 use common::{model, unmask};
 use std::process::{Command, Output};
-use unmask::score::npy;
+use unmask_score::npy;
 
 fn said(out: &Output) -> String {
     String::from_utf8(out.stderr.clone()).unwrap()
@@ -146,10 +146,11 @@ print(float(np.abs(got["anomaly"] - want).max()))
 
 #[test]
 fn onnx_runtime_gives_the_same_maps() {
-    use unmask::engine::{Engine, Fit, Options, PixelFormat};
-    use unmask::frame::Size;
-    use unmask::graph::prepare::{self, prepare};
-    use unmask::score::PixelScore;
+    use unmask_engine::{Engine, Options};
+    use unmask_frame::Size;
+    use unmask_graph::prepare::{self, prepare};
+    use unmask_model::{Fit, PixelFormat};
+    use unmask_score::PixelScore;
 
     let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
         println!("skipped onnx_runtime_gives_the_same_maps: UNMASK_PYTHON is not set");

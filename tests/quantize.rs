@@ -7,14 +7,14 @@ use common::network::{header, tiny};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use unmask::drive::{Drive, Settings};
-use unmask::engine::{self, Engine};
-use unmask::frame::{Picture, Size};
-use unmask::graph::calibrate::Calibration;
-use unmask::graph::checkpoint::Checkpoint;
-use unmask::graph::export::{self, Options};
-use unmask::graph::onnx::ModelProto;
-use unmask::graph::quantize::{Net, Plan};
+use unmask_drive::{Drive, Settings};
+use unmask_engine::Engine;
+use unmask_frame::{Picture, Size};
+use unmask_graph::calibrate::Calibration;
+use unmask_graph::checkpoint::Checkpoint;
+use unmask_graph::export::{self, Options};
+use unmask_graph::quantize::{Net, Plan};
+use unmask_onnx::messages::ModelProto;
 
 /// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
 fn checkpoint(dir: &Path) -> PathBuf {
@@ -147,7 +147,7 @@ fn a_calibration_is_the_same_every_time_and_serves_both_precisions() {
     good(unmask(dir, &FP16));
 
     let precision = |model: &str| {
-        let engine = Engine::open(&dir.join(model), engine::Options::default()).unwrap();
+        let engine = Engine::open(&dir.join(model), unmask_engine::Options::default()).unwrap();
         engine.precision()
     };
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_calibration_is_the_same_every_time_and_serves_both_precisions() {
             "--no-refine",
         ];
         good(unmask(dir, &args));
-        unmask::score::npy::read(&dir.join(out).join("003.npy")).unwrap()
+        unmask_score::npy::read(&dir.join(out).join("003.npy")).unwrap()
     };
     let want = score("model.onnx", "want");
     for (model, most) in [("h.onnx", 0.02), ("q.onnx", 0.15)] {
@@ -352,7 +352,8 @@ fn a_prepared_graph_is_calibrated_and_quantised_behind_its_front() {
     let front = kept.filter(|l| l["node"].as_str().unwrap().starts_with("front/"));
     assert!(front.count() > 0, "{said}");
 
-    let open = |model: &str| Engine::open(&dir.join(model), engine::Options::default()).unwrap();
+    let open =
+        |model: &str| Engine::open(&dir.join(model), unmask_engine::Options::default()).unwrap();
     let (mut float, mut int8) = (open("p.onnx"), open("q.onnx"));
     assert_eq!((float.precision(), int8.precision()), ("fp32", "int8"));
     let picture = drive().scene(9).picture;

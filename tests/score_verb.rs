@@ -5,7 +5,7 @@ mod common;
 use common::model;
 use std::path::Path;
 use std::process::{Command, Output};
-use unmask::score::npy;
+use unmask_score::npy;
 
 fn score(folder: &Path, name: &str, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_unmask"))

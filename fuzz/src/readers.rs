@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use unmask::frame::Size;
-use unmask::graph::checkpoint::Checkpoint;
-use unmask::graph::ir::Graph;
-use unmask::graph::quantize::{Blocks, Net, Plan, Rest, rewrite};
-use unmask::graph::read::{self, Limits};
-use unmask::graph::write::Sampling;
-use unmask::graph::{cost, export, import, lint, surgery};
+use unmask_frame::Size;
+use unmask_graph::checkpoint::Checkpoint;
+use unmask_graph::quantize::{Blocks, Net, Plan, Rest, rewrite};
+use unmask_graph::write::Sampling;
+use unmask_graph::{cost, export, import, lint, surgery};
+use unmask_onnx::ir::Graph;
+use unmask_onnx::read::{self, Limits};
 
 /// What an ONNX file may ask for here: little, so that a file which gets more is a finding.
 pub const LIMITS: Limits = Limits {

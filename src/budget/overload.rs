@@ -2,9 +2,9 @@
 //! time given to it. Shown by `unmask profile --overload`.
 
 use super::policy::{Admission, Policy, Settings};
-use crate::frame::Moment;
 use serde::Serialize;
 use std::time::Duration;
+use unmask_frame::Moment;
 
 /// Frames of every row of the table.
 pub const FRAMES: u64 = 20_000;

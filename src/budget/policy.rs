@@ -10,8 +10,8 @@
 //! without one. A probe that makes its deadline ends what was learned before it: the slow time is
 //! over.
 
-use crate::frame::Moment;
 use std::time::Duration;
+use unmask_frame::Moment;
 
 /// Frames that a prediction looks back on.
 const WINDOW: usize = 256;

@@ -1,13 +1,13 @@
 //! `unmask calibrate`.
 
 use super::Outcome;
-use crate::camera::Pictures;
-use crate::engine::{self, Engine};
-use crate::graph::calibrate::{Method, Options, PERCENTILE, calibrate};
-use crate::graph::quantize::Net;
+use crate::source::Pictures;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
+use unmask_engine::{Engine, Options as EngineOptions};
+use unmask_graph::calibrate::{Method, Options, PERCENTILE, calibrate};
+use unmask_graph::quantize::Net;
 
 const EXAMPLES: &str = "Examples:
   unmask calibrate --model model.onnx --frames drive/
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let net = read(&args.model)?;
     let facts = Engine::open(
         &args.model,
-        engine::Options {
+        EngineOptions {
             threads: args.threads,
         },
     )?

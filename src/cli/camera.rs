@@ -1,7 +1,7 @@
 //! `unmask camera`.
 
 use super::{Outcome, camera_args};
-use crate::camera::{CaptureReport, CaptureSettings, Source};
+use crate::source::{CaptureReport, CaptureSettings, Source};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use std::io::Write;
@@ -158,7 +158,7 @@ fn tell(found: &Found) -> anyhow::Result<()> {
 #[cfg(not(all(target_os = "linux", feature = "camera")))]
 fn look(args: &Args, _: &Path, _: &CaptureSettings) -> anyhow::Result<Found> {
     let text = args.source.to_string();
-    Err(crate::camera::CameraError::NotInThisBuild { text }.into())
+    Err(crate::source::CameraError::NotInThisBuild { text }.into())
 }
 
 #[cfg(all(target_os = "linux", feature = "camera"))]
@@ -176,7 +176,7 @@ fn take(
     path: &Path,
     settings: &CaptureSettings,
 ) -> anyhow::Result<Found> {
-    use crate::camera::V4l2;
+    use crate::source::V4l2;
     use std::time::{Duration, Instant};
 
     let mut found = Found {
@@ -230,7 +230,7 @@ fn take(
 /// Tells events on stderr as they come, and stops the camera when the time is over.
 #[cfg(target_os = "linux")]
 fn follow(
-    watch: &crate::camera::CaptureWatch,
+    watch: &crate::source::CaptureWatch,
     ended: std::sync::mpsc::Receiver<()>,
     start: std::time::Instant,
     deadline: Option<std::time::Instant>,

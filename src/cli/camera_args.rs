@@ -1,7 +1,7 @@
 //! Options about cameras that several verbs share.
 
-use crate::camera::{CaptureMemory, CaptureSettings, parse_size};
-use crate::frame::Size;
+use crate::source::{CaptureMemory, CaptureSettings, parse_size};
+use unmask_frame::Size;
 
 /// How a camera (`--source v4l2:…`) is to be set. What is left out stays as the device has it.
 #[derive(clap::Args, Clone, Debug, Default)]

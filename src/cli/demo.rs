@@ -2,11 +2,11 @@
 
 use super::Outcome;
 use super::run::watch::{self, Judged, Watch};
-use crate::alert::{Judge, Verdict};
-use crate::camera::Source;
 use crate::sink::{Settings, Target};
+use crate::source::Source;
 use anyhow::Context;
 use std::path::PathBuf;
+use unmask_alert::{Judge, Verdict};
 
 /// Things larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::label_values::LabelValues;
 use super::{Outcome, model, model::parse_size};
-use crate::camera::read_picture;
-use crate::eval::dataset::{labelled_pictures, saved_scores};
-use crate::eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
-use crate::frame::{Picture, ScoreMap, Size};
-use crate::score::{PixelScore, npy};
+use unmask_eval::dataset::{labelled_pictures, saved_scores};
+use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
+use unmask_frame::read_picture;
+use unmask_frame::{Picture, ScoreMap, Size};
+use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
   unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2

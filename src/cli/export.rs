@@ -1,12 +1,12 @@
 //! `unmask export`.
 
 use super::Outcome;
-use crate::frame::Size;
-use crate::graph::checkpoint::parse_size;
-use crate::graph::write::Sampling;
-use crate::graph::{export, import};
 use anyhow::Context;
 use std::path::PathBuf;
+use unmask_frame::Size;
+use unmask_graph::checkpoint::parse_size;
+use unmask_graph::write::Sampling;
+use unmask_graph::{export, import};
 
 /// Arguments of `unmask export`.
 #[derive(clap::Args, Debug)]

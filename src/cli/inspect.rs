@@ -1,14 +1,14 @@
 //! `unmask inspect`.
 
 use super::{Outcome, plain};
-use crate::graph::cost::{self, Block, Cost};
-use crate::graph::export::write_file;
-use crate::graph::ir::Graph;
-use crate::graph::lint::{self, Finding};
-use crate::graph::read::{self, Limits};
-use crate::graph::surgery::{self, Report};
 use anyhow::Context;
 use std::path::PathBuf;
+use unmask_graph::cost::{self, Block, Cost};
+use unmask_graph::export::write_file;
+use unmask_graph::lint::{self, Finding};
+use unmask_graph::surgery::{self, Report};
+use unmask_onnx::ir::Graph;
+use unmask_onnx::read::{self, Limits};
 
 /// Arguments of `unmask inspect`.
 #[derive(clap::Args, Debug)]

@@ -1,7 +1,7 @@
 //! What the values of label pictures mean, as verbs are told.
 
-use crate::eval::LabelRules;
 use anyhow::Context;
+use unmask_eval::LabelRules;
 
 /// Options about label pictures.
 #[derive(clap::Args, Debug)]

@@ -1,10 +1,10 @@
 //! Opening the model that a verb was given.
 
-use crate::engine::{Engine, Options, find_model};
-use crate::frame::Size;
-use crate::score::PixelScore;
 use anyhow::ensure;
 use std::path::{Path, PathBuf};
+use unmask_engine::{Engine, Options, find_model};
+use unmask_frame::Size;
+use unmask_score::PixelScore;
 
 /// `model`, or the shipped one.
 pub(super) fn path(model: Option<&Path>) -> anyhow::Result<PathBuf> {

@@ -1,13 +1,13 @@
 //! `unmask prepare`.
 
 use super::{Outcome, model};
-use crate::engine::{Fit, Matrix, PixelFormat, Range};
-use crate::frame::Size;
-use crate::graph::export;
-use crate::graph::prepare::{self, Options};
-use crate::score::PixelScore;
 use anyhow::{Context, ensure};
 use std::path::PathBuf;
+use unmask_frame::Size;
+use unmask_graph::export;
+use unmask_graph::prepare::{self, Options};
+use unmask_model::{Fit, Matrix, PixelFormat, Range};
+use unmask_score::PixelScore;
 
 /// Arguments of `unmask prepare`.
 #[derive(clap::Args, Debug)]

@@ -7,14 +7,14 @@ mod report;
 use super::Outcome;
 use super::run::watch::{self, Watch};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
-use crate::drive::{self, Drive};
-use crate::graph::layers::{self, Layer};
 use crate::health::power::board;
 use anyhow::{Context, bail};
 use report::Profile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use unmask_drive::Drive;
+use unmask_graph::layers::{self, Layer};
 
 /// Arguments of `unmask profile`.
 #[derive(clap::Args, Debug)]
@@ -151,7 +151,7 @@ fn layers(args: &Args, seen: &watch::Seen) -> Option<Vec<Layer>> {
         return None;
     }
     let (_, _, threads) = seen.engine();
-    let measured = Drive::new(drive::Settings::default())
+    let measured = Drive::new(unmask_drive::Settings::default())
         .map_err(|e| e.to_string())
         .and_then(|drive| {
             let picture = drive.scene(0).picture;

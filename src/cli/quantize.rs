@@ -3,15 +3,15 @@
 use super::Outcome;
 use super::calibrate::{place, progress_bar, read};
 use super::label_values::LabelValues;
-use crate::engine::{self, Engine};
-use crate::graph::calibrate::Calibration;
-use crate::graph::export::write_file;
-use crate::graph::judge::{self, Verdict, judge};
-use crate::graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use unmask_engine::{Engine, Options as EngineOptions};
+use unmask_graph::calibrate::Calibration;
+use unmask_graph::export::write_file;
+use unmask_graph::judge::{self, Verdict, judge};
+use unmask_graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
 
 const EXAMPLES: &str = "Examples:
   unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
@@ -229,7 +229,7 @@ fn judged(
         refine: !args.no_refine,
         threads: args.threads,
     };
-    let engine = engine::Options {
+    let engine = EngineOptions {
         threads: args.threads,
     };
     let facts = Engine::open(&args.model, engine)?.facts().clone();

@@ -2,14 +2,14 @@
 
 use super::run::watch;
 use super::{Outcome, camera_args};
-use crate::camera::{
+use crate::source::{
     BadFrame, Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Shot, Source,
 };
-use crate::frame::Moment;
 use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use unmask_frame::Moment;
 
 /// Arguments of `unmask record`.
 #[derive(clap::Args, Debug)]

@@ -4,8 +4,8 @@ pub(super) mod beside;
 pub(super) mod watch;
 
 use super::{Outcome, camera_args};
-use crate::camera::Source;
 use crate::sink::Target;
+use crate::source::Source;
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::PathBuf;

@@ -2,12 +2,13 @@
 
 use super::run::watch;
 use super::{Outcome, model, model::parse_size};
-use crate::camera::{Pictures, read_picture};
-use crate::frame::Size;
-use crate::score::{PixelScore, npy};
+use crate::source::Pictures;
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use unmask_frame::Size;
+use unmask_frame::read_picture;
+use unmask_score::{PixelScore, npy};
 
 /// Arguments of `unmask score`.
 #[derive(clap::Args, Debug)]

@@ -2,12 +2,12 @@
 
 use super::Outcome;
 use super::run::watch::{self, progress_bar};
-use crate::alert::thresholds::{Bank, lowest, upper_95};
-use crate::camera::{Camera, Source};
-use crate::engine::{Engine, Options, find_model};
+use crate::source::{Camera, Source};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use std::io::Write;
+use unmask_alert::thresholds::{Bank, lowest, upper_95};
+use unmask_engine::{Engine, Options, find_model};
 
 /// Arguments of `unmask thresholds`.
 #[derive(clap::Args, Debug)]

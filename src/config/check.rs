@@ -139,7 +139,7 @@ impl Config {
                 Some((format!("sink.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let error = self.source.name.as_ref()?.parse::<crate::camera::Source>();
+                let error = self.source.name.as_ref()?.parse::<crate::source::Source>();
                 Some(("source.name".into(), format!("a source: {}", error.err()?)))
             })
     }

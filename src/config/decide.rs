@@ -1,8 +1,8 @@
 //! What is told: the tables `[decide]` and `[decide.rules]`.
 
-use crate::alert::{Confirm, Ground, Region, Rules, Settings as Decide, Severe};
 use serde::Deserialize;
 use std::time::Duration;
+use unmask_alert::{Confirm, Ground, Region, Rules, Settings as Decide, Severe};
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

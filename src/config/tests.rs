@@ -1,7 +1,7 @@
 //! The configuration as users write it.
 
 use super::*;
-use crate::alert::{Confirm, Rules};
+use unmask_alert::{Confirm, Rules};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("my.toml"))

@@ -1,9 +1,9 @@
 //! Tells what becomes of the machine while a run goes on.
 
 use super::{Noted, Pipeline, PipelineError};
-use crate::alert::{Event, Severity};
-use crate::frame::{Moment, Token};
 use std::sync::Arc;
+use unmask_alert::{Event, Severity};
+use unmask_frame::{Moment, Token};
 
 impl Pipeline<'_> {
     /// Tells what changed about the machine since the last call; never waits for it.

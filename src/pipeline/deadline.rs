@@ -2,14 +2,14 @@
 //! degrade ladder.
 
 use super::{Pipeline, PipelineError, Settings, Step};
-use crate::alert::{Event, Severity};
 use crate::budget::ladder::Change;
 use crate::budget::policy::Admission;
 use crate::budget::{Cause, Ledger};
-use crate::camera::Pace;
-use crate::frame::Moment;
+use crate::source::Pace;
 use std::sync::Arc;
 use std::time::Instant;
+use unmask_alert::{Event, Severity};
+use unmask_frame::Moment;
 
 impl<'a> Pipeline<'a> {
     /// Whether a frame goes on to the engine. Where every frame is waited for, each does.

@@ -1,7 +1,7 @@
 //! The engines of a run: the usual one, and those that steps of the ladder ask for.
 
-use crate::alert::{Author, EngineId};
-use crate::engine::Engine;
+use unmask_alert::{Author, EngineId};
+use unmask_engine::Engine;
 
 /// The usual engine and others that steps of the degrade ladder name.
 #[derive(Debug)]

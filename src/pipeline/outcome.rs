@@ -1,15 +1,12 @@
 //! What a run gives: frames to look at, notes while it goes on, a summary, or why it ended early.
 
-use crate::alert::{Alert, DecideError};
 use crate::budget::Ledger;
 use crate::budget::realtime::RealtimeError;
-use crate::camera::{BadFrame, CameraError, CaptureReport, Truth};
-use crate::engine::Times;
-use crate::frame::Frame;
 use crate::health::{blind, board};
-use crate::score::Scored;
 use crate::sink::SinkError;
+use crate::source::{BadFrame, CameraError, CaptureReport};
 use std::time::Duration;
+use unmask_alert::DecideError;
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -40,23 +37,6 @@ pub enum PipelineError {
         /// What was wrong with the first.
         first: BadFrame,
     },
-}
-
-/// A frame at the end of its way, for the view.
-#[derive(Debug)]
-pub struct Looked {
-    /// The frame.
-    pub frame: Frame,
-    /// What is truly there, where the source knows.
-    pub truth: Option<Truth>,
-    /// Score and classes on the grid of the network's output.
-    pub scored: Scored,
-    /// What was told about it.
-    pub alerts: Vec<Alert>,
-    /// What the engine's parts took.
-    pub times: Times,
-    /// From capture to the writing of its alerts.
-    pub age: Duration,
 }
 
 /// What a run came to.

@@ -1,13 +1,13 @@
 //! How a run is to go.
 
-use crate::alert::Settings as Decide;
 use crate::budget::ladder;
 use crate::budget::realtime::Realtime;
-use crate::camera::Pace;
 use crate::health::board;
+use crate::source::Pace;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use unmask_alert::Settings as Decide;
 
 /// A ladder that never moves.
 pub(super) const NO_LADDER: ladder::Settings = ladder::Settings {

@@ -1,13 +1,13 @@
 //! Watches the watch: while frames are waited for, and on every frame that comes.
 
 use super::{Noted, Pipeline, PipelineError};
-use crate::alert::{Event, Severity};
-use crate::camera::{BadFrame, Camera, Next, Pace, Shot};
-use crate::frame::{Moment, Token};
 use crate::health::blind::{Change, Limits, Watch};
+use crate::source::{BadFrame, Camera, Next, Pace, Shot};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use unmask_alert::{Event, Severity};
+use unmask_frame::{Moment, Token};
 
 /// Silence is not told sooner, however fast frames should come: a busy board is not blind.
 const LEAST_SILENCE: Duration = Duration::from_millis(200);
@@ -147,9 +147,9 @@ impl Pipeline<'_> {
 mod tests {
     use super::super::tests::{Shared, engine, settings};
     use super::super::*;
-    use crate::camera::{Recorder, Source, Stamp};
-    use crate::frame::Size;
     use crate::sink::JsonLines;
+    use crate::source::{Recorder, Source, Stamp};
+    use unmask_frame::Size;
 
     /// Records a drive of sorts: noise where something is seen, `plain` where nothing is.
     fn recorded(folder: &std::path::Path, frames: &[(u64, Option<u8>)]) {

@@ -3,15 +3,15 @@
 mod realtime;
 
 use super::*;
-use crate::alert::{Confirm, Rules, Settings as Decide, Severe};
-use crate::camera::Source;
-use crate::engine::{Engine, Options};
-use crate::frame::Size;
 use crate::sink::JsonLines;
-use crate::view::write_png;
+use crate::source::Source;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use unmask_alert::{Confirm, Rules, Settings as Decide, Severe};
+use unmask_engine::{Engine, Options};
+use unmask_frame::Size;
+use unmask_frame::write_png;
 
 /// A writer that the test can read.
 #[derive(Clone, Default)]

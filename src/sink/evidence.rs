@@ -5,15 +5,16 @@
 //! JSON comes last, so a frame without it is not whole, and the next start removes it.
 
 use super::{EvidenceSettings, SinkError};
-use crate::alert::{Alert, Event};
-use crate::frame::Picture;
-use crate::pipeline::Looked;
-use crate::view::{Overlay, write_png};
+use crate::view::Overlay;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use unmask_alert::Looked;
+use unmask_alert::{Alert, Event};
+use unmask_frame::Picture;
+use unmask_frame::write_png;
 
 /// Form of the JSON file.
 const SCHEMA: &str = "unmask.evidence/1";
@@ -234,8 +235,8 @@ fn scan(folder: &Path) -> io::Result<VecDeque<Kept>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Size;
     use crate::view::gallery_tests::looked;
+    use unmask_frame::Size;
 
     fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
         EvidenceSettings {
@@ -294,7 +295,7 @@ mod tests {
         );
         assert_eq!(facts["alerts"][0]["event"], "begin");
         assert!(facts["engine_ms"].is_number());
-        let picture = crate::camera::read_picture(&folder.path().join(format!("{name}.png")));
+        let picture = unmask_frame::read_picture(&folder.path().join(format!("{name}.png")));
         assert_eq!(picture.unwrap(), frame(1, Event::Begin).frame.picture);
     }
 

@@ -3,13 +3,13 @@
 use super::counters::{Cause, Counters, Report};
 use super::outlet::{self, Outlet};
 use super::{Gauges, JsonLines, Settings, SinkError, Target, mqtt, say};
-use crate::alert::Alert;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use unmask_alert::Alert;
 
 /// Bytes set aside for a line; longer ones grow it once.
 const LINE_BYTES: usize = 1024;

@@ -1,10 +1,10 @@
 //! JSON Lines straight to a writer, on the caller's own thread.
 
 use super::SinkError;
-use crate::alert::Alert;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use unmask_alert::Alert;
 
 /// Writes one alert a line and hands each on at once: an alert that waits in a buffer is late.
 pub struct JsonLines {

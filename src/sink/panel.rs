@@ -1,7 +1,6 @@
 //! The overlay on a panel: a Linux framebuffer, written as a file.
 
 use super::SinkError;
-use crate::frame::{Picture, Size};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -9,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use unmask_frame::{Picture, Size};
 
 /// Where the system describes framebuffers.
 const SYSFS: &str = "/sys/class/graphics";

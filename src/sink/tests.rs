@@ -1,12 +1,12 @@
 //! The sinks together.
 
 use super::*;
-use crate::alert::{Alert, SCHEMA};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use unmask_alert::{Alert, SCHEMA};
 
 /// An alert of frame `frame`.
 pub(crate) fn alert(frame: u64) -> Alert {

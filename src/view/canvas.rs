@@ -1,12 +1,12 @@
 //! A picture to draw on with `embedded-graphics`.
 
-use crate::frame::{Picture, Size};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder, iso_8859_1 as latin};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Baseline, Text};
 use std::convert::Infallible;
+use unmask_frame::{Picture, Size};
 
 /// Pictures at least this high are drawn on with doubled pixels, or letters become too small.
 const DOUBLED_FROM_PX: usize = 900;

@@ -2,11 +2,12 @@
 
 use super::page::Span;
 use super::sheet::{TILE_W, shrink};
-use super::{Overlay, Tile, ViewError, contact_sheet, write_png};
-use crate::alert::{Alert, Event};
-use crate::pipeline::Looked;
+use super::{Overlay, Tile, ViewError, contact_sheet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use unmask_alert::Looked;
+use unmask_alert::{Alert, Event};
+use unmask_frame::write_png;
 
 /// Tiles on a contact sheet.
 const TILES: usize = 12;
@@ -190,7 +191,7 @@ impl Gallery {
     pub fn write_sheet(&mut self, path: &Path, title: &str) -> Result<(), ViewError> {
         self.tiles.sort_by_key(|kept| kept.frame);
         let tiles: Vec<Tile> = self.tiles.iter().map(|kept| kept.tile.clone()).collect();
-        write_png(path, &contact_sheet(title, &tiles))
+        Ok(write_png(path, &contact_sheet(title, &tiles))?)
     }
 
     /// The things told of, in the order they began.
@@ -246,10 +247,10 @@ fn caption(frame: u64, told: &[&Alert]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::alert::{EngineId, SCHEMA};
-    use crate::engine::Times;
-    use crate::frame::{Frame, LabelMap, Moment, Picture, ScoreMap, Size, Token};
-    use crate::score::Scored;
+    use unmask_alert::{EngineId, SCHEMA};
+    use unmask_frame::Times;
+    use unmask_frame::{Frame, LabelMap, Moment, Picture, ScoreMap, Size, Token};
+    use unmask_score::Scored;
 
     /// A grey frame with an anomaly in its middle, told of where `alerting`.
     pub fn looked(size: Size, frame: u64, alerting: bool) -> Looked {
@@ -266,7 +267,7 @@ pub(crate) mod tests {
             frame,
             captured_at: String::new(),
             age_ms: 20.0,
-            age: crate::alert::Knowledge::Known,
+            age: unmask_alert::Knowledge::Known,
             budget_ms: 100.0,
             on_time: frame.is_multiple_of(2),
             bbox: [w * 6 / 16, h * 4 / 10, w / 4, h * 3 / 10],
@@ -274,7 +275,7 @@ pub(crate) mod tests {
             score_max: 0.95,
             score_mean: 0.9,
             on_road: true,
-            severity: crate::alert::Severity::Medium,
+            severity: unmask_alert::Severity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {

@@ -1,11 +1,11 @@
 //! One frame with what was seen in it: tinted anomaly map, boxes, labels, latency bar.
 
 use super::canvas::{Canvas, Colour};
-use crate::alert::{Alert, Event};
-use crate::frame::{Picture, ScoreMap};
-use crate::pipeline::Looked;
-use crate::score::Upsampler;
 use std::time::Duration;
+use unmask_alert::Looked;
+use unmask_alert::{Alert, Event};
+use unmask_frame::{Picture, ScoreMap};
+use unmask_score::Upsampler;
 
 /// Scores from this share of the threshold on begin to show.
 const FAINT: f32 = 0.6;
@@ -174,7 +174,7 @@ fn draw_bar(canvas: &mut Canvas<'_>, looked: &Looked, budget: Duration) {
 mod tests {
     use super::super::gallery::tests::looked;
     use super::*;
-    use crate::frame::Size;
+    use unmask_frame::Size;
 
     #[test]
     fn anomalies_are_tinted_boxed_and_the_rest_stays() {

@@ -1,7 +1,7 @@
 //! The contact sheet: a run's most telling frames on one picture.
 
 use super::canvas::Canvas;
-use crate::frame::{Picture, Size};
+use unmask_frame::{Picture, Size};
 
 /// Tiles a row.
 const COLUMNS: usize = 3;

@@ -13,13 +13,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use unmask::frame::Size;
-use unmask::graph::checkpoint::{self, Checkpoint};
-use unmask::graph::export::{self, Options};
-use unmask::graph::onnx::ModelProto;
-use unmask::graph::write::Sampling;
-use unmask::graph::{Error, Problem};
+use unmask_frame::Size;
+use unmask_graph::checkpoint::{self, Checkpoint};
+use unmask_graph::export::{self, Options};
+use unmask_graph::write::Sampling;
+use unmask_graph::{Error, Problem};
 use unmask_network::{Attention, Config, Head};
+use unmask_onnx::messages::ModelProto;
 
 const HEAD: &str = "sem_seg_head.predictor";
 
@@ -182,8 +182,8 @@ fn the_file_keeps_the_contract() {
     let model = export::model(&checkpoint, &options).unwrap();
     assert_eq!(model.opset_import[0].version, Some(17));
     let graph = model.graph.as_ref().unwrap();
-    let infos = |list: &[unmask::graph::onnx::ValueInfoProto]| -> Vec<(String, Vec<usize>)> {
-        let pair = |v: &unmask::graph::onnx::ValueInfoProto| {
+    let infos = |list: &[unmask_onnx::messages::ValueInfoProto]| -> Vec<(String, Vec<usize>)> {
+        let pair = |v: &unmask_onnx::messages::ValueInfoProto| {
             (v.name.clone().unwrap(), v.static_shape().unwrap())
         };
         list.iter().map(pair).collect()
@@ -208,7 +208,7 @@ fn the_file_keeps_the_contract() {
     assert_eq!(config, tiny());
     // Norms are folded, names are unique and say where a node belongs, every value is used, and
     // only the last head's classes are computed.
-    let named = |n: &unmask::graph::onnx::NodeProto| n.name.clone().unwrap();
+    let named = |n: &unmask_onnx::messages::NodeProto| n.name.clone().unwrap();
     let mut names: Vec<String> = graph.node.iter().map(named).collect();
     assert!(names.contains(&"backbone.res2.0.conv1/Conv".to_owned()));
     let classes = names

@@ -9,9 +9,9 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Int, Tensor, TensorData, activation, module};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use unmask::frame::{Map, Size};
-use unmask::score::components::label;
+use unmask_frame::{Map, Size};
 use unmask_network::MaskHead;
+use unmask_score::components::label;
 
 /// Labels of a batch.
 #[derive(Clone, Copy, Debug)]

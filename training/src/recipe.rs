@@ -406,12 +406,12 @@ fn drive(
             what: format!("{crossings} is no share: give 0 to 1"),
         });
     }
-    let settings = unmask::drive::Settings {
+    let settings = unmask_drive::Settings {
         seed,
-        size: unmask::frame::Size::new(size.0, size.1),
-        ..unmask::drive::Settings::default()
+        size: unmask_frame::Size::new(size.0, size.1),
+        ..unmask_drive::Settings::default()
     };
-    let drive = unmask::drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
+    let drive = unmask_drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
         key: "sources: drive".into(),
         what: e.to_string(),
     })?;

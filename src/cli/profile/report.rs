@@ -2,13 +2,13 @@
 
 use crate::budget::{Cause, Percentiles, Stage};
 use crate::cli::run::watch::Seen;
-use crate::graph::layers::Layer;
 use crate::health::power::Board;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use unmask_graph::layers::Layer;
 
 /// Bars of the histogram of ages.
 const BINS: usize = 48;

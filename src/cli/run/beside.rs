@@ -1,12 +1,12 @@
 //! What runs beside the alerts: metrics, systemd, evidence, a panel.
 
-use crate::pipeline::Looked;
 use crate::sink::{Display, Evidence, Exporter, MqttVersion, Notifier, Panel, Settings, Sinks};
 use crate::view::Overlay;
 use clap::ValueEnum;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use unmask_alert::Looked;
 
 /// Options about sinks.
 #[derive(clap::Args, Clone, Debug, Default)]

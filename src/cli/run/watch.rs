@@ -3,13 +3,10 @@
 mod report;
 
 use super::beside::{Lookers, Tellers};
-use crate::alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
-use crate::camera::{Camera, Pace, Source};
 use crate::config::Config;
-use crate::engine::{Engine, Facts, Options, find_model};
-use crate::frame::Picture;
-use crate::pipeline::{self, Looked, Noted, Settings, Summary};
+use crate::pipeline::{self, Noted, Settings, Summary};
 use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
+use crate::source::{Camera, Pace, Source};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,6 +16,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use unmask_alert::Looked;
+use unmask_alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
+use unmask_engine::{Engine, Options, find_model};
+use unmask_frame::Picture;
+use unmask_model::Facts;
 
 /// Frames between two tiles of a film on the contact sheet.
 const FILM_SPACING: u64 = 6;

@@ -2,7 +2,7 @@
 //! Mask2Anomaly keeps: short side from a list, crop, SSD colour, mirror).
 
 use serde::{Deserialize, Serialize};
-use unmask::frame::Size;
+use unmask_frame::Size;
 
 use super::resample::Window;
 use super::{DataError, Rng};

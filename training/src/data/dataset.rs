@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use unmask::frame::{Map, Picture, Size};
+use unmask_frame::{Map, Picture, Size};
 
 use super::files::{entries, pictures_in, read_labels, read_picture};
 use super::{DataError, PASTED, VOID};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use unmask::frame::Size;
+use unmask_frame::Size;
 
 use super::paste::Region;
 use super::resample::{self, Window};
@@ -209,7 +209,7 @@ fn lay_out(
 mod tests {
     use super::*;
     use crate::data::{Jitter, PASTED, ShortSide};
-    use unmask::frame::Picture;
+    use unmask_frame::Picture;
 
     const PLAIN: Normalise = Normalise {
         mean: [0.0; 3],

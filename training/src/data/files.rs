@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageReader};
-use unmask::frame::{LabelMap, Map, Picture, Size};
+use unmask_frame::{LabelMap, Map, Picture, Size};
 
 use super::DataError;
 

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Sample};
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use unmask::frame::{Picture, Size};
+    use unmask_frame::{Picture, Size};
 
     fn recipe(batch_size: usize) -> Recipe {
         let set = Dataset::frames("frames", 9, 4, |i| {

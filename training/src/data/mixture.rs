@@ -141,7 +141,7 @@ fn shares(weights: &[f64]) -> Vec<u64> {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use unmask::frame::{Picture, Size};
+    use unmask_frame::{Picture, Size};
 
     fn set(name: &'static str, len: u64, classes: usize) -> Dataset {
         Dataset::frames(name, len, classes, move |i| {

@@ -6,7 +6,7 @@ mod yolo;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use unmask::frame::Picture;
+use unmask_frame::Picture;
 
 use super::DataError;
 use super::files::read_picture;

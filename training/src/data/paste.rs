@@ -3,7 +3,7 @@
 mod stamp;
 
 use serde::{Deserialize, Serialize};
-use unmask::frame::Size;
+use unmask_frame::Size;
 
 use super::{DataError, Outlier, Rng};
 use stamp::Scaled;

@@ -2,15 +2,15 @@
 
 use super::super::super::Outcome;
 use super::{Judged, Seen, Watch};
-use crate::alert::Verdict;
 use crate::budget::{Cause, Percentiles, Stage};
-use crate::engine::Facts;
 use crate::pipeline::Summary;
 use crate::view::{Fact, Gallery, Page, Span, html};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
+use unmask_alert::Verdict;
+use unmask_model::Facts;
 
 /// The summary as JSON.
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Report {
     evidence_frames: u64,
     evidence_failed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    camera: Option<crate::camera::CaptureReport>,
+    camera: Option<crate::source::CaptureReport>,
 }
 
 #[derive(Serialize)]

@@ -24,7 +24,7 @@ pub const CAMVID_CLASSES: [&str; 11] = [
 pub const CAMVID_GROUND: [u8; 2] = [3, 4];
 
 /// The 19 classes of Cityscapes, in the order of their train ids.
-pub use unmask::graph::import::CITYSCAPES as CITYSCAPES_CLASSES;
+pub use unmask_graph::import::CITYSCAPES as CITYSCAPES_CLASSES;
 
 /// Train ids of Cityscapes that things stand on: road, sidewalk.
 pub const CITYSCAPES_GROUND: [u8; 2] = [0, 1];

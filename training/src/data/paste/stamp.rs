@@ -1,6 +1,6 @@
 //! One object, scaled and put into a picture.
 
-use unmask::frame::Size;
+use unmask_frame::Size;
 
 use crate::data::resample::{self, Window};
 use crate::data::{Outlier, PASTED};

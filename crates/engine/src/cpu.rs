@@ -1,0 +1,429 @@
+//! The CPU engine: ONNX through `rten`.
+
+mod frames;
+mod network;
+mod program;
+
+pub use frames::Frames;
+#[cfg(test)]
+pub(super) use program::Program;
+
+use super::{EngineError, Inference, Options, Preparer, Times};
+use frames::spread;
+use network::{Network, Tensor};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use unmask_frame::Picture;
+use unmask_model::{Facts, Head, Measured, ModelNames, Output, Written, prepared, settle};
+use unmask_score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
+
+/// No ONNX file is larger: protobuf messages end there.
+const FILE_LIMIT_BYTES: u64 = 2 << 30;
+/// More threads than any machine this runs on; a larger number is a slip of the keyboard.
+const THREADS_LIMIT: usize = 1024;
+/// Class indices are bytes in label maps, and 255 stays free.
+const CLASSES_LIMIT: usize = 254;
+
+/// A model loaded into `rten`, with its buffers.
+pub struct CpuEngine {
+    path: PathBuf,
+    facts: Facts,
+    network: Network,
+    threads: usize,
+    precision: &'static str,
+    entry: Entry,
+    kind: PixelScore,
+    scorer: Scorer,
+    times: Times,
+}
+
+/// How a picture gets into the network.
+enum Entry {
+    /// Resized and normalised here.
+    Picture(Preparer),
+    /// As the bytes of a camera's frame; the graph does the rest.
+    Frame(Frames),
+}
+
+impl std::fmt::Debug for CpuEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CpuEngine")
+            .field("path", &self.path)
+            .field("threads", &self.threads)
+            .field("output", &self.facts.output)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CpuEngine {
+    /// See [`super::Engine::open`].
+    pub fn open(path: &Path, options: Options) -> Result<Self, EngineError> {
+        Self::from_bytes(path, read(path)?, options)
+    }
+
+    /// See [`super::Engine::from_bytes`].
+    pub(crate) fn from_bytes(
+        path: &Path,
+        bytes: Vec<u8>,
+        options: Options,
+    ) -> Result<Self, EngineError> {
+        let threads = thread_count(options.threads)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let model = network::load(path, &bytes)?;
+        drop(bytes);
+
+        let get = |key: &str| model.fact(key);
+        let inside = Written::from_metadata(path, get)?;
+        let prepared = prepared(path, get)?;
+        let whole = inside.is_whole() && (prepared.is_some() || model.has_contract_names());
+        let beside = if whole {
+            Written::default()
+        } else {
+            Written::from_beside(path)?
+        };
+        let mut network = match &prepared {
+            Some(prepared) => Network::prepared(path, &model, &prepared.camera.format, threads)?,
+            None => Network::plain(path, &model, &beside.outputs, threads)?,
+        };
+        let precision = model.precision;
+        drop(model);
+        // Shapes written in a file may lie; those of a run do not.
+        let inference = network.run_grey()?;
+        let output = output_of(&inference, inside.class_count());
+        if output.known() > CLASSES_LIMIT {
+            return Err(EngineError::Contract {
+                path: path.to_path_buf(),
+                reason: format!(
+                    "{} classes; at most {CLASSES_LIMIT} can be told apart",
+                    output.known()
+                ),
+            });
+        }
+        let measured = Measured {
+            input: prepared.map_or(network.input_size(), |p| p.input),
+            output,
+            sha256,
+            prepared,
+        };
+        let facts = settle(path, inside, beside, measured)?;
+        let entry = match &facts.camera {
+            Some(camera) => Entry::Frame(Frames::new(camera.format)),
+            None => Entry::Picture(Preparer::new(facts.input, facts.mean, facts.std)),
+        };
+        let mut engine = Self {
+            path: path.to_path_buf(),
+            entry,
+            kind: PixelScore::default(),
+            scorer: Scorer::new(),
+            times: Times::default(),
+            facts,
+            network,
+            threads,
+            precision,
+        };
+        engine.score_inference(inference, true)?;
+        Ok(engine)
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(super) fn precision(&self) -> &'static str {
+        self.precision
+    }
+
+    pub(super) fn times(&self) -> Times {
+        self.times
+    }
+
+    /// What the model calls its inputs and outputs.
+    pub fn names(&self) -> ModelNames {
+        self.network.names()
+    }
+
+    /// See [`super::Engine::score_by`].
+    pub(super) fn score_by(&mut self, kind: PixelScore) -> Result<(), EngineError> {
+        let refuse = |reason: String| {
+            Err(EngineError::Kind {
+                path: self.path.clone(),
+                reason,
+            })
+        };
+        match (self.facts.output, self.facts.head) {
+            (Output::Pixel { .. }, _) => {
+                self.kind = kind;
+                Ok(())
+            }
+            (_, Some(Head::Pixel(head))) if head == kind => Ok(()),
+            (_, Some(head)) => refuse(format!(
+                "the graph scores by {head}, not by {kind}; prepare it again from the per-pixel \
+                 model with --score {kind}"
+            )),
+            (..) => refuse(format!(
+                "{kind} is for per-pixel models, and this one classifies masks"
+            )),
+        }
+    }
+
+    /// See [`super::Engine::infer`].
+    pub(super) fn infer(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
+        self.network
+            .pool()
+            .run(|| self.infer_here(Given::Picture(picture)))
+    }
+
+    /// See [`super::Engine::score_at_mask_size`].
+    pub(super) fn score_at_mask_size(
+        &mut self,
+        picture: &Picture,
+        refine: bool,
+    ) -> Result<Scored, EngineError> {
+        self.score_given(Given::Picture(picture), refine)
+    }
+
+    /// See [`super::Engine::score_bytes`].
+    pub(super) fn score_bytes(
+        &mut self,
+        bytes: &[u8],
+        refine: bool,
+    ) -> Result<Scored, EngineError> {
+        self.score_given(Given::Bytes(bytes), refine)
+    }
+
+    /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
+    fn score_given(&mut self, given: Given<'_>, refine: bool) -> Result<Scored, EngineError> {
+        if !refine && self.facts.head == Some(Head::MaskRefined) {
+            return Err(EngineError::Kind {
+                path: self.path.clone(),
+                reason: "refinement is part of the graph; prepare it again with --no-refine".into(),
+            });
+        }
+        self.network.pool().run(|| {
+            let inference = self.infer_here(given)?;
+            let start = Instant::now();
+            let scored = self.score_inference(inference, refine)?;
+            self.times.score = start.elapsed();
+            Ok(scored)
+        })
+    }
+
+    fn infer_here(&mut self, given: Given<'_>) -> Result<Inference, EngineError> {
+        let start = Instant::now();
+        let refuse = |reason: String| EngineError::Frame {
+            path: self.path.clone(),
+            reason,
+        };
+        let tensor = match (&mut self.entry, given) {
+            (Entry::Picture(preparer), Given::Picture(picture)) => {
+                preparer.run(picture).map(Tensor::Image)
+            }
+            (Entry::Frame(frames), Given::Picture(picture)) => {
+                frames.encode(picture).map(Tensor::Frame)
+            }
+            (Entry::Frame(frames), Given::Bytes(bytes)) => {
+                let format = frames.format();
+                if bytes.len() != format.bytes() {
+                    return Err(refuse(format!(
+                        "it has {} bytes, but {format} has {}; set the camera to that format, or \
+                         prepare the model for another with --camera and --format",
+                        bytes.len(),
+                        format.bytes()
+                    )));
+                }
+                Some(Tensor::Frame(bytes))
+            }
+            (Entry::Picture(_), Given::Bytes(_)) => {
+                return Err(refuse(
+                    "it takes pictures, not a camera's bytes; make one that does with `unmask \
+                     prepare`"
+                        .into(),
+                ));
+            }
+        };
+        let tensor = match (tensor, given) {
+            (Some(tensor), _) => tensor,
+            (None, Given::Picture(picture)) => {
+                return Err(EngineError::EmptyPicture {
+                    size: picture.size(),
+                });
+            }
+            (None, Given::Bytes(_)) => return Err(refuse("it is empty".into())),
+        };
+        let prepared = Instant::now();
+        let inference = self.network.run(tensor)?;
+        self.times = Times {
+            prepare: prepared - start,
+            engine: prepared.elapsed(),
+            ..Times::default()
+        };
+        if output_of(&inference, self.facts.classes.len()) != self.facts.output {
+            return Err(EngineError::Contract {
+                path: self.path.clone(),
+                reason: "the shape of its outputs changes from picture to picture".into(),
+            });
+        }
+        Ok(inference)
+    }
+
+    fn score_inference(
+        &mut self,
+        inference: Inference,
+        refine: bool,
+    ) -> Result<Scored, EngineError> {
+        match &inference {
+            Inference::Mask {
+                class_logits,
+                mask_logits,
+                queries,
+                known,
+                size,
+            } => {
+                let in_order;
+                let class_logits = match self.facts.no_object {
+                    Some(column) if column < *known => {
+                        in_order = no_object_last(class_logits, known + 1, column);
+                        &in_order
+                    }
+                    _ => class_logits,
+                };
+                let out = MaskOutput {
+                    class_logits,
+                    mask_logits,
+                    queries: *queries,
+                    known: *known,
+                    size: *size,
+                };
+                self.scorer.score(&out, &self.facts.stuff, refine)
+            }
+            Inference::Pixel {
+                logits,
+                classes,
+                size,
+            } => {
+                let out = PixelOutput {
+                    logits,
+                    classes: *classes,
+                    size: *size,
+                };
+                pixel_score(&out, self.kind)
+            }
+            Inference::Map(scored) => {
+                let known = self.facts.classes.len();
+                return frames::check(scored, known)
+                    .map(|()| match &self.facts.camera {
+                        Some(camera) => spread(scored, camera),
+                        None => scored.clone(),
+                    })
+                    .map_err(|reason| EngineError::Prepared {
+                        path: self.path.clone(),
+                        reason,
+                    });
+            }
+        }
+        .map_err(|source| EngineError::Score {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// What the engine was given to look at.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    Picture(&'a Picture),
+    Bytes(&'a [u8]),
+}
+
+/// Moves one column of `[queries, columns]` to the end.
+fn no_object_last(logits: &[f32], columns: usize, column: usize) -> Vec<f32> {
+    let mut logits = logits.to_vec();
+    for row in logits.chunks_exact_mut(columns) {
+        row[column..].rotate_left(1);
+    }
+    logits
+}
+
+fn output_of(inference: &Inference, known: usize) -> Output {
+    match inference {
+        Inference::Mask {
+            queries,
+            known,
+            size,
+            ..
+        } => Output::Mask {
+            queries: *queries,
+            known: *known,
+            size: *size,
+        },
+        Inference::Pixel { classes, size, .. } => Output::Pixel {
+            classes: *classes,
+            size: *size,
+        },
+        Inference::Map(scored) => Output::Map {
+            known,
+            size: scored.score.size(),
+        },
+    }
+}
+
+fn thread_count(asked: usize) -> Result<usize, EngineError> {
+    match asked {
+        0 => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        n if n > THREADS_LIMIT => Err(EngineError::Threads { threads: n }),
+        n => Ok(n),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    let refuse = |source| EngineError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let bytes = std::fs::metadata(path).map_err(refuse)?.len();
+    if bytes > FILE_LIMIT_BYTES {
+        return Err(EngineError::TooLarge {
+            path: path.to_path_buf(),
+            bytes,
+        });
+    }
+    std::fs::read(path).map_err(refuse)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_threads_means_all_and_absurd_numbers_are_refused() {
+        assert!(thread_count(0).unwrap() >= 1);
+        assert_eq!(thread_count(3).unwrap(), 3);
+        let error = thread_count(1_000_000).unwrap_err().to_string();
+        assert!(
+            error.contains("1000000") && error.contains("--threads"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn hashes_are_written_in_hexadecimal() {
+        assert_eq!(hex(&[0, 1, 0xab, 0xff]), "0001abff");
+    }
+
+    #[test]
+    fn the_no_object_column_goes_to_the_end() {
+        let logits = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0];
+        let moved = |column| no_object_last(&logits, 3, column);
+        assert_eq!(moved(0), [1.0, 2.0, 0.0, 11.0, 12.0, 10.0]);
+        assert_eq!(moved(1), [0.0, 2.0, 1.0, 10.0, 12.0, 11.0]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Casts and signs.
+
+use super::Emit;
+use unmask_onnx::ir::{Graph, NodeId};
+use unmask_onnx::messages::DataType;
+
+/// The runtime casts to bool as to int32, and keeps floats that are no half precision.
+pub(super) fn cast(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    let x = emit.input(0)?;
+    let (from, to) = (emit.dtype(x), emit.dtype(emit.node.output()));
+    let cast = match (from, to) {
+        (from, to) if from == to => x,
+        (from, DataType::Bool) => {
+            let zero = emit.number(from, 0.0)?;
+            let none = emit.push("Equal", &[Some(x), Some(zero)], vec![])?;
+            emit.push("Not", &[Some(none)], vec![])?
+        }
+        _ => emit.cast(x, to)?,
+    };
+    emit.replace(cast)
+}
+
+/// The runtime takes 0 for positive: here it is (x > 0) − (x < 0).
+pub(super) fn sign(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    let x = emit.input(0)?;
+    let dtype = emit.dtype(x);
+    let zero = emit.number(dtype, 0.0)?;
+    let mut side = |op: &str| -> Result<_, String> {
+        let holds = emit.push(op, &[Some(x), Some(zero)], vec![])?;
+        emit.cast(holds, dtype)
+    };
+    let (above, below) = (side("Greater")?, side("Less")?);
+    let sign = emit.push("Sub", &[Some(above), Some(below)], vec![])?;
+    emit.replace(sign)
+}
+
+/// Activations that the runtime does not have, from those that it has.
+pub(super) fn activation(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    let x = emit.input(0)?;
+    let dtype = emit.dtype(x);
+    let op = emit.node.op.clone();
+    let float = |name: &str, otherwise: f64| emit.node.float(name).map_or(otherwise, f64::from);
+    let (alpha, gamma) = match op.as_str() {
+        "Selu" => (float("alpha", SELU_ALPHA), float("gamma", SELU_GAMMA)),
+        _ => (float("alpha", 1.0), 1.0),
+    };
+    let zero = emit.number(dtype, 0.0)?;
+    let y = match op.as_str() {
+        "Mish" => {
+            let soft = emit.push("Softplus", &[Some(x)], vec![])?;
+            let tanh = emit.push("Tanh", &[Some(soft)], vec![])?;
+            emit.push("Mul", &[Some(x), Some(tanh)], vec![])?
+        }
+        "ThresholdedRelu" => {
+            let least = emit.number(dtype, alpha)?;
+            let above = emit.push("Greater", &[Some(x), Some(least)], vec![])?;
+            emit.push("Where", &[Some(above), Some(x), Some(zero)], vec![])?
+        }
+        // Celu and Selu: γ·(max(0, x) + min(0, α·(exp(x / β) − 1))), β = α and 1.
+        _ => {
+            let scaled = match op.as_str() {
+                "Celu" => {
+                    let alpha = emit.number(dtype, alpha)?;
+                    emit.push("Div", &[Some(x), Some(alpha)], vec![])?
+                }
+                _ => x,
+            };
+            let exp = emit.push("Exp", &[Some(scaled)], vec![])?;
+            let one = emit.number(dtype, 1.0)?;
+            let curve = emit.push("Sub", &[Some(exp), Some(one)], vec![])?;
+            let by = emit.number(dtype, alpha * gamma)?;
+            let curve = emit.push("Mul", &[Some(curve), Some(by)], vec![])?;
+            let below = emit.push("Min", &[Some(curve), Some(zero)], vec![])?;
+            let above = emit.push("Max", &[Some(x), Some(zero)], vec![])?;
+            let by = emit.number(dtype, gamma)?;
+            let above = emit.push("Mul", &[Some(above), Some(by)], vec![])?;
+            emit.push("Add", &[Some(above), Some(below)], vec![])?
+        }
+    };
+    emit.replace(y)
+}
+
+/// Defaults of Selu, as the standard has them.
+const SELU_ALPHA: f64 = 1.673_263_192_176_818_8;
+const SELU_GAMMA: f64 = 1.050_701_022_148_132_3;

@@ -1,0 +1,279 @@
+//! Two passes over a data set on disk: pixels first, then components at the threshold found.
+//!
+//! The second pass reads the files again instead of keeping anything of the first.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+use super::dataset::{LabelRules, Pair, read_labels};
+use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Track};
+use unmask_frame::{LabelMap, Map, ScoreMap, Size};
+use unmask_score::npy::{self, NpyError};
+
+/// What to evaluate, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Meaning of the label values.
+    pub rules: LabelRules,
+    /// Component sizes.
+    pub track: Track,
+    /// Threshold of the component metrics; none = the one with the best pixel F1.
+    pub threshold: Option<f32>,
+    /// Binned instead of exact pixel metrics.
+    pub fast: bool,
+    /// Resize score maps (bilinear) to the size of their label picture.
+    pub resize: bool,
+}
+
+/// The metrics of a data set.
+#[derive(Debug)]
+pub struct Report {
+    /// Pixel metrics.
+    pub pixels: PixelMetrics,
+    /// Component metrics, at [`Report::threshold`].
+    pub components: ComponentMetrics,
+    /// Threshold of the component metrics: pixels with a score above it are predicted.
+    pub threshold: f32,
+    /// Number of pictures evaluated.
+    pub images: usize,
+    /// Pictures left out, in the order of the pairs given.
+    pub bad: Vec<BadPicture>,
+}
+
+/// A picture left out, and why.
+#[derive(Debug)]
+pub struct BadPicture {
+    /// The picture's name: the stem of its files.
+    pub name: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a picture's files.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The score map cannot be read.
+    #[error(transparent)]
+    Scores(#[from] NpyError),
+    /// The label picture cannot be read or holds unknown values.
+    #[error("{path} is not a usable label picture: {what}", path = path.display())]
+    Labels {
+        /// The label picture.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The two do not go together, or hold values that cannot be evaluated.
+    #[error(
+        "{scores} with {labels}: {source}",
+        scores = scores.display(), labels = labels.display()
+    )]
+    Values {
+        /// The score map, or the picture it comes from.
+        scores: PathBuf,
+        /// The label picture.
+        labels: PathBuf,
+        /// What is wrong.
+        source: EvalError,
+    },
+    /// A file without counterpart.
+    #[error("{path} has no {what} of the same name in {dir}", path = path.display(), dir = dir.display())]
+    Alone {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+        /// Where it was looked for.
+        dir: PathBuf,
+    },
+    /// Two files with the same stem.
+    #[error("{path} has the same name as {other}; only the latter is used", path = path.display(), other = other.display())]
+    Twice {
+        /// The file left out.
+        path: PathBuf,
+        /// The file used.
+        other: PathBuf,
+    },
+    /// The picture could not be scored.
+    #[error("{0}")]
+    NotScored(String),
+}
+
+/// A pass over the data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Ranking all pixels.
+    Pixels,
+    /// Finding and comparing components.
+    Components,
+}
+
+/// Evaluates saved score maps on the threads of the current rayon pool.
+///
+/// `progress` is called once a picture and pass, from any thread. The result does not depend on
+/// the number of threads.
+///
+/// # Errors
+/// No usable picture, no anomalous or no normal pixel, a temporary file that fails, or files that
+/// change under way. A bad picture is no error: it is left out and reported.
+pub fn evaluate(
+    pairs: &[Pair],
+    options: &Options,
+    progress: &(dyn Fn(Pass) + Sync),
+) -> Result<Report, EvalError> {
+    // Said before the first pass, not after it.
+    Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
+    let evaluation = if options.fast {
+        Evaluation::fast()
+    } else {
+        Evaluation::exact()
+    };
+    let bad = Mutex::new(Vec::new());
+    pairs.par_iter().enumerate().try_for_each(|(index, pair)| {
+        let done = match load(pair, options) {
+            Ok((scores, labels)) => match evaluation.add(&scores, &labels) {
+                Err(error @ EvalError::Spill { .. }) => return Err(error),
+                done => done.map_err(|error| values(pair, error)),
+            },
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = done {
+            bad.lock()
+                .unwrap_or_else(|e| e.into_inner())
+                .push((index, problem));
+        }
+        progress(Pass::Pixels);
+        Ok(())
+    })?;
+    let mut bad = bad.into_inner().unwrap_or_else(|e| e.into_inner());
+    bad.sort_by_key(|(index, _)| *index);
+    if bad.len() == pairs.len() {
+        return Err(EvalError::AllBad {
+            count: pairs.len(),
+            first: bad
+                .first()
+                .map_or("there is none".into(), |(_, p)| p.to_string()),
+        });
+    }
+    let pixels = evaluation.finish()?;
+
+    let threshold = options.threshold.unwrap_or(pixels.threshold);
+    let empty = Segments::new(options.track, threshold)?;
+    let is_bad = |index: usize| bad.binary_search_by_key(&index, |(bad, _)| *bad).is_ok();
+    let components = pairs
+        .par_iter()
+        .enumerate()
+        .filter(|&(index, _)| !is_bad(index))
+        .try_fold(
+            || empty.clone(),
+            |mut segments, (_, pair)| {
+                load(pair, options)
+                    .and_then(|(s, l)| segments.add(&s, &l).map_err(|error| values(pair, error)))
+                    .map_err(|problem| EvalError::Changed {
+                        name: pair.name.clone(),
+                        problem: problem.to_string(),
+                    })?;
+                progress(Pass::Components);
+                Ok::<_, EvalError>(segments)
+            },
+        )
+        .try_reduce(
+            || empty.clone(),
+            |mut all, part| {
+                all.merge(&part);
+                Ok(all)
+            },
+        )?;
+    let bad: Vec<BadPicture> = (bad.into_iter())
+        .map(|(index, problem)| BadPicture {
+            name: pairs[index].name.clone(),
+            problem,
+        })
+        .collect();
+    Ok(Report {
+        pixels,
+        components: components.finish(),
+        threshold,
+        images: pairs.len() - bad.len(),
+        bad,
+    })
+}
+
+fn values(pair: &Pair, source: EvalError) -> Problem {
+    Problem::Values {
+        scores: pair.shown.clone(),
+        labels: pair.labels.clone(),
+        source,
+    }
+}
+
+fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap), Problem> {
+    let labels = read_labels(&pair.labels, &options.rules).map_err(|what| Problem::Labels {
+        path: pair.labels.clone(),
+        what,
+    })?;
+    let scores = npy::read(&pair.scores)?;
+    match (scores.size() == labels.size(), options.resize) {
+        (true, _) => Ok((scores, labels)),
+        (false, true) => Ok((resize(&scores, labels.size()), labels)),
+        (false, false) => Err(values(
+            pair,
+            EvalError::SizeMismatch {
+                scores: scores.size(),
+                labels: labels.size(),
+                mend: "save score maps at the picture's own size, or give --resize",
+            },
+        )),
+    }
+}
+
+/// Bilinear, pixel centres at half-integers, edge values repeated: no smoothing when shrinking.
+fn resize(map: &ScoreMap, to: Size) -> ScoreMap {
+    let from = map.size();
+    let columns = taps(from.w, to.w);
+    let mut data = Vec::with_capacity(to.area_px());
+    for (y0, y1, v) in taps(from.h, to.h) {
+        let (above, below) = (map.row(y0), map.row(y1));
+        data.extend(columns.iter().map(|&(x0, x1, u)| {
+            let top = above[x0] * (1.0 - u) + above[x1] * u;
+            let bottom = below[x0] * (1.0 - u) + below[x1] * u;
+            top * (1.0 - v) + bottom * v
+        }));
+    }
+    Map::new(to, data).expect("one value a pixel of the new size")
+}
+
+/// For each place along the new axis: the two old places and the weight of the second.
+fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
+    let scale = from as f64 / to as f64;
+    let place = |at: usize| {
+        let centre = ((at as f64 + 0.5) * scale - 0.5).max(0.0);
+        let first = (centre as usize).min(from - 1);
+        (
+            first,
+            (first + 1).min(from - 1),
+            (centre - first as f64) as f32,
+        )
+    };
+    (0..to).map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resizing_is_bilinear_between_pixel_centres() {
+        let map = Map::new(Size::new(2, 1), vec![0.0, 4.0]).unwrap();
+        assert_eq!(resize(&map, Size::new(4, 1)).data(), [0.0, 1.0, 3.0, 4.0]);
+        assert_eq!(resize(&map, Size::new(1, 2)).data(), [2.0, 2.0]);
+        assert_eq!(resize(&map, map.size()), map);
+        let tall = Map::new(Size::new(1, 3), vec![1.0, 2.0, 6.0]).unwrap();
+        assert_eq!(
+            resize(&tall, Size::new(1, 6)).data(),
+            [1.0, 1.25, 1.75, 3.0, 5.0, 6.0]
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! This project's training checkpoints: safetensors with the network's facts in the header.
+//!
+//! Every parameter lies under its detectron2 name. `__metadata__` holds `unmask.config` (the
+//! network's sizes, JSON) and the facts of [`Facts`]; other entries are left alone.
+
+mod facts;
+mod weights;
+
+pub use facts::{Facts, parse_size};
+use safetensors::SafeTensors;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use unmask_network::Config;
+pub use weights::{Tensor, Weights};
+
+use super::Error;
+
+/// The largest checkpoint that is read: 4 GiB.
+pub const FILE_LIMIT_BYTES: u64 = 4 << 30;
+
+/// A trained network: sizes, facts, parameters.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The network's sizes and switches.
+    pub config: Config,
+    /// What the model says about itself.
+    pub facts: Facts,
+    /// Parameters by detectron2 name.
+    pub weights: Weights,
+    /// Whose file it was.
+    pub origin: Origin,
+}
+
+/// Who wrote a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `unmask-train`.
+    Unmask,
+    /// detectron2: Mask2Former, Mask2Anomaly.
+    Detectron2,
+    /// HuggingFace `transformers`, which has other names for the parameters.
+    HuggingFace,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unmask => "unmask",
+            Self::Detectron2 => "detectron2",
+            Self::HuggingFace => "huggingface",
+        })
+    }
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint at `path`: at most 4 GiB, tensors as f32, f64, f16 or bf16.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, is no whole safetensors file, or a key is missing,
+    /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
+    /// and key.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::from_bytes(path, &read_file(path)?)
+    }
+
+    /// The checkpoint in `bytes`, read from `path`.
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let broken = |what: String| Error::NotSafetensors {
+            path: path.to_owned(),
+            what,
+        };
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+            let what = "it looks like a PyTorch pickle, which `unmask export` imports";
+            return Err(broken(what.to_owned()));
+        }
+        let header = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
+        let weights = Weights::from_safetensors(path, &tensors)?;
+
+        let none = std::collections::HashMap::new();
+        let facts = header.1.metadata().as_ref().unwrap_or(&none);
+        let key = |key: &str, what: String| Error::Key {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            what,
+        };
+        let config = facts.get("unmask.config").ok_or_else(|| {
+            let what = "is missing from the file's header: give a checkpoint of unmask-train";
+            key("unmask.config", what.to_owned())
+        })?;
+        let config: Config = serde_json::from_str(config)
+            .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
+        config
+            .check()
+            .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
+        let facts = Facts::from_lookup(config.classes, |name| facts.get(name).map(String::as_str))
+            .map_err(|(name, what)| key(&name, what))?;
+        Ok(Self {
+            config,
+            facts,
+            weights,
+            origin: Origin::Unmask,
+        })
+    }
+}
+
+/// The file, where it is not larger than a checkpoint may be.
+pub(crate) fn open(path: &Path) -> Result<File, Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > FILE_LIMIT_BYTES {
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            bytes: size,
+            limit: FILE_LIMIT_BYTES,
+        });
+    }
+    Ok(file)
+}
+
+/// The whole file, where it is not larger than a checkpoint may be.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    // A file that grows meanwhile is cut; the reader then finds it broken.
+    open(path)?
+        .take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(bytes)
+}

@@ -1,0 +1,232 @@
+//! What a model says about itself, in a checkpoint's header and in a model's `metadata_props`.
+
+use serde::de::DeserializeOwned;
+use unmask_frame::Size;
+
+/// Longest side of a picture that a network is made for, px.
+const SIDE_LIMIT_PX: usize = 8192;
+
+/// Facts of a model, under the same names in checkpoints and in ONNX files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// `unmask.mean`: what is taken from red, green and blue, on the scale 0 to 255.
+    pub mean: [f32; 3],
+    /// `unmask.std`: what they are then divided by.
+    pub std: [f32; 3],
+    /// `unmask.classes`: names of the known classes, by index.
+    pub classes: Vec<String>,
+    /// `unmask.road`: indices of the classes that one drives on.
+    pub road: Vec<usize>,
+    /// `unmask.stuff`: indices of the classes whose confident masks refine the score.
+    pub stuff: Vec<usize>,
+    /// `unmask.size`, `HxW`: the size of the input.
+    pub size: Size,
+    /// `unmask.threshold`: the score above which a pixel counts as anomalous.
+    pub threshold: Option<f32>,
+    /// `unmask.recipe`: how it was trained, as the training wrote it.
+    pub recipe: Option<String>,
+}
+
+impl Facts {
+    /// Reads the facts of a network with `classes` known classes; `lookup` gives the text under a
+    /// name.
+    ///
+    /// # Errors
+    /// The name of the first fact that is missing or cannot be, and what is wrong with it.
+    pub fn from_lookup<'a>(
+        classes: usize,
+        lookup: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Self, (String, String)> {
+        let wrong = |name: &str, what: String| (name.to_owned(), what);
+        let text = |name: &str| {
+            lookup(name).ok_or_else(|| wrong(name, "is missing from the file's facts".to_owned()))
+        };
+        let colour = |name: &str| -> Result<[f32; 3], (String, String)> {
+            let [r, g, b]: [f32; 3] = json(name, text(name)?)?;
+            if [r, g, b].iter().all(|v| v.is_finite()) {
+                Ok([r, g, b])
+            } else {
+                Err(wrong(name, "holds a value that is not finite".to_owned()))
+            }
+        };
+        let indices = |name: &str| -> Result<Vec<usize>, (String, String)> {
+            let list: Vec<usize> = json(name, text(name)?)?;
+            match list.iter().find(|&&i| i >= classes) {
+                Some(i) => Err(wrong(
+                    name,
+                    format!("holds {i}, but there are {classes} classes"),
+                )),
+                None => Ok(list),
+            }
+        };
+        let mean = colour("unmask.mean")?;
+        let std = colour("unmask.std")?;
+        if std.iter().any(|&v| v <= 0.0) {
+            return Err(wrong(
+                "unmask.std",
+                format!("is {std:?}: each must be above 0"),
+            ));
+        }
+        let names: Vec<String> = json("unmask.classes", text("unmask.classes")?)?;
+        if names.len() != classes {
+            let what = format!("names {} classes, the network has {classes}", names.len());
+            return Err(wrong("unmask.classes", what));
+        }
+        let threshold = match lookup("unmask.threshold") {
+            Some(text) => Some(json::<f32>("unmask.threshold", text)?),
+            None => None,
+        };
+        if threshold.is_some_and(|t| !t.is_finite()) {
+            return Err(wrong("unmask.threshold", "is not finite".to_owned()));
+        }
+        let size = text("unmask.size")?;
+        Ok(Self {
+            mean,
+            std,
+            classes: names,
+            road: indices("unmask.road")?,
+            stuff: indices("unmask.stuff")?,
+            size: parse_size(size).map_err(|what| wrong("unmask.size", what))?,
+            threshold,
+            recipe: lookup("unmask.recipe").map(str::to_owned),
+        })
+    }
+
+    /// The facts by name, as text.
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = vec![
+            ("unmask.mean", serde_json::json!(self.mean).to_string()),
+            ("unmask.std", serde_json::json!(self.std).to_string()),
+            (
+                "unmask.classes",
+                serde_json::json!(self.classes).to_string(),
+            ),
+            ("unmask.road", serde_json::json!(self.road).to_string()),
+            ("unmask.stuff", serde_json::json!(self.stuff).to_string()),
+            ("unmask.size", format!("{}x{}", self.size.h, self.size.w)),
+        ];
+        if let Some(threshold) = self.threshold {
+            pairs.push(("unmask.threshold", threshold.to_string()));
+        }
+        if let Some(recipe) = &self.recipe {
+            pairs.push(("unmask.recipe", recipe.clone()));
+        }
+        pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+    }
+}
+
+fn json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, (String, String)> {
+    serde_json::from_str(text).map_err(|e| {
+        (
+            name.to_owned(),
+            format!("is `{text}`, which cannot be read: {e}"),
+        )
+    })
+}
+
+/// Reads `HxW`, both multiples of 32 from 32 to 8192 px, as the network needs them.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_size(text: &str) -> Result<Size, String> {
+    let sides = text
+        .split_once('x')
+        .and_then(|(h, w)| Some((h.trim().parse().ok()?, w.trim().parse().ok()?)));
+    let Some((h, w)) = sides else {
+        return Err(format!(
+            "is `{text}`: give height and width as HxW, 256x512 say"
+        ));
+    };
+    let fits = |side: usize| (32..=SIDE_LIMIT_PX).contains(&side) && side.is_multiple_of(32);
+    if fits(h) && fits(w) {
+        Ok(Size::new(w, h))
+    } else {
+        Err(format!(
+            "is `{text}`: height and width must be multiples of 32 from 32 to {SIDE_LIMIT_PX}"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            mean: [123.675, 116.28, 103.53],
+            std: [58.395, 57.12, 57.375],
+            classes: vec!["road".into(), "sky \"blue\"".into()],
+            road: vec![0],
+            stuff: vec![1],
+            size: Size::new(512, 256),
+            threshold: Some(0.25),
+            recipe: Some("{\"seed\": 7}".into()),
+        }
+    }
+
+    fn read(pairs: &[(String, String)]) -> Result<Facts, (String, String)> {
+        Facts::from_lookup(2, |name| {
+            pairs
+                .iter()
+                .find(|(k, _)| k == name)
+                .map(|(_, v)| v.as_str())
+        })
+    }
+
+    #[test]
+    fn facts_survive_writing_and_reading() {
+        let pairs = facts().to_pairs();
+        assert_eq!(read(&pairs).unwrap(), facts());
+        assert!(pairs.contains(&("unmask.size".into(), "256x512".into())));
+        let bare = Facts {
+            threshold: None,
+            recipe: None,
+            ..facts()
+        };
+        assert_eq!(read(&bare.to_pairs()).unwrap(), bare);
+    }
+
+    #[test]
+    fn every_missing_fact_is_named() {
+        for name in ["mean", "std", "classes", "road", "stuff", "size"] {
+            let name = format!("unmask.{name}");
+            let mut pairs = facts().to_pairs();
+            pairs.retain(|(k, _)| *k != name);
+            let (key, what) = read(&pairs).unwrap_err();
+            assert_eq!(key, name);
+            assert!(what.contains("missing"), "{what}");
+        }
+    }
+
+    #[test]
+    fn every_fact_that_cannot_be_is_named() {
+        for (name, text, says) in [
+            ("mean", "[1, 2]", "cannot be read"),
+            ("mean", "[1, 2, 1e60]", "not finite"),
+            ("std", "[1, 0, 1]", "above 0"),
+            ("std", "nonsense", "cannot be read"),
+            (
+                "classes",
+                "[\"road\"]",
+                "names 1 classes, the network has 2",
+            ),
+            ("road", "[2]", "holds 2, but there are 2"),
+            ("stuff", "[-1]", "cannot be read"),
+            ("size", "256", "HxW"),
+            ("size", "250x512", "multiples of 32"),
+            ("size", "0x512", "multiples of 32"),
+            ("size", "256x16384", "multiples of 32"),
+            ("threshold", "high", "cannot be read"),
+            ("threshold", "1e60", "not finite"),
+        ] {
+            let name = format!("unmask.{name}");
+            let mut pairs = facts().to_pairs();
+            for pair in pairs.iter_mut().filter(|(k, _)| *k == name) {
+                pair.1 = text.to_owned();
+            }
+            let (key, what) = read(&pairs).unwrap_err();
+            assert_eq!(key, name, "{text}");
+            assert!(what.contains(says), "{name} = {text}: {what}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How a picture gets into a graph that runs on the CPU engine.
+
+use rten::{ValueOrView, ValueView};
+use rten_tensor::{NdTensorView, TensorView};
+use unmask_engine::{Frames, Preparer};
+use unmask_frame::Picture;
+use unmask_model::Facts;
+
+/// The way in, with its buffers.
+pub(crate) enum Entry {
+    /// Resized and normalised: the input's shape.
+    Picture([usize; 4], Box<Preparer>),
+    /// As the bytes of a camera's frame, for a prepared graph.
+    Frame(Frames),
+}
+
+impl Entry {
+    /// The way into the model that `facts` tell of.
+    pub fn new(facts: &Facts) -> Self {
+        match &facts.camera {
+            Some(camera) => Self::Frame(Frames::new(camera.format)),
+            None => Self::Picture(
+                [1, 3, facts.input.h, facts.input.w],
+                Box::new(Preparer::new(facts.input, facts.mean, facts.std)),
+            ),
+        }
+    }
+
+    /// `picture` as the graph's input; `None` for one without pixels.
+    pub fn value(&mut self, picture: &Picture) -> Option<ValueOrView<'_>> {
+        Some(match self {
+            Self::Picture(shape, preparer) => {
+                let values = preparer.run(picture)?;
+                ValueView::from(NdTensorView::from_data(*shape, values).as_dyn()).into()
+            }
+            Self::Frame(frames) => {
+                let shape = frames.format().shape();
+                let bytes = frames.encode(picture)?;
+                ValueView::from(TensorView::from_data(shape.as_slice(), bytes)).into()
+            }
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! From a checkpoint to a checked ONNX file.
+
+use super::checkpoint::{Checkpoint, Origin};
+use super::error::Error;
+use super::import::in_huggingface_words;
+use super::surgery::{self, Report};
+use super::write::{OnnxOps, Sampling};
+use rten::{Model, NodeId, ValueOrView};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, Tensor};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use unmask_frame::Size;
+use unmask_network::{Network, Outputs};
+use unmask_onnx::ir::Graph;
+use unmask_onnx::messages::ModelProto;
+use unmask_onnx::read::Limits;
+
+/// Choices of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Size of the input; none = the checkpoint's own.
+    pub size: Option<Size>,
+    /// Form of the deformable attention.
+    pub sampling: Sampling,
+}
+
+/// Writes the network of `checkpoint` as an ONNX model: opset 17, batch 1, static shapes.
+///
+/// Input `image` float32 `[1, 3, H, W]`, RGB, normalised with the facts `unmask.mean` and
+/// `unmask.std`. Outputs `class_logits` `[1, Q, K + 1]` and `mask_logits` `[1, Q, H/4, W/4]`, or
+/// `logits` `[1, K, H/4, W/4]` of the per-pixel variant. The facts, and `unmask.config`, are in
+/// `metadata_props`.
+///
+/// # Errors
+/// [`Error::Unfit`] where the weights are not those of the network.
+pub fn model(checkpoint: &Checkpoint, options: &Options) -> Result<ModelProto, Error> {
+    let mut facts = checkpoint.facts.clone();
+    facts.size = options.size.unwrap_or(facts.size);
+    let network = Network::new(checkpoint.config.clone()).map_err(|e| Error::Option {
+        what: e.to_string(),
+    })?;
+    let mut ops = OnnxOps::new(checkpoint.weights.clone(), options.sampling);
+    let image = ops.input("image", &[1, 3, facts.size.h, facts.size.w]);
+    match network.forward(&mut ops, &image) {
+        Outputs::Mask(heads) => {
+            let last = heads.last().ok_or_else(|| Error::Option {
+                what: "the network has no head".to_owned(),
+            })?;
+            ops.output("class_logits", &last.class_logits);
+            ops.output("mask_logits", &last.mask_logits);
+        }
+        Outputs::PerPixel(logits) => ops.output("logits", &logits),
+    }
+    let graph = ops.finish().map_err(|error| match checkpoint.origin {
+        Origin::HuggingFace => in_huggingface_words(error),
+        Origin::Unmask | Origin::Detectron2 => error,
+    })?;
+    let mut pairs = facts.to_pairs();
+    let config = serde_json::to_string(&checkpoint.config).map_err(|e| Error::Option {
+        what: format!("the network's config cannot be written: {e}"),
+    })?;
+    pairs.push(("unmask.config".to_owned(), config));
+    Ok(graph.to_model(&pairs))
+}
+
+/// `model` after surgery ([`surgery::run`]), and what that saved. The outputs stay equal to 1e-5 of
+/// the largest value; facts stay.
+///
+/// # Errors
+/// As [`Graph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
+pub fn lean(model: &ModelProto) -> Result<(ModelProto, Report), Error> {
+    let (mut graph, facts) = Graph::from_model(model, None, &Limits::default())?;
+    let report = surgery::run(&mut graph)?;
+    Ok((graph.to_model(&facts), report))
+}
+
+/// Loads `bytes` into the CPU engine and runs them on a fixed test picture: every output must have
+/// the shape that the model states, and hold finite numbers only.
+///
+/// # Errors
+/// [`Error::Check`] with what happened; [`Error::NotOnnx`] where the bytes are no ONNX model.
+pub fn check(bytes: &[u8]) -> Result<(), Error> {
+    let failed = |what: String| Error::Check { what };
+    let proto = ModelProto::from_bytes(bytes)?;
+    let graph = proto.graph.unwrap_or_default();
+    let shape = match &graph.input[..] {
+        [image] => image
+            .static_shape()
+            .and_then(|s| <[usize; 4]>::try_from(s).ok()),
+        _ => None,
+    };
+    let Some(shape) = shape else {
+        return Err(failed(
+            "it has not one static input of four axes".to_owned(),
+        ));
+    };
+    let engine = Model::load(bytes.to_vec())
+        .map_err(|e| failed(format!("the CPU engine does not take it: {e}")))?;
+    let id = |name: &str| -> Result<NodeId, Error> {
+        engine
+            .node_id(name)
+            .map_err(|e| failed(format!("`{name}`: {e}")))
+    };
+    let name = |info: &unmask_onnx::messages::ValueInfoProto| info.name.clone().unwrap_or_default();
+    let mut outputs = Vec::with_capacity(graph.output.len());
+    for output in &graph.output {
+        outputs.push(id(&name(output))?);
+    }
+    let picture = test_picture(shape);
+    let input = (
+        id(&name(&graph.input[0]))?,
+        ValueOrView::from(picture.view()),
+    );
+    let values = engine
+        .run(vec![input], &outputs, None)
+        .map_err(|e| failed(format!("the CPU engine does not run it: {e}")))?;
+    for (info, value) in graph.output.iter().zip(values) {
+        let name = name(info);
+        let value: Tensor<f32> = value
+            .try_into()
+            .map_err(|e| failed(format!("output `{name}`: {e}")))?;
+        if Some(value.shape()) != info.static_shape().as_deref() {
+            return Err(failed(format!(
+                "output `{name}` is {:?}, the file says {:?}",
+                value.shape(),
+                info.static_shape()
+            )));
+        }
+        let bad = value.iter().filter(|v| !v.is_finite()).count();
+        if bad > 0 {
+            return Err(failed(format!(
+                "output `{name}` holds {bad} values of {} that are not finite on the test picture",
+                value.len()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A normalised picture with slow waves and fine noise, the same every time.
+fn test_picture(shape: [usize; 4]) -> NdTensor<f32, 4> {
+    NdTensor::from_fn(shape, |[_, c, y, x]| {
+        let wave = ((x as f32) * 0.05 + (c as f32)).sin() + ((y as f32) * 0.08).cos();
+        let hash = ((x * 73_856_093) ^ (y * 19_349_663) ^ (c * 83_492_791)) % 1024;
+        wave + hash as f32 / 1024.0 - 0.5
+    })
+}
+
+/// Writes `bytes` to `path` whole or not at all: beside it under another name first, then renamed.
+///
+/// # Errors
+/// [`Error::Write`]; nothing is left behind.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let name = path.file_name().ok_or_else(|| {
+        failed(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "this is no name of a file",
+        ))
+    })?;
+    let beside = path.with_file_name(format!(
+        ".{}.{}.part",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let done = (|| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    })();
+    done.map_err(|source| {
+        // The name is ours alone; that nothing was left there is no further error.
+        let _ = fs::remove_file(&beside);
+        failed(source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unmask_onnx::messages::DataType;
+
+    fn graph(build: impl Fn(&mut Graph)) -> Vec<u8> {
+        let mut g = Graph::default();
+        build(&mut g);
+        g.to_model(&[]).to_bytes()
+    }
+
+    #[test]
+    fn a_graph_that_gives_no_numbers_is_refused() {
+        let bytes = graph(|g| {
+            let x = g.add_input("image", &[1, 3, 8, 8]);
+            let zero = g.add_parameter("zero", &[1, 1, 1, 1], vec![0.0].into());
+            let scope = "a".into();
+            let inputs = [Some(x), Some(zero)];
+            let y = g.add_node(
+                "Div",
+                &scope,
+                &inputs,
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 8],
+            );
+            g.add_output("y", y);
+        });
+        let error = check(&bytes).unwrap_err().to_string();
+        assert!(error.contains("`y` holds 192 values of 192"), "{error}");
+    }
+
+    #[test]
+    fn a_graph_whose_shapes_are_not_what_it_says_is_refused() {
+        let bytes = graph(|g| {
+            let x = g.add_input("image", &[1, 3, 8, 8]);
+            let scope = "a".into();
+            let y = g.add_node(
+                "Relu",
+                &scope,
+                &[Some(x)],
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 9],
+            );
+            g.add_output("y", y);
+        });
+        let error = check(&bytes).unwrap_err();
+        assert!(matches!(error, Error::Check { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_operator_that_the_engine_lacks_is_named() {
+        let bytes = graph(|g| {
+            let x = g.add_input("image", &[1, 3, 8, 8]);
+            let scope = "a".into();
+            let y = g.add_node(
+                "Bogus",
+                &scope,
+                &[Some(x)],
+                vec![],
+                DataType::Float,
+                &[1, 3, 8, 8],
+            );
+            g.add_output("y", y);
+        });
+        let error = check(&bytes).unwrap_err().to_string();
+        assert!(error.contains("Bogus"), "{error}");
+    }
+
+    #[test]
+    fn files_are_written_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.onnx");
+        write_file(&path, b"first").unwrap();
+        write_file(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        let nowhere = dir.path().join("missing").join("model.onnx");
+        let error = write_file(&nowhere, b"x").unwrap_err().to_string();
+        assert!(error.contains("model.onnx"), "{error}");
+        // A folder stands where the file should go: the part beside it is removed again.
+        let folder = dir.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("inside"), b"x").unwrap();
+        write_file(&folder, b"x").unwrap_err();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

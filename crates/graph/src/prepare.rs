@@ -1,0 +1,390 @@
+//! Puts the camera and the anomaly head into a model's graph: bytes of a frame in, maps out.
+//!
+//! The model's own nodes stay as they are; nodes before and behind them are added ([`front`] and
+//! [`head`] build them, [`splice`] joins the three). `docs/graph.md` describes the result.
+
+mod build;
+mod fit;
+mod front;
+mod head;
+mod splice;
+
+use super::Error;
+use splice::{Parts, splice};
+use std::path::Path;
+use unmask_engine::{CpuEngine, Engine, EngineError};
+use unmask_frame::Size;
+use unmask_model::{
+    FRAME, Facts, Fit, FrameFormat, Head, LogitNames, Matrix, ModelNames, Output, PixelFormat,
+    Range, View, name_of,
+};
+use unmask_onnx::messages::{DataType, ModelProto};
+use unmask_onnx::read::{self, Limits};
+use unmask_score::PixelScore;
+
+/// What the names of the nodes before the model start with.
+pub(crate) const FRONT: &str = "front/";
+
+/// Opsets whose operators front and head are written for.
+const OPSETS: std::ops::RangeInclusive<i64> = 13..=19;
+
+/// Smallest and largest side of a frame, px.
+const SIDES_PX: std::ops::RangeInclusive<usize> = 2..=16384;
+
+/// How to prepare a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Size of the camera's frames; none = the model's own input size.
+    pub camera: Option<Size>,
+    /// Layout of the frame's bytes; none = RGB24.
+    pub format: Option<PixelFormat>,
+    /// Luma weights of YUV layouts.
+    pub matrix: Matrix,
+    /// Byte values of YUV layouts.
+    pub range: Range,
+    /// How the picture meets the network's input.
+    pub fit: Fit,
+    /// Leave mask refinement out.
+    pub no_refine: bool,
+    /// Score of a per-pixel model; none = [`PixelScore::MaxSoftmax`]. A mask model has none.
+    pub score: Option<PixelScore>,
+    /// Enlarge the logits to the network's input size before they are scored, as the authors do.
+    pub full_size: bool,
+    /// Threads of the checking run; 0 = all.
+    pub threads: usize,
+}
+
+/// A prepared graph that passed its check.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The ONNX file's bytes.
+    pub bytes: Vec<u8>,
+    /// What the file says of itself, and what its run gave.
+    pub facts: Facts,
+    /// Names and shapes of its outputs.
+    pub outputs: Vec<(String, Vec<usize>)>,
+    /// Nodes added before the model.
+    pub front_nodes: usize,
+    /// Nodes added behind the model.
+    pub head_nodes: usize,
+    /// Multiplications of the front, a frame.
+    pub front_macs: u64,
+}
+
+/// Prepares the model file `path`, and runs the result once on the CPU engine.
+///
+/// # Errors
+/// A model that the engine does not take, or that is prepared already; options that do not fit it;
+/// an opset that front and head are not written for; a result that does not pass its check.
+pub fn prepare(path: &Path, options: &Options) -> Result<Prepared, PrepareError> {
+    let threads = unmask_engine::Options {
+        threads: options.threads,
+    };
+    let engine = CpuEngine::open(path, threads)?;
+    let (names, facts) = (engine.names(), Engine::Cpu(engine).facts().clone());
+    if facts.head.is_some() {
+        return Err(option(format!(
+            "{} is prepared already: give the model that it was made from",
+            path.display()
+        )));
+    }
+    let model = read::open_whole(path, &Limits::default())?;
+    let plan = Plan::new(&model, &names, facts, options)?;
+    let joined = plan.run(model, &names)?;
+    let outputs = joined
+        .model
+        .graph
+        .iter()
+        .flat_map(|graph| &graph.output)
+        .map(|o| {
+            (
+                o.name.clone().unwrap_or_default(),
+                o.static_shape().unwrap_or_default(),
+            )
+        })
+        .collect();
+    let bytes = joined.model.to_bytes();
+    // The engine's own opening run is the check: shapes, types, finite scores, known classes.
+    let name = path.with_file_name("the prepared graph");
+    let facts = Engine::from_bytes(&name, bytes.clone(), threads)?
+        .facts()
+        .clone();
+    Ok(Prepared {
+        bytes,
+        facts,
+        outputs,
+        front_nodes: joined.front_nodes,
+        head_nodes: joined.head_nodes,
+        front_macs: joined.front_macs,
+    })
+}
+
+/// Why a model could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The model, or the prepared graph, is not taken by the engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The file, or an option.
+    #[error(transparent)]
+    Graph(#[from] Error),
+}
+
+impl From<unmask_onnx::Error> for PrepareError {
+    fn from(error: unmask_onnx::Error) -> Self {
+        Self::Graph(error.into())
+    }
+}
+
+fn option(what: String) -> PrepareError {
+    PrepareError::Graph(Error::Option { what })
+}
+
+/// What is to be done, with every choice made.
+struct Plan {
+    facts: Facts,
+    format: FrameFormat,
+    fit: Fit,
+    grid: Size,
+    full_size: Option<Size>,
+    geometry: fit::Geometry,
+    head: Head,
+    opset: i64,
+}
+
+/// A joined model, and what was added to it.
+struct Joined {
+    model: ModelProto,
+    front_nodes: usize,
+    head_nodes: usize,
+    front_macs: u64,
+}
+
+impl Plan {
+    fn new(
+        model: &ModelProto,
+        names: &ModelNames,
+        facts: Facts,
+        options: &Options,
+    ) -> Result<Self, PrepareError> {
+        let opset = opset(model)?;
+        let head = match (&names.logits, options.score) {
+            (LogitNames::Mask { .. }, None) if options.no_refine => Head::Mask,
+            (LogitNames::Mask { .. }, None) => Head::MaskRefined,
+            (LogitNames::Mask { .. }, Some(kind)) => {
+                return Err(option(format!(
+                    "--score {kind} is for per-pixel models, and this one classifies masks: leave \
+                     it out"
+                )));
+            }
+            (_, kind) => Head::Pixel(kind.unwrap_or_default()),
+        };
+        let format = FrameFormat {
+            pixels: options.format.unwrap_or(PixelFormat::Rgb24),
+            size: options.camera.unwrap_or(facts.input),
+            matrix: options.matrix,
+            range: options.range,
+        };
+        let Size { w, h } = format.size;
+        if !SIDES_PX.contains(&w) || !SIDES_PX.contains(&h) {
+            return Err(option(format!(
+                "--camera {w}x{h} (width x height): sides must lie from {} to {}",
+                SIDES_PX.start(),
+                SIDES_PX.end()
+            )));
+        }
+        let (columns, rows) = format.pixels.grid();
+        if w % columns != 0 || h % rows != 0 {
+            return Err(option(format!(
+                "--camera {w}x{h} (width x height): {} shares colours between pixels, so the width \
+                 must be a multiple of {columns} and the height of {rows}",
+                format.pixels
+            )));
+        }
+        let full_size = options.full_size.then_some(facts.input);
+        let grid = full_size.unwrap_or(facts.output.size());
+        Ok(Self {
+            geometry: fit::lay(&format, options.fit, facts.input, grid),
+            fit: options.fit,
+            facts,
+            format,
+            grid,
+            full_size,
+            head,
+            opset,
+        })
+    }
+
+    fn run(&self, model: ModelProto, names: &ModelNames) -> Result<Joined, PrepareError> {
+        let facts = &self.facts;
+        let front = front::build(&front::Front {
+            format: &self.format,
+            geometry: &self.geometry,
+            input: facts.input,
+            mean: facts.mean,
+            std: facts.std,
+            opset: self.opset,
+        });
+        let grid = head::Grid {
+            size: facts.output.size(),
+            full_size: self.full_size,
+            geometry: &self.geometry,
+            opset: self.opset,
+        };
+        let head = match (facts.output, self.head) {
+            (Output::Mask { queries, known, .. }, head) => head::mask(
+                &grid,
+                &head::Masks {
+                    queries,
+                    known,
+                    no_object: facts.no_object.unwrap_or(known),
+                    stuff: &facts.stuff,
+                    refine: head == Head::MaskRefined,
+                },
+            ),
+            (Output::Pixel { classes, .. }, Head::Pixel(kind)) => head::pixel(&grid, classes, kind),
+            _ => return Err(option("this model has nothing that could be scored".into())),
+        };
+        let nodes = |part: &ModelProto| part.graph.as_ref().map_or(0, |g| g.node.len());
+        // One more before: the bytes become numbers.
+        let (front_nodes, head_nodes) = (nodes(&front) + 1, nodes(&head));
+        let front_macs = macs(&front);
+        let mut joined = splice(
+            model,
+            names,
+            &Parts {
+                front,
+                head,
+                frame: (FRAME, DataType::Uint8, self.format.shape()),
+            },
+        )?;
+        for (key, text) in self.pairs() {
+            let known = joined
+                .metadata_props
+                .iter_mut()
+                .find(|p| p.key.as_deref() == Some(key));
+            match known {
+                Some(pair) => pair.value = Some(text),
+                None => {
+                    joined
+                        .metadata_props
+                        .push(unmask_onnx::messages::StringStringEntryProto::new(
+                            key, text,
+                        ))
+                }
+            }
+        }
+        // The head has put the columns in order; and a threshold belongs to the score it was
+        // found with.
+        let other_score = matches!(
+            self.head,
+            Head::Pixel(PixelScore::MaxLogit | PixelScore::Entropy)
+        );
+        joined
+            .metadata_props
+            .retain(|pair| match pair.key.as_deref() {
+                Some("unmask.no_object") => false,
+                Some("unmask.threshold") => !other_score,
+                _ => true,
+            });
+        Ok(Joined {
+            model: joined,
+            front_nodes,
+            head_nodes,
+            front_macs,
+        })
+    }
+
+    /// The facts of the file, whole: it needs nothing beside it.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let facts = &self.facts;
+        let json = |value: serde_json::Value| value.to_string();
+        let by_rows = |size: Size| format!("{}x{}", size.h, size.w);
+        let View { x, y, size } = self.geometry.view;
+        let mut pairs = vec![
+            ("unmask.mean", json(numbers(facts.mean))),
+            ("unmask.std", json(numbers(facts.std))),
+            ("unmask.classes", json(facts.classes.clone().into())),
+            ("unmask.road", json(facts.road.clone().into())),
+            ("unmask.stuff", json(facts.stuff.clone().into())),
+            ("unmask.size", by_rows(facts.input)),
+            ("unmask.head", self.head.to_string()),
+            ("unmask.grid", by_rows(self.grid)),
+            ("unmask.input.format", name_of(&self.format.pixels)),
+            ("unmask.input.size", by_rows(self.format.size)),
+            ("unmask.input.matrix", name_of(&self.format.matrix)),
+            ("unmask.input.range", name_of(&self.format.range)),
+            ("unmask.input.fit", name_of(&self.fit)),
+            (
+                "unmask.input.view",
+                format!("[{x}, {y}, {}, {}]", size.w, size.h),
+            ),
+            ("unmask.prepared_from", facts.sha256.clone()),
+        ];
+        if let Some(threshold) = facts.threshold {
+            pairs.push(("unmask.threshold", threshold.to_string()));
+        }
+        pairs
+    }
+}
+
+/// Numbers as short as they read back the same.
+fn numbers(values: [f32; 3]) -> serde_json::Value {
+    let shortest = values.map(|v| v.to_string().parse::<f64>().unwrap_or(f64::from(v)));
+    serde_json::json!(shortest)
+}
+
+/// The opset of the standard operators.
+fn opset(model: &ModelProto) -> Result<i64, PrepareError> {
+    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+    let version = model
+        .opset_import
+        .iter()
+        .find(|set| standard(set.domain.as_deref().unwrap_or_default()))
+        .and_then(|set| set.version)
+        .unwrap_or_default();
+    if OPSETS.contains(&version) {
+        return Ok(version);
+    }
+    Err(option(format!(
+        "the model is written in opset {version}; prepare takes {} to {}: export it again, for \
+         torch.onnx.export with opset_version=17",
+        OPSETS.start(),
+        OPSETS.end()
+    )))
+}
+
+/// Multiplications of a part's MatMuls.
+fn macs(part: &ModelProto) -> u64 {
+    let Some(graph) = &part.graph else {
+        return 0;
+    };
+    let constant = |name: &String| {
+        graph
+            .initializer
+            .iter()
+            .find(|t| t.name.as_ref() == Some(name))
+    };
+    let info = |name: &String| {
+        graph
+            .value_info
+            .iter()
+            .find(|v| v.name.as_ref() == Some(name))
+    };
+    let sides = graph.node.iter().filter_map(|node| {
+        if node.op_type.as_deref() != Some("MatMul") {
+            return None;
+        }
+        // One side is a constant: all but its part of the result's shape is what is summed over.
+        let (sums, out) = match node.input.iter().position(|i| constant(i).is_some())? {
+            0 => (constant(&node.input[0])?.dims.last()?, &node.output[0]),
+            _ => (constant(&node.input[1])?.dims.first()?, &node.output[0]),
+        };
+        let out: usize = info(out)?.static_shape()?.iter().product();
+        Some(out as u64 * sums.unsigned_abs())
+    });
+    sides.sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! Changing a graph: who reads what, replacing values, dropping what is not needed, putting nodes
+//! back into an order in which they can run.
+
+use super::{Graph, Node, NodeId, Source, ValueId};
+use std::collections::{HashMap, HashSet};
+
+/// A graph whose nodes wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle(pub NodeId);
+
+impl NodeId {
+    /// Its place in [`Graph::nodes`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+impl Graph {
+    /// The node `id`. Ids change with [`Graph::tidy`].
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The node `id`, to be changed. Its outputs must stay what they are.
+    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.done.clear();
+        &mut self.nodes[id.0]
+    }
+
+    /// The ids of all nodes, in order.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
+    }
+
+    /// The node that writes `id`.
+    pub fn producer_id(&self, id: ValueId) -> Option<NodeId> {
+        match self.value(id).source {
+            Source::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// The nodes that read `id`, each once, in order.
+    pub fn users(&self, id: ValueId) -> Vec<NodeId> {
+        let reads = |n: &NodeId| self.node(*n).inputs.contains(&Some(id));
+        self.node_ids().filter(reads).collect()
+    }
+
+    /// For every value that nodes read: these nodes, each once, in order.
+    pub fn all_users(&self) -> HashMap<ValueId, Vec<NodeId>> {
+        let mut users: HashMap<ValueId, Vec<NodeId>> = HashMap::new();
+        for id in self.node_ids() {
+            for &input in self.node(id).inputs.iter().flatten() {
+                let list = users.entry(input).or_default();
+                if list.last() != Some(&id) {
+                    list.push(id);
+                }
+            }
+        }
+        users
+    }
+
+    /// Whether `id` is an output of the graph.
+    pub fn is_output(&self, id: ValueId) -> bool {
+        self.outputs.iter().any(|(_, out)| *out == id)
+    }
+
+    /// Lets everything that reads `old`, outputs of the graph included, read `new`.
+    pub fn replace_uses(&mut self, old: ValueId, new: ValueId) {
+        let inputs = self.nodes.iter_mut().flat_map(|n| n.inputs.iter_mut());
+        for input in inputs.flatten().filter(|id| **id == old) {
+            *input = new;
+        }
+        for (_, id) in self.outputs.iter_mut().filter(|(_, id)| *id == old) {
+            *id = new;
+        }
+        self.done.clear();
+    }
+
+    /// Takes the outputs' names off, for passes that set others.
+    pub fn clear_outputs(&mut self) {
+        self.outputs.clear();
+    }
+
+    /// Removes the nodes whose values reach no output.
+    pub fn remove_dead_nodes(&mut self) {
+        let mut alive = vec![false; self.values.len()];
+        for (_, id) in &self.outputs {
+            alive[id.0] = true;
+        }
+        for node in self.nodes.iter().rev() {
+            if node.outputs.iter().any(|o| alive[o.0]) {
+                for id in node.inputs.iter().flatten() {
+                    alive[id.0] = true;
+                }
+            }
+        }
+        self.nodes.retain(|n| n.outputs.iter().any(|o| alive[o.0]));
+        self.renumber();
+    }
+
+    /// Puts the nodes into an order in which they can run, and removes those that reach no output.
+    /// Nodes that lie right stay where they are; one that was added later comes before the first
+    /// that reads it. Node ids change.
+    ///
+    /// # Errors
+    /// [`Cycle`] with a node that waits for itself; the order is then left as it was.
+    pub fn tidy(&mut self) -> Result<(), Cycle> {
+        let order = self.order().map_err(Cycle)?;
+        let mut nodes: Vec<Option<Node>> = std::mem::take(&mut self.nodes)
+            .into_iter()
+            .map(Some)
+            .collect();
+        self.nodes = order.iter().filter_map(|id| nodes[id.0].take()).collect();
+        self.remove_dead_nodes();
+        Ok(())
+    }
+
+    /// All nodes, each after those it reads from, otherwise as they lie.
+    fn order(&self) -> Result<Vec<NodeId>, NodeId> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum State {
+            New,
+            Open,
+            Done,
+        }
+        let mut state = vec![State::New; self.nodes.len()];
+        let mut order = Vec::with_capacity(self.nodes.len());
+        let mut stack = Vec::new();
+        for start in self.node_ids() {
+            stack.push((start, 0));
+            while let Some((id, next)) = stack.pop() {
+                if next == 0 {
+                    match state[id.0] {
+                        State::Done => continue,
+                        State::Open => return Err(id),
+                        State::New => state[id.0] = State::Open,
+                    }
+                }
+                match self.nodes[id.0].inputs.get(next) {
+                    Some(input) => {
+                        stack.push((id, next + 1));
+                        if let Some(from) = input.and_then(|v| self.producer_id(v))
+                            && state[from.0] != State::Done
+                        {
+                            stack.push((from, 0));
+                        }
+                    }
+                    None => {
+                        state[id.0] = State::Done;
+                        order.push(id);
+                    }
+                }
+            }
+        }
+        Ok(order)
+    }
+
+    /// How often each value is read; being an output of the graph counts.
+    pub(super) fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.values.len()];
+        let read = self.nodes.iter().flat_map(|n| n.inputs.iter().flatten());
+        for id in read.chain(self.outputs.iter().map(|(_, id)| id)) {
+            uses[id.0] += 1;
+        }
+        uses
+    }
+
+    /// Makes the values name their producers again after nodes were moved or removed.
+    pub(super) fn renumber(&mut self) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            for output in &node.outputs {
+                self.values[output.0].source = Source::Node(NodeId(i));
+            }
+        }
+        self.done.clear();
+    }
+
+    /// The values that are left, constants included, in the order nodes read them.
+    pub fn values_read(&self) -> Vec<ValueId> {
+        let mut seen = HashSet::new();
+        self.nodes
+            .iter()
+            .flat_map(|n| n.inputs.iter().flatten())
+            .chain(self.outputs.iter().map(|(_, id)| id))
+            .copied()
+            .filter(|id| seen.insert(*id))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::DataType;
+
+    fn relu(g: &mut Graph, x: ValueId, scope: &str) -> ValueId {
+        let shape = g.value(x).shape.clone();
+        g.add_node(
+            "Relu",
+            &scope.into(),
+            &[Some(x)],
+            vec![],
+            DataType::Float,
+            &shape,
+        )
+    }
+
+    #[test]
+    fn a_node_added_later_comes_before_its_reader() {
+        let mut g = Graph::default();
+        let x = g.add_input("x", &[2]);
+        let a = relu(&mut g, x, "a");
+        let b = relu(&mut g, a, "b");
+        g.add_output("y", b);
+        let exp = g.add_node(
+            "Exp",
+            &"c".into(),
+            &[Some(x)],
+            vec![],
+            DataType::Float,
+            &[2],
+        );
+        g.replace_uses(a, exp);
+        assert_eq!(
+            g.users(exp),
+            g.users(a)
+                .into_iter()
+                .chain([NodeId(1)])
+                .collect::<Vec<_>>()
+        );
+        g.tidy().unwrap();
+        let ops: Vec<&str> = g.nodes().iter().map(|n| n.op.as_str()).collect();
+        assert_eq!(ops, ["Exp", "Relu"]);
+        assert_eq!(g.producer_id(b), Some(NodeId(1)));
+        assert_eq!(g.all_users()[&x], [NodeId(0)]);
+    }
+
+    #[test]
+    fn an_order_that_runs_is_kept() {
+        let mut g = Graph::default();
+        let x = g.add_input("x", &[2]);
+        let a = relu(&mut g, x, "a");
+        let exp = g.add_node(
+            "Exp",
+            &"b".into(),
+            &[Some(x)],
+            vec![],
+            DataType::Float,
+            &[2],
+        );
+        let inputs = [Some(exp), Some(a)];
+        let sum = g.add_node("Add", &"c".into(), &inputs, vec![], DataType::Float, &[2]);
+        g.add_output("y", sum);
+        g.tidy().unwrap();
+        let ops: Vec<&str> = g.nodes().iter().map(|n| n.op.as_str()).collect();
+        assert_eq!(ops, ["Relu", "Exp", "Add"]);
+    }
+
+    #[test]
+    fn nodes_that_wait_for_each_other_are_found() {
+        let mut g = Graph::default();
+        let x = g.add_input("x", &[2]);
+        let a = relu(&mut g, x, "a");
+        let b = relu(&mut g, a, "b");
+        g.add_output("y", b);
+        g.node_mut(NodeId(0)).inputs[0] = Some(b);
+        let Cycle(node) = g.tidy().unwrap_err();
+        assert!(node.index() < 2);
+        assert_eq!(g.nodes().len(), 2);
+    }
+}

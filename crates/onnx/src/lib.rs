@@ -1,0 +1,16 @@
+//! ONNX files: the protobuf messages, the limits that every file passes first, the reader, the
+//! graph in memory, shape inference and constant folding.
+//!
+//! [`read`] turns a file into a [`Graph`](ir::Graph); [`messages`] is the file format; [`infer`]
+//! computes types and shapes, [`evaluate`] folds constants.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod evaluate;
+pub mod infer;
+pub mod ir;
+pub mod messages;
+pub mod read;
+pub mod unique;
+
+pub use error::Error;

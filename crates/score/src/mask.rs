@@ -1,0 +1,456 @@
+//! The score of a mask-classification network, and its refinement.
+
+use super::{ScoreError, Scored, check, fast};
+use rayon::prelude::*;
+use unmask_frame::{LabelMap, ScoreMap, Size};
+
+/// Cells worked on at a time: the class sums of a block stay in the first-level cache.
+const BLOCK: usize = 256;
+/// Cells that one task takes; maps of one task stay on the thread they are on.
+const TASK: usize = 8 * BLOCK;
+/// Queries worked on at a time: each pass over the class sums takes this many along.
+const LANES: usize = 4;
+/// A query takes part in refinement above this class probability.
+pub const SURE: f32 = 0.95;
+/// A cell is refined away from this weighted mask probability on.
+pub const COVERED: f32 = 0.5;
+/// Refinement needs this many queries, as in the authors' inference.
+pub const LEAST_QUERIES: usize = 2;
+
+/// What a mask-classification network gives for one picture.
+#[derive(Clone, Copy, Debug)]
+pub struct MaskOutput<'a> {
+    /// `[queries, known + 1]`, row by row; the last column is "no object".
+    pub class_logits: &'a [f32],
+    /// `[queries, size.h, size.w]`, row by row.
+    pub mask_logits: &'a [f32],
+    /// Number of queries.
+    pub queries: usize,
+    /// Number of known classes, without "no object".
+    pub known: usize,
+    /// Grid of the masks, cells.
+    pub size: Size,
+}
+
+/// Scores frame after frame and keeps its working memory between them.
+#[derive(Debug, Default)]
+pub struct Scorer {
+    /// `[queries rounded up to LANES, known]` class probabilities; zeros pad the end.
+    probabilities: Vec<f32>,
+    /// Refinement weight a query: its class probability, or 0 where it does not qualify.
+    weights: Vec<f32>,
+    softmax: Vec<f32>,
+}
+
+/// One task's working memory.
+struct Block {
+    /// Class sums, `[known, BLOCK]`.
+    sums: Vec<f32>,
+    /// Mask probabilities of the queries worked on, `[LANES, BLOCK]`.
+    sigmoids: Vec<f32>,
+}
+
+impl Scorer {
+    /// A scorer without memory yet; the first frame gives it its size.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The anomaly score of every cell: `1 - max_c sum_q softmax(class_q)_c * sigmoid(mask_q)`
+    /// over the known classes.
+    ///
+    /// With `refine`, cells that a confident query of a `stuff` class covers become 0: with
+    /// `w_q` = the query's best class probability where that class is in `stuff` and the
+    /// probability exceeds 0.95 (else 0), the cells where `max_q w_q * sigmoid(mask_q) >= 0.5`.
+    /// This is done only where at least two queries qualify (Mask2Anomaly, mask refinement; the
+    /// fixed-query form of the authors' inference).
+    ///
+    /// # Errors
+    /// Lengths that do not fit the shape; NaN or infinity in an output.
+    pub fn score(
+        &mut self,
+        out: &MaskOutput<'_>,
+        stuff: &[usize],
+        refine: bool,
+    ) -> Result<Scored, ScoreError> {
+        let cells = out.size.area_px();
+        let columns = out.known + 1;
+        check("class_logits", out.class_logits, out.queries * columns)?;
+        check("mask_logits", out.mask_logits, out.queries * cells)?;
+
+        let qualified = self.read_classes(out, if refine { stuff } else { &[] });
+        let suppress = qualified >= LEAST_QUERIES;
+        let mut score = vec![0.0f32; cells];
+        let mut classes = vec![0u8; cells];
+        let this = &*self;
+        score
+            .par_chunks_mut(TASK)
+            .zip(classes.par_chunks_mut(TASK))
+            .enumerate()
+            .for_each_init(
+                || Block::new(out.known),
+                |block, (task, (score, classes))| {
+                    let parts = score.chunks_mut(BLOCK).zip(classes.chunks_mut(BLOCK));
+                    for (i, (score, classes)) in parts.enumerate() {
+                        let start = task * TASK + i * BLOCK;
+                        this.score_block(out, start, suppress, block, score, classes);
+                    }
+                },
+            );
+        // Lengths are right by construction: both vectors hold `cells` values.
+        let none = "a map of its own size";
+        Ok(Scored {
+            score: ScoreMap::new(out.size, score).expect(none),
+            classes: LabelMap::new(out.size, classes).expect(none),
+            qualified,
+        })
+    }
+
+    /// Fills class probabilities and refinement weights; returns how many queries qualify.
+    fn read_classes(&mut self, out: &MaskOutput<'_>, stuff: &[usize]) -> usize {
+        let columns = out.known + 1;
+        let padded = out.queries.div_ceil(LANES) * LANES;
+        self.probabilities.clear();
+        self.probabilities.resize(padded * out.known, 0.0);
+        self.weights.clear();
+        self.weights.resize(padded, 0.0);
+        self.softmax.resize(columns, 0.0);
+        let mut qualified = 0;
+        for q in 0..out.queries {
+            let logits = &out.class_logits[q * columns..(q + 1) * columns];
+            fast::softmax_into(logits, &mut self.softmax);
+            self.probabilities[q * out.known..(q + 1) * out.known]
+                .copy_from_slice(&self.softmax[..out.known]);
+            let (label, &sure) = self
+                .softmax
+                .iter()
+                .enumerate()
+                .rev()
+                .max_by(|a, b| a.1.total_cmp(b.1))
+                .expect("there is at least the no-object column");
+            if sure > SURE && stuff.contains(&label) {
+                self.weights[q] = sure;
+                qualified += 1;
+            }
+        }
+        qualified
+    }
+
+    /// Scores the cells from `start` on, as many as `score` holds.
+    fn score_block(
+        &self,
+        out: &MaskOutput<'_>,
+        start: usize,
+        suppress: bool,
+        block: &mut Block,
+        score: &mut [f32],
+        classes: &mut [u8],
+    ) {
+        let (cells, n) = (out.size.area_px(), score.len());
+        let mut cover = [0.0f32; BLOCK];
+        block.sums.fill(0.0);
+        for first in (0..out.queries).step_by(LANES) {
+            for (lane, s) in block.sigmoids.chunks_exact_mut(BLOCK).enumerate() {
+                let q = first + lane;
+                if q >= out.queries {
+                    s.fill(0.0);
+                    continue;
+                }
+                fast::sigmoid_into(&out.mask_logits[q * cells + start..][..n], &mut s[..n]);
+                let weight = self.weights[q];
+                if suppress && weight > 0.0 {
+                    for (r, &s) in cover.iter_mut().zip(&*s) {
+                        *r = r.max(weight * s);
+                    }
+                }
+            }
+            block.add(&self.probabilities[first * out.known..], out.known);
+        }
+        best_class(&block.sums, out.known, score, classes);
+        if suppress {
+            for (a, &r) in score.iter_mut().zip(&cover) {
+                *a = if r >= COVERED { 0.0 } else { *a };
+            }
+        }
+    }
+}
+
+impl Block {
+    fn new(known: usize) -> Self {
+        Self {
+            sums: vec![0.0; known * BLOCK],
+            sigmoids: vec![0.0; LANES * BLOCK],
+        }
+    }
+
+    /// `sums[c] += sum over the lanes of p[lane, c] * sigmoid[lane]`, for every class.
+    fn add(&mut self, probabilities: &[f32], known: usize) {
+        let (s01, s23) = self.sigmoids.split_at(2 * BLOCK);
+        let (s0, s1) = s01.split_at(BLOCK);
+        let (s2, s3) = s23.split_at(BLOCK);
+        for (c, sums) in self.sums.chunks_exact_mut(BLOCK).enumerate() {
+            let [p0, p1, p2, p3] = std::array::from_fn(|lane| probabilities[lane * known + c]);
+            let lanes = s0.iter().zip(s1).zip(s2.iter().zip(s3));
+            for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(lanes) {
+                *sum += (p0 * a + p1 * b) + (p2 * c + p3 * d);
+            }
+        }
+    }
+}
+
+/// Writes `1 - max` and the class that holds the maximum (the first one, where several do).
+fn best_class(sums: &[f32], known: usize, score: &mut [f32], classes: &mut [u8]) {
+    let n = score.len();
+    let mut best = [0.0f32; BLOCK];
+    let mut label = [0u32; BLOCK];
+    for c in 0..known {
+        let sums = &sums[c * BLOCK..(c + 1) * BLOCK];
+        let to = c as u32;
+        for ((best, label), &sum) in best.iter_mut().zip(&mut label).zip(sums) {
+            let better = sum > *best;
+            *label = if better { to } else { *label };
+            *best = if better { sum } else { *best };
+        }
+    }
+    for i in 0..n {
+        score[i] = 1.0 - best[i];
+        classes[i] = label[i] as u8;
+    }
+}
+
+/// The same score written as the formula reads, in f64: what the fast one is tested against.
+#[cfg(test)]
+pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_frame::Map<f64> {
+    let (cells, columns) = (out.size.area_px(), out.known + 1);
+    let sigmoid =
+        |q: usize, i: usize| 1.0 / (1.0 + (-f64::from(out.mask_logits[q * cells + i])).exp());
+    let softmax: Vec<Vec<f64>> = out
+        .class_logits
+        .chunks(columns)
+        .map(|row| {
+            let e: Vec<f64> = row.iter().map(|&v| f64::from(v).exp()).collect();
+            let sum: f64 = e.iter().sum();
+            e.iter().map(|v| v / sum).collect()
+        })
+        .collect();
+    let kept: Vec<(usize, f64)> = (0..out.queries)
+        .filter_map(|q| {
+            let (label, p) = softmax[q]
+                .iter()
+                .copied()
+                .enumerate()
+                .fold((0, -1.0), |b, v| if v.1 > b.1 { v } else { b });
+            (refine && p > 0.95 && stuff.contains(&label)).then_some((q, p))
+        })
+        .collect();
+    let data = (0..cells).map(|i| {
+        let best = (0..out.known)
+            .map(|c| {
+                (0..out.queries)
+                    .map(|q| softmax[q][c] * sigmoid(q, i))
+                    .sum()
+            })
+            .fold(0.0f64, f64::max);
+        let covered = kept.len() >= 2 && kept.iter().any(|&(q, p)| p * sigmoid(q, i) >= 0.5);
+        if covered { 0.0 } else { 1.0 - best }
+    });
+    unmask_frame::Map::new(out.size, data.collect()).expect("one value a cell")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repeatable stream of numbers in [-1, 1).
+    fn noise(seed: u64) -> impl FnMut() -> f32 {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        }
+    }
+
+    struct Case {
+        class: Vec<f32>,
+        mask: Vec<f32>,
+        queries: usize,
+        known: usize,
+        size: Size,
+    }
+
+    impl Case {
+        fn random(queries: usize, known: usize, size: Size, seed: u64) -> Self {
+            let mut next = noise(seed);
+            Self {
+                class: (0..queries * (known + 1)).map(|_| next() * 6.0).collect(),
+                mask: (0..queries * size.area_px())
+                    .map(|_| next() * 9.0)
+                    .collect(),
+                queries,
+                known,
+                size,
+            }
+        }
+
+        /// Makes query `q` sure of column `c`.
+        fn sure(mut self, q: usize, c: usize, logit: f32) -> Self {
+            let columns = self.known + 1;
+            self.class[q * columns..(q + 1) * columns].fill(0.0);
+            self.class[q * columns + c] = logit;
+            self
+        }
+
+        fn out(&self) -> MaskOutput<'_> {
+            MaskOutput {
+                class_logits: &self.class,
+                mask_logits: &self.mask,
+                queries: self.queries,
+                known: self.known,
+                size: self.size,
+            }
+        }
+    }
+
+    #[track_caller]
+    fn agrees(case: &Case, stuff: &[usize], refine: bool) -> Scored {
+        let got = Scorer::new().score(&case.out(), stuff, refine).unwrap();
+        let want = naive(&case.out(), stuff, refine);
+        for (i, (&g, &w)) in got.score.data().iter().zip(want.data()).enumerate() {
+            assert!((f64::from(g) - w).abs() < 3e-6, "cell {i}: {g} against {w}");
+        }
+        got
+    }
+
+    #[test]
+    fn equals_the_formula_over_many_shapes() {
+        let shapes = [
+            (1, 1, 1, 1),
+            (3, 2, 5, 7),
+            (4, 3, 16, 16),
+            (5, 19, 33, 17),
+            (50, 11, 40, 9),
+        ];
+        for (seed, (q, k, w, h)) in shapes.into_iter().enumerate() {
+            let case = Case::random(q, k, Size::new(w, h), seed as u64 + 1);
+            agrees(&case, &[0, 2], false);
+            agrees(&case, &[0, 2], true);
+        }
+    }
+
+    #[test]
+    fn refinement_needs_two_queries_that_qualify() {
+        let base = || {
+            let mut case = Case::random(6, 3, Size::new(9, 30), 7);
+            case.class.iter_mut().for_each(|v| *v /= 6.0);
+            case
+        };
+        let none = agrees(&base(), &[0], true);
+        assert_eq!(none.qualified, 0);
+
+        let one = base().sure(1, 0, 12.0);
+        let one_scored = agrees(&one, &[0], true);
+        assert_eq!(one_scored.qualified, 1);
+        assert!(one_scored.score.data().iter().all(|&a| a != 0.0));
+
+        let two = base().sure(1, 0, 12.0).sure(4, 2, 12.0);
+        let refined = agrees(&two, &[0, 2], true);
+        assert_eq!(refined.qualified, 2);
+        let zeros = refined.score.data().iter().filter(|&&a| a == 0.0).count();
+        assert!(zeros > 20 && zeros < 270, "{zeros} cells refined");
+        let plain = agrees(&two, &[0, 2], false);
+        assert_eq!(plain.qualified, 0);
+        assert!(plain.score.data().iter().all(|&a| a != 0.0));
+
+        // A query sure of a class outside `stuff`, or of no object, does not count.
+        let other = base().sure(1, 0, 12.0).sure(4, 1, 12.0).sure(5, 3, 12.0);
+        assert_eq!(agrees(&other, &[0, 2], true).qualified, 1);
+    }
+
+    #[test]
+    fn a_query_at_the_threshold_does_not_qualify() {
+        // softmax of [x, 0, 0, 0] is e^x / (e^x + 3): 0.95 at x = ln 57.
+        let at = 57.0f32.ln();
+        let size = Size::new(2, 2);
+        let below = Case::random(4, 3, size, 3)
+            .sure(0, 0, at - 1e-3)
+            .sure(1, 0, 9.0);
+        assert_eq!(agrees(&below, &[0], true).qualified, 1);
+        let above = Case::random(4, 3, size, 3)
+            .sure(0, 0, at + 1e-3)
+            .sure(1, 0, 9.0);
+        assert_eq!(agrees(&above, &[0], true).qualified, 2);
+    }
+
+    #[test]
+    fn the_class_map_names_the_largest_sum() {
+        let size = Size::new(2, 1);
+        let case = Case {
+            class: vec![0.0, 9.0, 0.0, 9.0, 0.0, 0.0],
+            mask: vec![-9.0, 9.0, 9.0, -9.0],
+            queries: 2,
+            known: 2,
+            size,
+        };
+        assert_eq!(agrees(&case, &[], false).classes.data(), &[0, 1]);
+    }
+
+    #[test]
+    fn scores_may_fall_below_0() {
+        // Two queries sure of the same class on the same cell: the class sum nears 2.
+        let case = Case::random(2, 2, Size::new(1, 1), 1)
+            .sure(0, 0, 20.0)
+            .sure(1, 0, 20.0);
+        let case = Case {
+            mask: vec![20.0, 20.0],
+            ..case
+        };
+        assert!(agrees(&case, &[], false).score.at(0, 0) < -0.99);
+    }
+
+    #[test]
+    fn wrong_lengths_and_bad_values_are_named() {
+        let mut case = Case::random(3, 2, Size::new(4, 4), 2);
+        case.mask[17] = f32::NAN;
+        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        assert!(matches!(
+            error,
+            ScoreError::NotFinite {
+                what: "mask_logits",
+                index: 17,
+                ..
+            }
+        ));
+        case.class[2] = f32::INFINITY;
+        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("class_logits holds inf at index 2"),
+            "{error}"
+        );
+        case.class.pop();
+        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        assert_eq!(
+            error,
+            ScoreError::Length {
+                what: "class_logits",
+                have: 8,
+                want: 9
+            }
+        );
+    }
+
+    #[test]
+    fn a_scorer_forgets_the_frame_before() {
+        let mut scorer = Scorer::new();
+        let large = Case::random(9, 5, Size::new(20, 20), 4)
+            .sure(0, 0, 20.0)
+            .sure(1, 0, 20.0);
+        let small = Case::random(3, 2, Size::new(3, 3), 5);
+        let alone = Scorer::new().score(&small.out(), &[0], true).unwrap();
+        scorer.score(&large.out(), &[0], true).unwrap();
+        assert_eq!(scorer.score(&small.out(), &[0], true).unwrap(), alone);
+    }
+}

@@ -1,0 +1,412 @@
+//! Where frames come from.
+//!
+//! A [`Source`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
+//! [`Camera`], which gives frames one after the other; a [`Reader`] runs the camera on a thread of
+//! its own, so that the engine never waits for a picture to be decoded. A [`Recorder`] writes what
+//! a camera gave, so that `recording:DIR` gives it again.
+
+mod bytes;
+mod clock;
+mod drops;
+mod pictures;
+mod pixels;
+mod queue;
+mod reader;
+mod recording;
+mod settings;
+mod source;
+mod synthetic;
+#[cfg(target_os = "linux")]
+mod v4l2;
+mod watch;
+
+pub use bytes::FrameBytes;
+pub use clock::Clock;
+pub use drops::Drops;
+pub use pictures::Pictures;
+pub use pixels::{Layout, Reading};
+pub use reader::{Next, Pace, Reader};
+pub use recording::{Recorder, Recording, RecordingError};
+pub(crate) use settings::parse_size;
+pub use settings::{CaptureMemory, CaptureSettings};
+pub use source::Source;
+pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
+#[cfg(target_os = "linux")]
+pub use v4l2::V4l2;
+pub use watch::{CaptureReport, CaptureWatch};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use unmask_drive::Truth;
+use unmask_frame::{Picture, Size};
+use unmask_model::CameraInput;
+
+/// Why a source cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// The text names no source.
+    #[error(
+        "`{text}` is no source: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
+         of jpg, png, webp) or pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+         synthetic or synthetic:SEED (a rendered drive)"
+    )]
+    Source {
+        /// What the user wrote.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The source is known but this build cannot open it.
+    #[error(
+        "`{text}` is not in this build: a camera needs Linux and the cargo feature `camera` \
+         (`cargo build --release --features camera`). Valid here: pictures:DIR (a folder of jpg, png, webp) or \
+         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+         synthetic or synthetic:SEED (a rendered drive)"
+    )]
+    NotInThisBuild {
+        /// What the user wrote.
+        text: String,
+    },
+    /// The folder cannot be listed.
+    #[error("cannot list the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder holds no picture.
+    #[error("the folder {path} holds no picture: wanted files ending in jpg, jpeg, png or webp")]
+    NoPictures {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The list of pictures cannot be read.
+    #[error("cannot read the list {path}: {source}")]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The list of pictures names none.
+    #[error("the list {path} names no picture: wanted one file a line")]
+    EmptyList {
+        /// The list.
+        path: PathBuf,
+    },
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// The synthetic drive refuses its settings.
+    #[error(transparent)]
+    Drive(#[from] unmask_drive::DriveError),
+    /// The frame rate makes no sense.
+    #[error("a rate of {rate_hz} Hz makes no sense: give --rate a number above 0, at most 1000")]
+    Rate {
+        /// What was asked for.
+        rate_hz: f64,
+    },
+    /// The camera cannot be opened, or not be set to what is asked for.
+    #[error("{reason}")]
+    Capture {
+        /// The device, what is wrong, and what it can do.
+        reason: String,
+    },
+    /// No thread for reading.
+    #[error("cannot start the reading thread: {source}")]
+    Thread {
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A frame fresh from its source, before it has a time.
+#[derive(Debug)]
+pub struct Shot {
+    /// Number of the frame in its source, from 0.
+    pub number: u64,
+    /// The frame's own name, where it has one (a file name).
+    pub name: Option<Arc<str>>,
+    /// The picture; without pixels where there are `bytes`.
+    pub picture: Picture,
+    /// The frame as the camera's driver wrote it: from a camera that serves a prepared graph or is
+    /// recorded, and from its recording.
+    pub bytes: Option<FrameBytes>,
+    /// What is truly there, where the source knows (the synthetic drive does).
+    pub truth: Option<Truth>,
+    /// How long decoding or rendering took.
+    pub read: Duration,
+    /// When it was captured, in the source's own time.
+    pub stamp: Stamp,
+    /// Frames lost between the one before and this one.
+    pub drops: Drops,
+}
+
+impl Shot {
+    /// The same with a picture, where there are only bytes: a copy.
+    ///
+    /// # Errors
+    /// The bytes are no whole frame.
+    pub fn into_picture(mut self) -> Result<Self, BadFrame> {
+        if let Some(bytes) = self.bytes.take() {
+            self.picture = bytes.picture().map_err(|reason| BadFrame {
+                number: self.number,
+                name: self.name.as_deref().unwrap_or_default().to_string(),
+                reason,
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Size of the frame, px.
+    pub fn size(&self) -> Size {
+        let bytes = self.bytes.as_ref();
+        bytes.map_or(self.picture.size(), FrameBytes::size)
+    }
+}
+
+/// When a frame was captured, as its source knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Since the source's first frame. Pictures and the synthetic drive count `1 / rate` a frame,
+    /// a recording tells what it recorded.
+    pub at: Duration,
+    /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
+    pub unix_ns: Option<i64>,
+    /// When that was on the machine's clock.
+    pub captured: Captured,
+}
+
+/// When a frame was captured, on the machine's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Captured {
+    /// The frame has no time there: the pace of the run gives it one.
+    #[default]
+    Paced,
+    /// As `Paced`; how old it was when it was recorded, nobody knew.
+    PacedUnknown,
+    /// Then.
+    Known(Instant),
+    /// Nobody knows; it arrived then.
+    Unknown(Instant),
+}
+
+impl Captured {
+    /// The capture, or the arrival where only that is known.
+    pub fn instant(&self) -> Option<&Instant> {
+        match self {
+            Captured::Paced | Captured::PacedUnknown => None,
+            Captured::Known(instant) | Captured::Unknown(instant) => Some(instant),
+        }
+    }
+
+    /// Whether the frame's age is known.
+    pub fn is_known(&self) -> bool {
+        matches!(self, Captured::Paced | Captured::Known(_))
+    }
+}
+
+impl Stamp {
+    /// Frame `number` of a source whose world shows `rate_hz` frames a second.
+    fn regular(number: u64, rate_hz: f64) -> Self {
+        Self {
+            at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
+            unix_ns: None,
+            captured: Captured::Paced,
+        }
+    }
+}
+
+/// A frame that could not be had. The source goes on after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BadFrame {
+    /// Number of the frame in its source.
+    pub number: u64,
+    /// Its file, or the source where it has none.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl std::fmt::Display for BadFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+/// An open source.
+#[expect(clippy::large_enum_variant, reason = "one camera a run")]
+#[derive(Debug)]
+pub enum Camera {
+    /// The pictures of a folder or a list.
+    Pictures(Pictures),
+    /// What was recorded.
+    Recording(Recording),
+    /// A rendered drive.
+    Synthetic(Synthetic),
+    /// A V4L2 camera.
+    #[cfg(target_os = "linux")]
+    V4l2(Box<V4l2>),
+}
+
+impl Camera {
+    /// Opens `source`; `rate_hz` is how many frames its world shows a second.
+    ///
+    /// # Errors
+    /// A rate outside (0, 1000]; a folder or list that is missing or holds no picture; a recording
+    /// that cannot be read; a drive that refuses the rate.
+    pub fn open(source: &Source, rate_hz: f64) -> Result<Camera, CameraError> {
+        Self::open_with(source, rate_hz, &CaptureSettings::default())
+    }
+
+    /// As [`Camera::open`]; a camera is set to `capture`. Its rate is its own.
+    ///
+    /// # Errors
+    /// As [`Camera::open`]; a camera that is not there or cannot be set to that, or that this build
+    /// cannot open.
+    pub fn open_with(
+        source: &Source,
+        rate_hz: f64,
+        capture: &CaptureSettings,
+    ) -> Result<Camera, CameraError> {
+        if !(rate_hz > 0.0 && rate_hz <= 1000.0) {
+            return Err(CameraError::Rate { rate_hz });
+        }
+        match source {
+            Source::Pictures(path) => {
+                let pictures = Pictures::open(path)?;
+                Ok(Camera::Pictures(pictures.at_rate(rate_hz)))
+            }
+            Source::Recording(folder) => Ok(Camera::Recording(Recording::open(folder)?)),
+            Source::Synthetic(seed) => Synthetic::open(*seed, rate_hz).map(Camera::Synthetic),
+            #[cfg(all(target_os = "linux", feature = "camera"))]
+            Source::V4l2(path) => {
+                let kernel = Arc::new(unmask_v4l2::Linux);
+                V4l2::open(kernel, path, capture).map(|camera| Camera::V4l2(Box::new(camera)))
+            }
+            #[cfg(not(all(target_os = "linux", feature = "camera")))]
+            Source::V4l2(_) => {
+                let _ = capture;
+                Err(CameraError::NotInThisBuild {
+                    text: source.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Has a camera give frames as the bytes that a prepared graph takes; a recording gives those
+    /// that it has. Other sources give pictures. Call it before the first frame.
+    ///
+    /// # Errors
+    /// The camera cannot be set to that format and size.
+    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), CameraError> {
+        match (self, input) {
+            #[cfg(target_os = "linux")]
+            (Camera::V4l2(camera), Some(input)) => camera.serve(input),
+            (Camera::Recording(recording), Some(input)) => {
+                recording.serve(input);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a camera give frames as its driver's bytes, where a recording can hold them. Other
+    /// sources go on as they are.
+    pub fn keep_bytes(&mut self) {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.keep_bytes(),
+            _ => {}
+        }
+    }
+
+    /// Whether frames come by themselves and cannot be waited for.
+    pub fn is_live(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(_) => true,
+            _ => false,
+        }
+    }
+
+    /// How a camera goes.
+    pub fn capture(&self) -> Option<CaptureWatch> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => Some(camera.watch()),
+            _ => None,
+        }
+    }
+
+    /// Number of frames, where the source ends.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Camera::Pictures(pictures) => Some(pictures.len()),
+            Camera::Recording(recording) => Some(recording.len()),
+            Camera::Synthetic(_) => None,
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(_) => None,
+        }
+    }
+
+    /// Frames a second of the source's world.
+    pub fn rate_hz(&self) -> f64 {
+        match self {
+            Camera::Pictures(pictures) => pictures.rate_hz(),
+            Camera::Recording(recording) => recording.rate_hz(),
+            Camera::Synthetic(synthetic) => synthetic.rate_hz(),
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.rate_hz(),
+        }
+    }
+
+    /// Whether no frame will come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The next frame, or why there is none in its place; `None` at the end of the source.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a camera is no iterator: it has a clock"
+    )]
+    pub fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+        match self {
+            Camera::Pictures(pictures) => pictures.next(),
+            Camera::Recording(recording) => recording.next(),
+            Camera::Synthetic(synthetic) => Some(Ok(synthetic.next())),
+            #[cfg(target_os = "linux")]
+            Camera::V4l2(camera) => camera.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_synthetic_camera_knows_the_truth_and_repeats_itself() {
+        let mut a = Camera::open(&Source::Synthetic(5), 10.0).unwrap();
+        let mut b = Camera::open(&Source::Synthetic(5), 10.0).unwrap();
+        assert_eq!((a.len(), a.is_empty()), (None, false));
+        for number in 0..3 {
+            let (x, y) = (a.next().unwrap().unwrap(), b.next().unwrap().unwrap());
+            assert_eq!((x.number, x.picture.size()), (number, SYNTHETIC_SIZE));
+            assert_eq!(x.stamp.at, Duration::from_millis(100 * number));
+            assert_eq!(x.picture, y.picture);
+            assert_eq!(x.truth.unwrap(), y.truth.unwrap());
+        }
+    }
+
+    #[test]
+    fn rates_that_make_no_sense_are_refused() {
+        for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            let error = Camera::open(&Source::Synthetic(1), rate_hz).unwrap_err();
+            assert!(error.to_string().contains("--rate"), "{error}");
+        }
+    }
+}

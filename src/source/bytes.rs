@@ -1,0 +1,79 @@
+//! A frame as the bytes that a graph takes.
+
+use super::pixels::Reading;
+use std::ops::Deref;
+use unmask_frame::{Picture, Size};
+use unmask_model::FrameFormat;
+
+/// A frame in the memory that the driver wrote it to. Dropped, its memory goes back to the driver.
+#[derive(Debug)]
+pub struct FrameBytes {
+    held: Held,
+    format: FrameFormat,
+    reading: Reading,
+}
+
+#[derive(Debug)]
+enum Held {
+    /// Where the driver wrote them.
+    #[cfg(target_os = "linux")]
+    Driver(unmask_v4l2::Filled),
+    /// A copy.
+    Own(Vec<u8>),
+}
+
+impl FrameBytes {
+    #[cfg(target_os = "linux")]
+    pub(super) fn of_driver(filled: unmask_v4l2::Filled, format: FrameFormat) -> Self {
+        Self {
+            held: Held::Driver(filled),
+            format,
+            reading: Reading::of(&format),
+        }
+    }
+
+    /// Bytes of one's own. `None` where they are not as many as a frame of `format` has.
+    pub fn own(bytes: Vec<u8>, format: FrameFormat) -> Option<Self> {
+        (bytes.len() == format.bytes()).then(|| Self {
+            held: Held::Own(bytes),
+            format,
+            reading: Reading::of(&format),
+        })
+    }
+
+    /// What they are.
+    pub fn format(&self) -> &FrameFormat {
+        &self.format
+    }
+
+    /// Size of the frame, px.
+    pub fn size(&self) -> Size {
+        self.format.size
+    }
+
+    /// The colour at column `x`, row `y`.
+    pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
+        self.reading.pixel(self, x, y)
+    }
+
+    /// The frame as a picture: a copy.
+    ///
+    /// # Errors
+    /// The bytes are no whole frame.
+    pub fn picture(&self) -> Result<Picture, String> {
+        self.reading.picture(self)
+    }
+}
+
+impl Deref for FrameBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.held {
+            #[cfg(target_os = "linux")]
+            // The driver's buffer may be longer than the frame.
+            Held::Driver(filled) => &filled[..filled.len().min(self.format.bytes())],
+            Held::Own(bytes) => bytes,
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Reads ahead on a thread of its own.
+
+use super::queue::{Queue, Taken, WhenFull};
+use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Shot};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use unmask_frame::Moment;
+
+/// Frames that wait for the engine where none may be lost: one ready, one in the making.
+const AHEAD: usize = 2;
+/// Frames that wait where only the newest counts.
+const NEWEST: usize = 1;
+
+/// When frames come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// As fast as they are taken; none is lost. A frame counts as captured when it is taken.
+    AsTaken,
+    /// At a fixed rate, or as they were recorded, whether or not they are taken: a frame that a
+    /// newer one overtakes is dropped and counted.
+    Realtime {
+        /// Frames a second of a source that has no times of its own, Hz.
+        rate_hz: f64,
+    },
+}
+
+/// A frame with its time, or why there is none.
+#[derive(Debug)]
+struct Item {
+    shot: Result<Shot, BadFrame>,
+    captured: Option<Moment>,
+    /// What the source itself lost, up to here.
+    lost: Drops,
+}
+
+/// What came of waiting for a frame.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "taken apart at once")]
+pub enum Next {
+    /// A frame, or why there is none in its place, and when it was captured.
+    Frame(Result<Shot, BadFrame>, Moment),
+    /// No frame came in time.
+    Nothing,
+    /// The source has ended.
+    End,
+}
+
+/// A camera on its own thread.
+#[derive(Debug)]
+pub struct Reader {
+    queue: Arc<Queue<Item>>,
+    clock: Clock,
+    /// Frames lost up to the last one taken.
+    lost: Cell<Drops>,
+    /// How the camera goes, where it is one.
+    capture: Option<CaptureWatch>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    /// Starts reading up to `frames` frames (all, where `None`).
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        camera: Camera,
+        clock: Clock,
+        pace: Pace,
+        frames: Option<u64>,
+    ) -> Result<Self, CameraError> {
+        let queue = Arc::new(match pace {
+            Pace::AsTaken => Queue::new(AHEAD, WhenFull::Wait),
+            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::DropOldest),
+        });
+        let to = queue.clone();
+        let capture = camera.capture();
+        let thread = std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || {
+                let to = EndOnDrop(&to);
+                read(camera, clock, pace, frames.unwrap_or(u64::MAX), to.0);
+            })
+            .map_err(|source| CameraError::Thread { source })?;
+        Ok(Self {
+            queue,
+            clock,
+            lost: Cell::default(),
+            capture,
+            thread: Some(thread),
+        })
+    }
+
+    /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
+    /// all that were lost since the one taken before.
+    pub fn take(&self) -> Option<(Result<Shot, BadFrame>, Moment)> {
+        let (item, overtaken) = self.queue.take()?;
+        Some(self.dress(item, overtaken))
+    }
+
+    /// Like [`Reader::take`], but waits no longer than `patience`.
+    pub fn take_within(&self, patience: Duration) -> Next {
+        match self.queue.take_until(Instant::now().checked_add(patience)) {
+            Taken::Value(item, overtaken) => {
+                let (shot, captured) = self.dress(item, overtaken);
+                Next::Frame(shot, captured)
+            }
+            Taken::Nothing => Next::Nothing,
+            Taken::End => Next::End,
+        }
+    }
+
+    fn dress(&self, item: Item, overtaken: u64) -> (Result<Shot, BadFrame>, Moment) {
+        let Item {
+            mut shot,
+            captured,
+            lost,
+        } = item;
+        if let Ok(shot) = &mut shot {
+            let overtaken = Drops {
+                overtaken,
+                ..Drops::default()
+            };
+            let lost = lost + overtaken;
+            shot.drops = lost - self.lost.replace(lost);
+        }
+        (shot, captured.unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// How the camera goes, where it is one.
+    pub fn capture(&self) -> Option<&CaptureWatch> {
+        self.capture.as_ref()
+    }
+
+    /// Frames lost: those that the source lost before the last one taken, and those dropped
+    /// because a newer one came before they were taken.
+    pub fn dropped(&self) -> u64 {
+        let lost = self.lost.get();
+        // Some may have been overtaken after the last frame was taken.
+        (lost.total() - lost.overtaken) + lost.overtaken.max(self.queue.dropped())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(capture) = &self.capture {
+            capture.stop();
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been printed; the frames up to it have been taken.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Ends the queue however the thread ends: whoever waits at the other side must go on.
+struct EndOnDrop<'a>(&'a Queue<Item>);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue<Item>) {
+    let start = clock.now();
+    let recorded = matches!(camera, Camera::Recording(_));
+    let live = camera.is_live();
+    let (mut lost, mut due) = (Drops::default(), Duration::ZERO);
+    for i in 0..frames {
+        let Some(shot) = camera.next() else { return };
+        if let Ok(shot) = &shot {
+            lost += shot.drops;
+        }
+        let instant = match &shot {
+            Ok(shot) => shot.stamp.captured.instant().copied(),
+            Err(_) => None,
+        };
+        let captured = match pace {
+            _ if live => Some(instant.map_or_else(|| clock.now(), |then| clock.moment(then))),
+            Pace::AsTaken => None,
+            Pace::Realtime { rate_hz } => {
+                due = match &shot {
+                    Ok(shot) if recorded => shot.stamp.at,
+                    Err(_) if recorded => due,
+                    _ => Duration::try_from_secs_f64(i as f64 / rate_hz).unwrap_or(Duration::MAX),
+                };
+                clock.sleep_until(start.after(due));
+                Some(clock.now())
+            }
+        };
+        let item = Item {
+            shot,
+            captured,
+            lost,
+        };
+        if !queue.send(item) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Recorder, Source};
+    use super::*;
+
+    fn camera() -> Camera {
+        Camera::open(&Source::Synthetic(3), 10.0).unwrap()
+    }
+
+    #[test]
+    fn frames_come_in_order_and_stop_at_the_limit() {
+        let clock = Clock::start();
+        let reader = Reader::start(camera(), clock, Pace::AsTaken, Some(4)).unwrap();
+        let taken: Vec<_> = std::iter::from_fn(|| reader.take()).collect();
+        let numbers: Vec<u64> = taken.iter().map(|t| t.0.as_ref().unwrap().number).collect();
+        assert_eq!(numbers, [0, 1, 2, 3]);
+        assert!(taken.windows(2).all(|w| w[0].1 <= w[1].1));
+        assert_eq!(reader.dropped(), 0);
+    }
+
+    #[test]
+    fn in_real_time_the_newest_is_taken_and_the_overtaken_are_counted() {
+        let clock = Clock::start();
+        let pace = Pace::Realtime { rate_hz: 1000.0 };
+        let reader = Reader::start(camera(), clock, pace, Some(6)).unwrap();
+        // The thread ends by itself: nothing waits for a taker.
+        while !reader.thread.as_ref().unwrap().is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let last = reader.take().unwrap().0.unwrap();
+        assert_eq!((last.number, last.drops.overtaken), (5, 5));
+        assert!(reader.take().is_none());
+        assert_eq!(reader.dropped(), 5);
+    }
+
+    #[test]
+    fn in_real_time_frames_keep_their_distance() {
+        let clock = Clock::start();
+        let pace = Pace::Realtime { rate_hz: 5.0 };
+        let reader = Reader::start(camera(), clock, pace, Some(3)).unwrap();
+        let at: Vec<Moment> = std::iter::from_fn(|| reader.take()).map(|t| t.1).collect();
+        assert!(at[2].since(at[0]) >= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_recording_keeps_its_own_times_and_losses() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::create(folder.path(), "s", true, 5.0).unwrap();
+        let mut camera = camera();
+        for (i, at_ms) in [0, 10, 60].into_iter().enumerate() {
+            let mut shot = camera.next().unwrap().unwrap();
+            shot.drops.gap = i as u64;
+            let at = Duration::from_millis(at_ms);
+            recorder.add(&shot, at, at.as_nanos() as i64).unwrap();
+        }
+        let source = Source::Recording(folder.path().into());
+        let open = || Camera::open(&source, 0.1).unwrap();
+        let clock = Clock::start();
+        // The pace would give a frame every 10 seconds.
+        let pace = Pace::Realtime { rate_hz: 0.1 };
+        let reader = Reader::start(open(), clock, pace, None).unwrap();
+        let start = Instant::now();
+        while reader.take().is_some() {}
+        assert!(start.elapsed() < Duration::from_secs(5));
+        assert_eq!(reader.dropped() - reader.queue.dropped(), 3);
+
+        let reader = Reader::start(open(), clock, Pace::AsTaken, None).unwrap();
+        let gaps: Vec<u64> = std::iter::from_fn(|| reader.take())
+            .map(|(shot, _)| shot.unwrap().drops.gap)
+            .collect();
+        assert_eq!((gaps, reader.dropped()), (vec![0, 1, 2], 3));
+    }
+
+    #[test]
+    fn a_frame_that_does_not_come_is_told() {
+        let pace = Pace::Realtime { rate_hz: 1.0 };
+        let reader = Reader::start(camera(), Clock::start(), pace, Some(2)).unwrap();
+        let long = Duration::from_secs(60);
+        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
+        let next = reader.take_within(Duration::from_millis(5));
+        assert!(matches!(next, Next::Nothing));
+        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
+        assert!(matches!(reader.take_within(long), Next::End));
+    }
+
+    #[test]
+    fn a_reader_may_go_before_its_source_ends() {
+        let reader = Reader::start(camera(), Clock::start(), Pace::AsTaken, None).unwrap();
+        assert!(reader.take().is_some());
+        drop(reader);
+    }
+}

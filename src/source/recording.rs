@@ -1,0 +1,184 @@
+//! Frames on disk, with their times and losses, to be seen again.
+//!
+//! A recording is a folder: `recording.json` (what it is), `frames.jsonl` (one line a frame, in
+//! the order of capture) and one file a frame: the bytes as a camera's driver wrote them, or a
+//! PNG. The line is written after its file and flushed: whatever cuts a recording short, what its
+//! lines name is there.
+
+mod read;
+mod write;
+
+pub use read::Recording;
+pub use write::Recorder;
+
+use super::Drops;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use unmask_frame::Size;
+use unmask_model::{FrameFormat, Matrix, PixelFormat, Range};
+
+/// Name and version of the form of recordings.
+const SCHEMA: &str = "unmask.recording/1";
+/// The file that says what the folder is.
+const HEAD: &str = "recording.json";
+/// The file with one line a frame.
+const FRAMES: &str = "frames.jsonl";
+
+/// Why a recording cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The folder holds something already.
+    #[error("{path} holds files already: a recording wants a folder that is new or empty")]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file cannot be read.
+    #[error(
+        "cannot read {path}: {source}. A recording is a folder with {HEAD} and {FRAMES}, as \
+         `unmask record` writes it"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The head is no head of a recording of this version.
+    #[error("{path} is no head of a recording ({SCHEMA}): {reason}")]
+    Head {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no frame in it.
+    #[error("{path} names no frame: the recording ended before its first")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl RecordingError {
+    fn write(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        let path = path.into();
+        Self::Write { path, source }
+    }
+}
+
+/// What the folder is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    schema: String,
+    /// The source, as the user wrote it.
+    source: String,
+    /// Whether frames were lost rather than waited for.
+    realtime: bool,
+    /// Frames a second that were asked for.
+    rate_hz: f64,
+}
+
+/// A frame, or why there is none in its place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Line {
+    frame: u64,
+    /// The frame's own name, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Frames lost between the one before and this one.
+    #[serde(default, skip_serializing_if = "Drops::is_none")]
+    drops: Drops,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What is in the place of a frame.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum What {
+    /// A frame.
+    Seen {
+        /// The frame's file, in the same folder.
+        file: String,
+        /// Captured so long after the first frame, ns.
+        at_ns: u64,
+        /// Captured then, wall clock, ns since the Unix epoch.
+        unix_ns: i64,
+        /// Whether that is only when it arrived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        age: Option<Age>,
+        /// What the file's bytes are, where it is no picture.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<Layout>,
+    },
+    /// Nothing: why not.
+    Bad {
+        /// What was wrong with it.
+        bad: String,
+    },
+}
+
+/// What is said of a frame's age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Age {
+    /// Nobody knows how long it took to arrive.
+    Unknown,
+}
+
+/// What the bytes of a frame are, in the words of `unmask prepare`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Layout {
+    pixels: String,
+    width: u16,
+    height: u16,
+    matrix: String,
+    range: String,
+}
+
+impl From<&FrameFormat> for Layout {
+    fn from(format: &FrameFormat) -> Self {
+        // A camera's frame is far from these limits; one that is not is refused when it is read.
+        let side = |px: usize| u16::try_from(px).unwrap_or(0);
+        Self {
+            pixels: format.pixels.to_string(),
+            width: side(format.size.w),
+            height: side(format.size.h),
+            matrix: format.matrix.to_string(),
+            range: format.range.to_string(),
+        }
+    }
+}
+
+impl Layout {
+    /// The same in this program's own words.
+    fn format(&self) -> Result<FrameFormat, String> {
+        fn named<T: ValueEnum>(what: &str, text: &str) -> Result<T, String> {
+            T::from_str(text, false).map_err(|_| format!("its {what} are `{text}`: unknown here"))
+        }
+        let format = FrameFormat {
+            pixels: named::<PixelFormat>("pixels", &self.pixels)?,
+            size: Size::new(self.width.into(), self.height.into()),
+            matrix: named::<Matrix>("luma weights", &self.matrix)?,
+            range: named::<Range>("byte values", &self.range)?,
+        };
+        if !format.is_whole() {
+            return Err(format!("a frame of {format} cannot be"));
+        }
+        Ok(format)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! A V4L2 camera as a source: the driver's frames as pictures, or as the bytes that a prepared
+//! graph takes, in the memory that the driver wrote them to.
+
+use super::pixels::{Layout, Reading};
+use super::watch::{CaptureReport, CaptureWatch};
+use super::{
+    BadFrame, CameraError, CaptureMemory, CaptureSettings, Captured, Drops, FrameBytes, Shot, Stamp,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use unmask_frame::{Picture, Size};
+use unmask_model::{CameraInput, FrameFormat, Matrix, Range};
+use unmask_v4l2::{
+    Age, Capture, Cause, Colour, Format, FourCc, Frame, Handle, Kernel, Kind, Settings, Wanted,
+    Wish,
+};
+
+/// A camera.
+#[derive(Debug)]
+pub struct V4l2 {
+    capture: Capture,
+    path: PathBuf,
+    period: Duration,
+    /// What a prepared graph takes, where there is one.
+    graph: Option<FrameFormat>,
+    /// Whether frames stay bytes without a graph, too.
+    keep: bool,
+    first: Option<Instant>,
+    copies: Arc<AtomicU8>,
+}
+
+/// How a frame gets to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Copies {
+    /// As it lies.
+    None,
+    /// As a picture.
+    Picture,
+    /// As a picture, decoded.
+    Decoded,
+    /// As bytes, without the padding of its rows.
+    Padding,
+}
+
+impl Copies {
+    const ALL: [Copies; 4] = [
+        Copies::None,
+        Copies::Picture,
+        Copies::Decoded,
+        Copies::Padding,
+    ];
+
+    fn why(self) -> &'static str {
+        match self {
+            Copies::None => "the driver's bytes are taken where they lie",
+            Copies::Picture => "turned into a picture: the model is not prepared for a camera",
+            Copies::Decoded => "decoded",
+            Copies::Padding => "the padding of its rows is taken out",
+        }
+    }
+}
+
+impl V4l2 {
+    /// Opens and sets the device.
+    ///
+    /// # Errors
+    /// There is no such device, or it cannot be set to that.
+    pub fn open(
+        kernel: Arc<dyn Kernel>,
+        path: &Path,
+        settings: &CaptureSettings,
+    ) -> Result<Self, CameraError> {
+        if let Some((key, want)) = settings.fault() {
+            return Err(CameraError::Capture {
+                reason: format!("capture.{key}: wanted {want}"),
+            });
+        }
+        let memory = match settings.memory {
+            CaptureMemory::Auto => Wanted::Auto,
+            CaptureMemory::Userptr => Wanted::Only(Kind::User),
+            CaptureMemory::Dmabuf => Wanted::Only(Kind::Shared),
+            CaptureMemory::Mmap => Wanted::Only(Kind::Mmap),
+        };
+        let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
+        let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
+        let wish = Wish {
+            fourcc: fourcc.transpose().map_err(|reason| CameraError::Capture {
+                reason: reason.into(),
+            })?,
+            known: Layout::all().map(FourCc).collect(),
+            size: settings.size.map(|size| (side(size.w), side(size.h))),
+            rate_hz: settings.rate_hz,
+            controls: settings.controls.clone().into_iter().collect(),
+        };
+        if let Some(fourcc) = wish.fourcc
+            && Layout::of(fourcc.0).is_none()
+        {
+            let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
+            return Err(CameraError::Capture {
+                reason: format!(
+                    "frames of format {fourcc} cannot be read; these can: {}",
+                    known.join(", ")
+                ),
+            });
+        }
+        let capture = Capture::open(
+            kernel,
+            Settings {
+                path: path.to_path_buf(),
+                wish,
+                memory,
+                buffers: settings.buffers,
+            },
+        )
+        .map_err(refuse)?;
+        Ok(Self {
+            capture,
+            path: path.to_path_buf(),
+            period: settings.period(),
+            graph: None,
+            keep: false,
+            first: None,
+            copies: Arc::new(AtomicU8::new(Copies::Picture as u8)),
+        })
+    }
+
+    /// Sets it to what a prepared graph takes: from now on frames come as bytes.
+    ///
+    /// # Errors
+    /// The device cannot do that.
+    pub fn serve(&mut self, input: &CameraInput) -> Result<(), CameraError> {
+        let format = input.format;
+        let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
+        let wish = Wish {
+            fourcc: Some(FourCc(Layout::Graph(format.pixels).fourcc())),
+            size: Some((side(format.size.w), side(format.size.h))),
+            ..self.capture.settings().wish.clone()
+        };
+        self.capture.set_wish(wish).map_err(refuse)?;
+        self.graph = Some(format);
+        self.copies.store(Copies::None as u8, Relaxed);
+        Ok(())
+    }
+
+    /// Has frames come as the driver's bytes where a graph could take them, whether or not there is
+    /// one.
+    pub fn keep_bytes(&mut self) {
+        self.keep = true;
+    }
+
+    /// Frames a second, Hz: what the driver says, else what was asked for, else 30.
+    pub fn rate_hz(&self) -> f64 {
+        let told = self.capture.handle().report().mode;
+        told.and_then(|mode| mode.rate_hz)
+            .filter(|hz| *hz > 0.0)
+            .unwrap_or(1.0 / self.period.as_secs_f64())
+    }
+
+    /// What others may ask and tell it.
+    pub fn watch(&self) -> CaptureWatch {
+        CaptureWatch {
+            inner: Watch {
+                handle: self.capture.handle(),
+                path: self.path.clone(),
+                copies: self.copies.clone(),
+            },
+        }
+    }
+
+    /// The next frame as the driver gave it, with its bytes; `None` once it was stopped.
+    pub fn next_raw(&mut self) -> Option<Frame> {
+        self.capture.next()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+        let frame = self.capture.next()?;
+        let Frame {
+            filled,
+            format,
+            number,
+            age,
+            arrived,
+            lost,
+        } = frame;
+        let captured = match age {
+            Age::Known(age) => Captured::Known(arrived.checked_sub(age).unwrap_or(arrived)),
+            Age::Unknown => Captured::Unknown(arrived),
+        };
+        let at = *captured.instant().unwrap_or(&arrived);
+        let first = *self.first.get_or_insert(at);
+        let bad = |reason: String| BadFrame {
+            number,
+            name: self.path.display().to_string(),
+            reason,
+        };
+        let kept = || self.keep.then(|| as_it_lies(&format)).flatten();
+        let (picture, bytes) = match self.graph.or_else(kept) {
+            Some(wanted) => match bytes_for(filled, &format, wanted) {
+                Ok((bytes, copies)) => {
+                    self.copies.store(copies as u8, Relaxed);
+                    (Picture::filled(Size::default(), [0; 3]), Some(bytes))
+                }
+                Err(reason) => return Some(Err(bad(reason))),
+            },
+            None => {
+                let reading = match reading(&format) {
+                    Ok(reading) => reading,
+                    Err(reason) => return Some(Err(bad(reason))),
+                };
+                let compressed = format.stride == 0;
+                let copies = if compressed {
+                    Copies::Decoded
+                } else {
+                    Copies::Picture
+                };
+                self.copies.store(copies as u8, Relaxed);
+                match reading.picture(&filled) {
+                    Ok(picture) => (picture, None),
+                    Err(reason) => return Some(Err(bad(reason))),
+                }
+            }
+        };
+        Some(Ok(Shot {
+            number,
+            name: None,
+            picture,
+            bytes,
+            truth: None,
+            read: arrived.elapsed(),
+            stamp: Stamp {
+                at: at.saturating_duration_since(first),
+                unix_ns: None,
+                captured,
+            },
+            drops: Drops {
+                overtaken: lost.overtaken,
+                gap: lost.gap,
+                corrupt: lost.corrupt,
+                stale: lost.stale,
+            },
+        }))
+    }
+}
+
+fn refuse(error: unmask_v4l2::CaptureError) -> CameraError {
+    CameraError::Capture {
+        reason: error.to_string(),
+    }
+}
+
+/// How the bytes of `format` are read.
+fn reading(format: &Format) -> Result<Reading, String> {
+    let layout = Layout::of(format.fourcc.0)
+        .ok_or_else(|| format!("frames of format {} cannot be read", format.fourcc))?;
+    let size = Size::new(format.width as usize, format.height as usize);
+    let (matrix, range) = coding(format.colour);
+    Ok(Reading::new(
+        layout,
+        size,
+        format.stride as usize,
+        matrix,
+        range,
+    ))
+}
+
+/// What the bytes of `format` are, where a graph could take them.
+fn as_it_lies(format: &Format) -> Option<FrameFormat> {
+    let Some(Layout::Graph(pixels)) = Layout::of(format.fourcc.0) else {
+        return None;
+    };
+    let size = Size::new(format.width as usize, format.height as usize);
+    let (matrix, range) = coding(format.colour);
+    let format = FrameFormat {
+        pixels,
+        size,
+        matrix,
+        range,
+    };
+    format.is_whole().then_some(format)
+}
+
+/// Luma weights and byte range of the kernel's numbers (`linux/videodev2.h`).
+fn coding(colour: Colour) -> (Matrix, Range) {
+    const REC709: u32 = 3;
+    const JPEG: u32 = 7;
+    let matrix = match (colour.coding, colour.space) {
+        (2 | 4, _) | (0, REC709) => Matrix::Bt709,
+        _ => Matrix::Bt601,
+    };
+    let range = match (colour.quantization, colour.space) {
+        (1, _) | (0, JPEG) => Range::Full,
+        _ => Range::Limited,
+    };
+    (matrix, range)
+}
+
+/// The bytes of a frame for a graph that takes `wanted`.
+fn bytes_for(
+    filled: unmask_v4l2::Filled,
+    format: &Format,
+    wanted: FrameFormat,
+) -> Result<(FrameBytes, Copies), String> {
+    let layout = Layout::Graph(wanted.pixels);
+    let size = Size::new(format.width as usize, format.height as usize);
+    if (format.fourcc.0, size) != (layout.fourcc(), wanted.size) {
+        return Err(format!(
+            "the camera gives {} {size}, but the model takes {wanted}",
+            format.fourcc
+        ));
+    }
+    let (row, stride) = (layout.row_bytes(size.w), format.stride as usize);
+    if stride <= row {
+        if filled.len() < wanted.bytes() {
+            return Err(format!("{} bytes are too few for {wanted}", filled.len()));
+        }
+        return Ok((FrameBytes::of_driver(filled, wanted), Copies::None));
+    }
+    let mut bytes = Vec::with_capacity(wanted.bytes());
+    for line in filled.chunks(stride).take(layout.rows(size.h)) {
+        bytes.extend_from_slice(&line[..row.min(line.len())]);
+    }
+    FrameBytes::own(bytes, wanted)
+        .map(|bytes| (bytes, Copies::Padding))
+        .ok_or_else(|| format!("{} bytes are too few for {wanted}", filled.len()))
+}
+
+/// See [`CaptureWatch`].
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    handle: Handle,
+    path: PathBuf,
+    copies: Arc<AtomicU8>,
+}
+
+impl Watch {
+    pub fn report(&self) -> CaptureReport {
+        let report = self.handle.report();
+        let copies = Copies::ALL[usize::from(self.copies.load(Relaxed)) % Copies::ALL.len()];
+        let format = report.mode.map(|mode| mode.format);
+        let number = |of: fn(&Format) -> u32| format.as_ref().map_or(0, of);
+        let counted = Cause::ALL.iter().map(|&c| (c.word(), report.count(c)));
+        CaptureReport {
+            device: self.path.display().to_string(),
+            driver: report.identity.driver.clone(),
+            card: report.identity.card.clone(),
+            bus: report.identity.bus.clone(),
+            format: format.map_or_else(String::new, |f| f.fourcc.to_string()),
+            width_px: number(|f| f.width),
+            height_px: number(|f| f.height),
+            stride_bytes: number(|f| f.stride),
+            frame_bytes: number(|f| f.bytes),
+            rate_hz: report.mode.and_then(|mode| mode.rate_hz),
+            memory: match report.memory {
+                Some(Kind::User) => "userptr",
+                Some(Kind::Shared) => "dmabuf",
+                Some(Kind::Mmap) => "mmap",
+                None => "none",
+            },
+            buffers: report.buffers,
+            copies_per_frame: u32::from(copies != Copies::None),
+            copies: copies.why(),
+            clock: report.clock.word(),
+            clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
+            frames: report.frames,
+            drops: Drops {
+                overtaken: report.lost.overtaken,
+                gap: report.lost.gap,
+                corrupt: report.lost.corrupt,
+                stale: report.lost.stale,
+            },
+            events: counted.filter(|(_, count)| *count > 0).collect(),
+            opened: report.opened,
+            retries: report.retries,
+            recovered: report.recovered,
+            longest_outage_ms: report.longest_outage.as_secs_f64() * 1e3,
+        }
+    }
+
+    pub fn event(&self) -> Option<(&'static str, String)> {
+        let event = self.handle.event()?;
+        Some((event.cause.word(), event.to_string()))
+    }
+
+    pub fn stop(&self) {
+        self.handle.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

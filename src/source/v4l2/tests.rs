@@ -1,0 +1,260 @@
+use super::*;
+use crate::source::{Camera, Clock, Next, Pace, Reader, Recorder, Source};
+use unmask_model::{Fit, PixelFormat, View};
+use unmask_v4l2::fake::{Clock as Stamps, Event, Fake};
+
+fn open(fake: &Fake, settings: &CaptureSettings) -> Result<V4l2, CameraError> {
+    V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), settings)
+}
+
+fn graph(pixels: PixelFormat, size: Size) -> CameraInput {
+    CameraInput {
+        format: FrameFormat {
+            pixels,
+            size,
+            matrix: Matrix::Bt601,
+            range: Range::Limited,
+        },
+        fit: Fit::Stretch,
+        view: View { x: 0, y: 0, size },
+    }
+}
+
+const SIZE: Size = Size::new(64, 48);
+
+#[test]
+fn every_format_becomes_a_picture() {
+    for letters in ["YUYV", "UYVY", "NV12", "NV21", "RGB3", "BGR3", "GREY"] {
+        let fake = Fake::virtual_time();
+        let settings = CaptureSettings {
+            format: Some(letters.into()),
+            ..CaptureSettings::default()
+        };
+        let mut camera = open(&fake, &settings).unwrap();
+        let shots: Vec<Shot> = (0..3).map(|_| camera.next().unwrap().unwrap()).collect();
+        assert_eq!(shots[2].picture.size(), SIZE, "{letters}");
+        assert!(shots[2].bytes.is_none());
+        // Every byte of a frame is its number: RGB and grey show it.
+        if ["RGB3", "BGR3", "GREY"].contains(&letters) {
+            assert_eq!(shots[2].picture.at(63, 47), [2; 3]);
+        }
+        let at = shots[2].stamp.at;
+        assert!(matches!(shots[2].stamp.captured, Captured::Known(_)));
+        assert_eq!(shots[2].number, 2);
+        assert!(at < Duration::from_secs(5), "{at:?}");
+        let report = camera.watch().report();
+        assert_eq!(
+            (report.format.as_str(), report.memory),
+            (letters, "userptr")
+        );
+        assert_eq!((report.copies_per_frame, report.frames), (1, 3));
+    }
+}
+
+#[test]
+fn a_damaged_jpeg_is_a_bad_frame_and_the_next_one_comes() {
+    let fake = Fake::virtual_time();
+    let settings = CaptureSettings {
+        format: Some("MJPG".into()),
+        ..CaptureSettings::default()
+    };
+    let mut camera = open(&fake, &settings).unwrap();
+    for number in 0..2 {
+        let bad = camera.next().unwrap().unwrap_err();
+        assert_eq!((bad.number, bad.name.as_str()), (number, "/dev/fake"));
+        assert!(bad.reason.contains("JPEG"), "{bad}");
+    }
+}
+
+#[test]
+fn a_prepared_graph_gets_the_drivers_bytes() {
+    for pixels in [PixelFormat::Nv12, PixelFormat::Yuyv, PixelFormat::Rgb24] {
+        let fake = Fake::virtual_time();
+        let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
+        let input = graph(pixels, Size::new(128, 96));
+        camera.serve(&input).unwrap();
+        for number in 0..6u8 {
+            let shot = camera.next().unwrap().unwrap();
+            let bytes = shot.bytes.unwrap();
+            assert_eq!(bytes.len(), input.format.bytes());
+            assert!(bytes.iter().all(|&b| b == number));
+            assert_eq!(bytes.as_ptr() as usize % 4096, 0, "the driver's own page");
+            assert_eq!(bytes.picture().unwrap().size(), input.format.size);
+        }
+        let report = camera.watch().report();
+        assert_eq!((report.copies_per_frame, report.memory), (0, "userptr"));
+        assert!(report.to_string().contains("0 copies a frame"), "{report}");
+    }
+}
+
+#[test]
+fn padding_costs_a_copy_and_says_so() {
+    let fake = Fake::virtual_time();
+    fake.set_modes(&[FourCc(*b"YUYV")], &[(64, 48)], 32);
+    let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
+    let input = graph(PixelFormat::Yuyv, SIZE);
+    camera.serve(&input).unwrap();
+    let bytes = camera.next().unwrap().unwrap().bytes.unwrap();
+    assert_eq!(bytes.len(), input.format.bytes());
+    let report = camera.watch().report();
+    assert_eq!(report.copies_per_frame, 1);
+    assert!(report.copies.contains("padding"));
+}
+
+#[test]
+fn what_the_camera_cannot_do_is_refused_before_the_run() {
+    let fake = Fake::virtual_time();
+    let refused = |settings: CaptureSettings| open(&fake, &settings).unwrap_err().to_string();
+    let text = refused(CaptureSettings {
+        size: Some(Size::new(100, 100)),
+        ..CaptureSettings::default()
+    });
+    assert!(text.contains("nearest is YUYV 128x96"), "{text}");
+    let text = refused(CaptureSettings {
+        format: Some("H264".into()),
+        ..CaptureSettings::default()
+    });
+    assert!(
+        text.contains("H264 cannot be read; these can: NV12"),
+        "{text}"
+    );
+    let text = refused(CaptureSettings {
+        buffers: 1,
+        ..CaptureSettings::default()
+    });
+    assert!(text.contains("capture.buffers"), "{text}");
+    let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
+    let input = graph(PixelFormat::Yuyv, Size::new(640, 480));
+    let text = camera.serve(&input).unwrap_err().to_string();
+    assert!(
+        text.contains("YUYV 640x480; the nearest is YUYV 128x96"),
+        "{text}"
+    );
+}
+
+#[test]
+fn ages_reach_the_reader_or_are_said_to_be_unknown() {
+    for (stamps, known) in [(Stamps::Monotonic, true), (Stamps::Stopped, false)] {
+        let fake = Fake::real_time();
+        fake.set_clock(stamps, Duration::from_millis(40));
+        let camera = open(&fake, &CaptureSettings::default()).unwrap();
+        let camera = Camera::V4l2(Box::new(camera));
+        assert!(camera.is_live() && camera.len().is_none());
+        let clock = Clock::start();
+        std::thread::sleep(Duration::from_millis(60));
+        let pace = Pace::Realtime { rate_hz: 30.0 };
+        let reader = Reader::start(camera, clock, pace, Some(1)).unwrap();
+        while !fake.produce() {
+            std::thread::yield_now();
+        }
+        let (shot, captured) = reader.take().unwrap();
+        let age = clock.now().since(captured);
+        let shot = shot.unwrap();
+        assert_eq!(matches!(shot.stamp.captured, Captured::Known(_)), known);
+        assert_eq!(age >= Duration::from_millis(40), known, "{age:?}");
+        assert!(reader.take().is_none());
+    }
+}
+
+#[test]
+fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
+    let fake = Fake::real_time();
+    let camera = open(&fake, &CaptureSettings::default()).unwrap();
+    fake.befall(Event::Unplug);
+    let camera = Camera::V4l2(Box::new(camera));
+    let pace = Pace::Realtime { rate_hz: 30.0 };
+    let reader = Reader::start(camera, Clock::start(), pace, None).unwrap();
+    let watch = reader.capture().unwrap().clone();
+    let event = loop {
+        assert!(matches!(
+            reader.take_within(Duration::from_millis(20)),
+            Next::Nothing
+        ));
+        if let Some(event) = watch.event() {
+            break event;
+        }
+    };
+    assert_eq!(event.0, "gone");
+    assert!(event.1.contains("/dev/fake fails"), "{}", event.1);
+    drop(reader);
+    assert_eq!(fake.counts().1, 0);
+}
+
+#[test]
+fn a_frame_is_with_the_engine_at_once() {
+    let fake = Fake::real_time();
+    fake.set_clock(Stamps::Monotonic, Duration::ZERO);
+    let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
+    camera.serve(&graph(PixelFormat::Yuyv, SIZE)).unwrap();
+    let pace = Pace::Realtime { rate_hz: 30.0 };
+    let camera = Camera::V4l2(Box::new(camera));
+    let frames = 1000;
+    let reader = Reader::start(camera, Clock::start(), pace, Some(frames)).unwrap();
+    let mut times = Vec::new();
+    std::thread::scope(|scope| {
+        let ended = Arc::new(AtomicU8::new(0));
+        let end = ended.clone();
+        scope.spawn(move || {
+            while end.load(Relaxed) == 0 {
+                fake.produce();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        while let Some((shot, _)) = reader.take() {
+            let shot = shot.unwrap();
+            times.push(shot.stamp.captured.instant().unwrap().elapsed());
+            assert_eq!(shot.bytes.unwrap().len(), 64 * 48 * 2);
+        }
+        ended.store(1, Relaxed);
+    });
+    times.sort();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!(
+        "from the driver's stamp to the engine's thread, {} frames: p50 {:?}, p99 {:?}",
+        times.len(),
+        at(0.5),
+        at(0.99)
+    );
+    // Two threads on a busy machine: the tail is the scheduler's.
+    assert!(at(0.5) < Duration::from_millis(5));
+}
+
+#[test]
+fn a_recording_of_a_camera_holds_the_drivers_bytes() {
+    for (letters, padding) in [("YUYV", 0), ("YUYV", 32), ("NV12", 0), ("BGR3", 0)] {
+        let fake = Fake::virtual_time();
+        fake.set_modes(&[letters.parse().unwrap()], &[(64, 48)], padding);
+        let mut camera = Camera::V4l2(Box::new(open(&fake, &CaptureSettings::default()).unwrap()));
+        camera.keep_bytes();
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::create(folder.path(), "v4l2:x", true, 30.0).unwrap();
+        for _ in 0..3 {
+            let shot = camera.next().unwrap().unwrap();
+            recorder.add(&shot, shot.stamp.at, 7).unwrap();
+        }
+        let pixels = match Layout::of(*letters.as_bytes().first_chunk().unwrap()) {
+            Some(Layout::Graph(pixels)) => pixels,
+            other => panic!("{other:?}"),
+        };
+        let format = graph(pixels, SIZE).format;
+        let mut recording = Camera::open(&Source::Recording(folder.path().into()), 1.0).unwrap();
+        for number in 0..3u8 {
+            let bytes = recording.next().unwrap().unwrap().bytes.unwrap();
+            assert_eq!(bytes.format(), &format);
+            assert!(bytes.iter().all(|&b| b == number), "{letters}");
+        }
+    }
+}
+
+#[test]
+fn what_no_graph_takes_is_recorded_as_pictures() {
+    let fake = Fake::virtual_time();
+    let settings = CaptureSettings {
+        format: Some("GREY".into()),
+        ..CaptureSettings::default()
+    };
+    let mut camera = Camera::V4l2(Box::new(open(&fake, &settings).unwrap()));
+    camera.keep_bytes();
+    let shot = camera.next().unwrap().unwrap();
+    assert!(shot.bytes.is_none() && shot.picture.size() == SIZE);
+}

@@ -32,19 +32,39 @@ pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let (mut graph, facts) = Graph::from_model(&messages, None, &limits)?;
     drop(messages);
     lower(&mut graph)?;
+    finish(&mut graph)?;
     Ok(graph.to_model(&facts).to_bytes())
 }
 
-/// Lowers `graph`; what it computes stays the same.
+/// Lowers `graph`; what it computes stays the same. Before a part of it goes to the runtime,
+/// [`finish`] it.
 ///
 /// # Errors
 /// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
 pub(crate) fn lower(graph: &mut Graph) -> Result<(), Error> {
-    // Nodes that a rewrite adds are of tested forms: only those of the file are looked at.
+    each_node(graph, lower_node)
+}
+
+/// The last rewrites of a lowered graph, which the kernels of our own do without.
+///
+/// # Errors
+/// As [`lower`].
+pub(crate) fn finish(graph: &mut Graph) -> Result<(), Error> {
+    each_node(graph, |graph, id, node| match node.op.as_str() {
+        "QuantizeLinear" => integers::divide(graph, id),
+        _ => Ok(()),
+    })
+}
+
+/// Calls `rewrite` on the nodes that are there: those that it adds are of tested forms.
+fn each_node(
+    graph: &mut Graph,
+    rewrite: impl Fn(&mut Graph, NodeId, &Node) -> Result<(), String>,
+) -> Result<(), Error> {
     let ids: Vec<NodeId> = graph.node_ids().collect();
     for id in ids {
         let node = graph.node(id).clone();
-        lower_node(graph, id, &node).map_err(|what| Error::Node {
+        rewrite(graph, id, &node).map_err(|what| Error::Node {
             node: node.title().to_owned(),
             op: node.op.to_string(),
             what,
@@ -61,6 +81,8 @@ fn lower_node(graph: &mut Graph, id: NodeId, node: &Node) -> Result<(), String> 
         "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" => windows::explicit(graph, id),
         "ConvInteger" => integers::conv(graph, id),
         "MatMulInteger" => integers::matmul(graph, id),
+        "DynamicQuantizeLinear" => integers::dynamic(graph, id),
+        "ArgMax" | "ArgMin" => elementwise::first_extremum(graph, id),
         "QuantizeLinear" => integers::quantize(graph, id),
         "DequantizeLinear" => integers::dequantize(graph, id),
         "Resize" => resize::lower(graph, id),
@@ -159,8 +181,18 @@ impl<'a> Emit<'a> {
     }
 
     /// Lets everything that reads the node's first output read `new`.
-    fn replace(self, new: ValueId) -> Result<(), String> {
-        let old = self.node.output();
+    fn replace(mut self, new: ValueId) -> Result<(), String> {
+        self.replace_output(0, new)
+    }
+
+    /// Lets everything that reads the node's output `i` read `new`.
+    fn replace_output(&mut self, i: usize, new: ValueId) -> Result<(), String> {
+        let Some(&old) = self.node.outputs.get(i) else {
+            return Ok(());
+        };
+        if self.dtype(old) == DataType::Undefined {
+            return Ok(());
+        }
         let (was, is) = (self.graph.value(old), self.graph.value(new));
         if was.shape != is.shape {
             return Err(format!(

@@ -11,11 +11,13 @@ mod maps;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 pub(super) use cut::{Part, Wire, cut};
 
 use conv::{Clamp, Conv};
 use maps::{Map, Pool, Rounding};
+use winograd::{Tiles, Winograd};
 
 /// Values that a section may read; a graph that needs more is left to the runtime.
 pub(super) const INPUTS_LIMIT: usize = 8;
@@ -70,9 +72,20 @@ enum Step {
     },
 }
 
+/// How a convolution is computed.
+#[derive(Debug)]
+enum Kernel {
+    Direct(Conv),
+    Winograd(Winograd),
+}
+
+/// Tiles of a group that Winograd's kernel transforms at once: their points and products fit into a
+/// core's own cache.
+const TILES: usize = 32;
+
 #[derive(Debug)]
 struct ConvStep {
-    conv: Conv,
+    kernel: Kernel,
     from: MapIndex,
     /// Rows of the input from one row of the output to the next.
     stride: usize,
@@ -135,6 +148,13 @@ impl ConvStep {
     fn run(&self, maps: &[Map], to: &mut Map) {
         let from = &maps[self.from];
         let add = self.add.map(|add| &maps[add]);
+        match &self.kernel {
+            Kernel::Direct(conv) => self.direct(conv, from, add, to),
+            Kernel::Winograd(conv) => self.winograd(conv, from, add, to),
+        }
+    }
+
+    fn direct(&self, conv: &Conv, from: &Map, add: Option<&Map>, to: &mut Map) {
         let geometry = to.geometry;
         let threads = rayon::current_num_threads();
         // Every group of rows walks over all weights.
@@ -146,16 +166,41 @@ impl ConvStep {
         let left = geometry.border.left * geometry.channels;
         let pitch = from.geometry.pitch();
         to.each_rows(rows, |first, chunk| {
-            for block in 0..self.conv.blocks() {
+            for block in 0..conv.blocks() {
                 for (i, row) in chunk.chunks_mut(geometry.pitch()).enumerate() {
                     let y = first + i;
                     let start = (y * self.stride + self.first.0) * pitch + self.first.1;
                     let add = add.map(|map| map.row(y));
                     let out = &mut row[left..][..geometry.row_len()];
-                    self.conv
-                        .row(block, &from.data[start..], add, self.clamp, out);
+                    conv.row(block, &from.data[start..], add, self.clamp, out);
                 }
             }
+        });
+    }
+
+    fn winograd(&self, conv: &Winograd, from: &Map, add: Option<&Map>, to: &mut Map) {
+        let geometry = to.geometry;
+        let columns = geometry.width / 2;
+        let all = geometry.height / 2;
+        let share = all.div_ceil(rayon::current_num_threads());
+        let rows = TILES.div_ceil(columns).clamp(1, share.max(1));
+        let left = geometry.border.left * geometry.channels;
+        let pitch = from.geometry.pitch();
+        to.each_rows(2 * rows, |first, chunk| {
+            let start = (first + self.first.0) * pitch + self.first.1;
+            conv.run(Tiles {
+                input: &from.data[start..],
+                input_pitch: pitch,
+                add: add.map(|map| {
+                    let geometry = map.geometry;
+                    (&map.data[geometry.row(first)..], geometry.pitch())
+                }),
+                clamp: self.clamp,
+                rows: chunk.len() / geometry.pitch() / 2,
+                columns,
+                output: &mut chunk[left..],
+                output_pitch: geometry.pitch(),
+            });
         });
     }
 }

@@ -1,24 +1,38 @@
 //! A lowered graph, ready to run: the convolutions on kernels of our own, the rest in `rten`.
 
+use crate::lower::finish;
 use crate::native::{INPUTS_LIMIT, Part, Section, Wire, cut};
-use unmask_onnx::ir::Graph;
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
 use rten_tensor::TensorView;
 use rten_tensor::prelude::*;
 use std::sync::Arc;
+use unmask_onnx::ir::Graph;
+
+/// Cuts of a graph: each costs two ways through the runtime's entry.
+const CUTS_LIMIT: usize = 12;
 
 /// A graph in parts.
 pub(crate) struct Program {
-    before: Option<Loaded>,
-    section: Option<(Section, Vec<Wire>)>,
-    after: Loaded,
+    parts: Parts,
     pool: Arc<ThreadPool>,
+}
+
+/// The runtime's part before a section, the section, and the rest, which may be cut again.
+enum Parts {
+    Whole(Loaded),
+    Cut {
+        before: Option<Loaded>,
+        section: Section,
+        section_inputs: Vec<Wire>,
+        after: Box<Parts>,
+        after_inputs: Vec<Wire>,
+    },
 }
 
 /// A part in the runtime.
 struct Loaded {
     model: Model,
-    inputs: Vec<(NodeId, Wire)>,
+    inputs: Vec<(NodeId, usize)>,
     outputs: Vec<NodeId>,
 }
 
@@ -28,19 +42,8 @@ impl Program {
     /// # Errors
     /// What the runtime says.
     pub fn new(graph: &Graph, pool: Arc<ThreadPool>) -> Result<Self, String> {
-        let cut = cut(graph).map_err(|e| e.to_string())?;
-        let (before, section, after) = match cut {
-            Some(cut) => {
-                let before = cut.before.map(|part| Loaded::new(&part)).transpose()?;
-                let section = Some((cut.section, cut.section_inputs));
-                (before, section, Loaded::new(&cut.after)?)
-            }
-            None => (None, None, Loaded::whole(graph)?),
-        };
         Ok(Self {
-            before,
-            section,
-            after,
+            parts: Parts::new(graph, CUTS_LIMIT)?,
             pool,
         })
     }
@@ -49,9 +52,7 @@ impl Program {
     #[cfg(test)]
     pub fn uncut(graph: &Graph, pool: Arc<ThreadPool>) -> Result<Self, String> {
         Ok(Self {
-            before: None,
-            section: None,
-            after: Loaded::whole(graph)?,
+            parts: Parts::new(graph, 0)?,
             pool,
         })
     }
@@ -65,86 +66,117 @@ impl Program {
         inputs: &[ValueView<'_>],
         outputs: &[usize],
     ) -> Result<Vec<Value>, String> {
-        let carried = match &self.before {
-            Some(before) => {
-                let wired = |wire: &Wire| match wire {
-                    Wire::Input(i) => inputs.get(*i).cloned(),
-                    _ => None,
-                };
-                before.run(wired, &before.outputs, &self.pool)?
-            }
-            None => Vec::new(),
+        self.parts.run(inputs, outputs, &self.pool)
+    }
+}
+
+impl Parts {
+    fn new(graph: &Graph, cuts: usize) -> Result<Self, String> {
+        let cut = match cuts {
+            0 => None,
+            _ => cut(graph).map_err(|e| e.to_string())?,
         };
-        if let Some((section, wires)) = &mut self.section {
-            let mut given: [&[f32]; INPUTS_LIMIT] = [&[]; INPUTS_LIMIT];
-            for (slot, wire) in given.iter_mut().zip(wires.iter()) {
-                let view = match wire {
+        let Some(cut) = cut else {
+            let names = graph.inputs().iter();
+            let names = names.map(|&id| graph.value(id).label.clone().unwrap_or_default());
+            let names: Vec<String> = names.map(|name| name.to_string()).collect();
+            return Ok(Self::Whole(Loaded::new(graph, &names)?));
+        };
+        let load = |part: &Part| Loaded::new(&part.graph, &part.inputs);
+        Ok(Self::Cut {
+            before: cut.before.as_ref().map(load).transpose()?,
+            section: cut.section,
+            section_inputs: cut.section_inputs,
+            after: Box::new(Self::new(&cut.after.graph, cuts - 1)?),
+            after_inputs: cut.after_inputs,
+        })
+    }
+
+    fn run(
+        &mut self,
+        inputs: &[ValueView<'_>],
+        outputs: &[usize],
+        pool: &Arc<ThreadPool>,
+    ) -> Result<Vec<Value>, String> {
+        let missing = || "a value between its parts is missing".to_owned();
+        match self {
+            Self::Whole(loaded) => {
+                let ids = outputs.iter().map(|&i| loaded.outputs.get(i).copied());
+                let ids: Option<Vec<NodeId>> = ids.collect();
+                loaded.run(inputs, &ids.ok_or_else(missing)?, pool)
+            }
+            Self::Cut {
+                before,
+                section,
+                section_inputs,
+                after,
+                after_inputs,
+            } => {
+                let carried = match before {
+                    Some(before) => before.run(inputs, &before.outputs, pool)?,
+                    None => Vec::new(),
+                };
+                let mut given: [&[f32]; INPUTS_LIMIT] = [&[]; INPUTS_LIMIT];
+                for (slot, wire) in given.iter_mut().zip(section_inputs.iter()) {
+                    let view = match wire {
+                        Wire::Input(i) => inputs.get(*i).cloned(),
+                        Wire::Before(i) => carried.get(*i).map(Value::as_view),
+                        Wire::Section(_) => None,
+                    };
+                    *slot = match view {
+                        Some(ValueView::FloatTensor(view)) => view.data(),
+                        _ => None,
+                    }
+                    .ok_or_else(missing)?;
+                }
+                let given = &given[..section_inputs.len()];
+                pool.run(|| section.run(given));
+                let wired = after_inputs.iter().map(|wire| match wire {
                     Wire::Input(i) => inputs.get(*i).cloned(),
                     Wire::Before(i) => carried.get(*i).map(Value::as_view),
-                    Wire::Section(_) => None,
-                };
-                *slot = match view {
-                    Some(ValueView::FloatTensor(view)) => view.data(),
-                    _ => None,
-                }
-                .ok_or("a convolution reads no contiguous floats")?;
+                    Wire::Section(i) => {
+                        let (shape, values) = section.output(*i);
+                        Some(ValueView::FloatTensor(TensorView::from_data(shape, values)))
+                    }
+                });
+                let wired: Option<Vec<ValueView<'_>>> = wired.collect();
+                after.run(&wired.ok_or_else(missing)?, outputs, pool)
             }
-            let given = &given[..wires.len()];
-            self.pool.run(|| section.run(given));
         }
-        let section = self.section.as_ref().map(|(section, _)| section);
-        let wired = |wire: &Wire| match wire {
-            Wire::Input(i) => inputs.get(*i).cloned(),
-            Wire::Before(i) => carried.get(*i).map(Value::as_view),
-            Wire::Section(i) => section.map(|section| {
-                let (shape, values) = section.output(*i);
-                ValueView::FloatTensor(TensorView::from_data(shape, values))
-            }),
-        };
-        let ids: Vec<NodeId> = outputs.iter().map(|&i| self.after.outputs[i]).collect();
-        self.after.run(wired, &ids, &self.pool)
     }
 }
 
 impl Loaded {
-    fn new(part: &Part) -> Result<Self, String> {
-        let model = compile(part.graph.to_model(&[]).to_bytes())?;
-        let mut inputs = Vec::new();
-        for (name, wire) in &part.inputs {
-            let id = model.node_id(name).map_err(|e| e.to_string())?;
-            inputs.push((id, wire.clone()));
-        }
-        Ok(Self {
-            outputs: model.output_ids().to_vec(),
-            model,
-            inputs,
-        })
-    }
-
-    fn whole(graph: &Graph) -> Result<Self, String> {
+    /// `graph`, whose inputs are called `inputs`.
+    fn new(graph: &Graph, inputs: &[String]) -> Result<Self, String> {
+        let mut graph = graph.clone();
+        finish(&mut graph).map_err(|e| e.to_string())?;
         let model = compile(graph.to_model(&[]).to_bytes())?;
-        let ids = model.input_ids().iter().enumerate();
+        let ids = inputs.iter().enumerate().map(|(i, name)| {
+            let id = model.node_id(name).map_err(|e| e.to_string())?;
+            Ok((id, i))
+        });
         Ok(Self {
-            inputs: ids.map(|(i, &id)| (id, Wire::Input(i))).collect(),
+            inputs: ids.collect::<Result<_, String>>()?,
             outputs: model.output_ids().to_vec(),
             model,
         })
     }
 
-    fn run<'a>(
+    fn run(
         &self,
-        wired: impl Fn(&Wire) -> Option<ValueView<'a>>,
+        inputs: &[ValueView<'_>],
         outputs: &[NodeId],
         pool: &Arc<ThreadPool>,
     ) -> Result<Vec<Value>, String> {
-        let mut inputs = Vec::with_capacity(self.inputs.len());
-        for (id, wire) in &self.inputs {
-            let value = wired(wire).ok_or("a value is missing")?;
-            inputs.push((*id, value.into()));
+        let mut given = Vec::with_capacity(self.inputs.len());
+        for &(id, place) in &self.inputs {
+            let value = inputs.get(place).ok_or("an input is missing")?;
+            given.push((id, value.clone().into()));
         }
         let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
         self.model
-            .run(inputs, outputs, Some(options))
+            .run(given, outputs, Some(options))
             .map_err(|e| e.to_string())
     }
 }

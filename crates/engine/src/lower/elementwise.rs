@@ -21,6 +21,31 @@ pub(super) fn cast(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     emit.replace(cast)
 }
 
+/// The runtime finds the last of several extrema where the standard wants the first: it looks from
+/// the other end.
+pub(super) fn first_extremum(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    let x = emit.input(0)?;
+    let shape = emit.shape(x);
+    let axis = emit.node.int("axis").unwrap_or(0);
+    let axis = if axis < 0 {
+        axis + shape.len() as i64
+    } else {
+        axis
+    };
+    let side = usize::try_from(axis).ok().and_then(|a| shape.get(a));
+    let side = *side.ok_or("`axis` is not there")?;
+    let [start, end] = [side as i64 - 1, -(side as i64) - 1].map(|v| emit.ints(&[1], [v]));
+    let (along, step) = (emit.ints(&[1], [axis]), emit.ints(&[1], [-1]));
+    let inputs = [Some(x), Some(start), Some(end), Some(along), Some(step)];
+    let turned = emit.push("Slice", &inputs, vec![])?;
+    let (op, attributes) = (emit.node.op.clone(), emit.node.attributes.clone());
+    let place = emit.push(&op, &[Some(turned)], attributes)?;
+    let last = emit.number(DataType::Int64, side as f64 - 1.0)?;
+    let place = emit.push("Sub", &[Some(last), Some(place)], vec![])?;
+    emit.replace(place)
+}
+
 /// The runtime takes 0 for positive: here it is (x > 0) − (x < 0).
 pub(super) fn sign(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);

@@ -131,12 +131,19 @@ const OPERATORS: &[&str] = &[
 ];
 
 /// Refuses what the engine does not compute.
-pub(super) fn check(_graph: &Graph, node: &Node) -> Result<(), String> {
+pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
     if !OPERATORS.contains(&node.op.as_str()) {
         return Err(
             "is an operator that the CPU engine does not compute: export the model without it"
                 .to_owned(),
         );
+    }
+    if node.int("select_last_index").unwrap_or(0) != 0 {
+        return Err("`select_last_index`: only 0 is computed".to_owned());
+    }
+    let empty = |id| graph.value(id).shape.contains(&0);
+    if matches!(node.op.as_str(), "ReduceMax" | "ReduceMin") && node.input(0).is_some_and(empty) {
+        return Err("has nothing to find the extremum of".to_owned());
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use super::Section;
 use super::plan::{Form, form_of, plan};
+use std::collections::{HashMap, HashSet};
 use unmask_onnx::Error;
 use unmask_onnx::ir::{Graph, Node, NodeId, Source, ValueId};
-use std::collections::{HashMap, HashSet};
 
 /// A graph in three parts.
 #[derive(Debug)]
@@ -14,16 +14,18 @@ pub(crate) struct Cut {
     pub section: Section,
     /// The graph's inputs or values of `before` that the section reads.
     pub section_inputs: Vec<Wire>,
-    /// The rest; its outputs are the graph's.
+    /// The rest, with the inputs that it needs alone; its outputs are the graph's.
     pub after: Part,
+    /// Where the values of the rest's inputs come from.
+    pub after_inputs: Vec<Wire>,
 }
 
 /// A graph for the runtime.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub graph: Graph,
-    /// Names of its inputs, and where their values come from.
-    pub inputs: Vec<(String, Wire)>,
+    /// Names of its inputs.
+    pub inputs: Vec<String>,
 }
 
 /// Where a value comes from.
@@ -105,13 +107,16 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
     };
     let section_inputs = into_section.iter().map(|&id| wire(id)).collect();
     let mut after = graph.clone();
+    after.clear_inputs();
     let mut inputs = Vec::with_capacity(into_after.len());
+    let mut after_inputs = Vec::with_capacity(into_after.len());
     for (i, &id) in into_after.iter().enumerate() {
         let name = format!("cut/{i}");
         let value = graph.value(id);
         let input = after.add_typed_input(&name, value.dtype, &value.shape);
         after.replace_uses(id, input);
-        inputs.push((name, wire(id)));
+        inputs.push(name);
+        after_inputs.push(wire(id));
     }
     let cycle = |_| Error::Model {
         what: "its nodes wait for each other: the graph has a cycle".to_owned(),
@@ -123,13 +128,12 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
             let mut before = graph.clone();
             before.clear_outputs();
             for (i, &id) in carried.iter().enumerate() {
-                before.add_output(&format!("cut/{i}"), id);
+                before.add_output(&format!("carried/{i}"), id);
             }
             before.tidy().map_err(cycle)?;
-            let names = graph.inputs().iter().enumerate();
-            let inputs = names.map(|(i, &id)| {
-                let name = graph.value(id).label.as_deref().unwrap_or("input");
-                (name.to_owned(), Wire::Input(i))
+            let inputs = graph.inputs().iter().map(|&id| {
+                let name = graph.value(id).label.as_deref();
+                name.unwrap_or("input").to_owned()
             });
             Some(Part {
                 inputs: inputs.collect(),
@@ -145,6 +149,7 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
             graph: after,
             inputs,
         },
+        after_inputs,
     }))
 }
 

@@ -3,11 +3,12 @@
 
 use super::conv::{Clamp, Conv, Sizes};
 use super::maps::{Border, Geometry, Map, Pool, Rounding};
-use super::{ConvStep, Section, Step};
+use super::winograd::Winograd;
+use super::{ConvStep, Kernel, Section, Step};
+use std::collections::{HashMap, HashSet};
 use unmask_onnx::infer::window_of;
 use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
 use unmask_onnx::messages::DataType;
-use std::collections::{HashMap, HashSet};
 
 /// The operation that a node of a section is.
 #[derive(Clone, Debug)]
@@ -392,8 +393,20 @@ fn conv_step(graph: &Graph, node: &Node, source: Geometry) -> Option<ConvStep> {
     }
     let border = source.border;
     let (top, left) = (window.pads.first()?.0, window.pads.get(1)?.0);
+    let [height, width] = pair(graph.value(node.output()).shape.get(2..)?)?;
+    let tiled = sizes.kernel == [3, 3]
+        && sizes.stride == [1, 1]
+        && sizes.dilation == [1, 1]
+        && !depthwise
+        && height.is_multiple_of(2)
+        && width.is_multiple_of(2)
+        && Winograd::takes(source.channels, outputs);
+    let kernel = match tiled {
+        true => Kernel::Winograd(Winograd::new(source.channels, outputs, weights, bias)),
+        false => Kernel::Direct(Conv::new(&sizes, weights, bias)),
+    };
     Some(ConvStep {
-        conv: Conv::new(&sizes, weights, bias),
+        kernel,
         from: 0,
         stride: sizes.stride[0],
         first: (

@@ -2,13 +2,13 @@
 
 use super::cut;
 use crate::cpu::Program;
-use unmask_onnx::infer::infer;
-use unmask_onnx::ir::{Data, Graph, Node, ValueId};
-use unmask_onnx::messages::AttributeProto;
 use rten::{ThreadPool, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use std::sync::Arc;
+use unmask_onnx::infer::infer;
+use unmask_onnx::ir::{Data, Graph, Node, ValueId};
+use unmask_onnx::messages::AttributeProto;
 
 /// A graph that grows by its operators' names.
 struct Net {
@@ -60,7 +60,10 @@ impl Net {
             false => (outputs, channels),
         };
         let shape = [out, inputs, kernel, kernel];
-        let weights = self.noise(shape.iter().product());
+        let mut weights = self.noise(shape.iter().product());
+        // As trained ones: maps neither grow nor vanish, and sums cancel little.
+        let by = ((inputs * kernel * kernel) as f32).sqrt().recip();
+        weights.iter_mut().for_each(|w| *w *= by);
         let weights = self.floats(&shape, weights);
         let mut given = vec![x, weights];
         if bias {
@@ -141,6 +144,21 @@ fn convolutions_of_every_form_agree() {
                 let y = net.conv(x, outputs, form, channels != 5);
                 net.check(&[y]);
             }
+        }
+    }
+}
+
+#[test]
+fn convolutions_by_tiles_agree() {
+    for (channels, outputs) in [(16, 16), (32, 48), (96, 96), (48, 16)] {
+        for (height, width) in [(2, 2), (4, 6), (10, 34), (16, 128)] {
+            let (mut net, x) = Net::new(&[1, channels, height, width]);
+            let a = net.conv(x, outputs, [3, 1, 1, 1], true);
+            let a = net.push("Relu", &[a], vec![]);
+            let b = net.conv(x, outputs, [1, 1, 0, 1], false);
+            let c = net.conv(a, outputs, [3, 1, 1, 1], false);
+            let sum = net.push("Add", &[b, c], vec![]);
+            net.check(&[a, sum]);
         }
     }
 }

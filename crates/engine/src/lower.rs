@@ -16,7 +16,8 @@ mod tests;
 mod windows;
 
 use unmask_onnx::Error;
-use unmask_onnx::infer::infer;
+use unmask_onnx::evaluate::evaluate;
+use unmask_onnx::infer::{Kind, elements, infer};
 use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 use unmask_onnx::read::{self, Limits};
@@ -42,7 +43,45 @@ pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
 pub(crate) fn lower(graph: &mut Graph) -> Result<(), Error> {
-    each_node(graph, lower_node)
+    each_node(graph, lower_node)?;
+    fold_constants(graph);
+    graph.remove_dead_nodes();
+    Ok(())
+}
+
+/// Elements of all constants that are folded here together.
+const FOLD_LIMIT: usize = 1 << 26;
+
+/// Computes what depends on constants alone. The runtime would do so too, but takes small floats
+/// without fractions for integers: −1.0 / 2.0 is 0 then.
+fn fold_constants(graph: &mut Graph) {
+    let mut left = FOLD_LIMIT;
+    for id in graph.node_ids() {
+        let node = graph.node(id).clone();
+        let mut inputs = node.inputs.iter().flatten();
+        if node.inputs.is_empty() || !inputs.all(|&input| graph.constant(input).is_some()) {
+            continue;
+        }
+        let kind = |&output: &ValueId| {
+            let value = graph.value(output);
+            (value.dtype, value.shape.clone())
+        };
+        let kinds: Vec<Kind> = node.outputs.iter().map(kind).collect();
+        let size = kinds.iter().try_fold(0usize, |sum, (_, shape)| {
+            elements(shape).and_then(|n| sum.checked_add(n))
+        });
+        let Some(rest) = size.and_then(|size| left.checked_sub(size)) else {
+            continue;
+        };
+        let Some(data) = evaluate(graph, &node, &kinds) else {
+            continue;
+        };
+        left = rest;
+        for ((data, (_, shape)), &output) in data.into_iter().zip(&kinds).zip(&node.outputs) {
+            let constant = graph.add_constant(shape, data, None);
+            graph.replace_uses(output, constant);
+        }
+    }
 }
 
 /// The last rewrites of a lowered graph, which the kernels of our own do without.

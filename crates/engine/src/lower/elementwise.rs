@@ -1,7 +1,8 @@
 //! Casts and signs.
 
 use super::Emit;
-use unmask_onnx::ir::{Graph, NodeId};
+use unmask_onnx::infer::elements;
+use unmask_onnx::ir::{Data, Graph, NodeId, ValueId};
 use unmask_onnx::messages::DataType;
 
 /// The runtime casts to bool as to int32, and keeps floats that are no half precision.
@@ -111,3 +112,55 @@ pub(super) fn activation(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 /// Defaults of Selu, as the standard has them.
 const SELU_ALPHA: f64 = 1.673_263_192_176_818_8;
 const SELU_GAMMA: f64 = 1.050_701_022_148_132_3;
+
+/// Nothing is dropped where nothing is trained. A mask of what is kept is all ones.
+pub(super) fn dropout(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    if let Some(training) = emit.node.input(2)
+        && emit
+            .graph
+            .ints_constant(training)
+            .is_none_or(|t| t.iter().any(|&on| on != 0))
+    {
+        return Err("`training_mode`: only inference is computed".to_owned());
+    }
+    let x = emit.input(0)?;
+    let shape = emit.shape(x);
+    let Some(count) = elements(&shape) else {
+        return Err(format!("of {shape:?}"));
+    };
+    let read = |id: &ValueId| emit.graph.value(*id).dtype != DataType::Undefined;
+    if emit.node.outputs.get(1).is_some_and(read) {
+        let ones = Data::Bool(vec![true; count].into());
+        let ones = emit.graph.add_constant(&shape, ones, None);
+        emit.replace_output(1, ones)?;
+    }
+    emit.replace(x)
+}
+
+/// The exponent in the type of the base.
+pub(super) fn pow(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    let (base, exponent) = (emit.input(0)?, emit.input(1)?);
+    let (to, from) = (emit.dtype(base), emit.dtype(exponent));
+    let whole = |dtype| matches!(dtype, DataType::Int32 | DataType::Int64);
+    if to == from || !whole(from) || to != DataType::Float {
+        return Ok(());
+    }
+    let exponent = emit.cast(exponent, to)?;
+    let power = emit.push("Pow", &[Some(base), Some(exponent)], vec![])?;
+    emit.replace(power)
+}
+
+/// Indices and depth as integers.
+pub(super) fn one_hot(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+    let mut emit = Emit::instead_of(graph, id);
+    for i in [0, 1] {
+        let value = emit.input(i)?;
+        if emit.dtype(value) == DataType::Float {
+            let whole = emit.cast(value, DataType::Int64)?;
+            emit.graph.node_mut(id).inputs[i] = Some(whole);
+        }
+    }
+    Ok(())
+}

@@ -41,10 +41,19 @@ pub(super) fn conv(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 
 /// Products by a vector, as of floats.
 pub(super) fn matmul(graph: &mut Graph, id: NodeId) -> Result<(), String> {
-    let emit = Emit::instead_of(graph, id);
+    let mut emit = Emit::instead_of(graph, id);
     for i in [0, 1] {
         if emit.shape(emit.input(i)?).len() < 2 {
             return Err(format!("its input {i} is a vector: give it two axes"));
+        }
+    }
+    // The runtime takes a zero point without axes, or one a row.
+    for i in [2, 3] {
+        if let Some(zero) = emit.node.input(i)
+            && emit.shape(zero)[..] == [1]
+        {
+            let zero = emit.reshape(zero, &[])?;
+            emit.graph.node_mut(id).inputs[i] = Some(zero);
         }
     }
     Ok(())

@@ -62,7 +62,7 @@ fn run(case: &Case, form: Form, pool: &Arc<ThreadPool>) -> Fate {
     }
     let mut program = match Program::new(&graph, pool.clone()) {
         Ok(program) => program,
-        Err(e) => return Fate::Refused(format!("load: {e}")),
+        Err(e) => return Fate::Wrong(format!("refused late, by the runtime: {e}")),
     };
     let inputs: Vec<Value> = graph
         .inputs()
@@ -78,7 +78,7 @@ fn run(case: &Case, form: Form, pool: &Arc<ThreadPool>) -> Fate {
     let done = catch_unwind(AssertUnwindSafe(|| program.run(&views, &places)));
     let values = match done {
         Ok(Ok(values)) => values,
-        Ok(Err(e)) => return Fate::Refused(format!("run: {e}")),
+        Ok(Err(e)) => return Fate::Wrong(format!("refused when it ran: {e}")),
         Err(_) => return Fate::Wrong("the runtime panicked".to_owned()),
     };
     for (i, value) in values.into_iter().enumerate() {

@@ -46,6 +46,15 @@ pub(crate) fn lower(graph: &mut Graph) -> Result<(), Error> {
     each_node(graph, lower_node)?;
     fold_constants(graph);
     graph.remove_dead_nodes();
+    let constant = |id: &ValueId| graph.constant(*id).is_some();
+    for (i, (name, id)) in graph.outputs().iter().enumerate() {
+        let before = &graph.outputs()[..i];
+        if let Some((other, _)) = before.iter().find(|(_, o)| o == id && constant(o)) {
+            return Err(Error::Model {
+                what: format!("its outputs `{other}` and `{name}` are the same constant"),
+            });
+        }
+    }
     Ok(())
 }
 

@@ -1,62 +1,91 @@
 //! Integer convolutions and products, and quantisation.
 
 use super::{Emit, windows};
-use unmask_onnx::infer::window_of;
+use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{Data, Graph, NodeId, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
-/// The runtime pads with 0 where the standard pads with the zero point: it is given a padded input.
+/// Terms of a sum of products of bytes that float32 holds exactly: 2²⁴ / 255².
+const EXACT_TERMS: usize = 258;
+/// By what weights are split where there are more terms.
+const HALF_BYTE: f64 = 16.0;
+
+/// The runtime's integer products saturate where the processor has no VNNI, and its ConvInteger
+/// pads with 0 where the standard pads with the zero point: products are those of float32, exact as
+/// long as their sums are.
 pub(super) fn conv(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     windows::explicit(graph, id)?;
-    let window = window_of(graph, graph.node(id))?;
     let mut emit = Emit::instead_of(graph, id);
-    let x = emit.input(0)?;
-    let Some(zero) = emit.node.input(2) else {
-        return Ok(());
-    };
-    if window.pads.iter().all(|&pads| pads == (0, 0)) {
-        return Ok(());
-    }
-    let n = window.kernel.len();
-    let mut pads = vec![0; 2 * (n + 2)];
-    for (i, &(before, after)) in window.pads.iter().enumerate() {
-        pads[2 + i] = before as i64;
-        pads[n + 4 + i] = after as i64;
-    }
-    let pads = emit.ints(&[2 * (n + 2)], pads);
-    let zero = emit.reshape(zero, &[])?;
-    // The runtime pads floats and int32.
-    let wide = emit.cast(x, DataType::Int32)?;
-    let zero = emit.cast(zero, DataType::Int32)?;
-    let padded = emit.push("Pad", &[Some(wide), Some(pads), Some(zero)], vec![])?;
-    let padded = emit.cast(padded, emit.dtype(x))?;
-    let node = graph.node_mut(id);
-    node.inputs[0] = Some(padded);
-    node.attributes
-        .retain(|a| a.name.as_deref() != Some("pads"));
-    let none = vec![0; 2 * n];
-    node.attributes.push(AttributeProto::ints("pads", none));
-    Ok(())
+    let w = emit.input(1)?;
+    let shape = emit.shape(w);
+    let mut wide = vec![1; shape.len()];
+    wide[0] = shape[0];
+    let x = moved(&mut emit, 0, 2, &[])?;
+    let w = moved(&mut emit, 1, 3, &wide)?;
+    let terms = shape[1..].iter().product();
+    product(emit, "Conv", x, w, terms)
 }
 
-/// Products by a vector, as of floats.
+/// As [`conv`].
 pub(super) fn matmul(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
-    for i in [0, 1] {
-        if emit.shape(emit.input(i)?).len() < 2 {
-            return Err(format!("its input {i} is a vector: give it two axes"));
-        }
-    }
-    // The runtime takes a zero point without axes, or one a row.
-    for i in [2, 3] {
-        if let Some(zero) = emit.node.input(i)
-            && emit.shape(zero)[..] == [1]
-        {
-            let zero = emit.reshape(zero, &[])?;
-            emit.graph.node_mut(id).inputs[i] = Some(zero);
-        }
-    }
-    Ok(())
+    let (left, right) = (emit.shape(emit.input(0)?), emit.shape(emit.input(1)?));
+    let rows = match left.len() {
+        0 | 1 => vec![],
+        n => vec![left[n - 2], 1],
+    };
+    let a = moved(&mut emit, 0, 2, &rows)?;
+    let b = moved(&mut emit, 1, 3, &right[right.len().saturating_sub(1)..])?;
+    product(emit, "MatMul", a, b, left.last().copied().unwrap_or(0))
+}
+
+/// Input `i` less its zero point, input `zero`, as floats. A zero point of more than one element
+/// has the shape `each`.
+fn moved(emit: &mut Emit<'_>, i: usize, zero: usize, each: &[usize]) -> Result<ValueId, String> {
+    let x = emit.input(i)?;
+    let x = emit.cast(x, DataType::Float)?;
+    let Some(zero) = emit.node.input(zero) else {
+        return Ok(x);
+    };
+    let zero = emit.cast(zero, DataType::Float)?;
+    let shape = emit.shape(zero);
+    let zero = match elements(&shape) {
+        Some(1) => emit.reshape(zero, &[])?,
+        n if n == elements(each) => emit.reshape(zero, each)?,
+        _ => return Err(format!("a zero point of the shape {shape:?}")),
+    };
+    emit.push("Sub", &[Some(x), Some(zero)], vec![])
+}
+
+/// The product `op` of floats without fractions, as int32.
+fn product(
+    mut emit: Emit<'_>,
+    op: &str,
+    x: ValueId,
+    w: ValueId,
+    terms: usize,
+) -> Result<(), String> {
+    let attributes = emit.node.attributes.clone();
+    let whole = |emit: &mut Emit<'_>, w| -> Result<ValueId, String> {
+        let sums = emit.push(op, &[Some(x), Some(w)], attributes.clone())?;
+        emit.cast(sums, DataType::Int32)
+    };
+    let sums = if terms <= EXACT_TERMS {
+        whole(&mut emit, w)?
+    } else {
+        // w = 16·h + l, 0 ≤ l < 16.
+        let by = emit.number(DataType::Float, HALF_BYTE)?;
+        let inverse = emit.number(DataType::Float, HALF_BYTE.recip())?;
+        let high = emit.push("Mul", &[Some(w), Some(inverse)], vec![])?;
+        let high = emit.push("Floor", &[Some(high)], vec![])?;
+        let up = emit.push("Mul", &[Some(high), Some(by)], vec![])?;
+        let low = emit.push("Sub", &[Some(w), Some(up)], vec![])?;
+        let (high, low) = (whole(&mut emit, high)?, whole(&mut emit, low)?);
+        let by = emit.number(DataType::Int32, HALF_BYTE)?;
+        let high = emit.push("Mul", &[Some(high), Some(by)], vec![])?;
+        emit.push("Add", &[Some(high), Some(low)], vec![])?
+    };
+    emit.replace(sums)
 }
 
 /// What is added to an int8 to have it as uint8.
@@ -85,7 +114,11 @@ pub(super) fn quantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     let zeros: Vec<i64> = zeros.iter().map(|&zero| zero + away).collect();
     let zeros = Data::from_i64(DataType::Uint8, &zeros).ok_or("a zero point of no number")?;
     let zero = emit.graph.add_constant(&shape, zeros, None);
-    let (same, attributes) = (emit.node.inputs.clone(), emit.node.attributes.clone());
+    let (same, mut attributes) = (emit.node.inputs.clone(), emit.node.attributes.clone());
+    // The runtime's default is the last axis, the standard's the second.
+    if emit.node.int("axis").is_none() {
+        attributes.push(AttributeProto::int("axis", 1));
+    }
     let inputs = [Some(x), Some(scale), Some(zero)];
     let unsigned = emit.push("QuantizeLinear", &inputs, attributes)?;
     if to == DataType::Uint8 {

@@ -7,11 +7,13 @@ use super::lower;
 use crate::cpu::Program;
 use cases::{Case, Form, cases, differs, fixture, floats_of, formed, shape_of, value_of};
 use rten::{ThreadPool, Value};
+use rten_tensor::Tensor;
+use rten_tensor::prelude::*;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use unmask_onnx::ir::Graph;
-use unmask_onnx::messages::DataType;
+use unmask_onnx::ir::{Data, Graph};
+use unmask_onnx::messages::{AttributeProto, DataType};
 use unmask_onnx::read::Limits;
 
 #[derive(Debug, PartialEq)]
@@ -132,4 +134,54 @@ fn node_tests_are_equal_or_refused() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn sums_of_bytes_are_exact() {
+    // Full-range bytes over more terms than float32 holds: 3 × 3 × 64.
+    let (channels, outputs, side) = (64, 3, 6);
+    let mut graph = Graph::default();
+    let x = graph.add_typed_input("x", DataType::Uint8, &[1, channels, side, side]);
+    let bytes = |n: usize, by: usize| (0..n).map(move |i| ((i * by) % 256) as u8);
+    let w: Vec<i8> = bytes(outputs * channels * 9, 89).map(|b| b as i8).collect();
+    let w = graph.add_constant(&[outputs, channels, 3, 3], Data::I8(w.into()), None);
+    let zero = graph.add_constant(&[], Data::U8([201].into()), None);
+    let pads = AttributeProto::ints("pads", [1, 1, 1, 1]);
+    let inputs = [Some(x), Some(w), Some(zero)];
+    let scope = "net".into();
+    let shape = [1, outputs, side, side];
+    let y = graph.add_node(
+        "ConvInteger",
+        &scope,
+        &inputs,
+        vec![pads],
+        DataType::Int32,
+        &shape,
+    );
+    graph.add_output("y", y);
+    lower(&mut graph).unwrap();
+    let pool = Arc::new(ThreadPool::with_num_threads(1));
+    let mut program = Program::new(&graph, pool).unwrap();
+    let values: Vec<u8> = bytes(channels * side * side, 251)
+        .map(|b| b | 0x80)
+        .collect();
+    let given: Value = Tensor::from_data(&[1, channels, side, side][..], values.clone()).into();
+    let got = program.run(&[given.as_view()], &[0]).unwrap().remove(0);
+    let (_, got) = floats_of(got);
+    let weights: Vec<i8> = bytes(outputs * channels * 9, 89).map(|b| b as i8).collect();
+    for (place, got) in got.into_iter().enumerate() {
+        let (o, y, x) = (place / (side * side), place / side % side, place % side);
+        let mut want = 0i64;
+        for c in 0..channels {
+            for (k, (dy, dx)) in (0..9).map(|k| (k, (k / 3, k % 3))) {
+                let (v, u) = (y + dy, x + dx);
+                if (1..=side).contains(&v) && (1..=side).contains(&u) {
+                    let value = values[(c * side + v - 1) * side + u - 1];
+                    want +=
+                        (i64::from(value) - 201) * i64::from(weights[(o * channels + c) * 9 + k]);
+                }
+            }
+        }
+        assert_eq!(got, want as f64, "{place}");
+    }
 }

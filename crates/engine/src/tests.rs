@@ -236,7 +236,7 @@ fn models_outside_the_contract_are_refused_with_the_reason() {
             "queries_differ.onnx",
             "class_logits [1,4,4] and mask_logits [1,3,16,32]",
         ),
-        ("dynamic.onnx", "its input is [1,3,height,width]"),
+        ("dynamic.onnx", "`image` is [1, 3, height, width]"),
         ("grey_input.onnx", "its input is [1,1,64,128]"),
         ("two_inputs.onnx", "it has 2 inputs"),
         ("other_outputs.onnx", "its outputs are [anything]"),

@@ -4,7 +4,6 @@ use crate::lower::finish;
 use crate::native::{INPUTS_LIMIT, Part, Section, Wire, cut};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
 use rten_tensor::TensorView;
-use rten_tensor::prelude::*;
 use std::sync::Arc;
 use unmask_onnx::ir::Graph;
 

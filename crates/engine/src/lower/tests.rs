@@ -8,7 +8,6 @@ use crate::cpu::Program;
 use cases::{Case, Form, cases, differs, fixture, floats_of, formed, shape_of, value_of};
 use rten::{ThreadPool, Value};
 use rten_tensor::Tensor;
-use rten_tensor::prelude::*;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -235,13 +235,13 @@ impl Row<'_> {
             let weights = &conv.weights[(self.block * conv.parts.len() + k) * lanes..];
             let weights = ops.load(weights);
             let start = part + x * conv.step + channel;
-            for p in 0..P {
+            for (p, sums) in sums.iter_mut().enumerate() {
                 let pixel = &self.input[start + p * conv.step..];
                 let value = match whole {
                     true => ops.load(pixel),
                     false => ops.load_pad(&pixel[..conv.channels - channel]).0,
                 };
-                sums[p][0] = ops.mul_add(value, weights, sums[p][0]);
+                sums[0] = ops.mul_add(value, weights, sums[0]);
             }
         }
         self.finish::<I, P, V>(isa, x, &sums);

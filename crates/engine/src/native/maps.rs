@@ -3,6 +3,8 @@
 
 use super::conv::{Clamp, bounded};
 use rayon::prelude::*;
+use rten_simd::ops::{BitOps, FloatOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 
 /// Entries around a map: before and after the rows, before and after the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -213,16 +215,49 @@ pub(super) struct Rounding {
 
 /// A map rounded to the numbers of an integer type.
 pub(super) fn round(from: &Map, rounding: Rounding, to: &mut Map) {
-    let Rounding {
-        scale,
-        zero,
-        low,
-        high,
-    } = rounding;
     to.each_row(|y, row| {
-        for (out, &value) in row.iter_mut().zip(from.row(y)) {
+        RoundRow {
+            from: from.row(y),
+            rounding,
+            to: row,
+        }
+        .dispatch();
+    });
+}
+
+struct RoundRow<'a> {
+    from: &'a [f32],
+    rounding: Rounding,
+    to: &'a mut [f32],
+}
+
+impl SimdOp for RoundRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let lanes = ops.len();
+        let Rounding {
+            scale,
+            zero,
+            low,
+            high,
+        } = self.rounding;
+        let all = [scale, zero, low, high].map(|number| ops.splat(number));
+        let [scales, zeros, lows, highs] = all;
+        let whole = self.from.len() / lanes * lanes;
+        let (from, from_rest) = self.from.split_at(whole);
+        let (to, to_rest) = self.to.split_at_mut(whole);
+        for (from, to) in from.chunks_exact(lanes).zip(to.chunks_exact_mut(lanes)) {
+            let steps = ops.round_ties_even(ops.div(ops.load(from), scales));
+            // Of NaN the bound is taken, as engines do: the lowest number.
+            let number = ops.min(ops.max(ops.add(steps, zeros), lows), highs);
+            ops.store(ops.mul(ops.sub(number, zeros), scales), to);
+        }
+        for (&value, out) in from_rest.iter().zip(to_rest) {
             let number = (value / scale).round_ties_even() + zero;
             *out = (number.max(low).min(high) - zero) * scale;
         }
-    });
+    }
 }

@@ -162,6 +162,10 @@ impl SimdOp for Transform<'_, '_> {
     type Output = ();
 
     #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "columns of a transform of both axes"
+    )]
     fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
         let lanes = ops.len();
@@ -289,6 +293,10 @@ impl SimdOp for Finish<'_, '_> {
     type Output = ();
 
     #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "columns of a transform of both axes"
+    )]
     fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
         let lanes = ops.len();

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 use unmask::budget::realtime::Realtime;
-use unmask::sink::{Overflow, Settings, Sinks, Target};
+use unmask::sink::{Settings, Sinks, Target, WhenFull};
 use unmask_alert::{Author, Confirm, Decider, EngineId, Settings as Decide};
 use unmask_frame::{LabelMap, Map, Moment, ScoreMap, Size, Token};
 use unmask_score::Scored;
@@ -88,7 +88,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     let mut sinks = Sinks::open(
         &[Target::Socket(path)],
         &Settings::default(),
-        Overflow::Drop,
+        WhenFull::Drop,
     )?;
     let decide = Decide {
         confirm: Confirm::AT_ONCE,

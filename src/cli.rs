@@ -3,27 +3,58 @@
 //! Exit codes: 0 success; 1 the run failed; 2 the run ended but some inputs were bad (counted and
 //! reported), or the command line is wrong.
 
+use crate::sink::without_password;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use unmask_frame::{error_chain, escape_control};
 
+/// As the standard library's, but a stdout that is closed or full is not a panic.
+macro_rules! println {
+    () => { crate::cli::print::line(format_args!("")) };
+    ($($text:tt)*) => { crate::cli::print::line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprintln {
+    ($($text:tt)*) => { crate::cli::print::say_line(format_args!($($text)*)) };
+}
+/// As the standard library's, but a stderr that is closed or full is not a panic.
+macro_rules! eprint {
+    ($($text:tt)*) => { crate::cli::print::say(format_args!($($text)*)) };
+}
+
+#[cfg(feature = "offline")]
 mod calibrate;
 mod camera;
 mod camera_args;
 mod config;
 mod demo;
+#[cfg(feature = "offline")]
 mod eval;
+#[cfg(feature = "offline")]
 mod export;
+mod failure;
+#[cfg(feature = "offline")]
 mod inspect;
+#[cfg(feature = "offline")]
 mod label_values;
+#[cfg(feature = "offline")]
 mod model;
+mod outcome;
+#[cfg(feature = "offline")]
 mod prepare;
+mod print;
 mod profile;
+#[cfg(feature = "offline")]
 mod quantize;
 mod record;
 mod run;
+#[cfg(feature = "offline")]
 mod score;
+mod shutdown;
 mod thresholds;
 mod validate;
+
+pub use outcome::Outcome;
 
 /// Tells when something is on the road that does not belong there.
 #[derive(Parser, Debug)]
@@ -36,6 +67,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Ranges of a model's values on frames, for INT8.
+    #[cfg(feature = "offline")]
     Calibrate(calibrate::Args),
     /// Look at a camera: what it is set to, its frames, its clock, its faults.
     Camera(camera::Args),
@@ -46,10 +78,13 @@ enum Verb {
     /// Write what a source gives to disk, to be watched again.
     Record(record::Args),
     /// Write one anomaly map (NumPy float32) per picture.
+    #[cfg(feature = "offline")]
     Score(score::Args),
     /// Benchmark metrics of a model, or of saved score maps.
+    #[cfg(feature = "offline")]
     Eval(eval::Args),
     /// Write a checkpoint as an ONNX model.
+    #[cfg(feature = "offline")]
     Export(export::Args),
     /// Print the default configuration, with comments.
     Config(config::Args),
@@ -60,71 +95,157 @@ enum Verb {
     /// Find the threshold for a rate of false alarms, from frames of normal driving.
     Thresholds(thresholds::Args),
     /// Write a model in INT8 or FP16, judged by the task if wanted.
+    #[cfg(feature = "offline")]
     Quantize(quantize::Args),
     /// Put camera bytes and anomaly score into a model's graph.
+    #[cfg(feature = "offline")]
     Prepare(prepare::Args),
     /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
+    #[cfg(feature = "offline")]
     Inspect(inspect::Args),
-}
-
-/// How a verb that did not fail ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything was done.
-    Clean,
-    /// The run ended, but some inputs were bad; they were counted and named on stderr.
-    SomeBadInputs,
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.verb {
+    let json = failure::wants_json(std::env::args_os().skip(1));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, json),
+    };
+    let prints = cli.verb.prints();
+    if prints && !unmask_system::stdout_is_open() {
+        eprintln!(
+            "unmask: stdout was closed when the program was started: the answer would be lost"
+        );
+        return ExitCode::FAILURE;
+    }
+    let done = shutdown::listen().and_then(|()| match cli.verb {
+        #[cfg(feature = "offline")]
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Camera(args) => camera::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Record(args) => record::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Score(args) => score::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Eval(args) => eval::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Export(args) => export::run(&args),
         Verb::Config(args) => config::run(&args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Profile(args) => profile::run(&args),
         Verb::Thresholds(args) => thresholds::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Quantize(args) => quantize::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Prepare(args) => prepare::run(&args),
+        #[cfg(feature = "offline")]
         Verb::Inspect(args) => inspect::run(&args),
-    };
+    });
+    if let Some(error) = print::failure() {
+        match prints {
+            true => {
+                eprintln!("unmask: cannot write to stdout: {error}");
+                return ExitCode::FAILURE;
+            }
+            // The files are what was asked for, and they are there.
+            false => eprintln!("unmask: the summary cannot be written to stdout: {error}"),
+        }
+    }
     match done {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
+        Ok(Outcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
-            eprintln!("unmask: {}", plain(&format!("{error:#}")));
+            let text = escape_control(&error_chain(error.as_ref())).into_owned();
+            if json && !error.is::<failure::Printed>() {
+                failure::print_json(&text, 1);
+            }
+            eprintln!("unmask: {text}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// `text` on one line, with nothing in it that a terminal would obey: errors quote names out of
-/// files that anyone may have written.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
+impl Verb {
+    /// Whether what is printed on stdout is the answer itself; else it is said of files.
+    fn prints(&self) -> bool {
+        match self {
+            Verb::Camera(_) | Verb::Config(_) | Verb::Profile(_) | Verb::Thresholds(_) => true,
+            Verb::Demo(_) | Verb::Record(_) | Verb::Run(_) | Verb::Validate(_) => false,
+            #[cfg(feature = "offline")]
+            Verb::Eval(_) | Verb::Inspect(_) => true,
+            #[cfg(feature = "offline")]
+            Verb::Calibrate(_)
+            | Verb::Export(_)
+            | Verb::Prepare(_)
+            | Verb::Quantize(_)
+            | Verb::Score(_) => false,
         }
     }
-    out
+}
+
+/// A command line that cannot be understood, or help that was asked for. What may be a password
+/// in an address is not repeated.
+fn refuse(error: &clap::Error, json: bool) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let said = error.render().to_string();
+    let hidden = hide_passwords(&said, &arguments);
+    if json && error.use_stderr() {
+        failure::print_json(&hidden, error.exit_code());
+    }
+    let printed = match hidden == said {
+        true => error.print(),
+        false => {
+            eprint!("{hidden}");
+            Ok(())
+        }
+    };
+    match (error.use_stderr(), printed) {
+        (true, _) => ExitCode::from(2),
+        (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("unmask: cannot write to stdout: {error}");
+            ExitCode::FAILURE
+        }
+        (false, _) => ExitCode::SUCCESS,
+    }
+}
+
+/// `text` without the passwords in the addresses among `arguments`.
+fn hide_passwords(text: &str, arguments: &[String]) -> String {
+    let mut text = text.to_string();
+    for argument in arguments {
+        let value = argument.split_once('=').map(|(_, value)| value);
+        for part in value.into_iter().chain([argument.as_str()]) {
+            let hidden = without_password(part);
+            if hidden != part {
+                text = text.replace(part, &hidden);
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::hide_passwords;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(plain("a `b\n\u{1b}[2J` é"), "a `b\\n\\u{1b}[2J` é");
+    fn the_command_lines_own_errors_hide_passwords() {
+        let arguments = [
+            "run",
+            "--alerts=mqtt://me:secret@h:0",
+            "mqtt://me:p@ss:w/rd#1@h",
+        ];
+        let said = "error: invalid value 'mqtt://me:secret@h:0' for '--alerts <PLACE>', \
+                    unexpected argument 'mqtt://me:p@ss:w/rd#1@h' found";
+        assert_eq!(
+            hide_passwords(said, &arguments.map(String::from)),
+            "error: invalid value 'mqtt://…@h:0' for '--alerts <PLACE>', unexpected argument \
+             'mqtt://…@h' found"
+        );
     }
 }

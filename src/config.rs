@@ -22,9 +22,13 @@ use place::{key_at, line_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use unmask_alert::Ground;
+use unmask_frame::without_bom;
 
 /// The default configuration with comments, as `unmask config` prints it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
+
+/// A configuration is a few pages; more is something else.
+const FILE_LIMIT_BYTES: u64 = 16 << 20;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +93,17 @@ pub struct Source {
     pub rate_hz: f64,
     /// Whether frames come at that rate whether or not they can be dealt with.
     pub realtime: bool,
+    /// Whether a source that is not there is waited for; where absent: if systemd started the run.
+    pub wait: Option<bool>,
+}
+
+impl Source {
+    /// Whether a source that is not there is waited for.
+    pub fn waits(&self) -> bool {
+        // A boot brings devices in any order: a unit that fails for that stays failed.
+        let by_systemd = || std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty());
+        self.wait.unwrap_or_else(by_systemd)
+    }
 }
 
 impl Default for Source {
@@ -98,6 +113,7 @@ impl Default for Source {
             frames: None,
             rate_hz: 10.0,
             realtime: false,
+            wait: None,
         }
     }
 }
@@ -144,9 +160,11 @@ impl Config {
     /// # Errors
     /// A file that cannot be read; the first key that is unknown or whose value cannot be.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
+        let text = unmask_frame::read_regular_text(path, FILE_LIMIT_BYTES).map_err(|source| {
+            ConfigError::Read {
+                path: path.to_path_buf(),
+                source,
+            }
         })?;
         Self::parse(&text, path)
     }
@@ -162,6 +180,7 @@ impl Config {
             key,
             reason,
         };
+        let text = without_bom(text);
         let config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..at]
@@ -169,6 +188,8 @@ impl Config {
                 .filter(|&&b| b == b'\n')
                 .count();
             let reason = error.message().trim_end_matches('.').replace('\n', ", ");
+            // It may quote an address with a password in it.
+            let reason = sink::without_password(&reason);
             fault(line + 1, key_at(text, line), reason)
         })?;
         match config.fault() {

@@ -2,5 +2,6 @@
 
 pub mod blind;
 pub mod board;
+mod file;
 pub mod power;
 pub mod thermal;

@@ -8,6 +8,7 @@
 //! beside, so that the engine gets the next picture at once.
 
 mod board_events;
+mod clock;
 mod deadline;
 mod engines;
 mod outcome;
@@ -19,10 +20,13 @@ use crate::budget::policy::Policy;
 use crate::budget::{Cause, Stage};
 use crate::health::board;
 use crate::sink::Sinks;
-use crate::source::{BadFrame, Camera, Clock, Pace, Reader, Shot};
+use crate::source::{BadFrame, Clock, Feed, Pace, Reader, Shot, Stamp};
+use clock::{WallClock, new_run_id};
 use deadline::new_ledger;
 use settings::NO_LADDER;
 use sight::Sight;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use unmask_alert::{Alert, Author, Decider, Event, Looked, Track};
@@ -38,11 +42,13 @@ pub use settings::{Degrade, Settings, Step};
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;
 /// else the pipeline waits, so that no picture is missing.
 const VIEW_QUEUE: usize = 4;
+/// How long a run that is told to stop lets sinks deliver.
+const STOP_DELIVERY: Duration = Duration::from_millis(600);
 
 /// What draws frames; it runs on a thread of its own.
 pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
 
-/// Takes frames from `camera` until it ends, tells alerts to `sink`, and shows every frame to
+/// Takes frames from `feed`, a camera or a source that is waited for, until it ends, tells alerts to `sink`, and shows every frame to
 /// `view`. `note` hears of frames that could not be used; the run goes on after them. The calling
 /// thread is given what `settings.realtime` asks for, and keeps it.
 ///
@@ -51,21 +57,25 @@ pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
 /// frame could be used.
 pub fn run<'a>(
     engines: impl Into<Engines<'a>>,
-    camera: Camera,
+    feed: impl Into<Feed>,
     settings: &Settings,
     sink: &mut Sinks,
     view: Option<View<'_>>,
     note: &mut dyn FnMut(Noted<'_>),
 ) -> Result<Summary, PipelineError> {
-    let engines = engines.into();
+    let (engines, feed) = (engines.into(), feed.into());
     let Some(mut view) = view else {
-        return Pipeline::start(engines, camera, settings, sink, None)?.run(note);
+        let ran = Pipeline::start(engines, feed, settings, sink, None)?.run(note);
+        deliver_at_stop(settings, sink);
+        return ran;
     };
     std::thread::scope(|scope| {
         let (to_view, frames) = sync_channel::<Looked>(VIEW_QUEUE);
         let drawing = scope.spawn(move || frames.iter().try_for_each(&mut view));
-        let ran = Pipeline::start(engines, camera, settings, sink, Some(to_view))
+        let ran = Pipeline::start(engines, feed, settings, sink, Some(to_view))
             .and_then(|pipeline| pipeline.run(note));
+        // Drawing may hang on a disk that does not answer: alerts do not wait for it.
+        deliver_at_stop(settings, sink);
         match drawing.join() {
             Ok(Ok(())) => ran,
             // What the view says comes first: it is why the run ended.
@@ -73,6 +83,12 @@ pub fn run<'a>(
             Err(_) => Err(PipelineError::View("the drawing thread broke down".into())),
         }
     })
+}
+
+fn deliver_at_stop(settings: &Settings, sink: &mut Sinks) {
+    if settings.stop.load(Relaxed) {
+        sink.deliver(STOP_DELIVERY);
+    }
 }
 
 struct Pipeline<'a> {
@@ -83,7 +99,17 @@ struct Pipeline<'a> {
     sink: &'a mut Sinks,
     to_view: Option<SyncSender<Looked>>,
     board: Option<board::Watch>,
+    /// Follows the wall clock.
     clock: Clock,
+    /// Does not: for what lasts a while.
+    steady: Clock,
+    wall: WallClock,
+    /// Stands before the number in every id.
+    run_id: Arc<str>,
+    /// Whether the frames have times of their own.
+    recorded: bool,
+    /// Time of the first frame of a recording, by its own wall clock, ns, and its place in it.
+    first: Option<(i128, Duration)>,
     reader: Reader,
     sight: Sight,
     decider: Decider,
@@ -114,13 +140,13 @@ struct Pipeline<'a> {
 impl<'a> Pipeline<'a> {
     fn start(
         mut engines: Engines<'a>,
-        camera: Camera,
+        mut feed: Feed,
         settings: &'a Settings,
         sink: &'a mut Sinks,
         to_view: Option<SyncSender<Looked>>,
     ) -> Result<Self, PipelineError> {
         let clock = Clock::start();
-        let decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let mut decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
         let authors = engines.authors();
         let board = match settings.pace {
             Pace::Realtime { .. } => {
@@ -128,12 +154,17 @@ impl<'a> Pipeline<'a> {
             }
             Pace::AsTaken => None,
         };
-        let mut camera = camera;
-        camera.serve(engines.at(0).facts().camera.as_ref())?;
-        let sight = Sight::new(&camera, settings.pace, clock.unix_ns(clock.now()));
+        feed.serve(engines.at(0).facts().camera.as_ref())?;
+        let run_id = new_run_id();
+        let recorded = feed.is_recording();
+        if !recorded {
+            // A recording gives the same ids however often it is watched.
+            decider.set_run_id(&run_id);
+        }
+        let sight = Sight::new(&feed, settings.pace, &run_id);
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
-        let reader = Reader::start(camera, clock, settings.pace, settings.frames)?;
+        let reader = Reader::start(feed, clock, settings.pace, settings.frames)?;
         Ok(Self {
             engines,
             at: 0,
@@ -142,6 +173,11 @@ impl<'a> Pipeline<'a> {
             to_view,
             board,
             clock,
+            steady: clock,
+            wall: WallClock::default(),
+            run_id,
+            recorded,
+            first: None,
             reader,
             sight,
             decider,
@@ -214,6 +250,8 @@ impl<'a> Pipeline<'a> {
             let mut ended = std::mem::take(&mut self.events);
             self.decider.finish(&mut ended);
             self.emit(&mut ended, &token)?;
+        } else if let Some(error) = self.reader.failure() {
+            return Err(error.into());
         } else if let Some(first) = self.first_bad.take() {
             return Err(PipelineError::NothingUsed {
                 frames: self.summary.bad,
@@ -298,8 +336,16 @@ impl<'a> Pipeline<'a> {
             source: self.settings.source.clone(),
             name,
         };
+        let steady_ns = match recorded_time(&stamp, self.recorded) {
+            Some((unix_ns, at)) => {
+                let (first_ns, first_at) = *self.first.get_or_insert((unix_ns, at));
+                first_ns + at.as_nanos() as i128 - first_at.as_nanos() as i128
+            }
+            None => self.steady.unix_ns(captured),
+        };
         Ok(Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -312,6 +358,7 @@ impl<'a> Pipeline<'a> {
     fn tell(&mut self, seen: Seen) -> Result<(), PipelineError> {
         let Seen {
             token,
+            steady_ns,
             size,
             picture,
             truth,
@@ -320,8 +367,7 @@ impl<'a> Pipeline<'a> {
         } = seen;
         let start = Instant::now();
         let mut events = std::mem::take(&mut self.events);
-        self.decider
-            .step(&scored, size, token.captured_unix_ns, &mut events);
+        self.decider.step(&scored, size, steady_ns, &mut events);
         let decided = Instant::now();
         let alerts = self.emit(&mut events, &token)?;
         self.events = events;
@@ -390,9 +436,17 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// Wall clock and place in its recording of a frame that has both.
+fn recorded_time(stamp: &Stamp, recorded: bool) -> Option<(i128, Duration)> {
+    let unix_ns = stamp.unix_ns.filter(|_| recorded)?;
+    Some((i128::from(unix_ns), stamp.at))
+}
+
 /// A frame between score and decision.
 struct Seen {
     token: Token,
+    /// When it was captured, by a wall clock that nobody sets, ns since the Unix epoch.
+    steady_ns: i128,
     /// Of the frame, px.
     size: Size,
     picture: Picture,

@@ -12,6 +12,7 @@
 //! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
 mod counters;
+mod disk;
 mod error;
 mod evidence;
 mod fan;
@@ -29,13 +30,15 @@ mod schema;
 mod settings;
 mod socket;
 mod target;
+mod thread;
 
 pub use counters::{Cause, Counters, Report};
 pub use error::SinkError;
 pub use evidence::Evidence;
-pub use fan::{Overflow, Sinks};
+pub use fan::Sinks;
 pub use gauges::Gauges;
 pub use json_lines::JsonLines;
+pub use mqtt::{BrokerFault, check_broker_settings, try_broker};
 pub use notify::Notifier;
 pub use outbox::{Limits as OutboxLimits, Outbox, Pending};
 pub use panel::{Display, Geometry, Panel};
@@ -43,11 +46,17 @@ pub use prometheus::Exporter;
 pub use settings::{
     EvidenceSettings, FileSettings, MqttSettings, MqttVersion, Settings, SocketSettings,
 };
+pub(crate) use target::without_password;
 pub use target::{Broker, Target, TargetError};
+pub use unmask_frame::WhenFull;
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.
 fn say(text: std::fmt::Arguments<'_>) {
-    eprintln!("unmask: {text}");
+    use std::io::Write;
+    let text = text.to_string();
+    let line = unmask_frame::escape_control(&text);
+    // A log that cannot be written must not end a sink's thread.
+    let _ = writeln!(std::io::stderr(), "unmask: {line}");
 }
 
 #[cfg(test)]

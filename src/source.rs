@@ -5,7 +5,9 @@
 //! its own, so that the engine never waits for a picture to be decoded. A [`Recorder`] writes what
 //! a camera gave, so that `recording:DIR` gives it again.
 
+mod awaited;
 mod bytes;
+mod capture_report;
 mod clock;
 mod drops;
 mod pictures;
@@ -20,7 +22,9 @@ mod synthetic;
 mod v4l2;
 mod watch;
 
+pub use awaited::{Awaited, Feed};
 pub use bytes::FrameBytes;
+pub use capture_report::CaptureReport;
 pub use clock::Clock;
 pub use drops::Drops;
 pub use pictures::Pictures;
@@ -33,13 +37,13 @@ pub use source::Source;
 pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
 #[cfg(target_os = "linux")]
 pub use v4l2::V4l2;
-pub use watch::{CaptureReport, CaptureWatch};
+pub use watch::CaptureWatch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use unmask_drive::Truth;
-use unmask_frame::{Picture, Size};
+use unmask_frame::{Picture, Size, escape_control};
 use unmask_model::CameraInput;
 
 /// Why a source cannot be used.
@@ -111,6 +115,8 @@ pub enum CameraError {
     /// The camera cannot be opened, or not be set to what is asked for.
     #[error("{reason}")]
     Capture {
+        /// Whether there is no such device now; it may come.
+        missing: bool,
         /// The device, what is wrong, and what it can do.
         reason: String,
     },
@@ -120,6 +126,27 @@ pub enum CameraError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl CameraError {
+    /// Whether the source is not there, so that it may come: a device that is not plugged in, a
+    /// folder of a mount that is not mounted.
+    pub fn is_missing(&self) -> bool {
+        let absent = |error: &std::io::Error| {
+            // ENXIO and ENODEV have no kind of their own.
+            const GONE: [i32; 2] = [6, 19];
+            error.kind() == std::io::ErrorKind::NotFound
+                || error
+                    .raw_os_error()
+                    .is_some_and(|code| GONE.contains(&code))
+        };
+        match self {
+            CameraError::Folder { source, .. } | CameraError::List { source, .. } => absent(source),
+            CameraError::Recording(RecordingError::Read { source, .. }) => absent(source),
+            CameraError::Capture { missing, .. } => *missing,
+            _ => false,
+        }
+    }
 }
 
 /// A frame fresh from its source, before it has a time.
@@ -232,7 +259,9 @@ pub struct BadFrame {
 
 impl std::fmt::Display for BadFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.name, self.reason)
+        // Both quote what anyone may have written into a file or a folder.
+        let (name, reason) = (escape_control(&self.name), escape_control(&self.reason));
+        write!(f, "{name}: {reason}")
     }
 }
 
@@ -400,6 +429,33 @@ mod tests {
             assert_eq!(x.picture, y.picture);
             assert_eq!(x.truth.unwrap(), y.truth.unwrap());
         }
+    }
+
+    #[test]
+    fn a_bad_frame_is_one_line_whatever_its_name_is() {
+        let bad = BadFrame {
+            number: 0,
+            name: "x.png\nunmask: all is well\u{1b}[2J".into(),
+            reason: "the `a\u{202e}b` is\r\nwrong".into(),
+        };
+        let line = bad.to_string();
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert!(
+            line.contains("x.png\\nunmask") && line.contains("\\u{202e}"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_missing() {
+        let open = |source: &str| Camera::open(&source.parse().unwrap(), 10.0).unwrap_err();
+        assert!(open("pictures:/nowhere/in").is_missing());
+        assert!(open("recording:/nowhere/drive").is_missing());
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().display();
+        assert!(!open(&format!("pictures:{here}")).is_missing());
+        std::fs::write(folder.path().join("recording.json"), "{}").unwrap();
+        assert!(!open(&format!("recording:{here}")).is_missing());
     }
 
     #[test]

@@ -434,7 +434,8 @@ fn data_sets_without_meaning_are_errors() {
 #[test]
 fn wrong_command_lines_say_what_to_give() {
     for (args, says) in [
-        (&[][..], "--model"),
+        (&[][..], "--dataset"),
+        (&["--labels", "a"], "--scores"),
         (&["--scores", "a"], "--dataset"),
         (&["--model", "a"], "--dataset"),
         (
@@ -466,6 +467,90 @@ fn wrong_command_lines_say_what_to_give() {
     let help = unmask(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("unmask eval --scores"));
+}
+
+#[test]
+fn the_default_model_and_the_benchmarks_layout_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for folder in ["images", "labels_masks"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    // Red is road to the model, black is nothing it knows.
+    let picture = image::RgbImage::from_fn(128, 64, |x, _| {
+        image::Rgb([if x < 64 { 255 } else { 0 }, 0, 0])
+    });
+    picture.save(at("images/validation_1.png")).unwrap();
+    let labels = image::GrayImage::from_fn(128, 64, |x, _| image::Luma([u8::from(x >= 64)]));
+    labels
+        .save(at("labels_masks/validation_1_labels_semantic.png"))
+        .unwrap();
+    picture
+        .save(at("labels_masks/validation_1_labels_semantic_color.png"))
+        .unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/mask.onnx");
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_unmask"))
+            .arg("eval")
+            .args(args)
+            .env("UNMASK_MODEL", &model)
+            .output()
+            .unwrap()
+    };
+    let dataset = dir.path().to_str().unwrap();
+    let output = run(&["--dataset", dataset, "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let got: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((&got["images"], &got["bad"]), (&1.into(), &0.into()));
+    assert!(got["auroc"].as_f64().unwrap() > 0.99, "{got}");
+
+    // A failure is an object, too, on one line; its text is that of stderr.
+    let gone = at("gone");
+    for (args, code) in [
+        (&["--dataset", gone.to_str().unwrap(), "--json"][..], 1),
+        (&["--json", "--track", "rain"], 2),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        let got: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        assert_eq!(got["exit_code"], code);
+        let said = got["error"].as_str().unwrap();
+        let first = said.lines().next().unwrap();
+        assert!(text(&output.stderr).contains(first), "{said}");
+    }
+    let silent = run(&["--dataset", gone.to_str().unwrap()]);
+    assert!(silent.stdout.is_empty());
+}
+
+#[test]
+fn scores_that_collapse_in_float32_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["scores", "labels"] {
+        std::fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    // Three values that differ by less than float32 can say, and one that does not.
+    let values = [1.0, 1.0 + 1e-12, 1.0 + 2e-12, 0.5];
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 4), }\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|v: &f64| v.to_le_bytes()));
+    std::fs::write(dir.path().join("scores/a.npy"), bytes).unwrap();
+    let labels = image::GrayImage::from_fn(4, 1, |x, _| image::Luma([u8::from(x < 2)]));
+    labels.save(dir.path().join("labels/a.png")).unwrap();
+    let (scores, labels) = (dir.path().join("scores"), dir.path().join("labels"));
+    let output = unmask(&[
+        "--scores",
+        scores.to_str().unwrap(),
+        "--labels",
+        labels.to_str().unwrap(),
+        "--json",
+    ]);
+    let err = text(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    assert!(err.contains("2 different float64 scores"), "{err}");
+    let got: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!(got["collapsed_scores"], 2);
 }
 
 /// Labels of a real data set as scores: everything is found, whatever shape the files have.

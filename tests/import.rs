@@ -287,7 +287,11 @@ fn other_files_are_refused() {
         (&b"PK\x03\x04 no zip"[..], "zip archive"),
         (b"\x80\x04.", "empty stack"),
         (b"\x80\x04N.", "no dict of named tensors"),
-        (b"\x80\x04}.", "no Mask2Former's"),
+        (b"\x80\x04}.", "holds no weights"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "git lfs pull",
+        ),
         (b"\x80\x02cos\nsystem\n.", "names `os.system`"),
         (b"nonsense", "not a whole safetensors file"),
         (b"", "not a whole safetensors file"),
@@ -318,6 +322,243 @@ fn other_files_are_refused() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("--facts is for"), "{error}");
+}
+
+/// Writes `weights` with other keys, as a plain safetensors file.
+fn renamed(dir: &Path, name: &str, file: &Path, key: impl Fn(&str) -> String) -> PathBuf {
+    let mut weights = Weights::new();
+    let bytes = fs::read(file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    for (old, tensor) in Weights::from_safetensors(file, &tensors).unwrap().iter() {
+        weights.insert(key(old), tensor.clone());
+    }
+    save(dir, name, &weights)
+}
+
+#[test]
+fn wrapped_checkpoints_are_those_without_the_prefix() {
+    let plain = read(&authors()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["module.", "_orig_mod.", "model.", "module._orig_mod.model."];
+    for (i, prefix) in names.iter().enumerate() {
+        let mut wrapped = Weights::new();
+        for (key, tensor) in plain.weights.iter() {
+            wrapped.insert(format!("{prefix}{key}"), tensor.clone());
+        }
+        let got = read(&save(dir.path(), &format!("{i}.bin"), &wrapped)).unwrap();
+        assert_eq!(got.weights, plain.weights, "{prefix}");
+        assert_eq!(got.origin, Origin::Detectron2, "{prefix}");
+    }
+    let both = {
+        let mut both = Weights::new();
+        for (key, tensor) in plain.weights.iter() {
+            both.insert(key, tensor.clone());
+            both.insert(format!("_orig_mod.{key}"), tensor.clone());
+        }
+        read(&save(dir.path(), "both.safetensors", &both)).unwrap_err()
+    };
+    assert!(both.contains("which another key holds, too"), "{both}");
+}
+
+#[test]
+fn wrapped_huggingface_checkpoints_are_those_without_the_prefix() {
+    let plain = read(&swin()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(
+        swin().with_file_name("config.json"),
+        dir.path().join("config.json"),
+    )
+    .unwrap();
+    for prefix in ["module.", "model.", "_orig_mod.module."] {
+        let path = renamed(dir.path(), "w.bin", &swin(), |key| format!("{prefix}{key}"));
+        let got = read(&path).unwrap();
+        assert_eq!(got.weights, plain.weights, "{prefix}");
+        assert_eq!(got.origin, Origin::HuggingFace, "{prefix}");
+    }
+}
+
+/// A key as `transformers` 5 has it in memory.
+fn newer(key: &str) -> String {
+    let encoder = "model.pixel_level_module.encoder.";
+    let Some(rest) = key.strip_prefix(encoder) else {
+        return key.to_owned();
+    };
+    // The norm after the last stage has its newer name in the file already.
+    if rest.starts_with("hidden_states_norms.") || rest.starts_with("swin.") {
+        return key.to_owned();
+    }
+    let mut rest = rest.to_owned();
+    for (older, newer) in [
+        ("attention.self.query", "attention.q_proj"),
+        ("attention.self.key", "attention.k_proj"),
+        ("attention.self.value", "attention.v_proj"),
+        (
+            "attention.self.relative_position_bias_table",
+            "attention.relative_position_bias.relative_position_bias_table",
+        ),
+        ("attention.output.dense", "attention.o_proj"),
+        ("intermediate.dense", "mlp.fc1"),
+        ("output.dense", "mlp.fc2"),
+    ] {
+        rest = rest.replace(older, newer);
+    }
+    format!("{encoder}swin.{rest}")
+}
+
+#[test]
+fn newer_transformers_names_give_the_same_network() {
+    let plain = read(&swin()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(
+        swin().with_file_name("config.json"),
+        dir.path().join("config.json"),
+    )
+    .unwrap();
+    let path = renamed(dir.path(), "v5.safetensors", &swin(), newer);
+    let got = read(&path).unwrap();
+    assert_eq!(got.weights, plain.weights);
+    assert_eq!(got.config, plain.config);
+}
+
+/// The HuggingFace fixture in two shards with an index, in `dir`; the index.
+fn sharded(dir: &Path) -> PathBuf {
+    fs::copy(
+        swin().with_file_name("config.json"),
+        dir.join("config.json"),
+    )
+    .unwrap();
+    let bytes = fs::read(swin()).unwrap();
+    let all = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut map = serde_json::Map::new();
+    for part in 0..2 {
+        let file = format!("model-0000{}-of-00002.safetensors", part + 1);
+        let mut own = Vec::new();
+        for (i, (key, view)) in all.tensors().into_iter().enumerate() {
+            if i % 2 == part {
+                map.insert(key.clone(), file.clone().into());
+                own.push((key, view));
+            }
+        }
+        fs::write(dir.join(file), safetensors::serialize(own, None).unwrap()).unwrap();
+    }
+    let index = dir.join("model.safetensors.index.json");
+    let json = serde_json::json!({ "metadata": {}, "weight_map": map });
+    fs::write(&index, json.to_string()).unwrap();
+    index
+}
+
+#[test]
+fn shards_are_put_together() {
+    let plain = read(&swin()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let index = sharded(dir.path());
+    assert_eq!(read(&index).unwrap().weights, plain.weights);
+    // The folder stands for what is in it.
+    assert_eq!(read(dir.path()).unwrap().weights, plain.weights);
+
+    let first = dir.path().join("model-00001-of-00002.safetensors");
+    let error = read(&first).unwrap_err();
+    assert!(
+        error.contains("one of 2 files") && error.contains("model.safetensors.index.json"),
+        "{error}"
+    );
+    let second = dir.path().join("model-00002-of-00002.safetensors");
+    fs::copy(&first, &second).unwrap();
+    let error = read(&index).unwrap_err();
+    assert!(error.contains("two of its shards hold"), "{error}");
+    fs::remove_file(&second).unwrap();
+    let error = read(&index).unwrap_err();
+    assert!(
+        error.contains("00002-of-00002.safetensors is missing"),
+        "{error}"
+    );
+    for (text, says) in [
+        ("{}", "no index of shards"),
+        (
+            "{\"weight_map\": {\"a\": \"../b.safetensors\"}}",
+            "no file beside it",
+        ),
+    ] {
+        fs::write(&index, text).unwrap();
+        let error = read(&index).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let error = read(empty.path()).unwrap_err();
+    assert!(
+        error.contains("a folder without model.safetensors"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_safetensors_file_of_another_network_is_named_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("resnet.safetensors");
+    let data = [0u8; 4];
+    let view = TensorView::new(Dtype::F32, vec![1], &data).unwrap();
+    fs::write(
+        &path,
+        safetensors::serialize([("fc.bias", view)], None).unwrap(),
+    )
+    .unwrap();
+    let error = read(&path).unwrap_err();
+    assert!(
+        error.contains("no Mask2Former's") && error.contains("`fc.bias`"),
+        "{error}"
+    );
+}
+
+/// The fixture of three arrays with its dict `model` below `names`, one in the other, instead.
+fn nested(names: &[&str]) -> Vec<u8> {
+    let whole = fs::read(fixtures().join("import/arrays.2.pkl")).unwrap();
+    let text = |text: &str| {
+        [
+            &b"X"[..],
+            &(text.len() as u32).to_le_bytes(),
+            text.as_bytes(),
+        ]
+        .concat()
+    };
+    let find = |part: &[u8]| whole.windows(part.len()).position(|w| w == part).unwrap();
+    let (start, end) = (find(&text("model")), find(&text("__author__")));
+    // Behind the name come `q` and a number, which remember it.
+    let inner = &whole[start + text("model").len() + 2..end];
+    let names: Vec<Vec<u8>> = names.iter().map(|name| text(name)).collect();
+    [
+        &whole[..start],
+        &names.join(&b'}'),
+        inner,
+        &b"s".repeat(names.len() - 1),
+        &whole[end..],
+    ]
+    .concat()
+}
+
+#[test]
+fn nested_dicts_are_searched_for_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.pth");
+    for names in [
+        &["model"][..],
+        &["net"],
+        &["state_dict"],
+        &["model", "state_dict"],
+        &["model_state_dict", "module"],
+    ] {
+        fs::write(&path, nested(names)).unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(
+            error.contains("(the first is `a.weight`)"),
+            "{names:?}: {error}"
+        );
+    }
+    fs::write(&path, nested(&["ema"])).unwrap();
+    let error = read(&path).unwrap_err();
+    assert!(
+        error.contains("no tensors, but `ema`, `__author__`") && error.contains("`net`"),
+        "{error}"
+    );
 }
 
 /// A stream of numbers, the same every time.

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
-use unmask::sink::{Overflow, Settings, Sinks, Target};
+use unmask::sink::{Settings, Sinks, Target, WhenFull};
 use unmask_alert::{Alert, SCHEMA};
 
 /// Tells the sender process what to do; without it that test does nothing.
@@ -65,7 +65,7 @@ fn sender() {
     settings.mqtt.backoff_ms = 100;
     settings.mqtt.backoff_max_ms = 400;
     settings.close_ms = PATIENCE.as_millis() as u64;
-    let mut sinks = Sinks::open(&[target], &settings, Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&[target], &settings, WhenFull::Drop).unwrap();
     let (first, count): (u64, u64) = (parts[3].parse().unwrap(), parts[4].parse().unwrap());
     let start = Instant::now();
     for i in 0..count {

@@ -14,7 +14,7 @@ use unmask_graph::calibrate::Calibration;
 use unmask_graph::checkpoint::Checkpoint;
 use unmask_graph::export::{self, Options};
 use unmask_graph::quantize::{Net, Plan};
-use unmask_onnx::messages::ModelProto;
+use unmask_onnx::messages::{ModelProto, ValueInfoProto};
 
 /// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
 fn checkpoint(dir: &Path) -> PathBuf {
@@ -218,6 +218,94 @@ fn frames_that_show_nothing_are_refused() {
     fs::write(dir.join("frames/noise.png"), b"no picture").unwrap();
     let error = refused(unmask(dir, &with(&CALIBRATE, &["--force"])));
     assert!(error.contains("noise.png"), "{error}");
+}
+
+#[test]
+fn what_is_written_is_what_score_takes() {
+    let dir = folder(1);
+    let dir = dir.path();
+    let edit = |edit: &dyn Fn(&mut ModelProto)| {
+        let bytes = fs::read(dir.join("model.onnx")).unwrap();
+        let mut model = ModelProto::from_bytes(&bytes).unwrap();
+        edit(&mut model);
+        fs::write(dir.join("edited.onnx"), model.to_bytes()).unwrap();
+    };
+    let quantize = |out: &str| {
+        let args = [
+            "quantize",
+            "--model",
+            "edited.onnx",
+            "--precision",
+            "fp16",
+            "--out",
+            out,
+        ];
+        unmask(dir, &args)
+    };
+    let score = |model: &str| {
+        let out = format!("{model}.maps");
+        good(unmask(
+            dir,
+            &[
+                "score", "--model", model, "--images", "frames", "--out", &out,
+            ],
+        ));
+    };
+    // Weights listed among the inputs, as older exporters do.
+    edit(&|model| {
+        let graph = model.graph.as_mut().unwrap();
+        let listed = graph.initializer.iter().map(|t| {
+            let shape: Vec<usize> = t.dims.iter().map(|&d| d as usize).collect();
+            ValueInfoProto::tensor(t.name(), t.data_type(), &shape)
+        });
+        let listed: Vec<ValueInfoProto> = listed.collect();
+        graph.input.extend(listed);
+    });
+    good(quantize("listed.onnx"));
+    score("listed.onnx");
+    good(unmask(
+        dir,
+        &[
+            "prepare",
+            "--model",
+            "edited.onnx",
+            "--out",
+            "prepared.onnx",
+        ],
+    ));
+    score("prepared.onnx");
+
+    // Facts and names of outputs that lie beside the model travel with what is made of it.
+    edit(&|model| {
+        let graph = model.graph.as_mut().unwrap();
+        let logits = "class_logits".to_owned();
+        let nodes = graph.node.iter_mut().flat_map(|n| &mut n.output);
+        for name in nodes.filter(|name| **name == logits) {
+            *name = "classes_of_mine".into();
+        }
+        for output in graph.output.iter_mut().filter(|o| o.name() == logits) {
+            output.name = Some("classes_of_mine".into());
+        }
+        model.metadata_props.clear();
+    });
+    let error = refused(quantize("foreign.onnx"));
+    assert!(
+        error.contains("edited.onnx") && error.contains("model.toml"),
+        "{error}"
+    );
+    let names: Vec<String> = (0..tiny().classes).map(|i| format!("\"c{i}\"")).collect();
+    let toml = format!(
+        "mean = [123, 116, 103]\nstd = [58, 57, 57]\nclasses = [{}]\nroad = [0]\nstuff = []\n\
+         [outputs]\nclass_logits = \"classes_of_mine\"\nmask_logits = \"mask_logits\"\n",
+        names.join(", ")
+    );
+    fs::write(dir.join("model.toml"), toml).unwrap();
+    fs::create_dir(dir.join("elsewhere")).unwrap();
+    good(quantize("elsewhere/foreign.onnx"));
+    score("elsewhere/foreign.onnx");
+    // Beside the file nothing was left.
+    let left = fs::read_dir(dir.join("elsewhere")).unwrap().count();
+    assert_eq!(left, 2, "the model and its maps");
 }
 
 #[test]

@@ -5,6 +5,9 @@ mod common;
 use common::model;
 use std::path::Path;
 use std::process::{Command, Output};
+use unmask_onnx::messages::{
+    DataType, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
+};
 use unmask_score::npy;
 
 fn score(folder: &Path, name: &str, args: &[&str]) -> Output {
@@ -108,6 +111,129 @@ fn the_size_must_be_that_of_the_model() {
             .code(),
         Some(2)
     );
+}
+
+/// Writes `mask.onnx` with `edit` applied as `name` into `folder`.
+fn edited(folder: &Path, name: &str, edit: impl Fn(&mut ModelProto)) -> std::path::PathBuf {
+    let mut proto = ModelProto::from_bytes(&std::fs::read(model("mask.onnx")).unwrap()).unwrap();
+    edit(&mut proto);
+    let path = folder.join(name);
+    std::fs::write(&path, proto.to_bytes()).unwrap();
+    path
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    common::unmask(folder, args)
+}
+
+#[test]
+fn external_data_is_read_beside_the_model() {
+    let folder = folder();
+    let mut data = Vec::new();
+    let data_file = folder.path().join("big.onnx.data");
+    let mut proto = ModelProto::from_bytes(&std::fs::read(model("mask.onnx")).unwrap()).unwrap();
+    for tensor in &mut proto.graph.as_mut().unwrap().initializer {
+        let raw = tensor.raw_data.take().unwrap();
+        let fact = StringStringEntryProto::new;
+        tensor.data_location = Some(1);
+        tensor.external_data = vec![
+            fact("location", "big.onnx.data"),
+            fact("offset", &data.len().to_string()),
+            fact("length", &raw.len().to_string()),
+        ];
+        data.extend(raw);
+    }
+    std::fs::write(&data_file, data).unwrap();
+    std::fs::write(folder.path().join("big.onnx"), proto.to_bytes()).unwrap();
+    let args = |name: &'static str, out: &'static str| {
+        ["score", "--model", name, "--images", "in", "--out", out]
+    };
+    let out = run(folder.path(), &args("big.onnx", "external"));
+    assert!(out.status.success(), "{}", said(&out));
+    assert!(score(folder.path(), "mask.onnx", &[]).status.success());
+    let map = |folder_name: &str| {
+        npy::read(&folder.path().join(folder_name).join("half.one.npy")).unwrap()
+    };
+    assert_eq!(map("external"), map("maps"));
+    // The model in one file is what other verbs write of it.
+    let out = run(
+        folder.path(),
+        &["prepare", "--model", "big.onnx", "--out", "one.onnx"],
+    );
+    assert!(out.status.success(), "{}", said(&out));
+    std::fs::remove_file(&data_file).unwrap();
+    assert!(
+        run(folder.path(), &args("one.onnx", "one"))
+            .status
+            .success()
+    );
+    let out = run(folder.path(), &args("big.onnx", "external"));
+    assert_eq!(out.status.code(), Some(1));
+    let error = said(&out);
+    assert!(
+        error.contains("big.onnx.data is missing") && error.contains("external_data=False"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_inspect_refuses_is_not_scored() {
+    let folder = folder();
+    // Two values of 6.4 GB between input and output, which the file's own sizes do not show.
+    edited(folder.path(), "huge.onnx", |proto| {
+        let graph = proto.graph.as_mut().unwrap();
+        graph.initializer.push(TensorProto {
+            name: Some("sizes".into()),
+            dims: vec![4],
+            data_type: Some(DataType::Int64 as i32),
+            int64_data: vec![1 << 16, 3, 64, 128],
+            ..TensorProto::default()
+        });
+        for (op, inputs, output) in [
+            ("Expand", &["image", "sizes"][..], "large"),
+            ("Relu", &["large"], "as_large"),
+            ("ReduceSum", &["as_large"], "sum"),
+        ] {
+            graph.node.push(NodeProto {
+                op_type: Some(op.into()),
+                name: Some(output.into()),
+                input: inputs.iter().map(|&i| i.into()).collect(),
+                output: vec![output.into()],
+                ..NodeProto::default()
+            });
+        }
+        graph.output.push(ValueInfoProto::tensor(
+            "sum",
+            DataType::Float,
+            &[1, 1, 1, 1],
+        ));
+    });
+    // The road is said to be two things.
+    edited(folder.path(), "twice.onnx", |proto| {
+        let pair = StringStringEntryProto::new("unmask.road", "[1]");
+        proto.metadata_props.push(pair);
+    });
+    for (name, says) in [
+        ("huge.onnx", "of memory to run"),
+        ("twice.onnx", "`unmask.road` twice"),
+    ] {
+        let inspect = run(folder.path(), &["inspect", name, "--json"]);
+        assert_eq!(inspect.status.code(), Some(1), "{name}");
+        let object: serde_json::Value = serde_json::from_slice(&inspect.stdout).unwrap();
+        assert!(object["error"].as_str().unwrap().contains(says), "{object}");
+        let args = ["score", "--model", name, "--images", "in", "--out", "maps"];
+        let out = run(folder.path(), &args);
+        assert_eq!(out.status.code(), Some(1), "{name}");
+        assert!(said(&out).contains(says), "{}", said(&out));
+    }
+    let good = run(
+        folder.path(),
+        &["inspect", model("mask.onnx").to_str().unwrap(), "--json"],
+    );
+    let object: serde_json::Value = serde_json::from_slice(&good.stdout).unwrap();
+    // The input, [1,3,64,128] floats, and what is made of it.
+    assert!(object["memory"]["peak_bytes"].as_u64().unwrap() > 4 * 3 * 64 * 128);
+    assert!(object["error"].is_null());
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub const LIMITS: Limits = Limits {
     nodes: 1000,
     rank: 8,
     elements: 1 << 20,
+    memory_bytes: 64 << 20,
 };
 
 /// `config.json` beside a checkpoint of HuggingFace, as far as it is read.

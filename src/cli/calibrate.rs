@@ -1,6 +1,6 @@
 //! `unmask calibrate`.
 
-use super::Outcome;
+use super::{Outcome, model};
 use crate::source::Pictures;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,7 +10,7 @@ use unmask_graph::calibrate::{Method, Options, PERCENTILE, calibrate};
 use unmask_graph::quantize::Net;
 
 const EXAMPLES: &str = "Examples:
-  unmask calibrate --model model.onnx --frames drive/
+  unmask calibrate --frames drive/
   unmask calibrate --model model.onnx --frames drive/ --method percentile --frames-limit 64
 
 The frames must come from the camera that the model will see: 16 at least, 64 to 500 are usual.
@@ -20,9 +20,9 @@ Methods and file format: docs/quantise.md.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Float32 model (ONNX) to calibrate.
+    /// Float32 model (ONNX) to calibrate [default: $UNMASK_MODEL, else the shipped one].
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Folder of pictures as the camera takes them (JPEG, PNG, WebP).
     #[arg(long, value_name = "DIR")]
     frames: PathBuf,
@@ -67,9 +67,10 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let net = read(&args.model)?;
+    let model = &model::path(args.model.as_deref())?;
+    let net = read(model)?;
     let facts = Engine::open(
-        &args.model,
+        model,
         EngineOptions {
             threads: args.threads,
         },
@@ -94,18 +95,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let calibration = calibrate(
         &net,
         &facts,
-        &args.model,
+        model,
         &args.frames,
         pictures.paths(),
         &options,
         &mut |done| bar.set_position(done as u64),
     )
-    .with_context(|| format!("cannot calibrate {}", args.model.display()));
+    .with_context(|| format!("cannot calibrate {}", model.display()));
     bar.finish_and_clear();
     let calibration = calibration?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => made_folder(place(&args.model))?,
+        None => made_folder(place(model))?,
     };
     calibration.write(&out)?;
     if args.json {

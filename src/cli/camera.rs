@@ -1,6 +1,6 @@
 //! `unmask camera`.
 
-use super::{Outcome, camera_args};
+use super::{Outcome, camera_args, shutdown};
 use crate::source::{CaptureReport, CaptureSettings, Source};
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -108,6 +108,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let settings = args.camera.over(CaptureSettings::default());
     let found = look(args, path, &settings)?;
+    let outcome = match shutdown::is_requested() {
+        true => Outcome::Stopped,
+        false => Outcome::Clean,
+    };
     if args.json {
         let text = serde_json::to_string_pretty(&found)?;
         writeln!(std::io::stdout().lock(), "{text}").context("cannot write what was found")?;
@@ -115,10 +119,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         tell(&found)?;
     }
     let (had, wanted) = (found.frames.len() as u64, args.frames * args.cycles);
-    if had < wanted {
+    if had < wanted && outcome == Outcome::Clean {
         bail!("only {had} of {wanted} frames came in time");
     }
-    Ok(Outcome::Clean)
+    Ok(outcome)
 }
 
 fn tell(found: &Found) -> anyhow::Result<()> {
@@ -177,6 +181,7 @@ fn take(
     settings: &CaptureSettings,
 ) -> anyhow::Result<Found> {
     use crate::source::V4l2;
+    use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
     let mut found = Found {
@@ -190,12 +195,16 @@ fn take(
     });
     let deadline = limit.transpose()?.map(|limit| start + limit);
     let mut first = None;
+    let stop = shutdown::on_request();
     for cycle in 0..args.cycles {
+        if stop.load(Relaxed) {
+            break;
+        }
         let mut camera = V4l2::open(kernel.clone(), path, settings)?;
         let watch = camera.watch();
         let (done, ended) = std::sync::mpsc::channel::<()>();
         let events = std::thread::scope(|scope| -> anyhow::Result<Vec<Told>> {
-            let watching = scope.spawn(|| follow(&watch, ended, start, deadline));
+            let watching = scope.spawn(|| follow(&watch, ended, start, deadline, &stop));
             // Dropped however the frames end: whoever follows them goes on.
             let done = done;
             for _ in 0..args.frames {
@@ -234,13 +243,14 @@ fn follow(
     ended: std::sync::mpsc::Receiver<()>,
     start: std::time::Instant,
     deadline: Option<std::time::Instant>,
+    stop: &std::sync::atomic::AtomicBool,
 ) -> Vec<Told> {
     use std::sync::mpsc::RecvTimeoutError;
     let mut told = Vec::new();
     loop {
         let waited = ended.recv_timeout(std::time::Duration::from_millis(20));
         while let Some((cause, text)) = watch.event() {
-            eprintln!("unmask: {text}");
+            eprintln!("unmask: {}", unmask_frame::escape_control(&text));
             told.push(Told {
                 cause,
                 after_s: start.elapsed().as_secs_f64(),
@@ -250,7 +260,8 @@ fn follow(
         if waited != Err(RecvTimeoutError::Timeout) {
             return told;
         }
-        if deadline.is_some_and(|at| std::time::Instant::now() >= at) {
+        let is_over = deadline.is_some_and(|at| std::time::Instant::now() >= at);
+        if is_over || stop.load(std::sync::atomic::Ordering::Relaxed) {
             watch.stop();
         }
     }

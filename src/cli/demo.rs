@@ -48,6 +48,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         frames: Some(args.frames),
         rate_hz: RATE_HZ,
         realtime: false,
+        waits: false,
         warm_up: 0,
         longest: None,
         alerts: watch::Alerts::Places(vec![Target::File(args.out.join("alerts.jsonl"))]),

@@ -8,15 +8,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::label_values::LabelValues;
-use super::{Outcome, model, model::parse_size};
-use unmask_eval::dataset::{labelled_pictures, saved_scores};
+use super::{Outcome, model, model::parse_size, shutdown};
+use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
 use unmask_eval::{BadPicture, ErrorBounds, Options, Pair, Problem, Report, Track, evaluate};
 use unmask_frame::read_picture;
-use unmask_frame::{Picture, ScoreMap, Size};
+use unmask_frame::{Picture, ScoreMap, Size, error_chain, escape_control};
 use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
-  unmask eval --model model.onnx --dataset road_anomaly --anomaly-value 2
+  unmask eval --dataset road_anomaly --anomaly-value 2
+  unmask eval --model model.onnx --dataset road_obstacle21 --track obstacle
   unmask eval --scores out --labels road_anomaly/labels --anomaly-value 2 --json
   unmask eval --scores out --dataset road_obstacle21_val --track obstacle
 
@@ -25,19 +26,20 @@ Definitions, file formats and exit codes: docs/eval.md.";
 /// Arguments of `unmask eval`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-#[command(group(clap::ArgGroup::new("source").args(["model", "scores"]).required(true)))]
 pub struct Args {
-    /// Model (ONNX) that scores the pictures of --dataset.
-    #[arg(long, value_name = "FILE", requires = "dataset")]
+    /// Model (ONNX) that scores the pictures of --dataset [default: $UNMASK_MODEL, else the shipped
+    /// one; not with --scores].
+    #[arg(long, value_name = "FILE", conflicts_with = "scores")]
     model: Option<PathBuf>,
     /// Folder of saved score maps, NAME.npy [H,W] float; higher = more anomalous.
     #[arg(long, value_name = "DIR")]
     scores: Option<PathBuf>,
-    /// Folder with images/NAME.* and labels/NAME.png.
+    /// Folder with images/NAME.* and labels/NAME.png, or labels_masks/NAME_labels_semantic.png as
+    /// SegmentMeIfYouCan has them.
     #[arg(long, value_name = "DIR", required_unless_present = "labels")]
     dataset: Option<PathBuf>,
-    /// Folder of label pictures, NAME.png, for --scores.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["dataset", "model"])]
+    /// Folder of label pictures, NAME.png or NAME_labels_semantic.png, for --scores.
+    #[arg(long, value_name = "DIR", requires = "scores", conflicts_with_all = ["dataset", "model"])]
     labels: Option<PathBuf>,
     #[command(flatten)]
     label_values: LabelValues,
@@ -54,13 +56,13 @@ pub struct Args {
     #[arg(long)]
     resize: bool,
     /// Input size that the model must have, height x width.
-    #[arg(long, value_name = "HxW", value_parser = parse_size, requires = "model")]
+    #[arg(long, value_name = "HxW", value_parser = parse_size, conflicts_with = "scores")]
     size: Option<Size>,
     /// Score without mask refinement.
-    #[arg(long, requires = "model")]
+    #[arg(long, conflicts_with = "scores")]
     no_refine: bool,
     /// Score of a per-pixel model [default: max-softmax].
-    #[arg(long, value_name = "KIND", requires = "model")]
+    #[arg(long, value_name = "KIND", conflicts_with = "scores")]
     score: Option<PixelScore>,
     /// Threads [default: one per core].
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -92,14 +94,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     // Score maps of a model live in this folder until both passes have read them.
     let temporary = tempfile::tempdir().context("cannot make a temporary folder; set TMPDIR")?;
-    let (pairs, mut bad) = match (&args.model, &args.scores, &args.dataset, &args.labels) {
-        (Some(model), _, Some(dataset), _) => {
-            let scorer = model_scorer(model, args)?;
+    shutdown::remove_at_end(temporary.path());
+    let (pairs, mut bad) = match (&args.scores, &args.dataset, &args.labels) {
+        (Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
+        (Some(scores), Some(dataset), _) => saved_scores(scores, &label_folder(dataset))?,
+        (None, Some(dataset), _) => {
+            let scorer = model_scorer(args)?;
             score_pictures(dataset, scorer, temporary.path())?
         }
-        (_, Some(scores), _, Some(labels)) => saved_scores(scores, labels)?,
-        (_, Some(scores), Some(dataset), _) => saved_scores(scores, &dataset.join("labels"))?,
-        _ => bail!("give --model and --dataset, or --scores and --labels"),
+        _ => bail!("give --dataset, or --scores and --labels"),
     };
     if pairs.is_empty() {
         report_bad(&bad, 0);
@@ -122,6 +125,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     bad.append(&mut report.bad);
     report.bad = bad;
     report_bad(&report.bad, report.images);
+    if report.collapsed > 0 {
+        eprintln!(
+            "unmask: {} different float64 scores are equal in float32, in which they are ranked, \
+             and count as ties: spread them out before they are saved (logits instead of \
+             probabilities close to 1)",
+            report.collapsed
+        );
+    }
     let text = if args.json {
         json(&report, args)?
     } else {
@@ -139,8 +150,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// Opens the model.
-fn model_scorer(path: &Path, args: &Args) -> anyhow::Result<Scorer> {
-    let mut engine = model::open(Some(path), args.size, args.threads, args.score)?;
+fn model_scorer(args: &Args) -> anyhow::Result<Scorer> {
+    let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     let refine = !args.no_refine;
     Ok(Box::new(move |picture| Ok(engine.score(picture, refine)?)))
 }
@@ -165,7 +176,7 @@ fn score_pictures(
             Err(error) => {
                 bad.push(BadPicture {
                     name: found.name,
-                    problem: Problem::NotScored(format!("{error:#}")),
+                    problem: Problem::NotScored(error_chain(error.as_ref())),
                 });
                 continue;
             }
@@ -194,7 +205,8 @@ fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
 
 fn report_bad(bad: &[BadPicture], good: usize) {
     for bad in bad {
-        eprintln!("unmask: {}: {}", bad.name, bad.problem);
+        let line = format!("{}: {}", bad.name, bad.problem);
+        eprintln!("unmask: {}", escape_control(&line));
     }
     if !bad.is_empty() {
         eprintln!("unmask: {}, {good} evaluated", left_out(bad.len()));
@@ -228,6 +240,7 @@ struct Json {
     track: &'static str,
     exact: bool,
     error_bounds: JsonBounds,
+    collapsed_scores: u64,
     bad: usize,
 }
 
@@ -267,6 +280,7 @@ fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
             fpr95,
             auroc,
         },
+        collapsed_scores: report.collapsed,
         bad: report.bad.len(),
     };
     Ok(serde_json::to_string(&json)? + "\n")

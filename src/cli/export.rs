@@ -1,8 +1,9 @@
 //! `unmask export`.
 
-use super::Outcome;
+use super::{Outcome, model};
 use anyhow::Context;
 use std::path::PathBuf;
+use unmask_engine::Options as EngineOptions;
 use unmask_frame::Size;
 use unmask_graph::checkpoint::parse_size;
 use unmask_graph::write::Sampling;
@@ -96,7 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let bytes = model.to_bytes();
     export::check(&bytes).with_context(file)?;
-    export::write_file(&args.out, &bytes)?;
+    model::write(&args.out, &bytes, EngineOptions::default()).with_context(file)?;
 
     let graph = model.graph.unwrap_or_default();
     let size = options.size.unwrap_or(checkpoint.facts.size);

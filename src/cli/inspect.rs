@@ -1,25 +1,29 @@
 //! `unmask inspect`.
 
-use super::{Outcome, plain};
-use anyhow::Context;
+use super::failure::Printed;
+use super::{Outcome, model};
+use anyhow::Context as _;
 use std::path::PathBuf;
+use unmask_frame::error_chain;
+use unmask_frame::escape_control;
 use unmask_graph::cost::{self, Block, Cost};
 use unmask_graph::export::write_file;
 use unmask_graph::lint::{self, Finding};
 use unmask_graph::surgery::{self, Report};
 use unmask_onnx::ir::Graph;
+use unmask_onnx::memory::memory;
 use unmask_onnx::read::{self, Limits};
 
 /// Arguments of `unmask inspect`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  unmask inspect model.onnx\n  unmask inspect model.onnx \
+    after_help = "Examples:\n  unmask inspect\n  unmask inspect model.onnx\n  unmask inspect model.onnx \
                         --surgery --out lean.onnx\n  unmask inspect model.onnx --strict --json"
 )]
 pub struct Args {
-    /// ONNX file.
+    /// ONNX file [default: $UNMASK_MODEL, else the shipped one].
     #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Tell what the exact surgery saves, pass by pass.
     #[arg(long)]
     surgery: bool,
@@ -36,21 +40,33 @@ pub struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let limits = Limits::default();
-    let (proto, sha256) = read::open_proto(&args.model, &limits)
-        .with_context(|| format!("cannot inspect {}", args.model.display()))?;
+    let path = &model::path(args.model.as_deref())?;
+    let cannot = || format!("cannot inspect {}", path.display());
+    let (mut proto, file_hash) = read::open_proto(path, &limits).with_context(cannot)?;
     let findings = lint::lint(&proto);
-    let read = Graph::from_model(&proto, args.model.parent(), &limits);
-    let (mut graph, facts) = match read {
+    let read = read::bring_weights_in(&mut proto, &file_hash, path.parent(), &limits)
+        .and_then(|sha256| Ok((Graph::from_model(&proto, None, &limits)?, sha256)));
+    let ((mut graph, facts), sha256) = match read {
         Ok(read) => read,
         Err(error) => {
             // What the lint says is often the reason.
-            print_findings(&findings);
-            return Err(error).with_context(|| format!("cannot inspect {}", args.model.display()));
+            let error = anyhow::Error::new(error).context(cannot());
+            if !args.json {
+                print_findings(&findings);
+                return Err(error);
+            }
+            let text = error_chain(error.as_ref());
+            let object = serde_json::json!({
+                "model": path, "error": text, "exit_code": 1, "findings": findings,
+            });
+            println!("{object}");
+            return Err(Printed(text).into());
         }
     };
     let opset = read::opset(&proto).unwrap_or_default();
     drop(proto);
     let blocks = cost::blocks(&graph);
+    let memory = memory(&graph);
     let report = match args.surgery {
         true => Some(surgery::run(&mut graph)?),
         false => None,
@@ -58,13 +74,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if let Some(out) = &args.out {
         write_file(out, &graph.to_model(&facts).to_bytes())?;
     }
+    let bad = findings.iter().filter(|f| f.fate != lint::Fate::Risky);
+    let bad = bad.count();
+    let refused = (args.strict && bad > 0).then(|| {
+        format!(
+            "TensorRT refuses {} or computes it wrongly: {bad} findings, listed above",
+            path.display()
+        )
+    });
     if args.json {
-        let summary = serde_json::json!({
-            "model": args.model,
+        let mut summary = serde_json::json!({
+            "model": path,
             "sha256": sha256,
             "opset": opset,
             "blocks": blocks,
             "total": total(&blocks),
+            "memory": {
+                "peak_bytes": memory.peak_bytes,
+                "constant_bytes": memory.constant_bytes,
+            },
             "findings": findings,
             "surgery": report.as_ref().map(|r| serde_json::json!({
                 "passes": r.passes,
@@ -73,23 +101,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             })),
             "out": args.out,
         });
+        if let (Some(text), Some(object)) = (&refused, summary.as_object_mut()) {
+            object.insert("error".to_owned(), text.as_str().into());
+            object.insert("exit_code".to_owned(), 1.into());
+        }
         println!("{summary}");
     } else {
         print_blocks(&blocks);
+        println!(
+            "memory to run: {:.1} MB at most, of which {:.1} MB are constants",
+            memory.peak_bytes as f64 / 1e6,
+            memory.constant_bytes as f64 / 1e6
+        );
+        let unknown = total(&blocks).unknown_nodes;
+        if unknown > 0 {
+            println!("{unknown} nodes are of operators whose multiplications are not counted here");
+        }
         if let Some(report) = &report {
             print_report(report);
         }
         print_findings(&findings);
     }
-    let bad = findings.iter().filter(|f| f.fate != lint::Fate::Risky);
-    let bad = bad.count();
-    if args.strict && bad > 0 {
-        anyhow::bail!(
-            "TensorRT refuses {} or computes it wrongly: {bad} findings, listed above",
-            args.model.display()
-        );
+    match refused {
+        None => Ok(Outcome::Clean),
+        Some(text) => Err(Printed(text).into()),
     }
-    Ok(Outcome::Clean)
 }
 
 fn total(blocks: &[Block]) -> Cost {
@@ -117,7 +153,7 @@ fn print_blocks(blocks: &[Block]) {
         );
     };
     for block in blocks {
-        line(&plain(&block.name), &block.cost, &block.precision);
+        line(&escape_control(&block.name), &block.cost, &block.precision);
     }
     line("total", &all, "");
 }
@@ -142,14 +178,14 @@ fn print_findings(findings: &[Finding]) {
     for f in findings {
         let op = match f.op.as_str() {
             "" => String::new(),
-            op => format!(" ({})", plain(op)),
+            op => format!(" ({})", escape_control(op)),
         };
         println!(
             "{}: {}{op}, TensorRT {}: {}",
             f.fate,
-            plain(&f.place),
+            escape_control(&f.place),
             f.versions,
-            plain(&f.what)
+            escape_control(&f.what)
         );
     }
 }

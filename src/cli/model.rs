@@ -1,9 +1,10 @@
 //! Opening the model that a verb was given.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use unmask_engine::{Engine, Options, find_model};
 use unmask_frame::Size;
+use unmask_graph::export::write_checked;
 use unmask_score::PixelScore;
 
 /// `model`, or the shipped one.
@@ -42,6 +43,20 @@ pub(super) fn open(
         );
     }
     Ok(engine)
+}
+
+/// Writes a model file that the engine takes: it is opened where it lies, as a user's next command
+/// opens it, before it gets its name.
+pub(super) fn write(out: &Path, bytes: &[u8], options: Options) -> anyhow::Result<()> {
+    write_checked(out, bytes, |file| {
+        let opened = Engine::open(file, options);
+        opened.map(drop).with_context(|| {
+            format!(
+                "{} is not written, since the engine does not take it",
+                out.display()
+            )
+        })
+    })
 }
 
 /// Reads `HxW`: any size a model may have been exported at.

@@ -3,8 +3,8 @@
 use super::{Outcome, model};
 use anyhow::{Context, ensure};
 use std::path::PathBuf;
+use unmask_engine::Options as EngineOptions;
 use unmask_frame::Size;
-use unmask_graph::export;
 use unmask_graph::prepare::{self, Options};
 use unmask_model::{Fit, Matrix, PixelFormat, Range};
 use unmask_score::PixelScore;
@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     );
     let prepared = prepare::prepare(&path, &options)
         .with_context(|| format!("cannot prepare {}", path.display()))?;
-    export::write_file(&args.out, &prepared.bytes)?;
+    model::write(&args.out, &prepared.bytes, EngineOptions::default())?;
 
     let facts = &prepared.facts;
     let camera = facts.camera.context("the prepared graph has no camera")?;

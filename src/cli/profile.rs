@@ -1,6 +1,8 @@
 //! `unmask profile`.
 
 mod compare;
+#[cfg(feature = "offline")]
+mod layers;
 mod page;
 mod report;
 
@@ -13,8 +15,6 @@ use report::Profile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unmask_drive::Drive;
-use unmask_graph::layers::{self, Layer};
 
 /// Arguments of `unmask profile`.
 #[derive(clap::Args, Debug)]
@@ -66,6 +66,7 @@ pub struct Args {
     realtime: bool,
 
     /// How often each block of the network is run by itself, after the frames; 0 = not at all
+    #[cfg(feature = "offline")]
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(..=1000))]
     layer_passes: u16,
@@ -92,7 +93,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let [a, b] = files.as_slice() else {
             bail!("--compare wants two profiles");
         };
-        let text = compare::table(&Profile::read(a)?, &Profile::read(b)?);
+        let (a, b) = (Profile::read(a)?, Profile::read(b)?);
+        let text = match args.json {
+            true => serde_json::to_string_pretty(&compare::json(&a, &b))? + "\n",
+            false => compare::table(&a, &b),
+        };
         print(&text)?;
         return Ok(Outcome::Clean);
     }
@@ -119,6 +124,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let watch = Watch {
+        waits: false,
         source: named.map_or("synthetic", |s| s.as_str()).parse()?,
         frames: longest.is_none().then_some(args.frames + args.warm_up),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
@@ -133,7 +139,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
     let before = board(root);
     let seen = watch.run(&args.watch, None, None)?;
     let after = board(root);
-    let mut profile = Profile::of(&seen, before, after);
+    let profile = Profile::of(&seen, before, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
             "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \
@@ -141,31 +147,12 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
             args.warm_up
         );
     }
-    profile.layers = layers(args, &seen);
+    #[cfg(feature = "offline")]
+    let profile = Profile {
+        layers: layers::measure(usize::from(args.layer_passes), &seen),
+        ..profile
+    };
     Ok((profile, seen.outcome()))
-}
-
-/// The time of each block of the network. Where that cannot be measured, the rest still can.
-fn layers(args: &Args, seen: &watch::Seen) -> Option<Vec<Layer>> {
-    if args.layer_passes == 0 {
-        return None;
-    }
-    let (_, _, threads) = seen.engine();
-    let measured = Drive::new(unmask_drive::Settings::default())
-        .map_err(|e| e.to_string())
-        .and_then(|drive| {
-            let picture = drive.scene(0).picture;
-            let passes = usize::from(args.layer_passes);
-            layers::measure(seen.model(), seen.facts(), &picture, threads, passes)
-                .map_err(|e| e.to_string())
-        });
-    match measured {
-        Ok(layers) => Some(layers),
-        Err(reason) => {
-            eprintln!("unmask: the times of the network's blocks are left out: {reason}");
-            None
-        }
-    }
 }
 
 /// The table of overload.

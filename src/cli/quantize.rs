@@ -1,8 +1,8 @@
 //! `unmask quantize`.
 
-use super::Outcome;
 use super::calibrate::{place, progress_bar, read};
 use super::label_values::LabelValues;
+use super::{Outcome, model};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -12,10 +12,11 @@ use unmask_graph::calibrate::Calibration;
 use unmask_graph::export::write_file;
 use unmask_graph::judge::{self, Verdict, judge};
 use unmask_graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
+use unmask_model::Facts;
 
 const EXAMPLES: &str = "Examples:
   unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
-  unmask quantize --model engines/unmask-small.onnx --precision int8
+  unmask quantize --precision int8
   unmask quantize --model model.onnx --calibration drive.toml --out model.int8.onnx
   unmask quantize --model model.onnx --judge road_anomaly --anomaly-value 2 --max-drop 0.01
 
@@ -25,9 +26,9 @@ What becomes INT8, what stays float32, and why: docs/quantise.md.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Float32 model (ONNX).
+    /// Float32 model (ONNX) [default: $UNMASK_MODEL, else the shipped one].
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Calibration file of this model, for INT8 [default: calibration/MODEL.toml, MODEL without its
     /// ending].
     #[arg(long, value_name = "FILE")]
@@ -81,12 +82,19 @@ fn drop(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let net = read(&args.model)?;
+    let model = &model::path(args.model.as_deref())?;
+    // Its facts may lie beside it, where those of the file to be written will not.
+    let (facts, metadata) = {
+        let engine = Engine::open(model, engine_options(args))
+            .with_context(|| format!("cannot use the model {}", model.display()))?;
+        (engine.facts().clone(), engine.metadata())
+    };
+    let net = read(model)?;
     let plan = Plan::new(&net);
     let keep = blocks(&plan, &args.keep)?;
     let calibration = match (args.precision, &args.calibration) {
         (_, Some(given)) => Some(given.clone()),
-        (Precision::Int8, None) => Some(standing(&args.model)?),
+        (Precision::Int8, None) => Some(standing(model)?),
         (Precision::Fp16, None) => None,
     };
     let (written, verdict) = match args.precision {
@@ -105,30 +113,39 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         Precision::Int8 => {
             let path = calibration.as_deref().context("give --calibration")?;
-            int8(args, &net, &plan, keep, path)?
+            int8(args, (model, &facts), &net, &plan, keep, path)?
         }
     };
-    let Rewritten { mut model, layers } = written;
+    let Rewritten {
+        model: mut new,
+        layers,
+    } = written;
     let precision = match args.precision {
         Precision::Fp16 => "fp16",
         Precision::Int8 => "int8",
     };
-    set_fact(&mut model, "unmask.precision", precision);
-    set_fact(&mut model, "unmask.float_graph", net.hash());
+    for (key, text) in metadata {
+        if new.fact(key).is_none() {
+            set_fact(&mut new, key, &text);
+        }
+    }
+    set_fact(&mut new, "unmask.precision", precision);
+    set_fact(&mut new, "unmask.float_graph", net.hash());
     if let Some(path) = &calibration {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = unmask_frame::read_regular_file(path, u64::MAX)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let hash: String = Sha256::digest(bytes)
             .iter()
             .map(|b| format!("{b:02x}"))
             .collect();
-        set_fact(&mut model, "unmask.calibration", &hash);
+        set_fact(&mut new, "unmask.calibration", &hash);
     }
-    let bytes = model.to_bytes();
+    let bytes = new.to_bytes();
     runs(bytes.clone()).context("the written graph failed its check")?;
-    write_file(&args.out, &bytes)?;
+    let options = engine_options(args);
+    model::write(&args.out, &bytes, options)?;
 
-    let before = std::fs::metadata(&args.model)?.len();
+    let before = std::fs::metadata(model)?.len();
     let macs: u64 = layers.iter().map(|l| l.macs).sum();
     let share = macs as f64 / plan.macs.max(1) as f64;
     let ratio = bytes.len() as f64 / before as f64;
@@ -155,12 +172,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             "{}: {} bytes, {ratio:.3} of {}; {} layers in INT8, {:.1} % of the MACs",
             args.out.display(),
             bytes.len(),
-            args.model.display(),
+            model.display(),
             layers.len(),
             100.0 * share
         );
     }
     Ok(Outcome::Clean)
+}
+
+fn engine_options(args: &Args) -> EngineOptions {
+    EngineOptions {
+        threads: args.threads,
+    }
 }
 
 /// The calibration of `model` in the place where `unmask calibrate` puts it.
@@ -190,6 +213,7 @@ fn blocks(plan: &Plan, keep: &[String]) -> Result<BTreeSet<String>, Error> {
 
 fn int8(
     args: &Args,
+    model: (&Path, &Facts),
     net: &Net,
     plan: &Plan,
     keep: BTreeSet<String>,
@@ -200,7 +224,7 @@ fn int8(
     let (out, verdict) = match &args.judge {
         None => (keep, None),
         Some(dataset) => {
-            let verdict = judged(args, net, &calibration, dataset, keep)?;
+            let verdict = judged(args, model, net, &calibration, dataset, keep)?;
             (verdict.out.clone(), Some(verdict))
         }
     };
@@ -216,6 +240,7 @@ fn int8(
 
 fn judged(
     args: &Args,
+    (model, facts): (&Path, &Facts),
     net: &Net,
     calibration: &Calibration,
     dataset: &Path,
@@ -229,10 +254,6 @@ fn judged(
         refine: !args.no_refine,
         threads: args.threads,
     };
-    let engine = EngineOptions {
-        threads: args.threads,
-    };
-    let facts = Engine::open(&args.model, engine)?.facts().clone();
     let bar = progress_bar(1, "judging");
     let mut progress = |what: &str, done: usize, total: usize| {
         bar.set_length(total as u64);
@@ -242,8 +263,8 @@ fn judged(
     let verdict = judge(
         net,
         calibration,
-        &args.model,
-        &facts,
+        model,
+        facts,
         dataset,
         &options,
         &mut progress,

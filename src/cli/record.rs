@@ -1,15 +1,17 @@
 //! `unmask record`.
 
 use super::run::watch;
-use super::{Outcome, camera_args};
+use super::{Outcome, camera_args, shutdown};
 use crate::source::{
-    BadFrame, Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Shot, Source,
+    BadFrame, Camera, CaptureSettings, Clock, Next, Pace, Reader, Recorder, Shot, Source,
 };
-use anyhow::Context;
-use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use unmask_frame::Moment;
+use unmask_frame::{Moment, escape_control};
+
+/// How often a recording that waits for a frame looks whether it is to end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Arguments of `unmask record`.
 #[derive(clap::Args, Debug)]
@@ -89,9 +91,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let bar = watch::progress_bar(length, "recording");
     let mut times = Times::new(clock, realtime);
     let mut first_bad: Option<BadFrame> = None;
-    while let Some((shot, captured)) = reader.take() {
+    let stop = shutdown::on_request();
+    while !stop.load(Relaxed) {
+        let (shot, captured) = match reader.take_within(LOOK) {
+            Next::Frame(shot, captured) => (shot, captured),
+            Next::Nothing => continue,
+            Next::End => break,
+        };
         while let Some((_, event)) = reader.capture().and_then(|capture| capture.event()) {
-            bar.suspend(|| eprintln!("unmask: {event}"));
+            bar.suspend(|| eprintln!("unmask: {}", escape_control(&event)));
         }
         let shot = match shot {
             Ok(shot) if args.png => shot.into_picture(),
@@ -168,7 +176,8 @@ fn tell(args: &Args, recorder: &Recorder, took: Duration) -> anyhow::Result<()> 
             "seconds": took.as_secs_f64(),
         });
         let text = serde_json::to_string_pretty(&summary)?;
-        return writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary");
+        println!("{text}");
+        return Ok(());
     }
     eprintln!(
         "{} frames, {} bad, {drops} lost; {:.1} MB in {:.1} s\nwatch it again: unmask run --source \

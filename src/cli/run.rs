@@ -7,7 +7,6 @@ use super::{Outcome, camera_args};
 use crate::sink::Target;
 use crate::source::Source;
 use anyhow::{Context, bail};
-use std::io::Write;
 use std::path::PathBuf;
 use watch::Watch;
 
@@ -26,7 +25,8 @@ stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The 
 stderr; with --alerts FILE --json it goes to stdout as JSON instead.
 Alerts that a broker does not have wait on disk. Every place and what it promises: docs/sinks.md.
 
-Exit code: 0 all frames were used; 2 some frames were bad, counted and named; 1 the run failed.")]
+Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
+lost, counted and named; 1 the run failed.")]
 pub struct Args {
     /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
     /// synthetic or synthetic:SEED
@@ -49,6 +49,11 @@ pub struct Args {
     /// overtakes are dropped and counted. Without it every frame is waited for
     #[arg(long)]
     realtime: bool,
+
+    /// Wait for a source that is not there yet, and report it (`blind`, missing) until it is
+    /// [default: wait where systemd started the run]
+    #[arg(long)]
+    wait: bool,
 
     /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET, mqtt://HOST[:PORT][/TOPIC],
     /// mqtts://… [default: sink.alerts of the configuration, else stdout]
@@ -87,12 +92,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.json && (places.is_empty() || places.contains(&Target::Stdout)) {
         bail!("--json and the alerts both want stdout; send those elsewhere with --alerts FILE");
     }
+    if args.json && !unmask_system::stdout_is_open() {
+        bail!("--json wants stdout, but it was closed when the program was started");
+    }
     let source: Source = source.parse()?;
     let watch = Watch {
         frames: args.frames.or(config.source.frames),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
         // Nobody can wait for a camera's frames.
         realtime: args.realtime || config.source.realtime || source.is_live(),
+        waits: args.wait || config.source.waits(),
         source,
         warm_up: 0,
         longest: None,
@@ -111,7 +120,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let outcome = seen.outcome();
     if args.json {
         let text = serde_json::to_string_pretty(&seen.report())?;
-        writeln!(std::io::stdout().lock(), "{text}").context("cannot write the summary")?;
+        println!("{text}");
     } else {
         eprint!("{}", seen.table());
     }

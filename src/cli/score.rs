@@ -1,13 +1,13 @@
 //! `unmask score`.
 
 use super::run::watch;
-use super::{Outcome, model, model::parse_size};
+use super::{Outcome, model, model::parse_size, shutdown};
 use crate::source::Pictures;
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
-use unmask_frame::Size;
-use unmask_frame::read_picture;
+use std::sync::atomic::Ordering::Relaxed;
+use unmask_frame::{Size, escape_control, read_picture};
 use unmask_score::{PixelScore, npy};
 
 /// Arguments of `unmask score`.
@@ -60,7 +60,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let bar = watch::progress_bar(Some(pictures.len()), "scoring");
     let (mut bad, mut first_bad) = (0u64, None);
     let mut taken = HashSet::new();
+    let stop = shutdown::on_request();
     for path in pictures.paths() {
+        if stop.load(Relaxed) {
+            bar.finish_and_clear();
+            eprintln!(
+                "unmask: stopped: {} of {} pictures were tried",
+                bar.position(),
+                pictures.len()
+            );
+            return Ok(Outcome::Stopped);
+        }
         let stem = path.file_stem().unwrap_or_default();
         let scored = if taken.insert(stem.to_os_string()) {
             read_picture(path).and_then(|picture| {
@@ -80,6 +90,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             }
             Err(reason) => {
                 let line = format!("{}: {reason}", path.display());
+                let line = escape_control(&line).into_owned();
                 bar.suspend(|| eprintln!("unmask: bad picture {line}"));
                 bad += 1;
                 first_bad.get_or_insert(line);

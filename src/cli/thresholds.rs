@@ -1,13 +1,15 @@
 //! `unmask thresholds`.
 
-use super::Outcome;
 use super::run::watch::{self, progress_bar};
+use super::{Outcome, shutdown};
 use crate::source::{Camera, Source};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use std::io::Write;
+use std::sync::atomic::Ordering::Relaxed;
 use unmask_alert::thresholds::{Bank, lowest, upper_95};
 use unmask_engine::{Engine, Options, find_model};
+use unmask_frame::escape_control;
 
 /// Arguments of `unmask thresholds`.
 #[derive(clap::Args, Debug)]
@@ -92,7 +94,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut bank = Bank::new(held, &road)?;
     let bar = progress_bar(Some(length), "watching");
     let (mut bad, mut number) = (0u64, 0u64);
+    let stop = shutdown::on_request();
     while let Some(shot) = camera.next() {
+        if stop.load(Relaxed) {
+            bar.finish_and_clear();
+            eprintln!("unmask: stopped: a part of the recording gives no threshold");
+            return Ok(Outcome::Stopped);
+        }
         bar.inc(1);
         let at_ns = (number as f64 / args.rate * 1e9) as i128;
         number += 1;
@@ -111,7 +119,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             Ok((scored, size)) => bank.step(&scored, size, at_ns),
             Err(reason) => {
                 bad += 1;
-                bar.suspend(|| eprintln!("unmask: bad frame {reason}"));
+                bar.suspend(|| eprintln!("unmask: bad frame {}", escape_control(&reason)));
             }
         }
     }

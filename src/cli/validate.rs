@@ -2,17 +2,25 @@
 
 use super::Outcome;
 use crate::config::Config;
+use crate::sink::{Target, check_broker_settings, try_broker};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
 
 /// Arguments of `unmask validate`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   unmask validate my.toml
+  unmask validate --offline my.toml
+
+Brokers are asked whether they would take alerts; nothing is sent. One that is away is no error.
 
 Exit code: 0 the configuration is good; 1 it is not: the error names line, key and what is wanted.")]
 pub struct Args {
+    /// Do not ask brokers
+    #[arg(long)]
+    offline: bool,
+
     /// The configuration, TOML
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -32,8 +40,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     }
     for (key, file) in config.sink.files() {
-        std::fs::File::open(file)
+        unmask_frame::open_regular_file(file)
             .with_context(|| format!("{path}, key `sink.{key}`: cannot read {}", file.display()))?;
+    }
+    for target in &config.sink.alerts {
+        let Target::Mqtt(broker) = target else {
+            continue;
+        };
+        let asked = match args.offline {
+            true => check_broker_settings(broker, &config.sink.mqtt).map(|()| None),
+            false => try_broker(broker, &config.sink.mqtt),
+        };
+        match asked.with_context(|| format!("{path}, key `sink.alerts`"))? {
+            None => {}
+            Some(fault) if fault.lasting => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
+            Some(fault) => eprintln!("{path}: {broker} cannot be asked now: {fault}"),
+        }
     }
     eprintln!("{path} is good");
     Ok(Outcome::Clean)

@@ -14,6 +14,8 @@ use std::time::Duration;
 /// Why nothing can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
+    /// The source is not there yet. Whoever opens it knows; [`Watch`] never raises it.
+    Missing,
     /// No frame came for three periods.
     Silent,
     /// The picture does not change in a single pixel.
@@ -30,7 +32,8 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order in which they are told where several hold.
-    pub const ALL: [Cause; 6] = [
+    pub const ALL: [Cause; 7] = [
+        Cause::Missing,
         Cause::Silent,
         Cause::Black,
         Cause::Overexposed,
@@ -42,6 +45,7 @@ impl Cause {
     /// One word for ids and logs.
     pub fn word(self) -> &'static str {
         match self {
+            Cause::Missing => "missing",
             Cause::Silent => "silent",
             Cause::Frozen => "frozen",
             Cause::Black => "black",

@@ -2,6 +2,7 @@
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 
+use super::file::text;
 use super::thermal::{Zone, zones};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -82,12 +83,6 @@ fn listed(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<(String, std::pat
         .collect();
     all.sort();
     all
-}
-
-/// A file's text without white space around it; `None` where it cannot be read or is empty.
-pub(super) fn text(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?.trim().to_string();
-    (!text.is_empty()).then_some(text)
 }
 
 fn number(path: &Path) -> Option<f64> {

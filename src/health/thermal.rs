@@ -2,6 +2,7 @@
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 
+use super::file::text;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -48,13 +49,13 @@ pub fn zones(root: &Path) -> Vec<Zone> {
 
 fn zone(folder: &Path) -> Option<Zone> {
     let trips = (0..16).filter_map(|i| {
-        let kind = super::power::text(&folder.join(format!("trip_point_{i}_type")))?;
+        let kind = text(&folder.join(format!("trip_point_{i}_type")))?;
         // Zones also name points at which a fan starts, or the board goes off.
         let slows = kind == "passive" || kind == "hot";
         slows.then(|| degrees(&folder.join(format!("trip_point_{i}_temp"))))?
     });
     Some(Zone {
-        name: super::power::text(&folder.join("type"))?,
+        name: text(&folder.join("type"))?,
         temperature_c: degrees(&folder.join("temp"))?,
         limit_c: trips.min_by(f64::total_cmp),
     })
@@ -62,7 +63,7 @@ fn zone(folder: &Path) -> Option<Zone> {
 
 /// A file of thousandths of a degree. Sensors that are off say absurd things.
 fn degrees(path: &Path) -> Option<f64> {
-    let thousandths: f64 = super::power::text(path)?.parse().ok()?;
+    let thousandths: f64 = text(path)?.parse().ok()?;
     let degrees = thousandths / 1000.0;
     (-100.0..=250.0).contains(&degrees).then_some(degrees)
 }

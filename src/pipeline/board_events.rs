@@ -3,7 +3,7 @@
 use super::{Noted, Pipeline, PipelineError};
 use std::sync::Arc;
 use unmask_alert::{Event, Severity};
-use unmask_frame::{Moment, Token};
+use unmask_frame::Token;
 
 impl Pipeline<'_> {
     /// Tells what changed about the machine since the last call; never waits for it.
@@ -27,8 +27,7 @@ impl Pipeline<'_> {
                 source: self.settings.source.clone(),
                 name: None,
             };
-            let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
-            let id: Arc<str> = format!("{started_ms:x}-board-{}", change.number).into();
+            let id: Arc<str> = format!("{}-board-{}", self.run_id, change.number).into();
             let alert = self
                 .author()
                 .write_state(event, &id, change.detail, severity, &token, now);

@@ -101,8 +101,7 @@ impl<'a> Pipeline<'a> {
             None => ("everything as configured", Severity::Low),
         };
         let detail = format!("step {to} of {}: {name}", degrade.steps.len());
-        let started_ms = self.clock.unix_ns(Moment(0)) / 1_000_000;
-        let id: Arc<str> = format!("{started_ms:x}-ladder").into();
+        let id: Arc<str> = format!("{}-ladder", self.run_id).into();
         let now = self.clock.now();
         let alert = self
             .author()

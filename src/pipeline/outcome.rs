@@ -87,6 +87,8 @@ pub enum Noted<'a> {
     Sight(blind::Change),
     /// Something befell the camera, or is over.
     Camera(&'a str),
+    /// The wall clock was set.
+    Clock(&'a str),
     /// The machine gets slower, or will, or is well again.
     Board(&'a board::Change),
 }

@@ -1,8 +1,8 @@
 //! Watches the watch: while frames are waited for, and on every frame that comes.
 
 use super::{Noted, Pipeline, PipelineError};
-use crate::health::blind::{Change, Limits, Watch};
-use crate::source::{BadFrame, Camera, Next, Pace, Shot};
+use crate::health::blind::{Cause, Change, Limits, Watch};
+use crate::source::{BadFrame, Feed, Next, Pace, Shot};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,6 +11,19 @@ use unmask_frame::{Moment, Token};
 
 /// Silence is not told sooner, however fast frames should come: a busy board is not blind.
 const LEAST_SILENCE: Duration = Duration::from_millis(200);
+/// How often a run that waits for a frame looks whether it is to end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A source that was not there when the run began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// It was there, or has given a frame.
+    No,
+    /// It is looked for.
+    Yes,
+    /// So it was told.
+    Told,
+}
 
 /// Whether anything is seen.
 #[derive(Debug)]
@@ -18,6 +31,7 @@ pub(super) struct Sight {
     /// `None` for pictures: they may have nothing to do with each other.
     watch: Option<Watch>,
     realtime: bool,
+    awaited: Awaited,
     /// Frame of the last picture.
     frame: u64,
     /// Before the number in every id.
@@ -29,17 +43,48 @@ pub(super) struct Sight {
 type Taken = (Result<Shot, BadFrame>, Moment);
 
 impl Sight {
-    pub fn new(camera: &Camera, pace: Pace, unix_ns: i128) -> Self {
-        let period = Duration::try_from_secs_f64(1.0 / camera.rate_hz()).unwrap_or(Duration::MAX);
-        let watch = (!matches!(camera, Camera::Pictures(_)))
+    pub fn new(feed: &Feed, pace: Pace, run_id: &str) -> Self {
+        let period = Duration::try_from_secs_f64(1.0 / feed.rate_hz()).unwrap_or(Duration::MAX);
+        let watch = (!feed.is_pictures())
             .then(|| Watch::new(Limits::default(), period.max(LEAST_SILENCE / 3)));
         Self {
             watch,
             realtime: matches!(pace, Pace::Realtime { .. }),
+            awaited: match feed {
+                Feed::Open(_) => Awaited::No,
+                Feed::Awaited(_) => Awaited::Yes,
+            },
             frame: 0,
-            prefix: format!("{unix_ns:x}-blind"),
+            prefix: format!("{run_id}-blind"),
             told: 0,
         }
+    }
+
+    /// How long a frame is waited for before [`Sight::wait`] is asked.
+    fn patience(&self) -> Duration {
+        let watch = self.watch.as_ref().filter(|_| self.realtime);
+        watch.map_or(LOOK, |watch| watch.patience().min(LOOK))
+    }
+
+    /// No frame came until `now`.
+    fn wait(&mut self, now: Moment) -> Option<Change> {
+        let now = Duration::from_nanos(now.0);
+        match self.awaited {
+            Awaited::Yes if now >= LEAST_SILENCE => {
+                self.awaited = Awaited::Told;
+                Some(Change::Raised(Cause::Missing))
+            }
+            Awaited::Yes | Awaited::Told => None,
+            // Only frames that come by themselves can fail to come.
+            Awaited::No if self.realtime => self.watch.as_mut()?.wait(now),
+            Awaited::No => None,
+        }
+    }
+
+    /// A frame came, whatever it shows: the source is there.
+    fn arrive(&mut self) -> Option<Change> {
+        let before = std::mem::replace(&mut self.awaited, Awaited::No);
+        (before == Awaited::Told).then_some(Change::Cleared(Cause::Missing))
     }
 
     fn see(&mut self, shot: &Shot, captured: Moment) -> Option<Change> {
@@ -65,23 +110,14 @@ impl Pipeline<'_> {
         &mut self,
         note: &mut dyn FnMut(Noted<'_>),
     ) -> Result<Option<Taken>, PipelineError> {
-        // Only frames that come by themselves can fail to come.
-        let patience = match &self.sight.watch {
-            Some(watch) if self.sight.realtime => Some(watch.patience()),
-            _ => None,
-        };
+        let patience = self.sight.patience();
         let (shot, captured) = loop {
             if self.settings.stop.load(Relaxed) || self.is_over() {
                 return Ok(None);
             }
+            self.follow_clock(note)?;
             self.tell_board(note)?;
-            let next = match patience {
-                Some(patience) => self.reader.take_within(patience),
-                None => match self.reader.take() {
-                    Some((shot, captured)) => Next::Frame(shot, captured),
-                    None => Next::End,
-                },
-            };
+            let next = self.reader.take_within(patience);
             while let Some((_, event)) = self.reader.capture().and_then(|capture| capture.event()) {
                 note(Noted::Camera(&event));
             }
@@ -90,12 +126,17 @@ impl Pipeline<'_> {
                 Next::End => return Ok(None),
                 Next::Nothing => {
                     let now = self.clock.now();
-                    let watch = self.sight.watch.as_mut();
-                    let change = watch.and_then(|w| w.wait(Duration::from_nanos(now.0)));
+                    if self.sight.awaited != Awaited::No {
+                        self.sink.gauges().count_wait();
+                    }
+                    let change = self.sight.wait(now);
                     self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
                 }
             }
         };
+        let change = self.sight.arrive();
+        let now = self.clock.now();
+        self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
         if let Ok(shot) = &shot {
             let change = self.sight.see(shot, captured);
             let clock_ns = self.clock.unix_ns(captured);
@@ -148,7 +189,7 @@ mod tests {
     use super::super::tests::{Shared, engine, settings};
     use super::super::*;
     use crate::sink::JsonLines;
-    use crate::source::{Recorder, Source, Stamp};
+    use crate::source::{Camera, CaptureSettings, Recorder, Source, Stamp};
     use unmask_frame::Size;
 
     /// Records a drive of sorts: noise where something is seen, `plain` where nothing is.
@@ -185,6 +226,10 @@ mod tests {
 
     fn blindness(folder: &std::path::Path, pace: Pace) -> Vec<(Event, u64, String)> {
         let camera = Camera::open(&Source::Recording(folder.into()), 10.0).unwrap();
+        blindness_of(camera.into(), pace)
+    }
+
+    fn blindness_of(feed: Feed, pace: Pace) -> Vec<(Event, u64, String)> {
         let out = Shared::default();
         let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
         let mut settings = settings("recording:x");
@@ -193,7 +238,7 @@ mod tests {
         let mut engine = engine("mask.onnx");
         let summary = run(
             &mut engine,
-            camera,
+            feed,
             &settings,
             &mut sink,
             None,
@@ -228,6 +273,46 @@ mod tests {
             (Event::End, 25, "black".to_string()),
         ];
         assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_source_that_is_missing_is_told_until_it_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (aside, drive) = (folder.path().join("aside"), folder.path().join("drive"));
+        recorded(&aside, &[(0, None), (100, None)]);
+        let source = Source::Recording(drive.clone());
+        let feed = Feed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
+        assert!(matches!(feed, Feed::Awaited(_)));
+        let coming = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            std::fs::rename(aside, drive).unwrap();
+        });
+        let told = blindness_of(feed, Pace::Realtime { rate_hz: 10.0 });
+        coming.join().unwrap();
+        let want = [Event::Blind, Event::End].map(|event| (event, 0, "missing".to_string()));
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_its_source_ends_when_it_is_told_to() {
+        let source = Source::Pictures("/nowhere/at/all".into());
+        let feed = Feed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
+        let settings = settings("s");
+        let stop = settings.stop.clone();
+        let start = Instant::now();
+        let stopping = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(400));
+            stop.store(true, Relaxed);
+        });
+        let out = Shared::default();
+        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+        let mut engine = engine("mask.onnx");
+        let ran = run(&mut engine, feed, &settings, &mut sink, None, &mut |_| {});
+        assert_eq!(ran.unwrap().ledger.frames(), 0);
+        stopping.join().unwrap();
+        assert!(start.elapsed() < Duration::from_secs(3));
+        let told: Vec<Event> = out.alerts().iter().map(|alert| alert.event).collect();
+        assert_eq!(told, [Event::Blind]);
     }
 
     #[test]

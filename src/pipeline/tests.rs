@@ -4,7 +4,7 @@ mod realtime;
 
 use super::*;
 use crate::sink::JsonLines;
-use crate::source::Source;
+use crate::source::{Camera, Source};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// Why an alert was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,17 +19,26 @@ pub enum Cause {
     OutboxFull,
     /// The outbox could not be written, and the broker was away for too long.
     OutboxWrite,
+    /// Somebody else removed it from the outbox, or changed it there.
+    OutboxDamaged,
+    /// The broker never takes it: it is too large, or not what the broker accepts.
+    Refused,
+    /// The run ended before the sink had dealt with it.
+    NotFinished,
 }
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 6] = [
+    pub const ALL: [Cause; 9] = [
         Cause::RingFull,
         Cause::NoReceiver,
         Cause::Write,
         Cause::TooLong,
         Cause::OutboxFull,
         Cause::OutboxWrite,
+        Cause::OutboxDamaged,
+        Cause::Refused,
+        Cause::NotFinished,
     ];
 
     /// Its name in reports and metrics.
@@ -40,6 +50,9 @@ impl Cause {
             Cause::TooLong => "too_long",
             Cause::OutboxFull => "outbox_full",
             Cause::OutboxWrite => "outbox_write",
+            Cause::OutboxDamaged => "outbox_damaged",
+            Cause::Refused => "refused",
+            Cause::NotFinished => "not_finished",
         }
     }
 }
@@ -59,16 +72,52 @@ pub struct Counters {
     pub(super) connections: AtomicU64,
     /// Whether the other end is there (MQTT only).
     pub(super) connected: AtomicBool,
-    /// Alerts that wait in the outbox (MQTT only).
+    /// Alerts that wait in the outbox, on disk (MQTT only).
     pub(super) waiting: AtomicU64,
+    /// Alerts that only memory holds, since the outbox cannot be written (MQTT only).
+    pub(super) in_memory: AtomicU64,
+    /// Alerts of this run that are delivered, stored, or lost: what is not was not dealt with.
+    settled: AtomicU64,
+    /// What keeps the broker from taking alerts, and that waiting does not mend (MQTT only).
+    fault: Mutex<Option<String>>,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub(super) damaged: AtomicU64,
     lost: [AtomicU64; Cause::ALL.len()],
 }
 
 impl Counters {
-    pub(super) fn lose(&self, cause: Cause, alerts: u64) {
+    /// Counts alerts that were stored or delivered before.
+    pub(super) fn lose_stored(&self, cause: Cause, alerts: u64) {
         self.lost[cause as usize].fetch_add(alerts, Relaxed);
+    }
+
+    /// Counts alerts that were handed to the sink and are lost.
+    pub(super) fn lose(&self, cause: Cause, alerts: u64) {
+        self.lose_stored(cause, alerts);
+        self.settled.fetch_add(alerts, Relaxed);
+    }
+
+    /// An alert of this run is stored.
+    pub(super) fn store(&self) {
+        self.stored.fetch_add(1, Relaxed);
+        self.settled.fetch_add(1, Relaxed);
+    }
+
+    /// The other end has an alert that was not stored before.
+    pub(super) fn deliver(&self) {
+        self.delivered.fetch_add(1, Relaxed);
+        self.settled.fetch_add(1, Relaxed);
+    }
+
+    /// Counts what was handed over and not dealt with as lost: the run does not wait any longer.
+    pub(super) fn abandon_rest(&self) {
+        let told = self.told.load(Relaxed);
+        let rest = told.saturating_sub(self.settled.load(Relaxed));
+        self.lose(Cause::NotFinished, rest);
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<String>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// Alerts lost for `cause`.
@@ -87,6 +136,12 @@ impl Counters {
             connections: self.connections.load(Relaxed),
             connected: self.connected.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
+            in_memory: self.in_memory.load(Relaxed),
+            fault: self
+                .fault
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             damaged: self.damaged.load(Relaxed),
             lost: Cause::ALL
                 .iter()
@@ -114,10 +169,14 @@ pub struct Report {
     pub connections: u64,
     /// Whether the broker is connected (MQTT only).
     pub connected: bool,
-    /// Alerts that wait in the outbox for a later run (MQTT only).
+    /// Alerts that wait in the outbox, on disk and whole, for a later run (MQTT only).
     pub waiting: u64,
+    /// Alerts that only memory holds (MQTT only): lost where the run ends first.
+    pub in_memory: u64,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub damaged: u64,
+    /// What keeps the broker from taking alerts, and that waiting does not mend (MQTT only).
+    pub fault: Option<String>,
     /// Alerts lost, by cause; causes without losses are left out.
     pub lost: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -139,8 +198,14 @@ impl std::fmt::Display for Report {
         if self.waiting > 0 {
             write!(f, ", {} wait in the outbox", self.waiting)?;
         }
+        if self.in_memory > 0 {
+            write!(f, ", {} only in memory", self.in_memory)?;
+        }
         for (cause, alerts) in &self.lost {
             write!(f, ", {alerts} lost ({cause})")?;
+        }
+        if let Some(fault) = &self.fault {
+            write!(f, "; to be mended: {fault}")?;
         }
         Ok(())
     }

@@ -21,6 +21,12 @@ pub enum SinkError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The process has no stdout.
+    #[error(
+        "alerts go to stdout, but it was closed when the program was started; send them elsewhere \
+         with --alerts FILE"
+    )]
+    NoStdout,
     /// A sink's thread broke down.
     #[error("the thread of the sink {name} broke down; its counters: {counters}")]
     Thread {

@@ -2,7 +2,9 @@
 //!
 //! Three files a frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
 //! and `NAME.json` with its alerts and times. Each is written beside and moved into place; the
-//! JSON comes last, so a frame without it is not whole, and the next start removes it.
+//! JSON comes last, so a frame without it is not whole, and the next start removes it. Names begin
+//! with a number that rises from frame to frame and from run to run: which frame is the oldest does
+//! not depend on the clock.
 
 use super::{EvidenceSettings, SinkError};
 use crate::view::Overlay;
@@ -38,6 +40,8 @@ pub struct Evidence {
     settings: EvidenceSettings,
     overlay: Overlay,
     kept: VecDeque<Kept>,
+    /// Number of the next frame.
+    next: u64,
     last_ns: Option<i128>,
     written: u64,
     failed: u64,
@@ -74,11 +78,14 @@ impl Evidence {
     ) -> Result<Self, SinkError> {
         let refuse = |e: io::Error| SinkError::path("cannot keep evidence in", folder, e);
         std::fs::create_dir_all(folder).map_err(refuse)?;
+        let kept = scan(folder).map_err(refuse)?;
+        let last = kept.iter().filter_map(|kept| number(&kept.name)).max();
         let mut evidence = Self {
             folder: folder.to_path_buf(),
             settings: settings.clone(),
             overlay: Overlay::new(threshold, budget),
-            kept: scan(folder).map_err(refuse)?,
+            kept,
+            next: last.map_or(0, |last| last + 1),
             last_ns: None,
             written: 0,
             failed: 0,
@@ -95,7 +102,9 @@ impl Evidence {
     pub fn add(&mut self, looked: &Looked) -> io::Result<bool> {
         let now_ns = looked.frame.token.captured_unix_ns;
         let spacing_ns = i128::from(self.settings.spacing_ms) * 1_000_000;
-        let close = self.last_ns.is_some_and(|last| now_ns - last < spacing_ns);
+        // A clock that was set back must not keep frames out until it is where it was.
+        let since = self.last_ns.map(|last| now_ns - last);
+        let close = since.is_some_and(|since| (0..spacing_ns).contains(&since));
         let only_updates = looked.alerts.iter().all(|a| a.event == Event::Update);
         if looked.alerts.is_empty() || (close && only_updates) {
             return Ok(false);
@@ -121,7 +130,9 @@ impl Evidence {
     fn write(&mut self, looked: &Looked) -> io::Result<()> {
         let token = &looked.frame.token;
         let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
-        let name = format!("{PREFIX}{unix_ms:013}-{:09}", token.frame);
+        let name = format!("{PREFIX}{:010}-{unix_ms:013}-{:09}", self.next, token.frame);
+        // Used up whatever happens: a name is never given twice.
+        self.next += 1;
         let drawn = self.overlay.draw(looked);
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let facts = Facts {
@@ -221,15 +232,26 @@ fn scan(folder: &Path) -> io::Result<VecDeque<Kept>> {
         *bytes += entry.metadata()?.len();
         *files += usize::from(ENDS.iter().any(|end| file == format!("{name}{end}")));
     }
-    let mut kept = VecDeque::new();
+    let mut kept = Vec::new();
     for (name, (bytes, files)) in found {
         if files == ENDS.len() {
-            kept.push_back(Kept { name, bytes });
+            kept.push(Kept { name, bytes });
         } else {
             remove(folder, &name);
         }
     }
-    Ok(kept)
+    // Those without a number, of earlier versions, come first, in the order of their times.
+    kept.sort_by_key(|kept| number(&kept.name));
+    Ok(kept.into())
+}
+
+/// The number of a frame's name, `alert-NUMBER-TIME-FRAME`; `None` for `alert-TIME-FRAME`.
+fn number(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix(PREFIX)?;
+    let (number, rest) = rest.split_once('-')?;
+    // A time before 1970 begins with a minus sign.
+    rest.trim_start_matches('-').contains('-').then_some(())?;
+    number.parse().ok()
 }
 
 #[cfg(test)]
@@ -282,7 +304,7 @@ mod tests {
         let quiet = looked(Size::new(64, 48), 30, false);
         assert!(!evidence.add(&quiet).unwrap());
         assert_eq!(evidence.counts(), (3, 0));
-        let name = "alert-0000000000100-000000001";
+        let name = "alert-0000000000-0000000000100-000000001";
         let mut want = ENDS.map(|end| format!("{name}{end}"));
         want.sort();
         assert_eq!(names(folder.path())[..3], want);
@@ -309,9 +331,11 @@ mod tests {
         }
         let left = names(folder.path());
         assert_eq!(left.len(), 10, "{left:?}");
-        assert!(left[0].contains("000000004") && left.contains(&"mine.png".into()));
+        assert!(left[0].contains("-000000004.") && left.contains(&"mine.png".into()));
         // A crash while writing: the torn frame goes, whole ones are counted again.
-        let torn = folder.path().join("alert-0000000000900-000000009");
+        let torn = folder
+            .path()
+            .join("alert-0000000009-0000000000900-000000009");
         std::fs::write(torn.with_extension("png"), "x").unwrap();
         std::fs::write(torn.with_extension("json.part"), "x").unwrap();
         let bytes = evidence.kept[0].bytes;
@@ -319,6 +343,38 @@ mod tests {
         let evidence = open(folder.path(), &settings(3, bytes * 2 + 500, 0));
         assert_eq!(evidence.kept.len(), 2);
         assert_eq!(names(folder.path()).len(), 7);
+    }
+
+    #[test]
+    fn the_oldest_goes_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        // What an earlier version kept.
+        let old = folder.path().join("alert-9999999999999-000000077");
+        for end in ["png", "overlay.png", "json"] {
+            std::fs::write(old.with_extension(end), "x").unwrap();
+        }
+        let mut times = [900, 200, 100, 300, -50, 800].into_iter();
+        let mut kept = Vec::new();
+        // Two runs; in each the clock jumps to and fro.
+        for run in 0..2 {
+            let mut evidence = open(folder.path(), &settings(3, 1 << 30, 1000));
+            for (step, ms) in times.by_ref().take(3).enumerate() {
+                let mut frame = frame(10 * run + step as u64, Event::Update);
+                frame.frame.token.captured_unix_ns = ms * 1_000_000;
+                if evidence.add(&frame).unwrap() {
+                    kept.push(frame.frame.token.frame);
+                }
+            }
+        }
+        // Steps back are kept, however close; so are steps far ahead.
+        assert_eq!(kept, [0, 1, 2, 10, 11, 12]);
+        let mut left: Vec<String> = names(folder.path());
+        left.retain(|name| name.ends_with(".json"));
+        let frames: Vec<&str> = left.iter().map(|n| n.rsplit_once('-').unwrap().1).collect();
+        assert_eq!(
+            frames,
+            ["000000010.json", "000000011.json", "000000012.json"]
+        );
     }
 
     #[test]

@@ -2,66 +2,23 @@
 
 use super::counters::{Cause, Counters, Report};
 use super::outlet::{self, Outlet};
+use super::rotate::Rotating;
+use super::socket::Socket;
+use super::thread::{Line, Message, Shared, start};
 use super::{Gauges, JsonLines, Settings, SinkError, Target, mqtt, say};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use unmask_alert::Alert;
+use unmask_frame::WhenFull;
 
 /// Bytes set aside for a line; longer ones grow it once.
 const LINE_BYTES: usize = 1024;
 /// How often the end of a run looks whether a sink is done.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// One alert as JSON with a line feed at its end, shared by all sinks.
-pub(super) type Line = Arc<Vec<u8>>;
-
-/// What a sink's thread is sent.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// An alert.
-    Line(Line),
-    /// News of the connection to a broker.
-    Link(mqtt::News),
-}
-
-/// What a sink's thread and its owner both see.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub counters: Counters,
-    /// No more alerts will come: deliver what is there and end.
-    pub closing: AtomicBool,
-    /// Why the thread gave up.
-    pub failed: Mutex<Option<SinkError>>,
-}
-
-impl Shared {
-    pub fn fail(&self, error: SinkError) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-    }
-
-    fn failure(&self) -> Option<SinkError> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-}
-
-/// What happens when alerts come faster than a sink takes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// The alert is lost for that sink and counted: nothing ever waits. For real time. A file is
-    /// appended to and rotated.
-    Drop,
-    /// The caller waits: nothing is lost. For recorded frames. A file is made anew and not
-    /// rotated, since it is the result of this one run; files and stdout are written on the
-    /// caller's own thread, so that their failures end the run at once.
-    Wait,
-}
 
 struct Handed {
     name: String,
@@ -78,8 +35,14 @@ pub struct Sinks {
     /// Lines to be used again, in turn: the one used longest ago is the one most likely free.
     lines: Vec<Line>,
     next: usize,
-    overflow: Overflow,
+    /// With [`WhenFull::Drop`] an alert is lost for a sink that does not keep up, and counted, and
+    /// files are appended to and rotated. With [`WhenFull::Wait`] the caller waits; a file is made
+    /// anew and not rotated, since it is the result of this one run, and files and stdout are
+    /// written on the caller's own thread, so that their failures end the run at once.
+    when_full: WhenFull,
     close: Duration,
+    /// Sinks that have ended, and what became of them.
+    ended: Vec<(Report, Option<SinkError>)>,
     gauges: Arc<Gauges>,
 }
 
@@ -87,7 +50,7 @@ impl std::fmt::Debug for Sinks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sinks")
             .field("direct", &self.direct)
-            .field("overflow", &self.overflow)
+            .field("when_full", &self.when_full)
             .finish_non_exhaustive()
     }
 }
@@ -95,14 +58,16 @@ impl std::fmt::Debug for Sinks {
 impl From<JsonLines> for Sinks {
     /// One writer on the caller's own thread.
     fn from(lines: JsonLines) -> Self {
-        let mut sinks = Self::empty(&Settings::default(), Overflow::Wait);
+        let mut sinks = Self::empty(&Settings::default(), WhenFull::Wait);
         sinks.direct.push(lines);
         sinks
     }
 }
 
 impl Sinks {
-    /// Opens every place of `targets`; stdout, where there is none.
+    /// Opens every place of `targets`; stdout, where there is none. For real time with
+    /// [`WhenFull::Drop`]: nothing ever waits. For recorded frames with [`WhenFull::Wait`]: nothing
+    /// is lost, a file is made anew, and one that cannot be written ends the run.
     ///
     /// # Errors
     /// A file or an outbox cannot be made, a certificate or password cannot be read, or a setting
@@ -110,18 +75,18 @@ impl Sinks {
     pub fn open(
         targets: &[Target],
         settings: &Settings,
-        overflow: Overflow,
+        when_full: WhenFull,
     ) -> Result<Self, SinkError> {
         if let Some((key, want)) = settings.fault() {
             return Err(SinkError::Range { key, want });
         }
-        let mut sinks = Self::empty(settings, overflow);
+        let mut sinks = Self::empty(settings, when_full);
         let stdout = [Target::Stdout];
         let targets = if targets.is_empty() { &stdout } else { targets };
         for target in targets {
-            match (target, overflow) {
-                (Target::Stdout, Overflow::Wait) => sinks.direct.push(JsonLines::stdout()),
-                (Target::File(path), Overflow::Wait) => {
+            match (target, when_full) {
+                (Target::Stdout, WhenFull::Wait) => sinks.direct.push(JsonLines::stdout()?),
+                (Target::File(path), WhenFull::Wait) => {
                     sinks.direct.push(JsonLines::to_file(path)?);
                 }
                 _ => sinks.hand_over(target, settings)?,
@@ -138,15 +103,16 @@ impl Sinks {
         JsonLines::to_file(path).map(Self::from)
     }
 
-    fn empty(settings: &Settings, overflow: Overflow) -> Self {
+    fn empty(settings: &Settings, when_full: WhenFull) -> Self {
         Self {
             direct: Vec::new(),
             direct_told: 0,
             handed: Vec::new(),
             lines: Vec::new(),
             next: 0,
-            overflow,
+            when_full,
             close: Duration::from_millis(settings.close_ms),
+            ended: Vec::new(),
             gauges: Arc::default(),
         }
     }
@@ -159,16 +125,17 @@ impl Sinks {
             Target::Stdout => "stdout".to_string(),
             target => target.to_string(),
         };
-        let thread = match target {
-            Target::Mqtt(broker) => {
-                mqtt::start(broker, &settings.mqtt, settings.ring, &to, from, &shared)?
-            }
-            target => {
-                let outlet = Outlet::open(target, settings)?;
-                start(&name, &shared, from, move |from, shared| {
-                    outlet::run(outlet, &from, &shared);
-                })?
-            }
+        let outlet = match target {
+            Target::Mqtt(broker) => Err(broker),
+            Target::Stdout => Ok(Outlet::stdout()?),
+            Target::File(path) => Ok(Outlet::File(Rotating::open(path, &settings.file)?)),
+            Target::Socket(path) => Ok(Outlet::Socket(Socket::open(path, &settings.socket)?)),
+        };
+        let thread = match outlet {
+            Err(broker) => mqtt::start(broker, &settings.mqtt, settings.ring, &to, from, &shared)?,
+            Ok(outlet) => start(&name, &shared, from, move |from, shared| {
+                outlet::run(outlet, &from, &shared);
+            })?,
         };
         self.handed.push(Handed {
             name,
@@ -184,11 +151,11 @@ impl Sinks {
         Ok(())
     }
 
-    /// Tells `alert` to every sink. With [`Overflow::Drop`] it never waits, and allocates only
+    /// Tells `alert` to every sink. With [`WhenFull::Drop`] it never waits, and allocates only
     /// where a slow sink still holds every line.
     ///
     /// # Errors
-    /// Stdout is closed, or a file cannot be written (with [`Overflow::Wait`] only).
+    /// Stdout is closed, or a file cannot be written (with [`WhenFull::Wait`] only).
     pub fn tell(&mut self, alert: &Alert) -> Result<(), SinkError> {
         for lines in &mut self.direct {
             lines.tell(alert)?;
@@ -200,7 +167,7 @@ impl Sinks {
         }
         let line = self.write(alert)?;
         for sink in &self.handed {
-            sink.tell(&line, self.overflow)?;
+            sink.tell(&line, self.when_full)?;
         }
         Ok(())
     }
@@ -258,14 +225,27 @@ impl Sinks {
     /// A sink had given up; the first is named.
     pub fn close(mut self) -> Result<Vec<Report>, SinkError> {
         let mut reports = self.reports();
-        let ended = self.finish();
+        let mut ended = std::mem::take(&mut self.ended);
+        reports.extend(ended.iter().map(|(report, _)| report.clone()));
+        ended.extend(self.finish());
         let first = reports.len() - ended.len();
         let mut failed = None;
         for (report, (ended, error)) in reports[first..].iter_mut().zip(ended) {
             *report = ended;
             failed = failed.or(error);
         }
+        for report in reports.iter().filter(|r| r.lost_in_all() > 0) {
+            say(format_args!("{report}"));
+        }
         failed.map_or(Ok(reports), Err)
+    }
+
+    /// Delivers what waits, for at most `limit` and `close_ms`, and ends all threads before
+    /// [`Sinks::close`] does: for a run that is told to stop. No alert may be told after it.
+    pub fn deliver(&mut self, limit: Duration) {
+        self.close = self.close.min(limit);
+        let ended = self.finish();
+        self.ended.extend(ended);
     }
 
     fn finish(&mut self) -> Vec<(Report, Option<SinkError>)> {
@@ -286,7 +266,9 @@ impl Sinks {
                 while !thread.is_finished() && Instant::now() < deadline {
                     std::thread::sleep(LOOK);
                 }
-                let broken = thread.is_finished() && thread.join().is_err();
+                let ended = thread.is_finished();
+                let broken = ended && thread.join().is_err();
+                shared.counters.abandon_rest();
                 let report = shared.counters.report(&name);
                 let error = shared.failure().or(broken.then(|| SinkError::Thread {
                     counters: report.to_string(),
@@ -309,13 +291,13 @@ impl Drop for Sinks {
 }
 
 impl Handed {
-    fn tell(&self, line: &Line, overflow: Overflow) -> Result<(), SinkError> {
+    fn tell(&self, line: &Line, when_full: WhenFull) -> Result<(), SinkError> {
         let counters = &self.shared.counters;
         counters.told.fetch_add(1, Relaxed);
         let message = Message::Line(line.clone());
-        let gone = match overflow {
-            Overflow::Wait => self.to.send(message).is_err(),
-            Overflow::Drop => match self.to.try_send(message) {
+        let gone = match when_full {
+            WhenFull::Wait => self.to.send(message).is_err(),
+            WhenFull::Drop => match self.to.try_send(message) {
                 Ok(()) => false,
                 Err(TrySendError::Full(_)) => {
                     counters.lose(Cause::RingFull, 1);
@@ -332,21 +314,4 @@ impl Handed {
             counters: counters.report(&self.name).to_string(),
         }))
     }
-}
-
-/// Starts a sink's thread.
-pub(super) fn start(
-    name: &str,
-    shared: &Arc<Shared>,
-    from: Receiver<Message>,
-    work: impl FnOnce(Receiver<Message>, Arc<Shared>) + Send + 'static,
-) -> Result<JoinHandle<()>, SinkError> {
-    let shared = shared.clone();
-    std::thread::Builder::new()
-        .name("sink".into())
-        .spawn(move || work(from, shared))
-        .map_err(|source| SinkError::Write {
-            name: name.to_string(),
-            source,
-        })
 }

@@ -22,6 +22,7 @@ pub struct Gauges {
     late: AtomicU64,
     unknown: AtomicU64,
     bad: AtomicU64,
+    waits: AtomicU64,
     dropped: [AtomicU64; Cause::ALL.len()],
     alerts: AtomicU64,
     age_us: AtomicU64,
@@ -36,6 +37,7 @@ impl Default for Gauges {
             late: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
             bad: AtomicU64::new(0),
+            waits: AtomicU64::new(0),
             dropped: std::array::from_fn(|_| AtomicU64::new(0)),
             alerts: AtomicU64::new(0),
             age_us: AtomicU64::new(0),
@@ -64,6 +66,11 @@ impl Gauges {
         self.bad.fetch_add(1, Relaxed);
     }
 
+    /// The source is not there yet, and the run waits for it.
+    pub fn count_wait(&self) {
+        self.waits.fetch_add(1, Relaxed);
+    }
+
     /// A frame did not reach the engine.
     pub fn count_dropped(&self, cause: Cause) {
         self.dropped[cause as usize].fetch_add(1, Relaxed);
@@ -86,6 +93,7 @@ impl Gauges {
             late: self.late.load(Relaxed),
             unknown: self.unknown.load(Relaxed),
             bad: self.bad.load(Relaxed),
+            waits: self.waits.load(Relaxed),
             dropped: std::array::from_fn(|i| self.dropped[i].load(Relaxed)),
             alerts: self.alerts.load(Relaxed),
             age_us: self.age_us.load(Relaxed),
@@ -102,6 +110,8 @@ pub(super) struct Look {
     pub late: u64,
     pub unknown: u64,
     pub bad: u64,
+    /// Looks at a source that was not there.
+    pub waits: u64,
     /// By cause, in the order of [`Cause::ALL`].
     pub dropped: [u64; Cause::ALL.len()],
     pub alerts: u64,

@@ -23,8 +23,14 @@ impl std::fmt::Debug for JsonLines {
 
 impl JsonLines {
     /// To stdout.
-    pub fn stdout() -> Self {
-        Self::to_writer("stdout", Box::new(std::io::stdout()))
+    ///
+    /// # Errors
+    /// The process was started without one: what is written would be lost.
+    pub fn stdout() -> Result<Self, SinkError> {
+        if !unmask_system::stdout_is_open() {
+            return Err(SinkError::NoStdout);
+        }
+        Ok(Self::to_writer("stdout", Box::new(std::io::stdout())))
     }
 
     /// To a file, which is made anew.

@@ -5,30 +5,25 @@
 //! anew with a clean session, and the courier sends everything again that was not acknowledged:
 //! the outbox, not the broker's session, is what remembers.
 
+mod courier;
+mod fault;
 mod link;
+mod probe;
+pub(super) mod publisher;
 mod tls;
 
-pub(super) use link::News;
+pub use fault::BrokerFault;
 
-use super::counters::Cause;
-use super::fan::{Line, Message, Shared, start as start_thread};
 use super::outbox::{Limits, Outbox};
+use super::thread::{Message, Shared, start as start_thread};
 use super::{Broker, MqttSettings, SinkError, say};
-use link::{Link, Publisher};
-use std::collections::{HashMap, VecDeque};
+use courier::Courier;
+use link::Link;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-/// How often the courier looks whether the run ends.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long the end of a connection is waited for.
-const GOODBYE: Duration = Duration::from_secs(1);
-/// Pause between two complaints about the outbox.
-const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// Starts the two threads for `broker`; the one returned ends when all is done.
 pub(super) fn start(
@@ -51,239 +46,40 @@ pub(super) fn start(
     let outbox = Outbox::open(&folder, limits)?;
     shared.counters.damaged.store(outbox.damaged(), Relaxed);
     let name = broker.to_string();
-    let courier = Courier {
-        name: name.clone(),
-        outbox,
-        folder,
-        memory: VecDeque::new(),
-        memory_limit: ring,
-        publisher: None,
-        submitted: VecDeque::new(),
-        in_flight: HashMap::new(),
-        window: usize::from(settings.window.max(1)),
-        sync: Duration::from_millis(settings.sync_ms),
-        synced: Instant::now(),
-        complained: None,
-        told_dropped: 0,
-        failed: false,
-        shared: shared.clone(),
-    };
+    let courier = Courier::new(name.clone(), outbox, folder, settings, ring, shared.clone());
     let to_courier = to_courier.clone();
-    start_thread(&name, shared, from, move |from, shared| {
+    let shared_by_courier = shared.clone();
+    start_thread(&name.clone(), shared, from, move |from, shared| {
         let linked = std::thread::Builder::new()
             .name("mqtt".into())
             .spawn(move || link.run(&to_courier, &shared));
+        let linked = linked.inspect_err(|error| {
+            let fault = format!("no thread can be started for the connection: {error}");
+            say(format_args!("{name}: {fault}; alerts stay in the outbox"));
+            shared_by_courier.counters.set_fault(Some(fault));
+        });
         courier.run(&from, linked.ok());
     })
 }
 
-/// What is on its way to the broker.
-#[derive(Debug)]
-enum Entry {
-    /// A line of the outbox.
-    Stored(u64),
-    /// A line that the outbox could not take.
-    Held(Line),
-    /// News of this sender itself.
-    Status,
+/// Reads the files that connections to `broker` need.
+///
+/// # Errors
+/// The first that cannot be read, or does not hold what it should.
+pub fn check_broker_settings(broker: &Broker, settings: &MqttSettings) -> Result<(), SinkError> {
+    Link::new(broker, settings).map(drop)
 }
 
-struct Courier {
-    name: String,
-    outbox: Outbox,
-    folder: PathBuf,
-    /// Lines that the disk refused.
-    memory: VecDeque<Line>,
-    memory_limit: usize,
-    publisher: Option<Publisher>,
-    /// Handed to the connection, which has not yet given them a packet id.
-    submitted: VecDeque<Entry>,
-    in_flight: HashMap<u16, Entry>,
-    window: usize,
-    sync: Duration,
-    synced: Instant,
-    complained: Option<Instant>,
-    told_dropped: u64,
-    /// The last try to connect failed, or the connection was lost.
-    failed: bool,
-    shared: Arc<Shared>,
-}
-
-impl Courier {
-    fn run(mut self, from: &Receiver<Message>, link: Option<JoinHandle<()>>) {
-        self.publish_counters();
-        loop {
-            match from.recv_timeout(LOOK) {
-                Ok(message) => {
-                    self.handle(message);
-                    // All that is there, before the disk and the network get their turn.
-                    for message in from.try_iter() {
-                        self.handle(message);
-                    }
-                }
-                // The link holds a sender, so the ring is only empty, never cut off.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    if self.shared.closing.load(Relaxed) && self.is_done() {
-                        break;
-                    }
-                }
-            }
-            self.send();
-            self.keep();
-            self.publish_counters();
-        }
-        self.flush();
-        self.publish_counters();
-        if let Some(publisher) = self.publisher.take() {
-            publisher.leave();
-            // A goodbye that does not get through is what the last will is for.
-            let until = Instant::now() + GOODBYE;
-            while link.as_ref().is_some_and(|link| !link.is_finished()) && Instant::now() < until {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        }
-    }
-
-    /// Whether nothing is left that could be delivered now. Once a try to connect has failed
-    /// nothing can be: the outbox keeps it for the next run.
-    fn is_done(&self) -> bool {
-        let empty = self.outbox.waiting() == 0 && self.memory.is_empty();
-        empty || (self.publisher.is_none() && self.failed)
-    }
-
-    fn handle(&mut self, message: Message) {
-        let counters = &self.shared.counters;
-        match message {
-            Message::Line(line) => self.store(line),
-            Message::Link(News::Up(publisher)) => {
-                counters.connections.fetch_add(1, Relaxed);
-                counters.connected.store(true, Relaxed);
-                if publisher.arrive() {
-                    self.submitted.push_back(Entry::Status);
-                }
-                self.publisher = Some(publisher);
-                self.failed = false;
-            }
-            Message::Link(News::Sent(id)) => {
-                if let Some(entry) = self.submitted.pop_front() {
-                    self.in_flight.insert(id, entry);
-                }
-            }
-            Message::Link(News::Acked(id)) => match self.in_flight.remove(&id) {
-                Some(Entry::Stored(number)) => {
-                    counters.delivered.fetch_add(1, Relaxed);
-                    self.outbox.ack(number);
-                }
-                Some(Entry::Held(_)) => {
-                    counters.delivered.fetch_add(1, Relaxed);
-                }
-                Some(Entry::Status) | None => {}
-            },
-            Message::Link(News::Down) => self.lose_connection(),
-        }
-    }
-
-    fn store(&mut self, line: Line) {
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        match self.outbox.push(text) {
-            Ok(_) => {
-                self.shared.counters.stored.fetch_add(1, Relaxed);
-            }
-            Err(error) => {
-                self.complain(&error);
-                if self.memory.len() >= self.memory_limit {
-                    self.memory.pop_front();
-                    self.shared.counters.lose(Cause::OutboxWrite, 1);
-                }
-                self.memory.push_back(line);
-            }
-        }
-    }
-
-    fn lose_connection(&mut self) {
-        self.publisher = None;
-        self.failed = true;
-        self.shared.counters.connected.store(false, Relaxed);
-        let again = self.submitted.drain(..);
-        let mut again: Vec<Entry> = again
-            .chain(self.in_flight.drain().map(|(_, entry)| entry))
-            .collect();
-        let tries = again.iter().filter(|e| !matches!(e, Entry::Status)).count();
-        self.shared
-            .counters
-            .retries
-            .fetch_add(tries as u64, Relaxed);
-        for entry in again.drain(..) {
-            if let Entry::Held(line) = entry {
-                self.memory.push_front(line);
-            }
-        }
-        self.outbox.rewind();
-    }
-
-    /// Hands lines to the connection, as many as may be on their way.
-    fn send(&mut self) {
-        let Some(publisher) = &self.publisher else {
-            return;
-        };
-        while self.submitted.len() + self.in_flight.len() < self.window {
-            let (entry, text) = match self.outbox.take() {
-                Ok(Some(pending)) => (Entry::Stored(pending.number), pending.text),
-                Ok(None) => match self.memory.pop_front() {
-                    Some(line) => {
-                        let text = line.strip_suffix(b"\n").unwrap_or(&line).to_vec();
-                        (Entry::Held(line), text)
-                    }
-                    None => return,
-                },
-                Err(error) => return self.complain(&error),
-            };
-            if publisher.publish(text) {
-                self.submitted.push_back(entry);
-            } else {
-                // The connection is gone; news of that is on its way, and all is sent again.
-                self.submitted.push_back(entry);
-                return;
-            }
-        }
-    }
-
-    /// Writes down what was acknowledged, and flushes where it is time.
-    fn keep(&mut self) {
-        if let Err(error) = self.outbox.save() {
-            self.complain(&error);
-        }
-        if self.outbox.is_unsynced() && self.synced.elapsed() >= self.sync {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.synced = Instant::now();
-        if let Err(error) = self.outbox.save().and_then(|()| self.outbox.sync()) {
-            self.complain(&error);
-        }
-    }
-
-    fn complain(&mut self, error: &std::io::Error) {
-        if self.complained.is_none_or(|at| at.elapsed() > COMPLAIN) {
-            self.complained = Some(Instant::now());
-            say(format_args!(
-                "{}: the outbox {} cannot be used: {error}; alerts are held in memory meanwhile",
-                self.name,
-                self.folder.display()
-            ));
-        }
-    }
-
-    fn publish_counters(&mut self) {
-        let counters = &self.shared.counters;
-        let dropped = self.outbox.dropped();
-        counters.lose(Cause::OutboxFull, dropped - self.told_dropped);
-        self.told_dropped = dropped;
-        let waiting = self.outbox.waiting() + self.memory.len() as u64;
-        counters.waiting.store(waiting, Relaxed);
-    }
+/// Connects to `broker` once, to see whether it would take alerts, and leaves again. Nothing is
+/// sent; a sender that is connected with the same client id is left alone.
+///
+/// # Errors
+/// The settings make no sense. What the broker says is the answer: `None` where all is well.
+pub fn try_broker(
+    broker: &Broker,
+    settings: &MqttSettings,
+) -> Result<Option<BrokerFault>, SinkError> {
+    Ok(Link::new(broker, settings)?.try_once())
 }
 
 /// Where outboxes lie unless the settings say otherwise.
@@ -333,9 +129,12 @@ fn fingerprint(broker: &Broker) -> u32 {
     crc32fast::hash(broker.to_string().as_bytes())
 }
 
+/// Certificates, keys and passwords are smaller, bytes.
+const FILE_LIMIT_BYTES: u64 = 16 << 20;
+
 /// Reads a file of a setting.
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, SinkError> {
-    std::fs::read(path).map_err(|error| SinkError::Setting {
+    unmask_frame::read_regular_file(path, FILE_LIMIT_BYTES).map_err(|error| SinkError::Setting {
         key,
         value: path.display().to_string(),
         reason: format!("cannot be read: {error}"),

@@ -60,7 +60,9 @@ impl Notifier {
                 let mut before = gauges.look();
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     let now = gauges.look();
-                    let moved = now.frames() + now.bad > before.frames() + before.bad;
+                    // A run that waits for its source is alive: to restart it would find no more.
+                    let signs = |look: &Look| look.frames() + look.bad + look.waits;
+                    let moved = signs(&now) > signs(&before);
                     let feed = if watchdog.is_some() && moved {
                         "WATCHDOG=1\n"
                     } else {
@@ -115,6 +117,9 @@ fn status(now: &Look, before: &Look) -> String {
         Some(ms) => format!("p99 {ms:.0} ms"),
         None => "no frame".into(),
     };
+    if now.waits > before.waits {
+        return format!("waiting for the source, {} alerts", now.alerts);
+    }
     let mut text = format!(
         "{rate:.1} frames/s, {age}, {} late and {} dropped of {}, {} alerts",
         now.late,
@@ -159,6 +164,15 @@ mod tests {
             hungry.starts_with("STATUS=0.0 frames/s, no frame"),
             "{hungry}"
         );
+        // A source that is waited for feeds it.
+        gauges.count_wait();
+        let fed = loop {
+            let text = next(&systemd);
+            if text.starts_with("WATCHDOG=1\n") {
+                break text;
+            }
+        };
+        assert!(fed.contains("STATUS=waiting for the source"), "{fed}");
         gauges.finish_frame(Duration::from_millis(30), true);
         gauges.finish_frame(Duration::from_millis(90), false);
         gauges.set_overtaken(2);

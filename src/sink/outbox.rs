@@ -4,22 +4,31 @@
 //! A folder of segments `NUMBER.log` (the number of their first line), each line
 //! `NUMBER CRC32 TEXT`, and a file `acked` with the number of the first line that was not yet
 //! acknowledged. Lines are only ever appended; segments that are wholly acknowledged are removed.
-//! Nothing is repaired in place: a new run starts a new segment, and a torn or damaged line is
-//! skipped by its checksum. `acked` may lag behind, so a line may come twice; it is never skipped.
+//! A new run starts a new segment, and a torn or damaged line is skipped by its checksum. `acked`
+//! may lag behind, so a line may come twice; it is never skipped.
+//!
+//! An index in memory knows each line that is on disk: what [`Outbox::waiting`] counts is there,
+//! whole. A line that could not be written whole is not in the index, and its rest is overwritten
+//! by the next one.
 
+mod folder;
+mod guard;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 use super::SinkError;
-use segment::{Segment, checksum, create, name, parse, read_acked, scan, segments};
-use std::collections::{BTreeSet, VecDeque};
+use super::disk::{Disk, FileId};
+use segment::{Segment, checksum, parse, read_acked};
+use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Longest line that is taken or read back, bytes.
 const LINE_LIMIT: u64 = 64 << 10;
+/// Bytes of a line that are not its text, at most.
+const HEAD_LIMIT: u64 = 64;
 /// A full outbox is this many segments: what makes room goes by the segment.
 const SEGMENTS: u64 = 8;
 /// Smallest segment, bytes.
@@ -47,34 +56,65 @@ pub struct Pending {
     pub text: Vec<u8>,
 }
 
+/// Why a line is no longer on disk though nobody acknowledged it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// It made room for newer ones.
+    Dropped,
+    /// Somebody else removed or changed it.
+    Damaged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// On disk, to be taken.
+    Waiting,
+    /// Taken out, on disk.
+    Taken,
+    /// Taken out, and no longer on disk: lost unless it is acknowledged.
+    TakenAndGone(Loss),
+    /// The other end has it.
+    Acked,
+}
+
+/// A line on disk.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    number: u64,
+    /// First number of its segment.
+    segment: u64,
+    offset: u64,
+    bytes: u32,
+    state: State,
+}
+
 /// A queue on disk of one process.
 #[derive(Debug)]
 pub struct Outbox {
     folder: PathBuf,
+    disk: Disk,
     limits: Limits,
     segments: VecDeque<Segment>,
-    tail: File,
+    /// Whether the last segment is of this run, to be written to.
+    has_tail: bool,
+    /// By number. The first is never acknowledged.
+    entries: VecDeque<Entry>,
     /// Number of the next line put in.
     next: u64,
-    /// Number of the next line taken out.
+    /// Lines before it were taken out.
     cursor: u64,
-    reading: Option<Reading>,
-    /// Taken out, not yet acknowledged.
-    out: BTreeSet<u64>,
-    /// What `acked` says.
-    saved: u64,
+    waiting: u64,
+    /// What `acked` says; `None` where it says nothing.
+    saved: Option<u64>,
     dropped: u64,
+    vanished: u64,
     damaged: u64,
-    unsynced: bool,
     folder_unsynced: bool,
+    /// Acknowledged segments that could not be removed.
+    leftover: Vec<u64>,
     /// Held as long as the outbox: two processes would mix their numbers.
-    _lock: File,
-}
-
-#[derive(Debug)]
-struct Reading {
-    first: u64,
-    file: BufReader<File>,
+    lock: File,
+    lock_id: FileId,
 }
 
 impl Outbox {
@@ -83,10 +123,13 @@ impl Outbox {
     /// # Errors
     /// The folder cannot be made, read or written, or another process holds it.
     pub fn open(folder: &Path, limits: Limits) -> Result<Self, SinkError> {
+        Self::open_on(Disk::default(), folder, limits)
+    }
+
+    pub(super) fn open_on(disk: Disk, folder: &Path, limits: Limits) -> Result<Self, SinkError> {
         let refuse = |e: io::Error| SinkError::path("cannot keep an outbox in", folder, e);
-        std::fs::create_dir_all(folder).map_err(refuse)?;
-        let lock = File::create(folder.join("lock")).map_err(refuse)?;
-        lock.try_lock().map_err(|error| match error {
+        disk.create_folder(folder).map_err(refuse)?;
+        let (lock, lock_id) = guard::lock(&disk, folder).map_err(|error| match error {
             TryLockError::Error(error) => refuse(error),
             TryLockError::WouldBlock => SinkError::path(
                 "cannot keep an outbox in",
@@ -94,46 +137,30 @@ impl Outbox {
                 "another process uses it; end that one, or name another folder or topic",
             ),
         })?;
-        let mut segments = segments(folder).map_err(refuse)?;
-        let mut last = None;
-        let mut damaged = 0;
-        for segment in &segments {
-            let (highest, bad) = scan(&folder.join(name(segment.first))).map_err(refuse)?;
-            last = last.max(highest);
-            damaged += bad;
-        }
-        let saved = read_acked(folder);
-        let acked = saved.unwrap_or_else(|| segments.front().map_or(0, |s| s.first));
-        // Names count, too: the number of a segment whose every line is torn is not used again.
-        let beyond = segments
-            .back()
-            .map_or(0, |s| s.first + u64::from(s.bytes > 0));
-        let next = last.map_or(0, |last| last + 1).max(beyond).max(acked);
-        segments.retain(|segment| segment.first != next);
-        let tail = create(folder, next).map_err(refuse)?;
-        segments.push_back(Segment {
-            first: next,
-            bytes: 0,
-        });
         let mut outbox = Self {
             folder: folder.to_path_buf(),
+            disk,
             limits,
-            segments,
-            tail,
-            next,
-            cursor: acked,
-            reading: None,
-            out: BTreeSet::new(),
-            saved: acked,
+            segments: VecDeque::new(),
+            has_tail: false,
+            entries: VecDeque::new(),
+            next: 0,
+            cursor: 0,
+            waiting: 0,
+            saved: read_acked(folder),
             dropped: 0,
-            damaged,
-            unsynced: false,
+            vanished: 0,
+            damaged: 0,
             folder_unsynced: true,
-            _lock: lock,
+            leftover: Vec::new(),
+            lock,
+            lock_id,
         };
+        outbox.read_folder().map_err(refuse)?;
         outbox.remove_acked();
         outbox.make_room(0);
-        outbox.save().map_err(refuse)?;
+        // A disk that is full now may take alerts later: that is no reason not to start.
+        let _ = outbox.save();
         Ok(outbox)
     }
 
@@ -141,9 +168,9 @@ impl Outbox {
     /// on; see [`Outbox::sync`] for the end of power.
     ///
     /// # Errors
-    /// The disk refuses it, or it is longer than 64 KiB. Nothing is kept of it then.
+    /// The disk refuses it, or it cannot be taken ([`Outbox::fits`]). Nothing is kept of it then.
     pub fn push(&mut self, text: &[u8]) -> io::Result<u64> {
-        if text.len() as u64 + 64 > LINE_LIMIT || text.contains(&b'\n') {
+        if !Self::fits(text) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let number = self.next;
@@ -151,77 +178,147 @@ impl Outbox {
         line.extend_from_slice(text);
         line.push(b'\n');
         let bytes = line.len() as u64;
-        let full = |s: &Segment| s.bytes > 0 && s.bytes + bytes > self.limits.segment();
-        if self.segments.back().is_none_or(full) {
-            self.start_segment()?;
+        let limit = self.limits.segment();
+        let tail = self.segments.back().filter(|_| self.has_tail);
+        let full = tail.is_none_or(|s| s.bytes > 0 && s.bytes + bytes > limit);
+        if full {
+            let started = self.start_segment();
+            // Rather a segment that is too long than an alert that is not on disk.
+            if started.is_err() && !self.has_tail {
+                return started.map(|()| number);
+            }
         }
         self.make_room(bytes);
-        if let Err(error) = self.tail.write_all(&line) {
-            // A piece of the line may be there: what comes next goes elsewhere.
-            self.next += 1;
-            let _ = self.start_segment();
+        // Used up whatever happens: a piece of the line may be there.
+        self.next += 1;
+        let Some(tail) = self.segments.back_mut() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if let Err(error) = self.disk.write_at(&tail.file, &line, tail.bytes) {
+            // Where this fails, too, the next line overwrites the rest.
+            let _ = self.disk.truncate(&tail.file, tail.bytes);
             return Err(error);
         }
-        if let Some(tail) = self.segments.back_mut() {
-            tail.bytes += bytes;
-        }
-        self.next += 1;
-        self.unsynced = true;
+        self.entries.push_back(Entry {
+            number,
+            segment: tail.first,
+            offset: tail.bytes,
+            bytes: line.len() as u32,
+            state: State::Waiting,
+        });
+        tail.bytes += bytes;
+        self.waiting += 1;
         Ok(number)
     }
 
-    /// The next line to deliver; `None` where all were taken out. Damaged lines are skipped.
-    ///
-    /// # Errors
-    /// The disk cannot be read.
-    pub fn take(&mut self) -> io::Result<Option<Pending>> {
-        while self.cursor < self.next {
-            let Some(at) = self.segment_of(self.cursor) else {
-                self.cursor = self.next;
-                break;
-            };
-            let first = self.segments[at].first;
-            if self.reading.as_ref().is_none_or(|r| r.first != first) {
-                let file = BufReader::new(File::open(self.folder.join(name(first)))?);
-                self.reading = Some(Reading { first, file });
-            }
-            let Some(reading) = &mut self.reading else {
-                break;
-            };
-            let mut line = Vec::new();
-            (&mut reading.file)
-                .take(LINE_LIMIT)
-                .read_until(b'\n', &mut line)?;
-            if line.is_empty() {
-                // On to the next segment; after the last there is nothing.
-                self.reading = None;
-                self.cursor = self.segments.get(at + 1).map_or(self.next, |s| s.first);
-                continue;
-            }
-            match parse(&line) {
-                Some((number, text)) if number >= self.cursor => {
-                    self.cursor = number + 1;
-                    self.out.insert(number);
-                    let text = text.to_vec();
-                    return Ok(Some(Pending { number, text }));
-                }
-                // Already delivered, or damaged.
-                _ => {}
-            }
-        }
-        Ok(None)
+    /// Whether a line can be taken at all: at most 64 KiB less 64 bytes, and no line feed in it.
+    pub fn fits(text: &[u8]) -> bool {
+        text.len() as u64 + HEAD_LIMIT <= LINE_LIMIT && !text.contains(&b'\n')
     }
 
-    /// The other end has line `number`. [`Outbox::save`] makes that last.
-    pub fn ack(&mut self, number: u64) {
-        self.out.remove(&number);
+    /// The next line to deliver; `None` where all were taken out. Lines that somebody damaged are
+    /// skipped and counted.
+    ///
+    /// # Errors
+    /// The disk cannot be read; the line is tried again with the next call.
+    pub fn take(&mut self) -> io::Result<Option<Pending>> {
+        loop {
+            let at = self.entries.partition_point(|e| e.number < self.cursor);
+            let Some(&entry) = self.entries.get(at) else {
+                return Ok(None);
+            };
+            if entry.state == State::Waiting {
+                match self.read(&entry)? {
+                    Some(text) => {
+                        self.entries[at].state = State::Taken;
+                        self.cursor = entry.number + 1;
+                        let number = entry.number;
+                        return Ok(Some(Pending { number, text }));
+                    }
+                    None => self.lose_at(at, Loss::Damaged),
+                }
+            }
+            self.cursor = entry.number + 1;
+            self.forget_acked();
+        }
+    }
+
+    /// Number of the line that [`Outbox::take`] would give.
+    pub fn next_number(&self) -> Option<u64> {
+        let at = self.entries.partition_point(|e| e.number < self.cursor);
+        let rest = self.entries.range(at..);
+        rest.into_iter()
+            .find(|e| e.state == State::Waiting)
+            .map(|e| e.number)
+    }
+
+    /// Passes the next line over until [`Outbox::rewind`], or the next run.
+    pub fn pass_over(&mut self) {
+        if let Some(number) = self.next_number() {
+            self.cursor = number + 1;
+        }
+    }
+
+    /// The text of a line; `None` where it is no longer what was written.
+    fn read(&self, entry: &Entry) -> io::Result<Option<Vec<u8>>> {
+        let segments = &self.segments;
+        let Ok(at) = segments.binary_search_by_key(&entry.segment, |s| s.first) else {
+            return Ok(None);
+        };
+        let mut line = vec![0; entry.bytes as usize];
+        match self
+            .disk
+            .read_at(&segments[at].file, &mut line, entry.offset)
+        {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        Ok(parse(&line)
+            .filter(|(number, _)| *number == entry.number)
+            .map(|(_, text)| text.to_vec()))
+    }
+
+    /// The other end has line `number`. [`Outbox::save`] makes that last. `false` where it was not
+    /// taken out, or counted as lost meanwhile.
+    pub fn ack(&mut self, number: u64) -> bool {
+        let Ok(at) = self.entries.binary_search_by_key(&number, |e| e.number) else {
+            return false;
+        };
+        match self.entries[at].state {
+            State::Taken => self.waiting -= 1,
+            State::TakenAndGone(_) => {}
+            State::Waiting | State::Acked => return false,
+        }
+        self.entries[at].state = State::Acked;
+        self.forget_acked();
+        true
+    }
+
+    /// The other end will never take line `number`: it goes, and is not counted here. `false` where
+    /// it is not there.
+    pub fn discard(&mut self, number: u64) -> bool {
+        if let Ok(at) = self.entries.binary_search_by_key(&number, |e| e.number)
+            && self.entries[at].state == State::Waiting
+        {
+            self.entries[at].state = State::Taken;
+        }
+        self.ack(number)
     }
 
     /// Forgets what was taken out and not acknowledged: it is taken out again.
     pub fn rewind(&mut self) {
+        for at in 0..self.entries.len() {
+            match self.entries[at].state {
+                State::Taken => self.entries[at].state = State::Waiting,
+                State::TakenAndGone(loss) => {
+                    self.count_loss(loss);
+                    self.entries[at].state = State::Acked;
+                }
+                State::Waiting | State::Acked => {}
+            }
+        }
+        self.forget_acked();
         self.cursor = self.acked();
-        self.out.clear();
-        self.reading = None;
     }
 
     /// Writes down what was acknowledged, and removes segments that are no longer needed.
@@ -230,14 +327,12 @@ impl Outbox {
     /// The disk refuses it; the lines come again after a restart.
     pub fn save(&mut self) -> io::Result<()> {
         let acked = self.acked();
-        if acked == self.saved && self.folder.join("acked").exists() {
+        if self.saved == Some(acked) {
             return Ok(());
         }
         let text = format!("{acked} {:08x}\n", checksum(acked, b"acked"));
-        let new = self.folder.join("acked.new");
-        std::fs::write(&new, text)?;
-        std::fs::rename(&new, self.folder.join("acked"))?;
-        self.saved = acked;
+        self.put("acked", text.as_bytes())?;
+        self.saved = Some(acked);
         self.remove_acked();
         Ok(())
     }
@@ -245,14 +340,13 @@ impl Outbox {
     /// Flushes what was put in to the medium: it survives a power cut from then on.
     ///
     /// # Errors
-    /// The disk refuses it.
+    /// The disk refuses it. What it may have thrown away is written once more with the next call.
     pub fn sync(&mut self) -> io::Result<()> {
-        if self.unsynced {
-            self.tail.sync_data()?;
-            self.unsynced = false;
+        for segment in &mut self.segments {
+            segment.sync(&self.disk)?;
         }
         if self.folder_unsynced {
-            File::open(&self.folder)?.sync_all()?;
+            self.disk.sync_folder(&self.folder)?;
             self.folder_unsynced = false;
         }
         Ok(())
@@ -260,17 +354,22 @@ impl Outbox {
 
     /// Whether [`Outbox::sync`] has something to do.
     pub fn is_unsynced(&self) -> bool {
-        self.unsynced
+        self.segments.iter().any(|s| s.synced < s.bytes)
     }
 
-    /// Lines that are not acknowledged; damaged ones count until they are passed.
+    /// Lines that are on disk and not acknowledged.
     pub fn waiting(&self) -> u64 {
-        self.next - self.cursor + self.out.len() as u64
+        self.waiting
     }
 
     /// Lines that made room for newer ones before they were acknowledged.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Lines that somebody else removed or changed on disk before they were acknowledged.
+    pub fn vanished(&self) -> u64 {
+        self.vanished
     }
 
     /// Torn or damaged lines that were found when the outbox was opened.
@@ -285,56 +384,59 @@ impl Outbox {
 
     /// Number of the first line that is not acknowledged.
     fn acked(&self) -> u64 {
-        self.out.first().copied().unwrap_or(self.cursor)
+        self.entries.front().map_or(self.next, |e| e.number)
     }
 
-    /// The segment that would hold line `number`: the last one that starts at or before it.
-    fn segment_of(&self, number: u64) -> Option<usize> {
-        let after = self.segments.partition_point(|s| s.first <= number);
-        // Lines before the first segment are gone: go on with what is there.
-        (!self.segments.is_empty()).then(|| after.saturating_sub(1))
-    }
-
-    fn start_segment(&mut self) -> io::Result<()> {
-        if self.unsynced {
-            self.tail.sync_data()?;
-        }
-        self.tail = create(&self.folder, self.next)?;
-        self.segments.push_back(Segment {
-            first: self.next,
-            bytes: 0,
-        });
-        self.folder_unsynced = true;
-        Ok(())
-    }
-
-    /// Removes the oldest segments until `bytes` more fit.
-    fn make_room(&mut self, bytes: u64) {
-        while self.segments.len() > 1 && self.bytes() + bytes > self.limits.bytes {
-            let end = self.segments[1].first;
-            let begin = self.segments[0].first.max(self.cursor.min(end));
-            let taken = self.out.range(..end).count() as u64;
-            self.dropped += end - begin + taken;
-            self.out = self.out.split_off(&end);
-            self.cursor = self.cursor.max(end);
-            self.remove_first();
+    fn forget_acked(&mut self) {
+        while self
+            .entries
+            .front()
+            .is_some_and(|e| e.state == State::Acked)
+        {
+            self.entries.pop_front();
         }
     }
 
-    fn remove_acked(&mut self) {
-        let acked = self.acked();
-        while self.segments.len() > 1 && self.segments[1].first <= acked {
-            self.remove_first();
+    fn count_loss(&mut self, loss: Loss) {
+        match loss {
+            Loss::Dropped => self.dropped += 1,
+            Loss::Damaged => self.vanished += 1,
         }
     }
 
-    fn remove_first(&mut self) {
-        if let Some(gone) = self.segments.pop_front() {
-            // One that cannot be removed is skipped by `acked` the next time.
-            let _ = std::fs::remove_file(self.folder.join(name(gone.first)));
-            if self.reading.as_ref().is_some_and(|r| r.first == gone.first) {
-                self.reading = None;
+    /// The line of entry `at` is no longer on disk.
+    fn lose_at(&mut self, at: usize, loss: Loss) {
+        match self.entries[at].state {
+            State::Waiting => {
+                self.waiting -= 1;
+                self.count_loss(loss);
+                self.entries[at].state = State::Acked;
+            }
+            State::Taken => {
+                self.waiting -= 1;
+                self.entries[at].state = State::TakenAndGone(loss);
+            }
+            State::TakenAndGone(_) | State::Acked => {}
+        }
+    }
+
+    /// Loses all lines for which `gone` holds.
+    fn lose_where(&mut self, loss: Loss, gone: impl Fn(&Entry) -> bool) {
+        for at in 0..self.entries.len() {
+            if gone(&self.entries[at]) {
+                self.lose_at(at, loss);
             }
         }
+        self.forget_acked();
+        self.cursor = self.cursor.max(self.acked());
+    }
+
+    /// Writes a small file whole, or leaves it as it was.
+    fn put(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let new = self.folder.join(format!("{name}.new"));
+        let file = self.disk.open(&new, &segment::writing())?;
+        self.disk.truncate(&file, 0)?;
+        self.disk.write_at(&file, text, 0)?;
+        self.disk.rename(&new, &self.folder.join(name))
     }
 }

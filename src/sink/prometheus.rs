@@ -1,8 +1,10 @@
 //! Prometheus endpoint: `GET /metrics`, one request at a time, everything bounded.
 
+mod accept;
+
 use super::counters::{Cause, Report};
-use super::fan::Shared;
 use super::gauges::Look;
+use super::thread::Shared;
 use super::{Gauges, SinkError, Sinks};
 use crate::budget::Cause as DropCause;
 use prometheus_client::collector::Collector;
@@ -21,8 +23,9 @@ use std::time::{Duration, Instant};
 const REQUEST_BYTES: usize = 8 << 10;
 /// A client gets this long to ask, and again this long to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Media type of the answer.
-const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Media types of the answer: OpenMetrics, and the older text form of Prometheus.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers Prometheus until dropped.
 #[derive(Debug)]
@@ -106,7 +109,8 @@ fn answer(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
         (b"GET", b"/metrics") => {
             let mut body = String::with_capacity(8 << 10);
             match text::encode(&mut body, registry) {
-                Ok(()) => ("200 OK", MEDIA, body),
+                Ok(()) if accept::wants_plain(&request) => ("200 OK", PLAIN, accept::plain(&body)),
+                Ok(()) => ("200 OK", OPEN_METRICS, body),
                 Err(_) => ("500 Internal Server Error", "text/plain", String::new()),
             }
         }
@@ -196,8 +200,22 @@ const SINK_COUNTERS: [Told; 5] = [
         r.connections
     }),
 ];
-const SINK_GAUGES: [Told; 2] = [
-    ("unmask_sink_waiting", "Alerts in the outbox", |r| r.waiting),
+const SINK_GAUGES: [Told; 4] = [
+    (
+        "unmask_sink_waiting",
+        "Alerts in the outbox, on disk",
+        |r| r.waiting,
+    ),
+    (
+        "unmask_sink_in_memory",
+        "Alerts that only memory holds, since the outbox cannot be written",
+        |r| r.in_memory,
+    ),
+    (
+        "unmask_sink_fault",
+        "1 where something keeps the broker from taking alerts that waiting does not mend",
+        |r| u64::from(r.fault.is_some()),
+    ),
     (
         "unmask_sink_connected",
         "1 where the broker is connected",

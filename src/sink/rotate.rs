@@ -1,176 +1,318 @@
 //! A file of alerts that does not grow without end.
+//!
+//! Whatever happens to the file or the disk, no line that was kept is overwritten before the line
+//! that takes its place is on the medium, and `FILE` is there again as soon as it can be.
 
+use super::disk::{Disk, FileId};
 use super::{FileSettings, SinkError};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
+
+/// Pause after a rotation that failed.
+const RETRY: Duration = Duration::from_secs(1);
+/// End of the name of the next file while it is made.
+const PART: &str = ".part";
+/// Longest rest of an interrupted rotation that is taken over, bytes.
+const PART_LIMIT: u64 = 1 << 20;
 
 /// Appends lines to `FILE`; before it grows beyond its limit it becomes `FILE.1`, and what was
 /// `FILE.1` becomes `FILE.2`, up to the number kept.
 #[derive(Debug)]
 pub(super) struct Rotating {
     path: PathBuf,
+    disk: Disk,
     file: File,
-    bytes: u64,
+    id: FileId,
+    /// Pipes and devices can neither be rotated nor replaced.
+    regular: bool,
     limit: u64,
     keep: u32,
     /// The last line has no end: the next one starts with a line feed.
     torn: bool,
+    retry: Duration,
+    retry_at: Option<Instant>,
+    /// What is wrong with the file, though lines are written.
+    trouble: Option<String>,
+    trouble_reported: bool,
 }
 
 impl Rotating {
     pub fn open(path: &Path, settings: &FileSettings) -> Result<Self, SinkError> {
+        Self::open_on(Disk::default(), path, settings)
+    }
+
+    fn open_on(disk: Disk, path: &Path, settings: &FileSettings) -> Result<Self, SinkError> {
         let create = |source| SinkError::Create {
             path: path.to_path_buf(),
             source,
         };
-        let file = append(path).map_err(create)?;
-        let (bytes, torn) = end_of(&file).map_err(create)?;
-        Ok(Self {
+        let file = disk.open(path, &appending()).map_err(create)?;
+        let (id, regular, torn) = look_at(&file).map_err(create)?;
+        let mut rotating = Self {
             path: path.to_path_buf(),
+            disk,
             file,
-            bytes,
+            id,
+            regular,
             limit: settings.rotate_bytes,
             keep: settings.keep,
             torn,
-        })
+            retry: RETRY,
+            retry_at: None,
+            trouble: None,
+            trouble_reported: false,
+        };
+        if let Err(error) = rotating.take_over_part() {
+            rotating.note(format!(
+                "the rest of an interrupted rotation, {}, cannot be taken over: {error}",
+                rotating.part().display()
+            ));
+        }
+        Ok(rotating)
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// What is wrong though lines are written: once for every time that something goes wrong.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        let trouble = self.trouble.take()?;
+        (!std::mem::replace(&mut self.trouble_reported, true)).then_some(trouble)
+    }
+
+    /// Makes the file again where it was moved away or removed; call it now and then.
+    pub fn look(&mut self) {
+        // What cannot be written is counted when there is something to write.
+        let _ = self.follow();
+    }
+
+    /// Flushes to the medium.
+    pub fn sync(&self) -> io::Result<()> {
+        match self.regular {
+            true => self.disk.sync(&self.file),
+            false => Ok(()),
+        }
+    }
+
     /// Appends `line`, which ends with a line feed.
     pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let full = self.limit > 0 && self.bytes + line.len() as u64 > self.limit;
-        if full && self.bytes > 0 {
-            // A rotation that fails costs nothing but a file that grows: the alert comes first.
-            let _ = self.rotate();
+        self.follow()?;
+        let mut bytes = 0;
+        if self.regular {
+            // Read each time: others may truncate it (logrotate's `copytruncate`).
+            bytes = self.file.metadata()?.len();
+            self.torn &= bytes > 0;
+        }
+        let full = self.regular && self.limit > 0 && bytes + line.len() as u64 > self.limit;
+        let wait = self.retry_at.is_some_and(|at| Instant::now() < at);
+        if full && bytes > 0 && !wait {
+            match self.rotate(line) {
+                Ok(()) => {
+                    self.retry_at = None;
+                    self.trouble_reported = false;
+                    return Ok(());
+                }
+                // It costs nothing but a file that grows: the alert comes first.
+                Err(error) => {
+                    self.retry_at = Some(Instant::now() + self.retry);
+                    self.note(format!("it cannot be rotated: {error}; it grows on"));
+                }
+            }
         }
         if self.torn {
-            self.file.write_all(b"\n")?;
-            self.bytes += 1;
+            self.append(b"\n", bytes)?;
+            bytes += 1;
             self.torn = false;
         }
-        self.file
-            .write_all(line)
-            .inspect_err(|_| self.torn = true)?;
-        self.bytes += line.len() as u64;
+        self.append(line, bytes)
+    }
+
+    /// Appends to the file, which has `before` bytes; takes back what a failure leaves.
+    fn append(&mut self, text: &[u8], before: u64) -> io::Result<()> {
+        self.disk.append(&self.file, text).map_err(|(written, e)| {
+            // Not where somebody else wrote or truncated meanwhile.
+            let length = self.file.metadata().map(|file| file.len());
+            let ours = self.regular && length.is_ok_and(|length| length == before + written);
+            let undone = ours && self.disk.truncate(&self.file, before).is_ok();
+            self.torn |= written > 0 && !undone;
+            e
+        })
+    }
+
+    /// Opens the file anew where its name belongs to another one, or to none.
+    fn follow(&mut self) -> io::Result<()> {
+        if !self.regular {
+            return Ok(());
+        }
+        match std::fs::metadata(&self.path) {
+            Ok(found) if FileId::of(&found) == self.id => return Ok(()),
+            _ => {}
+        }
+        let opened = self.reopen();
+        if let Err(error) = opened {
+            // Moved, it still takes lines; removed, nobody would ever read them.
+            if self.file.metadata()?.nlink() == 0 {
+                return Err(error);
+            }
+            self.note(format!(
+                "it was moved away and cannot be made again: {error}; lines go to the moved file"
+            ));
+        } else {
+            self.trouble_reported = false;
+        }
         Ok(())
     }
 
-    fn rotate(&mut self) -> io::Result<()> {
-        for number in (1..self.keep).rev() {
-            match std::fs::rename(self.aside(number), self.aside(number + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = match self.disk.open(&self.path, &appending()) {
+            // Its folder was removed, too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = self.path.parent().filter(|f| !f.as_os_str().is_empty());
+                let Some(folder) = folder else {
+                    return Err(error);
+                };
+                self.disk.create_folder(folder)?;
+                self.disk.open(&self.path, &appending())?
+            }
+            opened => opened?,
+        };
+        (self.id, self.regular, self.torn) = look_at(&file)?;
+        self.file = file;
+        Ok(())
+    }
+
+    /// Puts the file aside and goes on in a new one that holds `line`.
+    fn rotate(&mut self, line: &[u8]) -> io::Result<()> {
+        let part = self.part();
+        let made = self.make_part(&part, line).and_then(|file| {
+            self.disk.sync(&self.file)?;
+            self.put_aside()?;
+            match self.disk.rename(&part, &self.path) {
+                Ok(()) => Ok(file),
+                Err(error) => {
+                    if self.keep > 0 {
+                        // Where this fails, too, the next line makes the file again.
+                        let _ = self.disk.rename(&self.aside(1), &self.path);
+                    }
+                    Err(error)
+                }
+            }
+        });
+        let file = made.inspect_err(|_| {
+            let _ = std::fs::remove_file(&part);
+        })?;
+        self.id = FileId::of(&file.metadata()?);
+        self.file = file;
+        self.torn = false;
+        if let Some(folder) = self.path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            // The names are in the system's cache: only a power cut could undo them.
+            let _ = self.disk.sync_folder(folder);
+        }
+        Ok(())
+    }
+
+    /// The next file with its first line, on the medium.
+    fn make_part(&self, part: &Path, line: &[u8]) -> io::Result<File> {
+        let file = self.disk.open(part, &appending())?;
+        self.disk.truncate(&file, 0)?;
+        self.disk.append(&file, line).map_err(|(_, error)| error)?;
+        self.disk.sync(&file)?;
+        Ok(file)
+    }
+
+    /// Makes `FILE.1` free and moves the file there. Files are only moved up to the first gap, so
+    /// that tries that failed half-way cost no kept file when they are made again.
+    fn put_aside(&self) -> io::Result<()> {
+        if self.keep == 0 {
+            return Ok(());
+        }
+        let mut free = 1;
+        while free < self.keep {
+            match std::fs::symlink_metadata(self.aside(free)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+                Ok(_) => free += 1,
             }
         }
-        match self.keep {
-            0 => std::fs::remove_file(&self.path)?,
-            _ => std::fs::rename(&self.path, self.aside(1))?,
+        for number in (1..free).rev() {
+            self.disk
+                .rename(&self.aside(number), &self.aside(number + 1))?;
         }
-        self.file = append(&self.path)?;
-        self.bytes = 0;
-        self.torn = false;
-        Ok(())
+        self.disk.rename(&self.path, &self.aside(1))
+    }
+
+    /// A rotation that was interrupted left a line that is nowhere else.
+    fn take_over_part(&mut self) -> io::Result<()> {
+        let part = self.part();
+        let rest = match File::open(&part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(file) if !self.regular || !file.metadata()?.is_file() => return Ok(()),
+            Ok(file) => {
+                let mut rest = Vec::new();
+                file.take(PART_LIMIT).read_to_end(&mut rest)?;
+                rest
+            }
+        };
+        let whole = rest
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |at| at + 1);
+        let mut text = Vec::new();
+        if whole > 0 {
+            if self.torn {
+                text.push(b'\n');
+            }
+            text.extend_from_slice(&rest[..whole]);
+            let before = self.file.metadata()?.len();
+            self.append(&text, before)?;
+            self.torn = false;
+        }
+        std::fs::remove_file(&part)
+    }
+
+    fn note(&mut self, trouble: String) {
+        self.trouble = Some(trouble);
+    }
+
+    fn part(&self) -> PathBuf {
+        self.beside(PART)
     }
 
     fn aside(&self, number: u32) -> PathBuf {
+        self.beside(&format!(".{number}"))
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
+        name.push(end);
         name.into()
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
+fn appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    options
 }
 
-/// Length, and whether the last line has no end. Pipes and devices have neither.
-fn end_of(mut file: &File) -> io::Result<(u64, bool)> {
-    let bytes = file.metadata()?.len();
-    if bytes == 0 {
-        return Ok((0, false));
+/// Which file it is, whether it is a regular one, and whether its last line has no end. Pipes and
+/// devices have none.
+fn look_at(mut file: &File) -> io::Result<(FileId, bool, bool)> {
+    let found = file.metadata()?;
+    let (id, regular) = (FileId::of(&found), found.is_file());
+    if !regular || found.len() == 0 {
+        return Ok((id, regular, false));
     }
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;
     file.read_exact(&mut last)?;
-    Ok((bytes, last != *b"\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(rotate_bytes: u64, keep: u32) -> FileSettings {
-        FileSettings { rotate_bytes, keep }
-    }
-
-    fn text(path: &Path) -> String {
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    #[test]
-    fn files_are_put_aside_and_the_oldest_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.jsonl");
-        let mut file = Rotating::open(&path, &settings(10, 2)).unwrap();
-        for i in 0..8 {
-            file.write(format!("{i}xxx\n").as_bytes()).unwrap();
-        }
-        // Two lines a file: exactly ten bytes still fit.
-        assert_eq!(text(&path), "6xxx\n7xxx\n");
-        assert_eq!(text(&folder.path().join("a.jsonl.1")), "4xxx\n5xxx\n");
-        assert_eq!(text(&folder.path().join("a.jsonl.2")), "2xxx\n3xxx\n");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
-    }
-
-    #[test]
-    fn a_line_longer_than_the_limit_gets_a_file_of_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        let mut file = Rotating::open(&path, &settings(3, 1)).unwrap();
-        file.write(b"long line\n").unwrap();
-        file.write(b"b\n").unwrap();
-        assert_eq!(text(&path), "b\n");
-        assert_eq!(text(&folder.path().join("a.1")), "long line\n");
-    }
-
-    #[test]
-    fn nothing_kept_and_never_rotated() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        let mut file = Rotating::open(&path, &settings(2, 0)).unwrap();
-        file.write(b"a\n").unwrap();
-        file.write(b"b\n").unwrap();
-        assert_eq!(text(&path), "b\n");
-        let mut file = Rotating::open(&path, &settings(0, 3)).unwrap();
-        for _ in 0..100 {
-            file.write(b"a\n").unwrap();
-        }
-        assert_eq!(text(&path).len(), 202);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_ended_before_the_next() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        std::fs::write(&path, "{\"cut").unwrap();
-        let mut file = Rotating::open(&path, &settings(1000, 1)).unwrap();
-        file.write(b"{}\n").unwrap();
-        assert_eq!(text(&path), "{\"cut\n{}\n");
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_made_or_written_is_named() {
-        let error = Rotating::open(Path::new("/nowhere/a"), &settings(1, 1)).unwrap_err();
-        assert!(error.to_string().contains("/nowhere/a"), "{error}");
-        let mut full = Rotating::open(Path::new("/dev/full"), &settings(0, 1)).unwrap();
-        assert!(full.write(b"x\n").is_err());
-    }
+    Ok((id, regular, last != *b"\n"))
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+/// Most files put aside: each rotation renames all of them.
+const KEEP_LIMIT: u32 = 1000;
+
 /// Everything about where alerts go: the table `[sink]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,6 +57,11 @@ impl Settings {
                 "ring",
                 (1..=1 << 20).contains(&self.ring),
                 "a number from 1 to 1048576",
+            ),
+            (
+                "file.keep",
+                self.file.keep <= KEEP_LIMIT,
+                "a number from 0 to 1000",
             ),
             (
                 "mqtt.client_id",

@@ -1,7 +1,7 @@
 //! A Unix datagram socket: one datagram an alert.
 
 use super::counters::Cause;
-use super::fan::{Line, Message, Shared};
+use super::thread::{Line, Message, Shared};
 use super::{SinkError, SocketSettings, say};
 use std::collections::VecDeque;
 use std::io;
@@ -80,7 +80,7 @@ impl Socket {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             match self.socket.send_to(text, &self.path) {
                 Ok(_) => {
-                    counters.delivered.fetch_add(1, Relaxed);
+                    counters.deliver();
                     if std::mem::take(&mut self.absent) {
                         say(format_args!("{}: a receiver is there", self.path.display()));
                     }

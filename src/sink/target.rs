@@ -1,5 +1,6 @@
 //! What `--alerts` names: stdout, a file, a socket, a broker.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -9,6 +10,15 @@ use std::str::FromStr;
 const TOPIC: &str = "unmask/alerts";
 /// Ports of MQTT without and with TLS.
 const PORTS: [u16; 2] = [1883, 8883];
+
+/// What is written with % and two digits in a user's name.
+const IN_USER: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// The same in a topic.
+const IN_TOPIC: AsciiSet = IN_USER.remove(b'/').remove(b'$').remove(b':').remove(b' ');
 
 /// One place for alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +67,7 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let refuse = |reason| TargetError {
-            // No password in an error.
-            address: match text.rsplit_once('@') {
-                Some((_, rest)) => format!("…@{rest}"),
-                None => text.to_string(),
-            },
+            address: without_password(text),
             reason,
         };
         let path = |path: &str| match path {
@@ -92,12 +98,62 @@ fn is_word(scheme: &str) -> bool {
     scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_lowercase())
 }
 
+/// `text` without what may be a password: for errors, whatever the user wrote.
+pub(crate) fn without_password(text: &str) -> String {
+    let Some(at) = text.find("mqtt") else {
+        return match (text.find("//"), text.rfind('@')) {
+            (Some(begin), Some(end)) if begin < end => {
+                format!("{}…{}", &text[..begin + 2], &text[end..])
+            }
+            _ => text.to_string(),
+        };
+    };
+    let rest = &text[at..];
+    let scheme = rest.find(':').map_or(rest.len(), |colon| colon + 1);
+    let scheme = scheme + rest[scheme..].bytes().take_while(|b| *b == b'/').count();
+    let (head, tail) = text.split_at(at + scheme);
+    if let Some(end) = tail.rfind('@') {
+        return format!("{head}…{}", &tail[end..]);
+    }
+    // The host may have been forgotten: what stands in the place of a port then is a password.
+    match tail.split_once(':') {
+        Some((host, port)) if !tail.starts_with('[') => {
+            let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+            match port.as_bytes().get(digits) {
+                None | Some(b'/' | b'"' | b'\'' | b' ') if digits > 0 => text.to_string(),
+                _ => format!("{head}{host}:…"),
+            }
+        }
+        _ => text.to_string(),
+    }
+}
+
+/// What `%` and two digits stand for.
+fn decoded(text: &str) -> Result<String, &'static str> {
+    let mut after = text.split('%');
+    after.next();
+    let digits =
+        |part: &str| part.len() >= 2 && part.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    if !after.all(digits) {
+        return Err("a % is followed by two hexadecimal digits; write % itself as %25");
+    }
+    percent_decode_str(text)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| "what % stands for is no UTF-8")
+}
+
 fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
     let (address, topic) = match rest.split_once('/') {
         Some((address, topic)) => (address, topic),
         None => (rest, ""),
     };
-    let topic = if topic.is_empty() { TOPIC } else { topic };
+    if topic.contains('@') {
+        return Err(
+            "an @ after the first /: write / in a user or password as %2F, @ in a topic as %40",
+        );
+    }
+    let topic = decoded(if topic.is_empty() { TOPIC } else { topic })?;
     if topic.contains(['+', '#', '\0']) || topic.len() > 1024 {
         return Err("a topic to write to has no + and no #, and at most 1024 bytes");
     }
@@ -107,8 +163,8 @@ fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
     };
     let (user, password) = match login.map(|login| login.split_once(':').ok_or(login)) {
         None => (None, None),
-        Some(Ok((user, password))) => (Some(user.to_string()), Some(password.to_string())),
-        Some(Err(user)) => (Some(user.to_string()), None),
+        Some(Ok((user, password))) => (Some(decoded(user)?), Some(decoded(password)?)),
+        Some(Err(user)) => (Some(decoded(user)?), None),
     };
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
@@ -135,7 +191,7 @@ fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
         tls,
         host: host.to_string(),
         port,
-        topic: topic.to_string(),
+        topic,
         user,
         password,
     })
@@ -161,13 +217,14 @@ impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "mqtts://" } else { "mqtt://" })?;
         if let Some(user) = &self.user {
-            write!(f, "{user}@")?;
+            write!(f, "{}@", utf8_percent_encode(user, &IN_USER))?;
         }
         match self.host.contains(':') {
             true => write!(f, "[{}]", self.host)?,
             false => f.write_str(&self.host)?,
         }
-        write!(f, ":{}/{}", self.port, self.topic)
+        let topic = utf8_percent_encode(&self.topic, &IN_TOPIC);
+        write!(f, ":{}/{topic}", self.port)
     }
 }
 
@@ -234,10 +291,68 @@ mod tests {
             "unix:s",
             "mqtt://h:1/t",
             "mqtts://u@[::1]:9/t",
+            "mqtt://a%40b%3Ac@h:1/x%25/%C3%A9",
         ] {
             assert_eq!(read(text).to_string(), text);
             assert_eq!(read(&read(text).to_string()), read(text));
         }
+    }
+
+    #[test]
+    fn what_percent_stands_for_is_meant() {
+        let Target::Mqtt(broker) = read("mqtt://b%6Fb:p%40ss%3Aw%2Frd%231@h/a%2fb%20c") else {
+            panic!("no broker")
+        };
+        assert_eq!(broker.user.as_deref(), Some("bob"));
+        assert_eq!(broker.password.as_deref(), Some("p@ss:w/rd#1"));
+        assert_eq!(
+            (broker.host.as_str(), broker.topic.as_str()),
+            ("h", "a/b c")
+        );
+        for (text, reason) in [
+            ("mqtt://u:100%@h", "%25"),
+            ("mqtt://u:%4@h", "%25"),
+            ("mqtt://%FF:x@h", "UTF-8"),
+            ("mqtt://h/a%23", "no + and no #"),
+            ("mqtt://h/a%00", "no + and no #"),
+            ("mqtt://bob:12/34@h", "%2F"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_error_tells_a_password_however_it_is_written() {
+        for text in [
+            "mqtt://me:secret@h:0",
+            "mqtt:/me:secret@h",
+            "mqtt:me:secret@h",
+            "mqtt://me:secret",
+            "mqtt://me:secret/topic",
+            "mqtt://me:12secret",
+            "mqtts://me:se%cret@h",
+            "mqtt://me:1/secret@h",
+            "mqtt://me:a@secret@h:x",
+            "http://me:secret@h",
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            let said = format!("{error} {error:?}");
+            assert!(
+                !said.contains("secret") && !said.contains("se%cret"),
+                "{said}"
+            );
+        }
+        for text in [
+            "mqtt://h:1883/t",
+            "a.jsonl",
+            "unix:/run/x",
+            "say \"mqtt://h:1\"",
+        ] {
+            assert_eq!(without_password(text), text);
+        }
+        let said = without_password(r#"invalid type: string "mqtt://me:secret@h/t", expected"#);
+        assert_eq!(said, r#"invalid type: string "mqtt://…@h/t", expected"#);
     }
 
     #[test]

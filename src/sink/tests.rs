@@ -12,7 +12,7 @@ use unmask_alert::{Alert, SCHEMA};
 pub(crate) fn alert(frame: u64) -> Alert {
     serde_json::from_value(serde_json::json!({
         "schema": SCHEMA, "id": "1-1", "event": "update", "frame": frame,
-        "captured_at": "2025-11-14T22:13:20.123456Z", "age_ms": 1.0, "age": "known",
+        "captured_at": "2025-11-14T22:13:20.123456Z", "clock_error_ms": null, "age_ms": 1.0, "age": "known",
         "budget_ms": 2.0,
         "on_time": true, "box": [1, 2, 3, 4], "area_px": 9, "score_max": 0.5, "score_mean": 0.5,
         "on_road": false, "severity": "medium", "distance_m": null, "bearing_deg": 2.5,
@@ -49,7 +49,7 @@ fn one_alert_goes_to_every_place() {
     let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
     let socket = bind(&path);
     let targets = [Target::File(file.clone()), Target::Socket(path)];
-    for overflow in [Overflow::Drop, Overflow::Wait] {
+    for overflow in [WhenFull::Drop, WhenFull::Wait] {
         let mut sinks = Sinks::open(&targets, &Settings::default(), overflow).unwrap();
         for frame in 0..20 {
             sinks.tell(&alert(frame)).unwrap();
@@ -75,7 +75,7 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
     let mut settings = Settings::default();
     settings.socket.retry_ms = 5;
     settings.socket.hold_ms = 20_000;
-    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
     for frame in 0..3 {
         sinks.tell(&alert(frame)).unwrap();
     }
@@ -103,7 +103,7 @@ fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     settings.socket.hold_ms = 200;
     settings.socket.retry_ms = 5;
     settings.ring = 8;
-    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
     let start = Instant::now();
     for frame in 0..200 {
         sinks.tell(&alert(frame)).unwrap();
@@ -128,7 +128,7 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
         ..Settings::default()
     };
     settings.socket.hold_ms = 60_000;
-    let mut sinks = Sinks::open(&[Target::Socket(path)], &settings, Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&[Target::Socket(path)], &settings, WhenFull::Drop).unwrap();
     for frame in 0..6000 {
         sinks.tell(&alert(frame)).unwrap();
     }
@@ -144,14 +144,14 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
 #[test]
 fn a_full_disk_is_counted_and_the_run_goes_on() {
     let targets = [Target::File("/dev/full".into())];
-    let mut sinks = Sinks::open(&targets, &Settings::default(), Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&targets, &Settings::default(), WhenFull::Drop).unwrap();
     for frame in 0..10 {
         sinks.tell(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
     assert_eq!((report.delivered, report.lost["write"]), (0, 10));
     // Where frames are waited for, the run ends instead.
-    let mut sinks = Sinks::open(&targets, &Settings::default(), Overflow::Wait).unwrap();
+    let mut sinks = Sinks::open(&targets, &Settings::default(), WhenFull::Wait).unwrap();
     assert!(sinks.tell(&alert(0)).is_err());
 }
 
@@ -188,7 +188,7 @@ fn settings_are_read_and_unknown_keys_refused() {
         ring: 0,
         ..Settings::default()
     };
-    let error = Sinks::open(&[], &none, Overflow::Drop).unwrap_err();
+    let error = Sinks::open(&[], &none, WhenFull::Drop).unwrap_err();
     assert!(error.to_string().contains("sink.ring"), "{error}");
 }
 
@@ -202,7 +202,7 @@ fn bad_secrets_and_certificates_are_named() {
         let mut settings = Settings::default();
         settings.mqtt.outbox = Some(folder.path().join("outbox"));
         edit(&mut settings.mqtt);
-        let opened = Sinks::open(std::slice::from_ref(&tls), &settings, Overflow::Drop);
+        let opened = Sinks::open(std::slice::from_ref(&tls), &settings, WhenFull::Drop);
         opened.err().map(|e| e.to_string()).unwrap_or_default()
     };
     let missing = open(&|s| s.ca_file = Some("/nowhere/ca.pem".into()));
@@ -236,7 +236,7 @@ fn metrics_are_told_to_those_who_ask_well() {
     let targets = [Target::Socket(folder.path().join("nobody"))];
     let mut settings = Settings::default();
     settings.socket.hold_ms = 0;
-    let mut sinks = Sinks::open(&targets, &settings, Overflow::Drop).unwrap();
+    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
     let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
     sinks.tell(&alert(0)).unwrap();
     let gauges = sinks.gauges();
@@ -271,6 +271,23 @@ fn metrics_are_told_to_those_who_ask_well() {
     ] {
         assert!(text.contains(line), "{line} is missing in {text}");
     }
+    let plain = ask(
+        &exporter,
+        "GET /metrics HTTP/1.1\r\nAccept: text/plain;version=0.0.4\r\n\r\n",
+    );
+    assert!(
+        plain.contains("Content-Type: text/plain; version=0.0.4"),
+        "{plain}"
+    );
+    for line in [
+        "# TYPE unmask_frames_total counter\nunmask_frames_total 3\n",
+        "# TYPE unmask_sink_lost_total counter",
+        "# TYPE unmask_frame_age_seconds histogram",
+        "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
+    ] {
+        assert!(plain.contains(line), "{line} is missing in {plain}");
+    }
+    assert!(!plain.contains("# EOF") && !plain.contains("# UNIT"));
     assert!(ask(&exporter, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
     assert!(ask(&exporter, "POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
     // One who says nothing, and one who says too much, keep nobody out for long.

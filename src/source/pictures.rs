@@ -4,10 +4,13 @@ use super::{BadFrame, CameraError, Drops, Shot, Stamp};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use unmask_frame::read_picture;
+use unmask_frame::{read_picture, without_bom};
 
 /// File name endings of pictures.
 const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
+
+/// No list of pictures is larger, bytes.
+const LIST_LIMIT_BYTES: u64 = 256 << 20;
 
 /// Frames a second where the user says nothing.
 const RATE_HZ: f64 = 10.0;
@@ -28,7 +31,8 @@ impl Pictures {
     /// # Errors
     /// The folder cannot be listed or holds no picture; the list cannot be read or names none.
     pub fn open(path: &Path) -> Result<Self, CameraError> {
-        let paths = if path.is_file() {
+        let is_list = std::fs::metadata(path).is_ok_and(|found| !found.is_dir());
+        let paths = if is_list {
             read_list(path)?
         } else {
             list_folder(path)?
@@ -113,12 +117,14 @@ fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
-    let text = std::fs::read_to_string(list).map_err(|source| CameraError::List {
-        path: list.to_path_buf(),
-        source,
+    let text = unmask_frame::read_regular_text(list, LIST_LIMIT_BYTES).map_err(|source| {
+        CameraError::List {
+            path: list.to_path_buf(),
+            source,
+        }
     })?;
     let folder = list.parent().unwrap_or(Path::new(""));
-    let paths: Vec<PathBuf> = text
+    let paths: Vec<PathBuf> = without_bom(&text)
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -192,6 +198,11 @@ mod tests {
         std::fs::write(folder.path().join("deep/b.png"), &png).unwrap();
         std::fs::write(folder.path().join("a.png"), &png).unwrap();
         let list = folder.path().join("list.txt");
+        // As an editor on Windows saves it.
+        std::fs::write(&list, "\u{feff}a.png\r\ndeep/b.png\r\n").unwrap();
+        let pictures = Pictures::open(&list).unwrap();
+        assert_eq!(pictures.paths()[0], folder.path().join("a.png"));
+        assert_eq!(pictures.paths()[1], folder.path().join("deep/b.png"));
         std::fs::write(&list, "# two\ndeep/b.png\r\n\n a.png\ngone.png\ndeep/b.png").unwrap();
         let mut pictures = Pictures::open(&list).unwrap().at_rate(4.0);
         assert_eq!(pictures.len(), 4);

@@ -1,6 +1,6 @@
 //! A driver's bytes as a picture.
 
-use unmask_frame::{Picture, Size};
+use unmask_frame::{Picture, Size, decode_jpeg};
 use unmask_model::{FrameFormat, Matrix, PixelFormat, Range};
 
 /// How a driver lays out a frame.
@@ -209,15 +209,9 @@ impl Reading {
         }
     }
 
+    /// A whole JPEG: one that is cut short or torn is no picture.
     fn decode(&self, bytes: &[u8]) -> Result<Picture, String> {
-        let decoded = image::load_from_memory_with_format(bytes, image::ImageFormat::Jpeg)
-            .map_err(|error| format!("a damaged JPEG: {error}"))?
-            .into_rgb8();
-        let size = Size::new(decoded.width() as usize, decoded.height() as usize);
-        if size != self.size {
-            return Err(format!("a JPEG of {size} in a stream of {}", self.size));
-        }
-        Picture::new(size, decoded.into_raw()).ok_or_else(|| "a JPEG without pixels".into())
+        decode_jpeg(bytes, Some(self.size)).map_err(|error| error.to_string())
     }
 }
 
@@ -334,12 +328,12 @@ mod tests {
                 .zip([200, 40, 90])
                 .all(|(a, b)| a.abs_diff(b) < 6)
         );
-        assert!(
-            reading
-                .picture(&file[..20])
-                .unwrap_err()
-                .contains("damaged JPEG")
-        );
+        for percent in 0..100 {
+            let error = reading
+                .picture(&file[..file.len() * percent / 100])
+                .unwrap_err();
+            assert!(error.contains("the JPEG is"), "{error}");
+        }
         let other = Reading::new(Layout::Mjpg, Size::new(8, 8), 0, Matrix::Bt601, Range::Full);
         assert!(other.picture(&file).unwrap_err().contains("16x8"));
     }

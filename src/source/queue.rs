@@ -2,21 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-
-/// What happens to a frame that comes while the queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenFull {
-    /// Its sender waits: no frame is lost.
-    Wait,
-    /// The oldest frame goes, counted: the newest is always there.
-    DropOldest,
-}
+use std::time::{Duration, Instant};
+use unmask_frame::WhenFull;
 
 /// A queue of fixed capacity between two threads.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     capacity: usize,
+    /// With [`WhenFull::Drop`] the oldest goes: the newest is always there.
     when_full: WhenFull,
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -75,7 +68,7 @@ impl<T> Queue<T> {
         while state.waiting.len() >= self.capacity && !state.closed {
             match self.when_full {
                 WhenFull::Wait => state = self.wait(state),
-                WhenFull::DropOldest => {
+                WhenFull::Drop => {
                     state.waiting.pop_front();
                     state.dropped += 1;
                 }
@@ -121,6 +114,25 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Waits for `time`, or until nobody takes any more; `false` then.
+    pub fn pause(&self, time: Duration) -> bool {
+        let deadline = Instant::now().checked_add(time);
+        let mut state = self.lock();
+        while !state.closed {
+            let Some(deadline) = deadline else {
+                state = self.wait(state);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
     /// No more will be sent.
     pub fn end(&self) {
         self.lock().ended = true;
@@ -143,7 +155,6 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
     use std::thread::scope;
-    use std::time::Duration;
 
     #[test]
     fn waiting_loses_nothing_and_keeps_the_order() {
@@ -161,7 +172,7 @@ mod tests {
 
     #[test]
     fn dropping_keeps_the_newest_and_counts() {
-        let queue = Queue::new(1, WhenFull::DropOldest);
+        let queue = Queue::new(1, WhenFull::Drop);
         for i in 0..5 {
             assert!(queue.send(i));
         }
@@ -181,6 +192,26 @@ mod tests {
         assert_eq!(queue.take_until(soon()), Taken::Value(3, 0));
         queue.end();
         assert_eq!(queue.take_until(soon()), Taken::End);
+    }
+
+    #[test]
+    fn a_pause_lasts_its_time_or_until_the_queue_is_closed() {
+        let queue: Queue<()> = Queue::new(1, WhenFull::Wait);
+        let start = Instant::now();
+        assert!(queue.pause(Duration::from_millis(20)));
+        assert!(start.elapsed() >= Duration::from_millis(20));
+        scope(|s| {
+            // Further away than a clock can tell, and 146 years.
+            let pauses = [Duration::MAX, Duration::from_secs(4_600_000_000)];
+            let pausing = pauses.map(|time| {
+                s.spawn({
+                    let queue = &queue;
+                    move || queue.pause(time)
+                })
+            });
+            queue.close();
+            assert!(pausing.into_iter().all(|paused| !paused.join().unwrap()));
+        });
     }
 
     #[test]

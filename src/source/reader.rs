@@ -1,17 +1,24 @@
 //! Reads ahead on a thread of its own.
 
-use super::queue::{Queue, Taken, WhenFull};
-use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Shot};
+use super::queue::{Queue, Taken};
+use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Feed, Shot};
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use unmask_frame::Moment;
+use unmask_frame::{Moment, WhenFull};
 
 /// Frames that wait for the engine where none may be lost: one ready, one in the making.
 const AHEAD: usize = 2;
 /// Frames that wait where only the newest counts.
 const NEWEST: usize = 1;
+
+/// How long the end of a run waits for the reading thread: one that hangs in a read of a network
+/// mount or a device is left behind.
+const JOIN_PATIENCE: Duration = Duration::from_millis(500);
+/// How often it looks whether the thread has ended.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// When frames come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,42 +61,83 @@ pub struct Reader {
     clock: Clock,
     /// Frames lost up to the last one taken.
     lost: Cell<Drops>,
-    /// How the camera goes, where it is one.
-    capture: Option<CaptureWatch>,
+    /// How the camera goes, once it is known to be one.
+    capture: Arc<OnceLock<CaptureWatch>>,
+    /// Whether the source is not there yet.
+    missing: Arc<AtomicBool>,
+    /// Why a source that was waited for cannot be used.
+    failed: Arc<Mutex<Option<CameraError>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reader {
-    /// Starts reading up to `frames` frames (all, where `None`).
+    /// Starts reading up to `frames` frames (all, where `None`) from a camera, or from a source
+    /// that is waited for.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        camera: Camera,
+        feed: impl Into<Feed>,
         clock: Clock,
         pace: Pace,
         frames: Option<u64>,
     ) -> Result<Self, CameraError> {
         let queue = Arc::new(match pace {
             Pace::AsTaken => Queue::new(AHEAD, WhenFull::Wait),
-            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::DropOldest),
+            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::Drop),
         });
-        let to = queue.clone();
-        let capture = camera.capture();
-        let thread = std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || {
-                let to = EndOnDrop(&to);
-                read(camera, clock, pace, frames.unwrap_or(u64::MAX), to.0);
-            })
-            .map_err(|source| CameraError::Thread { source })?;
-        Ok(Self {
+        let feed = feed.into();
+        let capture = Arc::new(OnceLock::new());
+        if let Some(watch) = feed.capture() {
+            capture.get_or_init(|| watch);
+        }
+        let mut reader = Self {
             queue,
             clock,
             lost: Cell::default(),
             capture,
-            thread: Some(thread),
-        })
+            missing: Arc::new(AtomicBool::new(matches!(feed, Feed::Awaited(_)))),
+            failed: Arc::default(),
+            thread: None,
+        };
+        let (to, capture) = (reader.queue.clone(), reader.capture.clone());
+        let (missing, failed) = (reader.missing.clone(), reader.failed.clone());
+        let thread = std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || {
+                let to = EndOnDrop(&to);
+                let opened = match feed {
+                    Feed::Open(camera) => Ok(Some(camera)),
+                    Feed::Awaited(awaited) => awaited.open(&|time| to.0.pause(time)),
+                };
+                match opened {
+                    Ok(Some(camera)) => {
+                        if let Some(watch) = camera.capture() {
+                            capture.get_or_init(|| watch);
+                        }
+                        missing.store(false, Relaxed);
+                        read(camera, clock, pace, frames.unwrap_or(u64::MAX), to.0);
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    }
+                }
+            })
+            .map_err(|source| CameraError::Thread { source })?;
+        reader.thread = Some(thread);
+        Ok(reader)
+    }
+
+    /// Whether the source is not there yet: it is looked for again and again.
+    pub fn is_missing(&self) -> bool {
+        self.missing.load(Relaxed)
+    }
+
+    /// Why a source that was waited for, and has come, cannot be used.
+    pub fn failure(&self) -> Option<CameraError> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.take()
     }
 
     /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
@@ -130,7 +178,7 @@ impl Reader {
 
     /// How the camera goes, where it is one.
     pub fn capture(&self) -> Option<&CaptureWatch> {
-        self.capture.as_ref()
+        self.capture.get()
     }
 
     /// Frames lost: those that the source lost before the last one taken, and those dropped
@@ -145,10 +193,17 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.queue.close();
-        if let Some(capture) = &self.capture {
+        if let Some(capture) = self.capture.get() {
             capture.stop();
         }
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let deadline = Instant::now() + JOIN_PATIENCE;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        if thread.is_finished() {
             // A panic over there has been printed; the frames up to it have been taken.
             let _ = thread.join();
         }
@@ -164,6 +219,7 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
+/// Gives what `camera` gives until it ends, or nobody takes it any more.
 fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue<Item>) {
     let start = clock.now();
     let recorded = matches!(camera, Camera::Recording(_));
@@ -187,7 +243,10 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
                     Err(_) if recorded => due,
                     _ => Duration::try_from_secs_f64(i as f64 / rate_hz).unwrap_or(Duration::MAX),
                 };
-                clock.sleep_until(start.after(due));
+                let wait = start.after(due).since(clock.now());
+                if !wait.is_zero() && !queue.pause(wait) {
+                    return;
+                }
                 Some(clock.now())
             }
         };
@@ -204,7 +263,7 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Recorder, Source};
+    use super::super::{Awaited, CaptureSettings, Recorder, Source};
     use super::*;
 
     fn camera() -> Camera {
@@ -285,6 +344,84 @@ mod tests {
         assert!(matches!(next, Next::Nothing));
         assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
         assert!(matches!(reader.take_within(long), Next::End));
+    }
+
+    #[test]
+    fn a_reader_goes_at_once_though_its_next_frame_is_far_away() {
+        let pace = Pace::Realtime { rate_hz: 0.01 };
+        let reader = Reader::start(camera(), Clock::start(), pace, None).unwrap();
+        assert!(reader.take().is_some());
+        let start = Instant::now();
+        drop(reader);
+        assert!(start.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_reading_thread_that_hangs_is_left_behind() {
+        let reader = Reader {
+            queue: Arc::new(Queue::new(1, WhenFull::Wait)),
+            clock: Clock::start(),
+            lost: Cell::default(),
+            capture: Arc::default(),
+            missing: Arc::default(),
+            failed: Arc::default(),
+            thread: Some(std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_secs(60));
+            })),
+        };
+        let start = Instant::now();
+        drop(reader);
+        assert!(start.elapsed() < JOIN_PATIENCE + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_source_that_comes_later_is_read_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let drive = folder.path().join("drive");
+        let source = Source::Recording(drive.clone());
+        let awaited = Awaited::new(source, 10.0, CaptureSettings::default());
+        let pace = Pace::Realtime { rate_hz: 10.0 };
+        let reader = Reader::start(awaited, Clock::start(), pace, None).unwrap();
+        let next = reader.take_within(Duration::from_millis(150));
+        assert!(matches!(next, Next::Nothing) && reader.is_missing());
+        let aside = folder.path().join("aside");
+        let mut recorder = Recorder::create(&aside, "s", true, 10.0).unwrap();
+        let shot = camera().next().unwrap().unwrap();
+        recorder.add(&shot, Duration::ZERO, 0).unwrap();
+        std::fs::rename(&aside, &drive).unwrap();
+        assert_eq!(reader.take().unwrap().0.unwrap().number, 0);
+        assert!(!reader.is_missing() && reader.take().is_none());
+        assert!(reader.failure().is_none());
+    }
+
+    #[test]
+    fn a_source_that_comes_and_cannot_be_used_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::Recording(folder.path().join("drive"));
+        let awaited = Awaited::new(source, 10.0, CaptureSettings::default());
+        let reader = Reader::start(awaited, Clock::start(), Pace::AsTaken, None).unwrap();
+        let aside = folder.path().join("aside");
+        std::fs::create_dir(&aside).unwrap();
+        std::fs::write(aside.join("recording.json"), "{}").unwrap();
+        std::fs::rename(&aside, folder.path().join("drive")).unwrap();
+        assert!(reader.take().is_none());
+        let error = reader.failure().unwrap().to_string();
+        assert!(error.contains("no head of a recording"), "{error}");
+    }
+
+    #[test]
+    fn a_reader_of_a_source_that_never_comes_goes_at_once() {
+        let awaited = Awaited::new(
+            Source::Pictures("/nowhere/at/all".into()),
+            10.0,
+            CaptureSettings::default(),
+        );
+        let reader = Reader::start(awaited, Clock::start(), Pace::AsTaken, None).unwrap();
+        let next = reader.take_within(Duration::from_millis(300));
+        assert!(matches!(next, Next::Nothing));
+        let start = Instant::now();
+        drop(reader);
+        assert!(start.elapsed() < Duration::from_secs(1));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A V4L2 camera as a source: the driver's frames as pictures, or as the bytes that a prepared
 //! graph takes, in the memory that the driver wrote them to.
 
+pub(in crate::source) mod watch;
+
 use super::pixels::{Layout, Reading};
-use super::watch::{CaptureReport, CaptureWatch};
+use super::watch::CaptureWatch;
 use super::{
     BadFrame, CameraError, CaptureMemory, CaptureSettings, Captured, Drops, FrameBytes, Shot, Stamp,
 };
@@ -13,9 +15,10 @@ use std::time::{Duration, Instant};
 use unmask_frame::{Picture, Size};
 use unmask_model::{CameraInput, FrameFormat, Matrix, Range};
 use unmask_v4l2::{
-    Age, Capture, Cause, Colour, Format, FourCc, Frame, Handle, Kernel, Kind, Settings, Wanted,
-    Wish,
+    Age, Capture, Colour, Format, FourCc, Frame, Kernel, Kind, Settings, Wanted, Wish,
 };
+
+use watch::{Copies, Watch};
 
 /// A camera.
 #[derive(Debug)]
@@ -31,38 +34,6 @@ pub struct V4l2 {
     copies: Arc<AtomicU8>,
 }
 
-/// How a frame gets to the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Copies {
-    /// As it lies.
-    None,
-    /// As a picture.
-    Picture,
-    /// As a picture, decoded.
-    Decoded,
-    /// As bytes, without the padding of its rows.
-    Padding,
-}
-
-impl Copies {
-    const ALL: [Copies; 4] = [
-        Copies::None,
-        Copies::Picture,
-        Copies::Decoded,
-        Copies::Padding,
-    ];
-
-    fn why(self) -> &'static str {
-        match self {
-            Copies::None => "the driver's bytes are taken where they lie",
-            Copies::Picture => "turned into a picture: the model is not prepared for a camera",
-            Copies::Decoded => "decoded",
-            Copies::Padding => "the padding of its rows is taken out",
-        }
-    }
-}
-
 impl V4l2 {
     /// Opens and sets the device.
     ///
@@ -75,6 +46,7 @@ impl V4l2 {
     ) -> Result<Self, CameraError> {
         if let Some((key, want)) = settings.fault() {
             return Err(CameraError::Capture {
+                missing: false,
                 reason: format!("capture.{key}: wanted {want}"),
             });
         }
@@ -88,6 +60,7 @@ impl V4l2 {
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
         let wish = Wish {
             fourcc: fourcc.transpose().map_err(|reason| CameraError::Capture {
+                missing: false,
                 reason: reason.into(),
             })?,
             known: Layout::all().map(FourCc).collect(),
@@ -100,6 +73,7 @@ impl V4l2 {
         {
             let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
             return Err(CameraError::Capture {
+                missing: false,
                 reason: format!(
                     "frames of format {fourcc} cannot be read; these can: {}",
                     known.join(", ")
@@ -175,8 +149,19 @@ impl V4l2 {
         self.capture.next()
     }
 
+    /// The next frame. One that its decoder finds cut short or torn is no picture: it is counted
+    /// like one that the driver marks, and the one after it is taken.
     pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
-        let frame = self.capture.next()?;
+        loop {
+            let frame = self.capture.next()?;
+            if let Some(taken) = self.shot(frame) {
+                return Some(taken);
+            }
+        }
+    }
+
+    /// What `frame` shows; none where it is damaged.
+    fn shot(&mut self, frame: Frame) -> Option<Result<Shot, BadFrame>> {
         let Frame {
             filled,
             format,
@@ -219,6 +204,11 @@ impl V4l2 {
                 self.copies.store(copies as u8, Relaxed);
                 match reading.picture(&filled) {
                     Ok(picture) => (picture, None),
+                    Err(reason) if compressed => {
+                        drop(filled);
+                        self.capture.reject(number, lost, &reason);
+                        return None;
+                    }
                     Err(reason) => return Some(Err(bad(reason))),
                 }
             }
@@ -247,6 +237,7 @@ impl V4l2 {
 
 fn refuse(error: unmask_v4l2::CaptureError) -> CameraError {
     CameraError::Capture {
+        missing: error.fault().is_some_and(unmask_v4l2::Error::is_gone),
         reason: error.to_string(),
     }
 }
@@ -282,12 +273,20 @@ fn as_it_lies(format: &Format) -> Option<FrameFormat> {
     format.is_whole().then_some(format)
 }
 
-/// Luma weights and byte range of the kernel's numbers (`linux/videodev2.h`).
+/// Luma weights and byte range of the kernel's numbers; what the driver leaves open (0) follows from
+/// the colour space, as `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` of
+/// `linux/videodev2.h` say. Constant luminance (7) is no matrix: the weights are those of BT.2020,
+/// the nearest there is.
 fn coding(colour: Colour) -> (Matrix, Range) {
+    const SMPTE240M: u32 = 2;
     const REC709: u32 = 3;
     const JPEG: u32 = 7;
+    const BT2020: u32 = 10;
+    const DCI_P3: u32 = 12;
     let matrix = match (colour.coding, colour.space) {
-        (2 | 4, _) | (0, REC709) => Matrix::Bt709,
+        (2 | 4, _) | (0, REC709 | DCI_P3) => Matrix::Bt709,
+        (6 | 7, _) | (0, BT2020) => Matrix::Bt2020,
+        (8, _) | (0, SMPTE240M) => Matrix::Smpte240m,
         _ => Matrix::Bt601,
     };
     let range = match (colour.quantization, colour.space) {
@@ -325,68 +324,6 @@ fn bytes_for(
     FrameBytes::own(bytes, wanted)
         .map(|bytes| (bytes, Copies::Padding))
         .ok_or_else(|| format!("{} bytes are too few for {wanted}", filled.len()))
-}
-
-/// See [`CaptureWatch`].
-#[derive(Clone, Debug)]
-pub(super) struct Watch {
-    handle: Handle,
-    path: PathBuf,
-    copies: Arc<AtomicU8>,
-}
-
-impl Watch {
-    pub fn report(&self) -> CaptureReport {
-        let report = self.handle.report();
-        let copies = Copies::ALL[usize::from(self.copies.load(Relaxed)) % Copies::ALL.len()];
-        let format = report.mode.map(|mode| mode.format);
-        let number = |of: fn(&Format) -> u32| format.as_ref().map_or(0, of);
-        let counted = Cause::ALL.iter().map(|&c| (c.word(), report.count(c)));
-        CaptureReport {
-            device: self.path.display().to_string(),
-            driver: report.identity.driver.clone(),
-            card: report.identity.card.clone(),
-            bus: report.identity.bus.clone(),
-            format: format.map_or_else(String::new, |f| f.fourcc.to_string()),
-            width_px: number(|f| f.width),
-            height_px: number(|f| f.height),
-            stride_bytes: number(|f| f.stride),
-            frame_bytes: number(|f| f.bytes),
-            rate_hz: report.mode.and_then(|mode| mode.rate_hz),
-            memory: match report.memory {
-                Some(Kind::User) => "userptr",
-                Some(Kind::Shared) => "dmabuf",
-                Some(Kind::Mmap) => "mmap",
-                None => "none",
-            },
-            buffers: report.buffers,
-            copies_per_frame: u32::from(copies != Copies::None),
-            copies: copies.why(),
-            clock: report.clock.word(),
-            clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
-            frames: report.frames,
-            drops: Drops {
-                overtaken: report.lost.overtaken,
-                gap: report.lost.gap,
-                corrupt: report.lost.corrupt,
-                stale: report.lost.stale,
-            },
-            events: counted.filter(|(_, count)| *count > 0).collect(),
-            opened: report.opened,
-            retries: report.retries,
-            recovered: report.recovered,
-            longest_outage_ms: report.longest_outage.as_secs_f64() * 1e3,
-        }
-    }
-
-    pub fn event(&self) -> Option<(&'static str, String)> {
-        let event = self.handle.event()?;
-        Some((event.cause.word(), event.to_string()))
-    }
-
-    pub fn stop(&self) {
-        self.handle.stop();
-    }
 }
 
 #[cfg(test)]

@@ -266,6 +266,7 @@ pub(crate) mod tests {
             event: Event::Begin,
             frame,
             captured_at: String::new(),
+            clock_error_ms: None,
             age_ms: 20.0,
             age: unmask_alert::Knowledge::Known,
             budget_ms: 100.0,

@@ -211,7 +211,7 @@ fn read(path: &Path) -> Result<(Tensors, HashMap<String, String>), CheckpointErr
         path: path.to_owned(),
         what,
     };
-    let bytes = std::fs::read(path).map_err(io)?;
+    let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(io)?;
     let (_, header) =
         SafeTensors::read_metadata(&bytes).map_err(|e| foreign(format!("no safetensors: {e}")))?;
     let facts = header.metadata().clone().unwrap_or_default();

@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use unmask_train::recipe::Recipe;
-use unmask_train::trainer::{self, Folders, Manner};
+use unmask_train::trainer::{self, Ending, Folders, Manner};
 
 /// Trains a network by a recipe: closed set, then contrastive with pasted outliers.
 ///
@@ -35,8 +35,8 @@ struct Args {
     /// Save a state every so many steps.
     #[arg(long, default_value_t = 200)]
     save_every: u64,
-    /// Stop after so many steps (the state is saved).
-    #[arg(long)]
+    /// Stop after so many steps: the state is saved, and its path printed instead of the model's.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_after: Option<u64>,
 }
 
@@ -80,8 +80,16 @@ fn run(args: &Args) -> anyhow::Result<()> {
         data: args.data.clone(),
         out: args.out.clone(),
     };
-    let model = trainer::run(&recipe, &folders, &manner, &device(args.backend)?)?;
-    println!("{}", model.display());
+    match trainer::run(&recipe, &folders, &manner, &device(args.backend)?)? {
+        Ending::Finished { model } => println!("{}", model.display()),
+        Ending::Stopped { state } => {
+            println!("{}", state.display());
+            eprintln!(
+                "unmask-train: stopped before the end, so there is no model of the last step; go on \
+                 with --resume"
+            );
+        }
+    }
     Ok(())
 }
 
@@ -89,7 +97,10 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("unmask-train: {error:#}");
+            eprintln!(
+                "unmask-train: {}",
+                unmask_frame::error_chain(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }

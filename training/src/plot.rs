@@ -57,10 +57,11 @@ pub fn draw(log: &Path, svg: &Path) -> Result<(), PlotError> {
 }
 
 fn read(path: &Path) -> Result<(Vec<Series>, Vec<Series>), PlotError> {
-    let text = std::fs::read_to_string(path).map_err(|source| PlotError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text =
+        unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| PlotError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     let mut losses: Vec<Series> = ["loss", "class", "mask", "dice", "margin"]
         .map(|n| (n, Vec::new()))
         .into();

@@ -192,14 +192,17 @@ impl Recipe {
     /// [`RecipeError::Read`], [`RecipeError::Parse`] with line and key, and what
     /// [`Recipe::check`] finds.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read {
-            path: path.to_owned(),
-            source,
+        let text = unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| {
+            RecipeError::Read {
+                path: path.to_owned(),
+                source,
+            }
         })?;
-        let recipe: Self = toml::from_str(&text).map_err(|e| RecipeError::Parse {
-            path: path.to_owned(),
-            what: e.to_string().trim().to_owned(),
-        })?;
+        let recipe: Self =
+            toml::from_str(unmask_frame::without_bom(&text)).map_err(|e| RecipeError::Parse {
+                path: path.to_owned(),
+                what: e.to_string().trim().to_owned(),
+            })?;
         recipe.check()?;
         Ok(recipe)
     }

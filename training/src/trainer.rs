@@ -87,10 +87,25 @@ pub struct Manner {
     pub gpu: bool,
 }
 
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All stages ran.
+    Finished {
+        /// The model.
+        model: PathBuf,
+    },
+    /// [`Manner::stop_after`] steps ran: the model is not written yet.
+    Stopped {
+        /// The state, from which [`Manner::resume`] goes on.
+        state: PathBuf,
+    },
+}
+
 /// Not finite for so many steps in a row: diverged.
 const PATIENCE: u64 = 20;
 
-/// Runs `recipe` on `device` (with gradients); returns the path of the model.
+/// Runs `recipe` on `device` (with gradients); says how it ended and what was written.
 ///
 /// # Errors
 /// [`TrainError`]. What was saved before stays.
@@ -99,7 +114,7 @@ pub fn run(
     folders: &Folders,
     manner: &Manner,
     device: &Device,
-) -> Result<PathBuf, TrainError> {
+) -> Result<Ending, TrainError> {
     let device = device.clone().autodiff();
     std::fs::create_dir_all(&folders.out).map_err(|source| TrainError::Log {
         path: folders.out.clone(),
@@ -150,7 +165,7 @@ pub fn run(
         let mut broken = 0;
         for step in start..stage.steps {
             if left == 0 {
-                return Ok(model);
+                return Ok(Ending::Stopped { state });
             }
             left -= 1;
             let began = Instant::now();
@@ -216,7 +231,7 @@ pub fn run(
         params = resting(&params, &memory, &device).moving(&device);
     }
     checkpoint::write_model(&model, recipe, &params, &Memory::new(&first.optim))?;
-    Ok(model)
+    Ok(Ending::Finished { model })
 }
 
 /// A copy of the parameters without gradients: the running mean where one is kept.

@@ -102,7 +102,14 @@ fn a_killed_run_resumes_bit_exact() {
 
     let mut part = command(&recipe, &broken);
     part.args(["--resume", "--stop-after", "2"]);
-    finish(part);
+    // What is printed is what was written: the state, not a model that is not there yet.
+    let stopped = part.output().unwrap();
+    assert!(stopped.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&stopped.stdout).trim(),
+        state.display().to_string()
+    );
+    assert!(String::from_utf8_lossy(&stopped.stderr).contains("--resume"));
     let mut rest = command(&recipe, &broken);
     rest.arg("--resume");
     finish(rest);

@@ -224,6 +224,12 @@ impl Decider {
         }
     }
 
+    /// Begins every id with `run_id`, rather than with the time of the first frame: that of a
+    /// board without a battery is the same in every run.
+    pub fn set_run_id(&mut self, run_id: &str) {
+        self.tracker.set_prefix(run_id);
+    }
+
     /// Takes a frame of size `picture`, captured at `captured_unix_ns`; appends what happened to
     /// `events`.
     pub fn step(

@@ -8,10 +8,10 @@
 //! above the high one, and reaches as far as cells above the low one connect. All buffers are kept:
 //! after the first frames nothing is allocated.
 
-use super::label::Labeller;
 use std::ops::Range;
 use unmask_frame::{LabelMap, Size};
 use unmask_score::Scored;
+use unmask_score::components::Labeller;
 
 /// Rows of cells below a component in which its road may begin.
 const FOOT_ROWS: usize = 2;

@@ -178,6 +178,7 @@ mod tests {
             event: Event::Begin,
             frame: 0,
             captured_at: String::new(),
+            clock_error_ms: None,
             age_ms: 0.0,
             age: crate::Knowledge::Known,
             budget_ms: 0.0,

@@ -11,7 +11,6 @@ mod decide;
 mod find;
 mod ground;
 mod judge;
-mod label;
 mod processed;
 mod region;
 pub mod thresholds;
@@ -28,6 +27,7 @@ pub use track::Confirm;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 use unmask_frame::{Moment, Token};
 
 /// Name and version of the form of alerts.
@@ -114,6 +114,10 @@ pub struct Alert {
     pub frame: u64,
     /// When the frame was captured, RFC 3339, UTC, microseconds.
     pub captured_at: String,
+    /// How far that may be off by the system's own estimate, ms; null where nothing keeps the
+    /// machine's clock right (no NTP yet): then only differences between times mean something.
+    #[serde(default)]
+    pub clock_error_ms: Option<f64>,
     /// From capture to the writing of this alert, ms; from arrival, where `age` is unknown.
     pub age_ms: f64,
     /// Whether the time of capture is known. It always is, except of a camera whose stamps say
@@ -168,6 +172,7 @@ mod shared {
 pub struct Author {
     schema: Arc<str>,
     engine: EngineId,
+    clock_error_ms: Option<f64>,
 }
 
 impl Author {
@@ -176,7 +181,14 @@ impl Author {
         Self {
             schema: SCHEMA.into(),
             engine,
+            clock_error_ms: None,
         }
+    }
+
+    /// From here on the wall clock may be off by so much; nobody knows by how much, where `None`.
+    pub fn set_clock_error(&mut self, error: Option<Duration>) {
+        let ns = error.map(|error| u64::try_from(error.as_nanos()).unwrap_or(u64::MAX));
+        self.clock_error_ms = ns.map(milliseconds);
     }
 
     /// The alert for `track`, seen in the frame of `token`, written at `now`.
@@ -221,6 +233,7 @@ impl Author {
             event,
             frame: token.frame,
             captured_at: rfc3339(token.captured_unix_ns),
+            clock_error_ms: self.clock_error_ms,
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
             budget_ms: milliseconds(token.budget_ns),
             age: if token.age_known {
@@ -312,7 +325,8 @@ mod tests {
         let line = serde_json::to_string(&alert(Moment(31_500_500))).unwrap();
         let want = concat!(
             r#"{"schema":"unmask.alert/1","id":"19a0-1","event":"begin","frame":7,"#,
-            r#""captured_at":"2023-11-14T22:13:20.123456Z","age_ms":30.5,"age":"known","#,
+            r#""captured_at":"2023-11-14T22:13:20.123456Z","clock_error_ms":null,"#,
+            r#""age_ms":30.5,"age":"known","#,
             r#""budget_ms":50.0,"#,
             r#""on_time":true,"box":[1,2,30,40],"area_px":900,"score_max":0.75,"#,
             r#""score_mean":0.5,"on_road":true,"severity":"medium","distance_m":12.5,"#,
@@ -380,6 +394,29 @@ mod tests {
         let line = serde_json::to_string(&told).unwrap();
         assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), told);
         assert!(line.contains(r#""event":"degraded""#), "{line}");
+    }
+
+    #[test]
+    fn an_alert_says_how_far_its_clock_is_known() {
+        let mut author = author();
+        author.set_clock_error(Some(Duration::from_micros(1500)));
+        let told = author.write_state(
+            Event::Degraded,
+            &"w-1".into(),
+            String::new(),
+            Severity::Low,
+            &token(),
+            Moment(0),
+        );
+        assert_eq!(told.clock_error_ms, Some(1.5));
+        // Alerts of earlier versions, in an outbox, do not say it.
+        let line = serde_json::to_string(&told).unwrap();
+        let old = line.replace(r#""clock_error_ms":1.5,"#, "");
+        assert_ne!(old, line);
+        assert_eq!(
+            serde_json::from_str::<Alert>(&old).unwrap().clock_error_ms,
+            None
+        );
     }
 
     #[test]

@@ -164,9 +164,8 @@ struct Ended {
 #[derive(Debug)]
 pub(super) struct Tracker {
     rule: Rule,
-    /// Time of the first frame, ns: stands before the number in every id, so that ids of two runs
-    /// differ.
-    started: Option<i128>,
+    /// Stands before the number in every id, so that ids of two runs differ.
+    prefix: Option<Arc<str>>,
     confirmed: u64,
     followed: Vec<Followed>,
     /// Oldest first.
@@ -178,12 +177,17 @@ impl Tracker {
     pub fn new(rule: Rule) -> Self {
         Self {
             rule,
-            started: None,
+            prefix: None,
             confirmed: 0,
             followed: Vec::with_capacity(FOLLOWED_LIMIT),
             ended: Vec::with_capacity(ENDED_LIMIT),
             pairs: Pairs::default(),
         }
+    }
+
+    /// Begins every id with `prefix`, rather than with the time of the first frame.
+    pub fn set_prefix(&mut self, prefix: &str) {
+        self.prefix = Some(prefix.into());
     }
 
     /// Takes the findings of a frame captured at `unix_ns`, each with whether it counts; appends
@@ -194,7 +198,8 @@ impl Tracker {
         findings: &[(Finding, bool)],
         events: &mut Vec<(Event, Seen)>,
     ) {
-        self.started.get_or_insert(unix_ns);
+        self.prefix
+            .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000).into());
         for thing in &mut self.followed {
             thing.history <<= 1;
             thing.counted <<= 1;
@@ -248,7 +253,8 @@ impl Tracker {
         self.ended
             .retain(|ended| unix_ns.saturating_sub(ended.unix_ns) < cool_down);
         let Rule { confirm, .. } = self.rule;
-        let (started, ended) = (self.started.unwrap_or(unix_ns), &self.ended);
+        let ended = &self.ended;
+        let prefix = self.prefix.as_deref().unwrap_or_default();
         for thing in self.followed.iter_mut().filter(|t| t.history & 1 == 1) {
             let last = thing.last;
             if let Some(id) = &thing.id {
@@ -263,8 +269,7 @@ impl Tracker {
                 continue;
             }
             self.confirmed += 1;
-            let started_ms = started.max(0) / 1_000_000;
-            let id: Arc<str> = format!("{started_ms:x}-{}", self.confirmed).into();
+            let id: Arc<str> = format!("{prefix}-{}", self.confirmed).into();
             thing.id = Some(id.clone());
             events.push((Event::Begin, Seen { id, last }));
         }

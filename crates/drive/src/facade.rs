@@ -1,25 +1,8 @@
 //! House walls: bricks or plaster, windows with sills and curtains, shop fronts.
 
 use super::noise::{lattice, textures};
-use super::skin::{Point, Skin, Surface};
+use super::skin::{Facade, Point, Skin, Surface};
 use super::space::{V, cover, floor_i, ramp, stripes, v};
-
-/// How a wall is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Facade {
-    pub storey_m: f32,
-    pub bay_m: f32,
-    /// Window's share of its bay's width and its storey's height; 0 width for a blind wall.
-    pub window: (f32, f32),
-    pub brick: bool,
-    /// Whether the ground floor is shop windows.
-    pub shop: bool,
-    /// Whether the windows form bands or a curtain of glass.
-    pub curtain: bool,
-    /// Bars across a window: 0, 1 (cross) or 2 (small panes).
-    pub bars: u8,
-    pub number: u32,
-}
 
 /// Height of a shop's ground floor, m.
 const SHOP_M: f32 = 3.4;

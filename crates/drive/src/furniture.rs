@@ -297,7 +297,7 @@ pub(super) fn wall(
     let base = rng.pick(&style.walls);
     let a = rng.tint(base, 0.12);
     let skin = stage.skin(Skin::new(
-        Pattern::Wall(super::facade::Facade {
+        Pattern::Wall(super::skin::Facade {
             storey_m: 3.0,
             bay_m: 3.0,
             window: (0.0, 0.0),

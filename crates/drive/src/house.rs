@@ -1,10 +1,9 @@
 //! Buildings.
 
 use super::class::BUILDING;
-use super::facade::Facade;
 use super::noise::Rng;
 use super::shape::sweep;
-use super::skin::{Pattern, Skin};
+use super::skin::{Facade, Pattern, Skin};
 use super::space::{Axes, srgb, v};
 use super::stage::{Spot, Stage};
 use super::style::Style;

@@ -1,8 +1,7 @@
 //! Where the road runs and what kind of ground lies beside it.
 
 use super::noise::Rng;
-use super::road::profile;
-use super::space::{Axes, V, v};
+use super::space::{Axes, V, fract, ramp, v};
 use super::stage::Spot;
 use super::style::Style;
 
@@ -259,6 +258,24 @@ impl Layout {
         }
         Some(low)
     }
+}
+
+/// Tone of the road by the distance from its centre alone, at `d`, m.
+fn profile(style: &Style, d: f32) -> f32 {
+    let half_road = style.half_road();
+    let mut k = 1.0;
+    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
+    if d.abs() < half_road - style.parking_m {
+        let in_lane = fract(d / style.lane_m) - 0.5;
+        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
+        k *= 1.0 - 0.1 * track;
+        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
+        k *= 1.0 - 0.07 * oil;
+    } else {
+        k *= 0.93;
+    }
+    // Dirt gathers at the kerb.
+    k * (0.82 + 0.18 * ramp(0.0, 0.6, half_road - d.abs()))
 }
 
 /// Where the first crossing after `s` begins, m along the road; `s` itself where there is none in

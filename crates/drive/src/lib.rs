@@ -37,6 +37,7 @@ mod space;
 mod stage;
 mod street;
 mod style;
+mod surface;
 mod traffic;
 mod vehicle;
 mod vehicle_skin;

@@ -3,20 +3,13 @@
 use std::sync::OnceLock;
 
 use super::space::{V, floor_i, most};
-
-/// Mixes the bits of `x` (the SplitMix64 finaliser).
-pub(super) fn scramble(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
+use unmask_frame::random::{RandomBits, hash_bits};
 
 /// One seed from several numbers.
 pub(super) fn seed_of(parts: &[u64]) -> u64 {
     parts
         .iter()
-        .fold(0x5151_7a3d, |acc, p| scramble(acc ^ p.rotate_left(17)))
+        .fold(0x5151_7a3d, |acc, p| hash_bits(acc ^ p.rotate_left(17)))
 }
 
 /// A hash of a lattice point, in `[0, 1)`.
@@ -37,16 +30,16 @@ pub(super) fn lattice_bits(x: i32, y: i32, seed: u32) -> u32 {
 
 /// A small seeded generator.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(u64);
+pub(super) struct Rng(RandomBits);
 
 impl Rng {
     pub fn new(parts: &[u64]) -> Self {
-        Self(seed_of(parts))
+        // Scenes have always been drawn from the second number on.
+        Self(RandomBits::after_first(seed_of(parts)))
     }
 
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        scramble(self.0)
+        self.0.next_u64()
     }
 
     /// In `[0, 1)`.

@@ -188,24 +188,6 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     }
 }
 
-/// Tone of the road by the distance from its centre alone, at `d`, m.
-pub(super) fn profile(style: &Style, d: f32) -> f32 {
-    let half_road = style.half_road();
-    let mut k = 1.0;
-    // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
-    if d.abs() < half_road - style.parking_m {
-        let in_lane = fract(d / style.lane_m) - 0.5;
-        let track = 1.0 - ramp(0.04, 0.16, (in_lane.abs() - 0.25).abs());
-        k *= 1.0 - 0.1 * track;
-        let oil = 1.0 - ramp(0.0, 0.1, in_lane.abs());
-        k *= 1.0 - 0.07 * oil;
-    } else {
-        k *= 0.93;
-    }
-    // Dirt gathers at the kerb.
-    k * (0.82 + 0.18 * ramp(0.0, 0.6, half_road - d.abs()))
-}
-
 /// Share of paint at the hit.
 fn lines(style: &Style, layout: &Layout, hit: &GroundHit, s: f32, foot: (f32, f32)) -> f32 {
     let (d, a) = (hit.d, hit.d.abs());

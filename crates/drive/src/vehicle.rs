@@ -2,10 +2,9 @@
 
 use super::noise::Rng;
 use super::shape::{Form, sweep};
-use super::skin::{Pattern, Skin};
+use super::skin::{Body, Pattern, Skin};
 use super::space::{Axes, V, srgb, v};
 use super::stage::{Spot, Stage};
-use super::vehicle_skin::Body;
 
 /// Kinds of vehicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,24 +1,8 @@
 //! Surfaces of cars, vans and buses.
 
 use super::noise::textures;
-use super::skin::{Point, Skin, Surface};
+use super::skin::{Body, Point, Skin, Surface};
 use super::space::{V, cover, ramp, v};
-
-/// How a vehicle's body is marked.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Body {
-    /// Half width and half length, m.
-    pub half: (f32, f32),
-    /// Height of the body's lower edge above the ground, m.
-    pub sill_m: f32,
-    /// Distance of the axles from the middle and the wheels' radius, m.
-    pub axle_m: f32,
-    pub wheel_m: f32,
-    /// Whether the brake lamps burn.
-    pub brake: bool,
-    /// A van's or bus's row of side windows from this height over the body's middle, m; > 9 none.
-    pub windows_m: f32,
-}
 
 /// The body at `p`: `a` paint, `b` plate colour. Forward is `+z`.
 pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {

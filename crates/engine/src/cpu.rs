@@ -11,10 +11,10 @@ pub(super) use program::Program;
 use super::{EngineError, Inference, Options, Preparer, Times};
 use frames::spread;
 use network::{Network, Tensor};
-use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use unmask_frame::Picture;
+use unmask_frame::{Picture, open_regular_file};
 use unmask_model::{Facts, Head, Measured, ModelNames, Output, Written, prepared, settle};
 use unmask_score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
 
@@ -69,14 +69,13 @@ impl CpuEngine {
         options: Options,
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
-        let sha256 = hex(&Sha256::digest(&bytes));
-        let model = network::load(path, &bytes)?;
-        drop(bytes);
+        let model = network::load(path, bytes)?;
 
         let get = |key: &str| model.fact(key);
         let inside = Written::from_metadata(path, get)?;
         let prepared = prepared(path, get)?;
-        let whole = inside.is_whole() && (prepared.is_some() || model.has_contract_names());
+        let named = prepared.is_some() || !inside.outputs.is_empty() || model.has_contract_names();
+        let whole = inside.is_whole() && named;
         let beside = if whole {
             Written::default()
         } else {
@@ -84,10 +83,15 @@ impl CpuEngine {
         };
         let mut network = match &prepared {
             Some(prepared) => Network::prepared(path, &model, &prepared.camera.format, threads)?,
-            None => Network::plain(path, &model, &beside.outputs, threads)?,
+            None => {
+                let outputs = match inside.outputs.is_empty() {
+                    true => &beside.outputs,
+                    false => &inside.outputs,
+                };
+                Network::plain(path, &model, outputs, threads)?
+            }
         };
-        let precision = model.precision;
-        drop(model);
+        let (precision, sha256) = (model.precision, model.sha256);
         // Shapes written in a file may lie; those of a run do not.
         let inference = network.run_grey()?;
         let output = output_of(&inference, inside.class_count());
@@ -140,6 +144,21 @@ impl CpuEngine {
 
     pub(super) fn times(&self) -> Times {
         self.times
+    }
+
+    /// See [`super::Engine::metadata`].
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+        let facts = &self.facts;
+        let mut pairs = facts.metadata();
+        if let (Some(column), Output::Mask { known, .. }) = (facts.no_object, facts.output)
+            && column != known
+        {
+            pairs.push(("unmask.no_object", column.to_string()));
+        }
+        if let Some(names) = self.names().outputs() {
+            pairs.push(("unmask.outputs", names));
+        }
+        pairs
     }
 
     /// What the model calls its inputs and outputs.
@@ -385,18 +404,19 @@ fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
         path: path.to_path_buf(),
         source,
     };
-    let bytes = std::fs::metadata(path).map_err(refuse)?.len();
+    let file = open_regular_file(path).map_err(refuse)?;
+    let bytes = file.metadata().map_err(refuse)?.len();
     if bytes > FILE_LIMIT_BYTES {
         return Err(EngineError::TooLarge {
             path: path.to_path_buf(),
             bytes,
         });
     }
-    std::fs::read(path).map_err(refuse)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let mut all = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    file.take(FILE_LIMIT_BYTES)
+        .read_to_end(&mut all)
+        .map_err(refuse)?;
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -412,11 +432,6 @@ mod tests {
             error.contains("1000000") && error.contains("--threads"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn hashes_are_written_in_hexadecimal() {
-        assert_eq!(hex(&[0, 1, 0xab, 0xff]), "0001abff");
     }
 
     #[test]

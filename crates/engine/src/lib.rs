@@ -88,8 +88,8 @@ pub enum EngineError {
     },
     /// The file is no ONNX model, is damaged, or uses operators this build does not have.
     #[error(
-        "cannot load the model {path}: {reason}. It must be a whole ONNX file (opset 17, weights \
-         inside); write one with `unmask export`"
+        "cannot load the model {path}: {reason}. Wanted: a whole ONNX file of opset 13 to 20 with \
+         fixed sizes, as `unmask export` writes it"
     )]
     Load {
         /// The model file.
@@ -173,8 +173,9 @@ impl Engine {
     /// a grey picture, so that wrong shapes show now and the first frame is as fast as the rest.
     ///
     /// # Errors
-    /// A file that cannot be read, is no model, is larger than 2 GiB, does not fit the contract,
-    /// lacks facts or gives NaN; each names the file.
+    /// A file that cannot be read, is no model, is larger than 2 GiB, has sizes that are not known
+    /// or larger than is run, does not fit the contract, lacks facts or gives NaN; each names the
+    /// file.
     pub fn open(path: &Path, options: Options) -> Result<Engine, EngineError> {
         CpuEngine::open(path, options).map(Engine::Cpu)
     }
@@ -196,6 +197,15 @@ impl Engine {
     pub fn facts(&self) -> &Facts {
         match self {
             Engine::Cpu(engine) => engine.facts(),
+        }
+    }
+
+    /// What a file made from this model must hold so that it needs no `model.toml`:
+    /// [`Facts::metadata`], the column of "no object" where it is not the last, and the names of
+    /// the outputs where they are not those of the contract.
+    pub fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Engine::Cpu(engine) => engine.metadata(),
         }
     }
 

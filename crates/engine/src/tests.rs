@@ -236,13 +236,19 @@ fn models_outside_the_contract_are_refused_with_the_reason() {
             "queries_differ.onnx",
             "class_logits [1,4,4] and mask_logits [1,3,16,32]",
         ),
-        ("dynamic.onnx", "`image` is [1, 3, height, width]"),
+        (
+            "dynamic.onnx",
+            "[1, 3, height, width], not a tensor of static shape",
+        ),
         ("grey_input.onnx", "its input is [1,1,64,128]"),
         ("two_inputs.onnx", "it has 2 inputs"),
         ("other_outputs.onnx", "its outputs are [anything]"),
         ("integers.onnx", "`logits` has 4 dimensions"),
         ("unknown_operator.onnx", "Guess"),
-        ("weights_outside.onnx", "weights in another file"),
+        (
+            "weights_outside.onnx",
+            "only files in the model's own folder",
+        ),
         (
             "bad_facts.onnx",
             "unmask.classes: 2 names, but the network knows 3",

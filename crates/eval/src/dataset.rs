@@ -1,12 +1,11 @@
 //! Finding the files of a data set, and reading label pictures.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::driver::{BadPicture, Problem};
+use super::problem::{BadPicture, Problem};
 use super::{ANOMALY, EvalError, IGNORE, NORMAL};
 use unmask_frame::{LabelMap, Map, Size};
 
@@ -37,7 +36,8 @@ pub struct LabelledPicture {
     pub labels: PathBuf,
 }
 
-/// Pairs `scores/NAME.npy` with `labels/NAME.png`, in the order of their names.
+/// Pairs `scores/NAME.npy` with `labels/NAME.png` (or `NAME_labels_semantic.png`), in the order of
+/// their names.
 ///
 /// Files without counterpart are returned as bad pictures.
 ///
@@ -49,7 +49,7 @@ pub fn saved_scores(
 ) -> Result<(Vec<Pair>, Vec<BadPicture>), EvalError> {
     let (found, bad) = pair(
         (scores, &["npy"], "score map (.npy)"),
-        (labels, &["png"], "label picture (.png)"),
+        (labels, &["png"], LABELS),
     )?;
     let pairs = found.into_iter().map(|(name, scores, labels)| Pair {
         name,
@@ -60,7 +60,40 @@ pub fn saved_scores(
     Ok((pairs.collect(), bad))
 }
 
-/// Pairs `DIR/images/NAME.*` with `DIR/labels/NAME.png`, in the order of their names.
+/// The folders in which data sets keep their label pictures: this project's, and that of
+/// SegmentMeIfYouCan's downloads.
+const LABEL_FOLDERS: [&str; 2] = ["labels", "labels_masks"];
+
+/// How SegmentMeIfYouCan ends the names of label pictures, after the picture's own name.
+const LABEL_ENDING: &str = "_labels_semantic";
+/// The same in colours to look at: no labels.
+const COLOUR_ENDING: &str = "_labels_semantic_color";
+
+/// The folder of label pictures in the data set `dir`: `labels`, or `labels_masks`.
+pub fn label_folder(dir: &Path) -> PathBuf {
+    let folders = LABEL_FOLDERS.map(|name| dir.join(name));
+    let [usual, ..] = &folders;
+    folders
+        .iter()
+        .find(|folder| folder.is_dir())
+        .unwrap_or(usual)
+        .clone()
+}
+
+/// The picture's stem in the stem of a label picture; none for pictures that are no labels.
+fn labelled_stem(stem: &OsStr) -> Option<OsString> {
+    let Some(text) = stem.to_str() else {
+        return Some(stem.to_owned());
+    };
+    if text.ends_with(COLOUR_ENDING) {
+        return None;
+    }
+    Some(text.strip_suffix(LABEL_ENDING).unwrap_or(text).into())
+}
+
+/// Pairs `DIR/images/NAME.*` with `DIR/labels/NAME.png`, or with
+/// `DIR/labels_masks/NAME_labels_semantic.png` as SegmentMeIfYouCan names them, in the order of
+/// their names.
 ///
 /// Files without counterpart are returned as bad pictures.
 ///
@@ -73,7 +106,7 @@ pub fn labelled_pictures(dir: &Path) -> Result<(Vec<LabelledPicture>, Vec<BadPic
             &["jpg", "jpeg", "png", "webp"],
             "picture (.jpg, .png, .webp)",
         ),
-        (&dir.join("labels"), &["png"], "label picture (.png)"),
+        (&label_folder(dir), &["png"], LABELS),
     )?;
     let pictures = found
         .into_iter()
@@ -87,6 +120,9 @@ pub fn labelled_pictures(dir: &Path) -> Result<(Vec<LabelledPicture>, Vec<BadPic
 
 /// Stem, file of the left folder, file of the right folder.
 type Found = (String, PathBuf, PathBuf);
+
+/// What a file of labels is called.
+const LABELS: &str = "label picture (.png)";
 
 /// Folder, extensions, and what such a file is called.
 type Side<'a> = (&'a Path, &'a [&'a str], &'static str);
@@ -147,9 +183,17 @@ fn list(
     }
     // Folders list in no fixed order; of two files with one stem, the first by name stays.
     paths.sort();
+    let is_labels = what == LABELS;
     let mut files = BTreeMap::new();
     for path in paths {
         let stem = path.file_stem().unwrap_or_default().to_owned();
+        let stem = match is_labels {
+            true => labelled_stem(&stem),
+            false => Some(stem),
+        };
+        let Some(stem) = stem else {
+            continue;
+        };
         if let Some(first) = files.get(&stem).cloned() {
             bad.push(BadPicture {
                 name: stem.to_string_lossy().into_owned(),
@@ -265,7 +309,7 @@ pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> 
 }
 
 fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = unmask_frame::open_regular_file(path).map_err(|error| error.to_string())?;
     let mut decoder = png::Decoder::new_with_limits(
         BufReader::new(file),
         png::Limits {

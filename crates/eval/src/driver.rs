@@ -2,15 +2,16 @@
 //!
 //! The second pass reads the files again instead of keeping anything of the first.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
 use super::dataset::{LabelRules, Pair, read_labels};
+use super::problem::{BadPicture, Problem};
 use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Track};
 use unmask_frame::{LabelMap, Map, ScoreMap, Size};
-use unmask_score::npy::{self, NpyError};
+use unmask_score::npy;
 
 /// What to evaluate, and how.
 #[derive(Clone, Debug, Default)]
@@ -38,67 +39,11 @@ pub struct Report {
     pub threshold: f32,
     /// Number of pictures evaluated.
     pub images: usize,
+    /// Different float64 scores that are equal in float32, in which maps are ranked: each is a
+    /// tie that the files do not hold. Counted per map.
+    pub collapsed: u64,
     /// Pictures left out, in the order of the pairs given.
     pub bad: Vec<BadPicture>,
-}
-
-/// A picture left out, and why.
-#[derive(Debug)]
-pub struct BadPicture {
-    /// The picture's name: the stem of its files.
-    pub name: String,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-/// What is wrong with a picture's files.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// The score map cannot be read.
-    #[error(transparent)]
-    Scores(#[from] NpyError),
-    /// The label picture cannot be read or holds unknown values.
-    #[error("{path} is not a usable label picture: {what}", path = path.display())]
-    Labels {
-        /// The label picture.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The two do not go together, or hold values that cannot be evaluated.
-    #[error(
-        "{scores} with {labels}: {source}",
-        scores = scores.display(), labels = labels.display()
-    )]
-    Values {
-        /// The score map, or the picture it comes from.
-        scores: PathBuf,
-        /// The label picture.
-        labels: PathBuf,
-        /// What is wrong.
-        source: EvalError,
-    },
-    /// A file without counterpart.
-    #[error("{path} has no {what} of the same name in {dir}", path = path.display(), dir = dir.display())]
-    Alone {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        what: &'static str,
-        /// Where it was looked for.
-        dir: PathBuf,
-    },
-    /// Two files with the same stem.
-    #[error("{path} has the same name as {other}; only the latter is used", path = path.display(), other = other.display())]
-    Twice {
-        /// The file left out.
-        path: PathBuf,
-        /// The file used.
-        other: PathBuf,
-    },
-    /// The picture could not be scored.
-    #[error("{0}")]
-    NotScored(String),
 }
 
 /// A pass over the data set.
@@ -131,11 +76,14 @@ pub fn evaluate(
         Evaluation::exact()
     };
     let bad = Mutex::new(Vec::new());
+    let collapsed = AtomicU64::new(0);
     pairs.par_iter().enumerate().try_for_each(|(index, pair)| {
         let done = match load(pair, options) {
-            Ok((scores, labels)) => match evaluation.add(&scores, &labels) {
+            Ok((scores, labels, ties)) => match evaluation.add(&scores, &labels) {
                 Err(error @ EvalError::Spill { .. }) => return Err(error),
-                done => done.map_err(|error| values(pair, error)),
+                done => done
+                    .map(|()| _ = collapsed.fetch_add(ties, Ordering::Relaxed))
+                    .map_err(|error| values(pair, error)),
             },
             Err(problem) => Err(problem),
         };
@@ -170,7 +118,7 @@ pub fn evaluate(
             || empty.clone(),
             |mut segments, (_, pair)| {
                 load(pair, options)
-                    .and_then(|(s, l)| segments.add(&s, &l).map_err(|error| values(pair, error)))
+                    .and_then(|(s, l, _)| segments.add(&s, &l).map_err(|error| values(pair, error)))
                     .map_err(|problem| EvalError::Changed {
                         name: pair.name.clone(),
                         problem: problem.to_string(),
@@ -197,6 +145,7 @@ pub fn evaluate(
         components: components.finish(),
         threshold,
         images: pairs.len() - bad.len(),
+        collapsed: collapsed.into_inner(),
         bad,
     })
 }
@@ -209,15 +158,16 @@ fn values(pair: &Pair, source: EvalError) -> Problem {
     }
 }
 
-fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap), Problem> {
+/// Scores and labels of a picture, and the number of float64 scores that are ties in float32.
+fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap, u64), Problem> {
     let labels = read_labels(&pair.labels, &options.rules).map_err(|what| Problem::Labels {
         path: pair.labels.clone(),
         what,
     })?;
-    let scores = npy::read(&pair.scores)?;
+    let (scores, ties) = npy::read_counting(&pair.scores)?;
     match (scores.size() == labels.size(), options.resize) {
-        (true, _) => Ok((scores, labels)),
-        (false, true) => Ok((resize(&scores, labels.size()), labels)),
+        (true, _) => Ok((scores, labels, ties)),
+        (false, true) => Ok((resize(&scores, labels.size()), labels, ties)),
         (false, false) => Err(values(
             pair,
             EvalError::SizeMismatch {

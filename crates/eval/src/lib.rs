@@ -14,13 +14,15 @@ mod bins;
 pub mod dataset;
 mod driver;
 mod pixels;
+mod problem;
 mod ranking;
 mod segments;
 mod sweep;
 
 pub use dataset::{LabelRules, Pair};
-pub use driver::{BadPicture, Options, Pass, Problem, Report, evaluate};
+pub use driver::{Options, Pass, Report, evaluate};
 pub use pixels::{Evaluation, pixel_metrics};
+pub use problem::{BadPicture, Problem};
 pub use segments::{ComponentMetrics, Segments, TAUS_PERCENT, Track};
 pub use sweep::{ErrorBounds, PixelMetrics};
 

@@ -2,9 +2,16 @@
 //! pictures are read from and written to files. Imports no other crate of the workspace.
 #![forbid(unsafe_code)]
 
+mod files;
+mod jpeg;
 mod picture;
+pub mod random;
+mod text;
 
-pub use picture::{PictureError, read_picture, write_png};
+pub use files::{open_regular_file, read_file_in, read_regular_file, read_regular_text};
+pub use jpeg::{JpegError, WholeJpeg, check_jpeg};
+pub use picture::{PictureError, decode_jpeg, decode_picture, read_picture, write_png};
+pub use text::escape_control;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +41,28 @@ impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x{}", self.w, self.h)
     }
+}
+
+/// `text` without the byte order mark that some editors write first.
+///
+/// Every text that people write (lists, configurations, `model.toml`, JSON) is read through this.
+pub fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// The message of `error` and of its causes, each once: many messages quote their cause already.
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let message = cause.to_string();
+        if !text.contains(message.trim()) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        next = cause.source();
+    }
+    text
 }
 
 /// A dense row-major map of one value a pixel: scores, labels, masks.
@@ -149,6 +178,15 @@ impl Picture {
     }
 }
 
+/// What happens when a queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its sender waits: nothing is lost.
+    Wait,
+    /// Something is dropped and counted: nobody waits.
+    Drop,
+}
+
 /// A moment on the monotonic clock of the run, nanoseconds since the run's own start.
 ///
 /// Virtual time uses the same type: nothing downstream can tell the two apart.
@@ -242,4 +280,37 @@ mod tests {
         assert_eq!(token.deadline(), Moment(12));
         assert_eq!(Moment(3).since(Moment(9)), Duration::ZERO);
     }
+
+    /// A message around a cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Around {
+        text: &'static str,
+        source: Box<dyn std::error::Error + 'static>,
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let around = |text, source: Box<dyn std::error::Error>| Around { text, source };
+        let disk = || Box::new(std::io::Error::other("the disk is full"));
+        let quoting = around("cannot write a: the disk is full", disk());
+        assert_eq!(error_chain(&quoting), "cannot write a: the disk is full");
+        let plain = around("cannot write a", disk());
+        assert_eq!(error_chain(&plain), "cannot write a: the disk is full");
+        let twice = around("cannot prepare b", Box::new(quoting));
+        assert_eq!(
+            error_chain(&twice),
+            "cannot prepare b: cannot write a: the disk is full"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        assert_eq!(without_bom("\u{feff}a\u{feff}"), "a\u{feff}");
+        assert_eq!(without_bom("a"), "a");
+    }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,13 +1,16 @@
 //! Picture files: JPEG, PNG and WebP in, PNG out.
 
-use crate::{Picture, Size};
+use crate::{JpegError, Picture, Size, check_jpeg, read_regular_file};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 /// No picture file is larger; reading one whole must not take the memory.
 const FILE_LIMIT_BYTES: u64 = 512 << 20;
+
+/// No picture needs more memory to be decoded, bytes.
+const MEMORY_LIMIT_BYTES: u64 = 512 << 20;
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -37,74 +40,69 @@ impl PictureError {
 /// The format is told by the content, not by the name.
 ///
 /// # Errors
-/// What is wrong with the file, without its name: unreadable, no picture, cut short, or empty.
+/// What is wrong with the file, without its name: unreadable, no regular file, no picture, cut
+/// short, too large, or empty.
 pub fn read_picture(path: &Path) -> Result<Picture, String> {
-    let bytes = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if bytes > FILE_LIMIT_BYTES {
-        return Err(format!("{bytes} bytes are too many for a picture"));
-    }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    decode(&bytes)
+    let bytes = read_regular_file(path, FILE_LIMIT_BYTES).map_err(|e| e.to_string())?;
+    decode_picture(&bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Picture, String> {
+/// As [`read_picture`], from the bytes of a file.
+///
+/// # Errors
+/// As [`read_picture`].
+pub fn decode_picture(bytes: &[u8]) -> Result<Picture, String> {
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
-    let reader = ImageReader::new(Cursor::new(bytes))
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|e| e.to_string())?;
     match reader.format() {
-        Some(ImageFormat::Jpeg) if !jpeg_is_whole(bytes) => {
-            return Err("the file is cut short".into());
-        }
-        Some(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
+        Some(ImageFormat::Jpeg) => return decode_jpeg(bytes, None).map_err(|e| e.to_string()),
+        Some(ImageFormat::Png | ImageFormat::WebP) => {}
         _ => return Err("no JPEG, PNG or WebP picture".into()),
     }
-    let rgb = reader.decode().map_err(|e| e.to_string())?.into_rgb8();
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MEMORY_LIMIT_BYTES);
+    reader.limits(limits);
+    picture_of(reader.decode().map_err(|e| e.to_string())?)
+}
+
+/// Decodes a JPEG that is all there, of size `wanted` where that is given: work and memory are
+/// bounded before it starts. See [`check_jpeg`].
+///
+/// # Errors
+/// As [`check_jpeg`]; what the decoder reports.
+pub fn decode_jpeg(bytes: &[u8], wanted: Option<Size>) -> Result<Picture, JpegError> {
+    let whole = check_jpeg(bytes, wanted)?;
+    let damaged = |what: String| JpegError::Damaged { what };
+    if whole.is_usual {
+        let decoded = image::load_from_memory_with_format(&whole.bytes, ImageFormat::Jpeg)
+            .map_err(|e| damaged(e.to_string()))?;
+        return picture_of(decoded).map_err(damaged);
+    }
+    let mut decoder = jpeg_decoder::Decoder::new(&whole.bytes[..]);
+    let pixels = decoder.decode().map_err(|e| damaged(e.to_string()))?;
+    let rgb = match decoder.info().map(|info| info.pixel_format) {
+        Some(jpeg_decoder::PixelFormat::RGB24) => pixels,
+        Some(jpeg_decoder::PixelFormat::L8) => pixels.iter().flat_map(|&y| [y; 3]).collect(),
+        other => {
+            return Err(JpegError::Unsupported {
+                what: format!("pixels of kind {other:?}"),
+            });
+        }
+    };
+    Picture::new(whole.size, rgb).ok_or_else(|| damaged("it has too few pixels".into()))
+}
+
+fn picture_of(decoded: DynamicImage) -> Result<Picture, String> {
+    let rgb = decoded.into_rgb8();
     let size = Size::new(rgb.width() as usize, rgb.height() as usize);
     if size.area_px() == 0 {
         return Err("the picture has no pixels".into());
     }
     Picture::new(size, rgb.into_raw()).ok_or_else(|| "the picture is damaged".into())
-}
-
-/// Whether the file's own end marker is there. The decoder fills what is missing with grey and
-/// says nothing, and half a picture is no picture.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&marker) = bytes.get(at + 1) {
-        if bytes[at] != 0xff {
-            return false;
-        }
-        match marker {
-            // Fill bytes before a marker.
-            0xff => at += 1,
-            0xd9 => return true,
-            // A segment; after a start of scan (0xda) compressed data follows it.
-            _ => {
-                let Some(&[high, low]) = bytes.get(at + 2..).and_then(|b| b.first_chunk::<2>())
-                else {
-                    return false;
-                };
-                at += 2 + usize::from(u16::from_be_bytes([high, low]));
-                if marker == 0xda {
-                    let Some(scan) = bytes.get(at..) else {
-                        return false;
-                    };
-                    // Inside a scan 0xff is followed by 0 (a data byte) or a restart marker.
-                    let Some(len) = scan
-                        .windows(2)
-                        .position(|w| w[0] == 0xff && !matches!(w[1], 0 | 0xd0..=0xd7))
-                    else {
-                        return false;
-                    };
-                    at += len;
-                }
-            }
-        }
-    }
-    false
 }
 
 /// Writes `picture` as PNG. Fast rather than small: a run writes many.
@@ -157,7 +155,7 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         let grey = image::GrayAlphaImage::from_pixel(3, 2, image::LumaA([77, 10]));
         grey.write_to(&mut bytes, ImageFormat::Png).unwrap();
-        assert_eq!(decode(bytes.get_ref()).unwrap().at(2, 1), [77; 3]);
+        assert_eq!(decode_picture(bytes.get_ref()).unwrap().at(2, 1), [77; 3]);
     }
 
     #[test]
@@ -167,31 +165,57 @@ mod tests {
             // The last 12 bytes of a PNG are an empty end chunk, which no pixel needs.
             for end in (0..whole.len() - 12).step_by(11) {
                 assert!(
-                    decode(&whole[..end]).is_err(),
+                    decode_picture(&whole[..end]).is_err(),
                     "{format:?} of {end} bytes was read"
                 );
             }
         }
         let jpeg = encoded(ImageFormat::Jpeg);
-        assert!(decode(&jpeg[..jpeg.len() - 1]).is_err());
-        assert!(decode(&[&jpeg[..], b"trailing"].concat()).is_ok());
+        assert!(decode_picture(&jpeg[..jpeg.len() - 1]).is_err());
+        assert!(decode_picture(&[&jpeg[..], b"trailing"].concat()).is_ok());
     }
 
     #[test]
     fn other_files_are_refused_with_the_reason() {
-        assert!(decode(b"").unwrap_err().contains("empty"));
+        assert!(decode_picture(b"").unwrap_err().contains("empty"));
         assert!(
-            decode(b"plain text, no picture")
+            decode_picture(b"plain text, no picture")
                 .unwrap_err()
                 .contains("no JPEG")
         );
         assert!(
-            decode(b"GIF89a\x01\x00\x01\x00")
+            decode_picture(b"GIF89a\x01\x00\x01\x00")
                 .unwrap_err()
                 .contains("no JPEG")
         );
         let error = read_picture(Path::new("/nowhere/x.png")).unwrap_err();
         assert!(error.contains("No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_picture_that_claims_more_than_memory_is_refused_at_once() {
+        // A PNG of 30,000 x 30,000 px: its header, and nothing of its pixels.
+        let mut png = encoded(ImageFormat::Png);
+        png[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+        let crc = {
+            // CRC-32 of the chunk's name and content, bit by bit.
+            let mut crc = u32::MAX;
+            for &byte in &png[12..29] {
+                crc ^= u32::from(byte);
+                for _ in 0..8 {
+                    crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+                }
+            }
+            !crc
+        };
+        png[29..33].copy_from_slice(&crc.to_be_bytes());
+        let start = std::time::Instant::now();
+        let error = decode_picture(&png).unwrap_err();
+        assert!(start.elapsed().as_secs() < 1);
+        assert!(
+            error.to_lowercase().contains("limit") || error.contains("memory"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = unmask_frame::open_regular_file(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > FILE_LIMIT_BYTES {
         return Err(Error::TooLarge {

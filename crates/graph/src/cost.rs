@@ -4,12 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{Graph, Node, ValueId, element_bytes};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::operator::{Operator, Work};
 
 /// Costs, of a node or of a part of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Cost {
     /// Nodes.
     pub nodes: u64,
+    /// Nodes among them whose operator is not known here: their work is not counted.
+    pub unknown_nodes: u64,
     /// Elements of float constants with a name of their own, and of all others with more than one
     /// element; each counted where it is read first.
     pub parameters: u64,
@@ -24,6 +27,7 @@ impl Cost {
     /// Adds `other`.
     pub fn add(&mut self, other: Cost) {
         self.nodes += other.nodes;
+        self.unknown_nodes += other.unknown_nodes;
         self.parameters += other.parameters;
         self.macs = self.macs.saturating_add(other.macs);
         self.moved_bytes = self.moved_bytes.saturating_add(other.moved_bytes);
@@ -56,6 +60,7 @@ pub fn blocks(graph: &Graph) -> Vec<Block> {
         let (cost, formats) = found.entry(name).or_default();
         cost.add(Cost {
             nodes: 1,
+            unknown_nodes: u64::from(Operator::of(&node.op).is_none()),
             parameters: parameters(graph, node, &mut counted),
             macs: macs(graph, node),
             moved_bytes: moved_bytes(graph, node),
@@ -105,28 +110,32 @@ fn parameters(graph: &Graph, node: &Node, counted: &mut HashSet<ValueId>) -> u64
         .sum()
 }
 
-/// Multiply-accumulates of `node`.
+/// Multiply-accumulates of `node`; 0 for operators that are not known here, which
+/// [`Cost::unknown_nodes`] counts.
 pub fn macs(graph: &Graph, node: &Node) -> u64 {
     let count = |shape: &[usize]| shape.iter().fold(1u64, |n, &d| n.saturating_mul(d as u64));
     let input = |i: usize| node.input(i).map(|id| &graph.value(id).shape[..]);
     let out = count(&graph.value(node.output()).shape);
     let inner = |weight: &'_ [usize]| weight.get(1..).map_or(1, count);
-    match node.op.as_str() {
-        "Conv" => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
-        "ConvTranspose" => match (input(0), input(1)) {
+    let Some(operator) = Operator::of(&node.op) else {
+        return 0;
+    };
+    match operator.work() {
+        Work::Window => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
+        Work::Transposed => match (input(0), input(1)) {
             (Some(x), Some(w)) => count(x).saturating_mul(inner(w)),
             _ => 0,
         },
-        "MatMul" => {
+        Work::Product => {
             let inner = input(0).and_then(|a| a.last().copied()).unwrap_or(0);
             out.saturating_mul(inner as u64)
         }
-        "Gemm" => {
+        Work::Gemm => {
             let across = usize::from(node.int("transA").unwrap_or(0) == 0);
             let inner = input(0).and_then(|a| a.get(across).copied());
             out.saturating_mul(inner.unwrap_or(0) as u64)
         }
-        "Einsum" => {
+        Work::Einsum => {
             let equation = node.text("equation").unwrap_or("").replace(' ', "");
             let terms = equation.split("->").next().unwrap_or("").split(',');
             let mut sides: HashMap<char, usize> = HashMap::new();
@@ -138,10 +147,10 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
                 .values()
                 .fold(1u64, |n, &d| n.saturating_mul(d as u64))
         }
-        // Four corners.
-        "Resize" if node.text("mode") == Some("linear") => out.saturating_mul(4),
-        "GridSample" => out.saturating_mul(4),
-        _ => 0,
+        // The nearest neighbour is a move; it is Resize's default, and GridSample's is not.
+        Work::Corners if node.op == "Resize" && node.text("mode") != Some("linear") => 0,
+        Work::Corners => out.saturating_mul(4),
+        Work::Uncounted => 0,
     }
 }
 
@@ -303,6 +312,7 @@ mod tests {
         assert_eq!(all[0].precision, "fp32");
         let cost = Cost {
             nodes: 1,
+            unknown_nodes: 0,
             parameters: 6,
             macs: 3 * 16 * 2,
             moved_bytes: 4 * (32 + 6 + 48),

@@ -75,6 +75,9 @@ pub enum Error {
         /// Every problem, in the network's order, keys that nothing asked for at the end.
         problems: Vec<Problem>,
     },
+    /// What is written about a model cannot be used.
+    #[error(transparent)]
+    Facts(#[from] unmask_model::FactsError),
     /// An ONNX file or graph cannot be used.
     #[error(transparent)]
     Onnx(#[from] unmask_onnx::Error),

@@ -153,6 +153,19 @@ fn test_picture(shape: [usize; 4]) -> NdTensor<f32, 4> {
 /// # Errors
 /// [`Error::Write`]; nothing is left behind.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_checked(path, bytes, |_| Ok(()))
+}
+
+/// As [`write_file`], once `check` has passed the file: it lies beside its place under another
+/// name, where a user's command finds what it would find beside the file itself.
+///
+/// # Errors
+/// [`Error::Write`], and those of `check`; nothing is left behind, and what was at `path` stays.
+pub fn write_checked<E: From<Error>>(
+    path: &Path,
+    bytes: &[u8],
+    check: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
     let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
@@ -168,19 +181,23 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         name.to_string_lossy(),
         std::process::id()
     ));
-    let done = (|| {
+    let write = || {
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&beside)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        file.sync_all()
+    };
+    let done = (|| {
+        write().map_err(failed)?;
+        check(&beside)?;
+        fs::rename(&beside, path).map_err(failed)?;
+        Ok(())
     })();
-    done.map_err(|source| {
+    done.inspect_err(|_| {
         // The name is ours alone; that nothing was left there is no further error.
         let _ = fs::remove_file(&beside);
-        failed(source)
     })
 }
 

@@ -283,7 +283,7 @@ impl Plan {
         joined
             .metadata_props
             .retain(|pair| match pair.key.as_deref() {
-                Some("unmask.no_object") => false,
+                Some("unmask.no_object" | "unmask.outputs") => false,
                 Some("unmask.threshold") => !other_score,
                 _ => true,
             });
@@ -298,15 +298,10 @@ impl Plan {
     /// The facts of the file, whole: it needs nothing beside it.
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
-        let json = |value: serde_json::Value| value.to_string();
         let by_rows = |size: Size| format!("{}x{}", size.h, size.w);
         let View { x, y, size } = self.geometry.view;
-        let mut pairs = vec![
-            ("unmask.mean", json(numbers(facts.mean))),
-            ("unmask.std", json(numbers(facts.std))),
-            ("unmask.classes", json(facts.classes.clone().into())),
-            ("unmask.road", json(facts.road.clone().into())),
-            ("unmask.stuff", json(facts.stuff.clone().into())),
+        let mut pairs = facts.metadata();
+        pairs.extend([
             ("unmask.size", by_rows(facts.input)),
             ("unmask.head", self.head.to_string()),
             ("unmask.grid", by_rows(self.grid)),
@@ -320,18 +315,9 @@ impl Plan {
                 format!("[{x}, {y}, {}, {}]", size.w, size.h),
             ),
             ("unmask.prepared_from", facts.sha256.clone()),
-        ];
-        if let Some(threshold) = facts.threshold {
-            pairs.push(("unmask.threshold", threshold.to_string()));
-        }
+        ]);
         pairs
     }
-}
-
-/// Numbers as short as they read back the same.
-fn numbers(values: [f32; 3]) -> serde_json::Value {
-    let shortest = values.map(|v| v.to_string().parse::<f64>().unwrap_or(f64::from(v)));
-    serde_json::json!(shortest)
 }
 
 /// The opset of the standard operators.

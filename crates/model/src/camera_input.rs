@@ -26,8 +26,12 @@ pub enum Matrix {
     /// ITU-R BT.601: UVC cameras, unless they say otherwise.
     #[default]
     Bt601,
-    /// ITU-R BT.709: most HD sources.
+    /// ITU-R BT.709: most HD sources, and DCI-P3.
     Bt709,
+    /// ITU-R BT.2020: UHD sources.
+    Bt2020,
+    /// SMPTE 240M: early HD.
+    Smpte240m,
 }
 
 /// Which byte values the camera's Y, U, V use.
@@ -162,6 +166,8 @@ impl FrameFormat {
         match self.matrix {
             Matrix::Bt601 => (0.299, 0.114),
             Matrix::Bt709 => (0.2126, 0.0722),
+            Matrix::Bt2020 => (0.2627, 0.0593),
+            Matrix::Smpte240m => (0.212, 0.087),
         }
     }
 
@@ -291,6 +297,21 @@ mod tests {
             (Matrix::Bt709, Range::Limited, [255, 0, 0], [63, 102, 240]),
             (Matrix::Bt709, Range::Limited, [0, 255, 0], [173, 42, 26]),
             (Matrix::Bt709, Range::Limited, [0, 0, 255], [32, 240, 118]),
+            // The same arithmetic by hand from the published weights.
+            (Matrix::Bt2020, Range::Limited, [255, 0, 0], [74, 97, 240]),
+            (Matrix::Bt2020, Range::Limited, [0, 0, 255], [29, 240, 119]),
+            (
+                Matrix::Smpte240m,
+                Range::Limited,
+                [255, 0, 0],
+                [62, 102, 240],
+            ),
+            (
+                Matrix::Smpte240m,
+                Range::Limited,
+                [0, 0, 255],
+                [35, 240, 116],
+            ),
             (Matrix::Bt601, Range::Full, [255, 0, 0], [76, 85, 255]),
             (Matrix::Bt601, Range::Full, [255, 255, 255], [255, 128, 128]),
             (Matrix::Bt601, Range::Limited, [0, 0, 0], [16, 128, 128]),

@@ -10,8 +10,8 @@ mod names;
 
 pub use camera_input::{CameraInput, Fit, FrameFormat, Matrix, PixelFormat, Range, View, name_of};
 pub use facts::{
-    Facts, FactsError, Head, Measured, Output, OutputNames, PreparedFacts, Written, prepared,
-    settle,
+    Class, Description, Facts, FactsError, Head, Measured, Output, OutputNames, PreparedFacts,
+    Written, describe, prepared, settle,
 };
 pub use filter::Axis;
 pub use names::{ANOMALY, CLASSES, FRAME, LogitNames, ModelNames, QUERY_EMBEDDING};

@@ -35,3 +35,28 @@ pub enum LogitNames {
     /// A prepared graph: nothing is left to score.
     Prepared,
 }
+
+impl ModelNames {
+    /// The names of the outputs that are not those of the contract, as `unmask.outputs` holds them;
+    /// none where all are.
+    pub fn outputs(&self) -> Option<String> {
+        let mut named = serde_json::Map::new();
+        let mut name = |contract: &str, own: &str| {
+            if contract != own {
+                named.insert(contract.to_owned(), own.into());
+            }
+        };
+        match &self.logits {
+            LogitNames::Mask { class, mask } => {
+                name("class_logits", class);
+                name("mask_logits", mask);
+            }
+            LogitNames::Pixel(logits) => name("logits", logits),
+            LogitNames::Prepared => return None,
+        }
+        if let Some(own) = &self.query_embedding {
+            name("query_embedding", own);
+        }
+        (!named.is_empty()).then(|| serde_json::Value::from(named).to_string())
+    }
+}

@@ -15,4 +15,5 @@ pub mod swin;
 pub mod transformer;
 
 pub use config::{Attention, Config, ConfigError, Head, Swin};
-pub use network::{MaskHead, Network, Outputs};
+pub use network::{Network, Outputs};
+pub use transformer::MaskHead;

@@ -2,21 +2,13 @@
 
 use crate::config::{Config, ConfigError, Head};
 use crate::ops::{Init, Ops};
+use crate::transformer::MaskHead;
 use crate::{backbone, pixel_decoder, transformer};
 
 /// The network of a [`Config`].
 #[derive(Clone, Debug)]
 pub struct Network {
     config: Config,
-}
-
-/// Class and mask logits of the queries after one decoder layer.
-#[derive(Clone, Debug)]
-pub struct MaskHead<T> {
-    /// `[N, Q, K + 1]`, the last index is "no object".
-    pub class_logits: T,
-    /// `[N, Q, H/4, W/4]`.
-    pub mask_logits: T,
 }
 
 /// What the network says about a picture.

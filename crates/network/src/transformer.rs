@@ -2,12 +2,20 @@
 //! Mask2Former's masked attention.
 
 use crate::config::{Attention, Config};
-use crate::network::MaskHead;
 use crate::ops::{Init, Ops, Side};
 use crate::pixel_decoder::{Features, flatten, layer_norm, linear, torch_bias};
 use crate::position;
 
 const NAME: &str = "sem_seg_head.predictor";
+
+/// Class and mask logits of the queries after one decoder layer.
+#[derive(Clone, Debug)]
+pub struct MaskHead<T> {
+    /// `[N, Q, K + 1]`, the last index is "no object".
+    pub class_logits: T,
+    /// `[N, Q, H/4, W/4]`.
+    pub mask_logits: T,
+}
 
 /// Runs the decoder: `decoder_layers + 1` heads, the last one final.
 pub fn forward<O: Ops>(

@@ -4,12 +4,17 @@
 //! Float arithmetic is done in f64 and rounded once; integers in i64.
 
 use super::infer::{self, Kind};
-use super::ir::{Data, Graph, Node};
+use super::ir::{Data, Graph, Node, small_tensor};
 use super::messages::DataType;
+use super::operator::{Folding, Operator};
 
 /// What `node` writes, where all that it reads is constant (or, for Shape and Size, has a shape)
 /// and its operator is known here. `kinds` are its outputs' types and shapes.
 pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>> {
+    let operator = Operator::of(&node.op)?;
+    if operator.folding() == Folding::Stays {
+        return None;
+    }
     let (dtype, shape) = kinds.first()?;
     if kinds.len() > 1 && node.op != "Split" {
         return None;
@@ -34,7 +39,7 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             data(0)?;
             let tensor = node.attribute("value").and_then(|a| a.t.as_ref());
             let one = match tensor {
-                Some(tensor) => super::read::small_tensor(tensor)?,
+                Some(tensor) => small_tensor(tensor)?,
                 None => Data::F32([0.0].into()),
             };
             return Some(vec![one.pick(&vec![0; count])?]);

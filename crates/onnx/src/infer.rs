@@ -7,6 +7,7 @@ pub use windows::Window;
 
 use super::ir::{Data, Graph, Node, ValueId};
 use super::messages::DataType;
+use super::operator::Operator;
 
 /// Type and shape of a value.
 pub type Kind = (DataType, Vec<usize>);
@@ -42,119 +43,145 @@ type Kinds = Result<Vec<Kind>, Unknown>;
 /// [`Unknown`] where they cannot be told.
 pub fn infer(graph: &Graph, node: &Node) -> Kinds {
     let call = Call { graph, node };
-    match node.op.as_str() {
-        "Relu"
-        | "Sigmoid"
-        | "Tanh"
-        | "Exp"
-        | "Log"
-        | "Sqrt"
-        | "Neg"
-        | "Abs"
-        | "Floor"
-        | "Ceil"
-        | "Round"
-        | "Erf"
-        | "Sin"
-        | "Cos"
-        | "Tan"
-        | "Asin"
-        | "Acos"
-        | "Atan"
-        | "Asinh"
-        | "Acosh"
-        | "Atanh"
-        | "Sinh"
-        | "Cosh"
-        | "Identity"
-        | "Softmax"
-        | "LogSoftmax"
-        | "Hardmax"
-        | "Clip"
-        | "LeakyRelu"
-        | "Elu"
-        | "Selu"
-        | "Celu"
-        | "HardSigmoid"
-        | "HardSwish"
-        | "Softplus"
-        | "Softsign"
-        | "Mish"
-        | "Reciprocal"
-        | "Sign"
-        | "Not"
-        | "Dropout"
-        | "CumSum"
-        | "InstanceNormalization"
-        | "BatchNormalization"
-        | "LayerNormalization"
-        | "LpNormalization"
-        | "Trilu"
-        | "ThresholdedRelu"
-        | "MeanVarianceNormalization"
-        | "LRN"
-        | "ScatterND"
-        | "ScatterElements"
-        | "Scatter" => Ok(vec![call.kind(0)?]),
-        "IsNaN" | "IsInf" => Ok(vec![(DataType::Bool, call.shape(0)?)]),
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Sum" | "Mean"
-        | "PRelu" | "BitShift" => call.broadcast(0, None),
-        "And" | "Or" | "Xor" | "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => {
-            call.broadcast(0, Some(DataType::Bool))
-        }
-        "Where" => call.broadcast(1, None),
-        "Cast" => Ok(vec![(call.dtype_attribute("to")?, call.shape(0)?)]),
-        "CastLike" => Ok(vec![(call.kind(1)?.0, call.shape(0)?)]),
-        "QuantizeLinear" => {
+    let operator = Operator::of(&node.op).ok_or(Unknown::Operator)?;
+    use Operator as O;
+    match operator {
+        O::Relu
+        | O::Sigmoid
+        | O::Tanh
+        | O::Exp
+        | O::Log
+        | O::Sqrt
+        | O::Neg
+        | O::Abs
+        | O::Floor
+        | O::Ceil
+        | O::Round
+        | O::Erf
+        | O::Sin
+        | O::Cos
+        | O::Tan
+        | O::Asin
+        | O::Acos
+        | O::Acosh
+        | O::Asinh
+        | O::Atanh
+        | O::Atan
+        | O::Sinh
+        | O::Cosh
+        | O::Identity
+        | O::Softmax
+        | O::LogSoftmax
+        | O::Hardmax
+        | O::Clip
+        | O::LeakyRelu
+        | O::Elu
+        | O::Selu
+        | O::Celu
+        | O::HardSigmoid
+        | O::HardSwish
+        | O::Softplus
+        | O::Softsign
+        | O::Mish
+        | O::Reciprocal
+        | O::Sign
+        | O::Not
+        | O::Dropout
+        | O::CumSum
+        | O::InstanceNormalization
+        | O::BatchNormalization
+        | O::LayerNormalization
+        | O::LpNormalization
+        | O::Trilu
+        | O::ThresholdedRelu
+        | O::MeanVarianceNormalization
+        | O::LRN
+        | O::ScatterND
+        | O::ScatterElements
+        | O::Scatter => Ok(vec![call.kind(0)?]),
+        O::IsNaN | O::IsInf => Ok(vec![(DataType::Bool, call.shape(0)?)]),
+        O::Add
+        | O::Sub
+        | O::Mul
+        | O::Div
+        | O::Pow
+        | O::Mod
+        | O::Min
+        | O::Max
+        | O::Sum
+        | O::Mean
+        | O::PRelu
+        | O::BitShift => call.broadcast(0, None),
+        O::And
+        | O::Or
+        | O::Xor
+        | O::Equal
+        | O::Less
+        | O::LessOrEqual
+        | O::Greater
+        | O::GreaterOrEqual => call.broadcast(0, Some(DataType::Bool)),
+        O::Where => call.broadcast(1, None),
+        O::Cast => Ok(vec![(call.dtype_attribute("to")?, call.shape(0)?)]),
+        O::CastLike => Ok(vec![(call.kind(1)?.0, call.shape(0)?)]),
+        O::QuantizeLinear => {
             let to = call.node.input(2).map(|id| graph.value(id).dtype);
             Ok(vec![(to.unwrap_or(DataType::Uint8), call.shape(0)?)])
         }
-        "DequantizeLinear" => Ok(vec![(call.kind(1)?.0, call.shape(0)?)]),
-        "Conv" | "ConvInteger" => call.conv(),
-        "DynamicQuantizeLinear" => {
-            let shape = call.shape(0)?;
-            let (zero, scale) = ((DataType::Uint8, vec![]), (DataType::Float, vec![]));
-            Ok(vec![(DataType::Uint8, shape), scale, zero])
-        }
-        "ConvTranspose" => call.conv_transpose(),
-        "MaxPool" | "AveragePool" | "LpPool" => call.pool(),
-        "GlobalAveragePool" | "GlobalMaxPool" => call.global_pool(),
-        "GridSample" => call.grid_sample(),
-        "Resize" => call.resize(),
-        "DepthToSpace" => call.depth_to_space(),
-        "SpaceToDepth" => call.space_to_depth(),
-        "MatMul" | "MatMulInteger" => call.matmul(),
-        "Gemm" => call.gemm(),
-        "Einsum" => call.einsum(),
-        "Reshape" => call.reshape(),
-        "Flatten" => call.flatten(),
-        "Transpose" => call.transpose(),
-        "Squeeze" => call.squeeze(),
-        "Unsqueeze" => call.unsqueeze(),
-        "Concat" => call.concat(),
-        "Split" => call.split(),
-        "Slice" => call.slice(),
-        "Gather" => call.gather(),
-        "GatherElements" => Ok(vec![(call.kind(0)?.0, call.shape(1)?)]),
-        "GatherND" => call.gather_nd(),
-        "Expand" => call.expand(),
-        "Tile" => call.tile(),
-        "Pad" => call.pad(),
-        "TopK" => call.top_k(),
-        "ArgMax" | "ArgMin" => call.arg(),
-        "ReduceMax" | "ReduceMin" | "ReduceMean" | "ReduceSum" | "ReduceProd" | "ReduceL1"
-        | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => call.reduce(),
-        "OneHot" => call.one_hot(),
-        "Shape" => call.shape_of(),
-        "Size" => Ok(vec![(DataType::Int64, vec![])]),
-        "ConstantOfShape" => call.constant_of_shape(),
-        "Range" => call.range(),
-        "EyeLike" => {
+        O::DequantizeLinear => Ok(vec![(call.kind(1)?.0, call.shape(0)?)]),
+        O::Conv => call.conv(),
+        O::ConvInteger => call.integer(call.conv()?),
+        O::MatMulInteger => call.integer(call.matmul()?),
+        O::DynamicQuantizeLinear => Ok(vec![
+            (DataType::Uint8, call.shape(0)?),
+            (DataType::Float, vec![]),
+            (DataType::Uint8, vec![]),
+        ]),
+        O::ConvTranspose => call.conv_transpose(),
+        O::MaxPool | O::AveragePool | O::LpPool => call.pool(),
+        O::GlobalAveragePool | O::GlobalMaxPool => call.global_pool(),
+        O::GridSample => call.grid_sample(),
+        O::Resize => call.resize(),
+        O::DepthToSpace => call.depth_to_space(),
+        O::SpaceToDepth => call.space_to_depth(),
+        O::MatMul => call.matmul(),
+        O::Gemm => call.gemm(),
+        O::Einsum => call.einsum(),
+        O::Reshape => call.reshape(),
+        O::Flatten => call.flatten(),
+        O::Transpose => call.transpose(),
+        O::Squeeze => call.squeeze(),
+        O::Unsqueeze => call.unsqueeze(),
+        O::Concat => call.concat(),
+        O::Split => call.split(),
+        O::Slice => call.slice(),
+        O::Gather => call.gather(),
+        O::GatherElements => Ok(vec![(call.kind(0)?.0, call.shape(1)?)]),
+        O::GatherND => call.gather_nd(),
+        O::Expand => call.expand(),
+        O::Tile => call.tile(),
+        O::Pad => call.pad(),
+        O::TopK => call.top_k(),
+        O::ArgMax | O::ArgMin => call.arg(),
+        O::ReduceMax
+        | O::ReduceMin
+        | O::ReduceMean
+        | O::ReduceSum
+        | O::ReduceProd
+        | O::ReduceL1
+        | O::ReduceL2
+        | O::ReduceLogSum
+        | O::ReduceLogSumExp
+        | O::ReduceSumSquare => call.reduce(),
+        O::OneHot => call.one_hot(),
+        O::Shape => call.shape_of(),
+        O::Size => Ok(vec![(DataType::Int64, vec![])]),
+        O::ConstantOfShape => call.constant_of_shape(),
+        O::Range => call.range(),
+        O::EyeLike => {
             let to = call.dtype_attribute("dtype").unwrap_or(call.kind(0)?.0);
             Ok(vec![(to, call.shape(0)?)])
         }
-        "NonZero" => Err("its shape depends on data: export a graph of static shapes".into()),
-        _ => Err(Unknown::Operator),
+        O::NonZero => Err("its shape depends on data: export a graph of static shapes".into()),
     }
 }
 
@@ -165,6 +192,12 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The outputs of a product of integers: sums of 32 bits.
+    fn integer(&self, kinds: Vec<Kind>) -> Kinds {
+        let sums = kinds.into_iter().map(|(_, shape)| (DataType::Int32, shape));
+        Ok(sums.collect())
+    }
+
     fn given(&self, i: usize) -> Result<ValueId, Unknown> {
         self.node
             .input(i)

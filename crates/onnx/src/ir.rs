@@ -5,8 +5,11 @@ mod data;
 mod edit;
 mod emit;
 mod passes;
+mod tensor;
 
 pub use data::{Data, element_bytes, f16_from_f32, f16_to_f32};
+pub(crate) use tensor::inside;
+pub use tensor::small_tensor;
 
 use super::messages::{AttributeProto, DataType};
 use prost::Message;

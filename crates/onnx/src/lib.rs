@@ -9,7 +9,9 @@ mod error;
 pub mod evaluate;
 pub mod infer;
 pub mod ir;
+pub mod memory;
 pub mod messages;
+pub mod operator;
 pub mod read;
 pub mod unique;
 

@@ -3,44 +3,27 @@
 
 mod build;
 mod guard;
+mod limits;
 mod opset;
 mod precision;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::error::Error;
 use super::ir::Graph;
-use super::messages::ModelProto;
+use super::messages::{GraphProto, ModelProto};
 use sha2::{Digest, Sha256};
-use std::fs;
+use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
+use unmask_frame::open_regular_file;
 
+pub use super::ir::small_tensor;
+pub use limits::Limits;
+pub use opset::opset;
 pub use precision::precision;
-pub use tensor::small_tensor;
-
-/// What a file may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the file, and again of all its external data together.
-    pub bytes: u64,
-    /// Nodes of the graph.
-    pub nodes: usize,
-    /// Axes of a tensor (TensorRT: 8).
-    pub rank: usize,
-    /// Elements of a tensor.
-    pub elements: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            bytes: 2 << 30,
-            nodes: 100_000,
-            rank: 8,
-            elements: 1 << 31,
-        }
-    }
-}
 
 /// A model as read.
 #[derive(Clone, Debug)]
@@ -51,7 +34,7 @@ pub struct Model {
     pub facts: Vec<(String, String)>,
     /// Opset of the file.
     pub opset: i64,
-    /// SHA-256 of the file, hexadecimal.
+    /// SHA-256 of the file, and of its external data where it has some, hexadecimal.
     pub sha256: String,
 }
 
@@ -69,8 +52,9 @@ impl Model {
 /// [`Error::Read`], [`Error::Limit`], [`Error::NotOnnx`], [`Error::External`], [`Error::Model`],
 /// [`Error::Node`]: see [`Graph::from_model`].
 pub fn open(path: &Path, limits: &Limits) -> Result<Model, Error> {
-    let (proto, sha256) = open_proto(path, limits)?;
-    let (graph, facts) = Graph::from_model(&proto, path.parent(), limits)?;
+    let (mut proto, file_hash) = open_proto(path, limits)?;
+    let sha256 = bring_weights_in(&mut proto, &file_hash, path.parent(), limits)?;
+    let (graph, facts) = Graph::from_model(&proto, None, limits)?;
     Ok(Model {
         graph,
         facts,
@@ -87,41 +71,111 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Model, Error> {
 pub fn open_proto(path: &Path, limits: &Limits) -> Result<(ModelProto, String), Error> {
     let bytes = file(path, limits)?;
     let proto = parse(&bytes)?;
-    let hash = Sha256::digest(&bytes);
-    Ok((proto, hash.iter().map(|b| format!("{b:02x}")).collect()))
+    Ok((proto, hash(&bytes)))
 }
 
-/// Reads the messages of the model at `path`, whatever its operators: [`whole`] of the file.
+/// Reads the messages of the model at `path`, whatever its operators, with its external data put
+/// inside.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Limit`]; as [`whole`].
+/// [`Error::Read`], [`Error::Limit`], [`Error::External`]; as [`whole`].
 pub fn open_whole(path: &Path, limits: &Limits) -> Result<ModelProto, Error> {
-    whole(&file(path, limits)?, limits)
+    let mut model = whole(&file(path, limits)?, limits)?;
+    bring_weights_in(&mut model, "", path.parent(), limits)?;
+    Ok(model)
 }
 
-/// Reads the messages of a model with all its weights inside from the bytes of a file, whatever
-/// its operators. All that opens a model goes through these checks, or through
-/// [`Graph::from_model`], which makes the same.
+/// Reads the messages of a model from the bytes of a file, whatever its operators; external data is
+/// not read. All that opens a model goes through these checks, or through [`Graph::from_model`],
+/// which makes the same.
 ///
 /// # Errors
 /// [`Error::NotOnnx`]; [`Error::Limit`] for more nodes, elements or axes than are read;
-/// [`Error::Node`] for nodes that wait for each other or write the same value;
-/// [`Error::External`] for weights in another file.
+/// [`Error::Node`] for nodes that wait for each other or write the same value; [`Error::Model`]
+/// for a key of the metadata with two values.
 pub fn whole(bytes: &[u8], limits: &Limits) -> Result<ModelProto, Error> {
-    let model = parse(bytes)?;
+    Ok(checked(bytes, limits)?.0)
+}
+
+/// As [`whole`]; and whether the file lists constants among its inputs.
+fn checked(bytes: &[u8], limits: &Limits) -> Result<(ModelProto, bool), Error> {
+    let (model, listed) = parsed(bytes)?;
     if model.ir_version.is_none() {
         return Err(Error::NotOnnx {
             what: "it has no version".to_owned(),
         });
     }
-    check(&model, limits)?;
-    Ok(model)
+    guard::check(&model, limits)?;
+    Ok((model, listed))
 }
 
-/// What [`whole`] checks once the messages are read.
+/// What [`whole`] checks once the messages are read, and that no weights lie outside of them.
 pub fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
     guard::check(model, limits)?;
     model.graph.iter().try_for_each(guard::weights_inside)
+}
+
+/// A model that an engine may load: it has passed every check that a graph passes.
+#[derive(Clone, Debug)]
+pub struct Runnable {
+    /// The ONNX file, self-contained: external data lies inside, constants are no inputs.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the file, and of its external data where it has some, hexadecimal.
+    pub sha256: String,
+    /// See [`precision()`].
+    pub precision: &'static str,
+}
+
+/// Checks the model file in `bytes`, whose external data lies in `folder`, and makes it
+/// self-contained. What `unmask inspect` refuses is refused here in the same words: shapes of all
+/// values are known, and bounded together with the memory that they take, before an engine sees
+/// the file.
+///
+/// # Errors
+/// As [`open`].
+pub fn runnable(bytes: Vec<u8>, folder: Option<&Path>, limits: &Limits) -> Result<Runnable, Error> {
+    let (mut model, listed) = checked(&bytes, limits)?;
+    let file_hash = hash(&bytes);
+    let sha256 = bring_weights_in(&mut model, &file_hash, folder, limits)?;
+    Graph::from_model(&model, None, limits)?;
+    let precision = precision(&model);
+    let bytes = match sha256 == file_hash && !listed {
+        true => bytes,
+        false => model.to_bytes(),
+    };
+    Ok(Runnable {
+        bytes,
+        sha256,
+        precision,
+    })
+}
+
+/// Puts external data of `model` inside its messages. The hash of the whole: `file_hash` where all
+/// lies inside already, else of both together.
+///
+/// # Errors
+/// [`Error::External`]; [`Error::Limit`] where all together is larger than a file may be.
+pub fn bring_weights_in(
+    model: &mut ModelProto,
+    file_hash: &str,
+    folder: Option<&Path>,
+    limits: &Limits,
+) -> Result<String, Error> {
+    let Some(graph) = &mut model.graph else {
+        return Ok(file_hash.to_owned());
+    };
+    match tensor::bring_in(graph, folder, limits)? {
+        None => Ok(file_hash.to_owned()),
+        Some(data_hash) => Ok(hash(format!("{file_hash} {data_hash}").as_bytes())),
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
@@ -129,7 +183,8 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
         path: path.to_owned(),
         source,
     };
-    let bytes = fs::metadata(path).map_err(failed)?.len();
+    let file = open_regular_file(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
     if bytes > limits.bytes {
         return Err(Error::Limit {
             what: format!(
@@ -139,22 +194,36 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
             ),
         });
     }
-    fs::read(path).map_err(failed)
+    let mut all = Vec::new();
+    file.take(limits.bytes)
+        .read_to_end(&mut all)
+        .map_err(failed)?;
+    Ok(all)
 }
 
 /// Reads the messages of a model from the bytes of a file, whose lengths, nesting and number of
-/// messages are checked first.
+/// messages are checked first. Constants that older files list among the inputs are no inputs.
 ///
 /// # Errors
 /// [`Error::NotOnnx`].
 pub fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
-    wire::check(bytes)?;
-    ModelProto::from_bytes(bytes)
+    Ok(parsed(bytes)?.0)
 }
 
-/// Opset of `ai.onnx` that the model's nodes are taken from.
-pub fn opset(model: &ModelProto) -> Option<i64> {
-    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
-    let mut imports = model.opset_import.iter();
-    imports.find(|o| own(&o.domain)).and_then(|o| o.version)
+/// As [`parse`]; and whether constants were listed.
+fn parsed(bytes: &[u8]) -> Result<(ModelProto, bool), Error> {
+    wire::check(bytes)?;
+    let mut model = ModelProto::from_bytes(bytes)?;
+    let listed = model.graph.as_mut().is_some_and(drop_constant_inputs);
+    Ok((model, listed))
+}
+
+/// Takes those inputs out of `graph` that are initializers. Whether there were any.
+fn drop_constant_inputs(graph: &mut GraphProto) -> bool {
+    let constants = graph.initializer.iter().filter_map(|t| t.name.as_deref());
+    let constants: HashSet<&str> = constants.collect();
+    let before = graph.input.len();
+    let listed = |name: &Option<String>| name.as_deref().is_some_and(|n| constants.contains(n));
+    graph.input.retain(|input| !listed(&input.name));
+    graph.input.len() < before
 }

@@ -3,9 +3,14 @@
 //! A mask is read once into horizontal runs. Runs that touch a run of the row above, diagonals
 //! included, are joined with union-find; a second pass over the runs numbers the components. The
 //! cost after the one scan of the mask is that of the runs, not of the pixels, and overlap
-//! between two masks ([`overlaps`]) is found the same way.
+//! between two masks ([`overlaps`]) is found the same way. [`Labeller`] does it frame after frame on
+//! buffers that are kept.
+
+mod labeller;
 
 use unmask_frame::{Map, Size};
+
+pub use labeller::Labeller;
 
 /// A horizontal run of mask pixels: columns `start..end` of row `y`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,91 +82,20 @@ impl Components {
 /// Sides beyond `u32::MAX` px cannot occur: such a mask would not fit in memory.
 pub fn label(mask: &Map<bool>) -> Components {
     let size = mask.size();
-    let mut runs: Vec<Run> = Vec::new();
-    let mut parents: Vec<u32> = Vec::new();
-    let mut above = 0..0;
-    for y in 0..size.h {
-        let first = runs.len();
-        push_runs(mask.row(y), y as u32, &mut runs);
-        // Until the numbering below, `component` holds the run's own index.
-        for (index, run) in runs.iter_mut().enumerate().skip(first) {
-            run.component = index as u32;
-            parents.push(index as u32);
-        }
-        join_rows(&runs, above, first..runs.len(), &mut parents);
-        above = first..runs.len();
-    }
-
-    let mut list: Vec<Component> = Vec::new();
-    let mut numbers = vec![0u32; runs.len()];
-    for index in 0..runs.len() {
-        // A root is the first run of its component, so its number is known before it is needed.
-        let root = find(&mut parents, index as u32) as usize;
-        if root == index {
-            numbers[index] = list.len() as u32;
+    let pixels = mask.data();
+    let (runs, count) = Labeller::label_once(size, |at| pixels[at]);
+    let mut list: Vec<Component> = Vec::with_capacity(count);
+    for run in &runs {
+        // Components are numbered by their first run, so a new number is always the next one.
+        if run.component as usize == list.len() {
             list.push(Component {
                 area_px: 0,
-                bbox: [runs[index].start as usize, runs[index].y as usize, 0, 0],
+                bbox: [run.start as usize, run.y as usize, 0, 0],
             });
         }
-        let run = &mut runs[index];
-        run.component = numbers[root];
         grow(&mut list[run.component as usize], run);
     }
     Components { size, runs, list }
-}
-
-fn push_runs(row: &[bool], y: u32, runs: &mut Vec<Run>) {
-    let mut x = 0;
-    while let Some(skip) = row[x..].iter().position(|&on| on) {
-        let start = x + skip;
-        let len = row[start..].iter().position(|&on| !on);
-        let end = len.map_or(row.len(), |len| start + len);
-        runs.push(Run {
-            y,
-            start: start as u32,
-            end: end as u32,
-            component: 0,
-        });
-        x = end;
-    }
-}
-
-/// Joins every run of a row with the runs above that it touches, corners included.
-fn join_rows(
-    runs: &[Run],
-    above: std::ops::Range<usize>,
-    row: std::ops::Range<usize>,
-    parents: &mut [u32],
-) {
-    let mut first = above.start;
-    for index in row {
-        let run = runs[index];
-        // Runs that end left of the diagonal neighbour touch neither this run nor a later one.
-        while first < above.end && runs[first].end < run.start {
-            first += 1;
-        }
-        let mut other = first;
-        while other < above.end && runs[other].start <= run.end {
-            union(parents, other as u32, index as u32);
-            other += 1;
-        }
-    }
-}
-
-fn find(parents: &mut [u32], mut index: u32) -> u32 {
-    while parents[index as usize] != index {
-        let up = parents[parents[index as usize] as usize];
-        parents[index as usize] = up;
-        index = up;
-    }
-    index
-}
-
-fn union(parents: &mut [u32], a: u32, b: u32) {
-    let (a, b) = (find(parents, a), find(parents, b));
-    // The smaller index stays root: components keep the order of their first pixel.
-    parents[a.max(b) as usize] = a.min(b);
 }
 
 fn grow(component: &mut Component, run: &Run) {

@@ -77,3 +77,7 @@ fn check(what: &'static str, values: &[f32], want: usize) -> Result<(), ScoreErr
         value: values[index],
     })
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

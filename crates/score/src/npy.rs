@@ -56,14 +56,24 @@ pub enum NpyError {
 /// Float64 values are rounded to float32. Values are not judged: NaN and infinities pass.
 ///
 /// # Errors
-/// A file that cannot be read, is no `.npy` file, holds another type, order or shape, is larger
-/// than [`MAX_PIXELS`], or is shorter or longer than its header says.
+/// A file that cannot be read, is no `.npy` file, holds another type, order or shape, a finite
+/// value beyond float32, is larger than [`MAX_PIXELS`], or is shorter or longer than its header
+/// says.
 pub fn read(path: &Path) -> Result<ScoreMap, NpyError> {
+    Ok(read_counting(path)?.0)
+}
+
+/// As [`read`]; and how many different float64 values became equal to another one in float32: a
+/// ranking takes these for ties. 0 for files of float16 and float32.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_counting(path: &Path) -> Result<(ScoreMap, u64), NpyError> {
     let failed = |source| NpyError::Read {
         path: path.into(),
         source,
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = unmask_frame::open_regular_file(path).map_err(failed)?;
     decode(&mut file).map_err(|fault| match fault {
         Fault::Io(source) => failed(source),
         Fault::Format(what) => NpyError::Format {
@@ -135,7 +145,7 @@ fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Format(what.into()))
 }
 
-fn decode(mut file: impl Read) -> Result<ScoreMap, Fault> {
+fn decode(mut file: impl Read) -> Result<(ScoreMap, u64), Fault> {
     let mut start = [0u8; 8];
     file.read_exact(&mut start)?;
     if &start[..6] != MAGIC {
@@ -160,11 +170,12 @@ fn decode(mut file: impl Read) -> Result<ScoreMap, Fault> {
     let mut header = vec![0u8; header_len];
     file.read_exact(&mut header)?;
     let header = Header::parse(&String::from_utf8_lossy(&header))?;
-    let data = header.kind.read(&mut file, header.size.area_px())?;
+    let (data, collapsed) = header.kind.read(&mut file, header.size.area_px())?;
     if file.read(&mut [0u8])? != 0 {
         return fault("the file is longer than its header says");
     }
-    Ok(Map::new(header.size, data).expect("as many values as pixels were read"))
+    let map = Map::new(header.size, data).expect("as many values as pixels were read");
+    Ok((map, collapsed))
 }
 
 struct Header {
@@ -262,9 +273,10 @@ impl Kind {
     }
 
     /// Reads `count` values, block by block: memory follows what the file holds, not what its
-    /// header claims.
-    fn read(self, file: &mut impl Read, count: usize) -> Result<Vec<f32>, Fault> {
+    /// header claims. With the number of float64 values that [`collapsed`].
+    fn read(self, file: &mut impl Read, count: usize) -> Result<(Vec<f32>, u64), Fault> {
         let mut values = Vec::new();
+        let mut doubles = Vec::new();
         let mut block = vec![0u8; 16384 * self.bytes];
         let mut left = count;
         while left > 0 {
@@ -277,12 +289,36 @@ impl Kind {
             match self.bytes {
                 2 => values.extend(chunks(bytes).map(|b| half(u16::from_le_bytes(b)))),
                 4 => values.extend(chunks(bytes).map(f32::from_le_bytes)),
-                _ => values.extend(chunks(bytes).map(|b| f64::from_le_bytes(b) as f32)),
+                _ => {
+                    let block: Vec<f64> = chunks(bytes).map(f64::from_le_bytes).collect();
+                    let beyond = |v: &&f64| v.is_finite() && (**v as f32).is_infinite();
+                    if let Some(value) = block.iter().find(beyond) {
+                        return fault(format!(
+                            "it holds {value:e}, which float32 cannot; scale the scores down"
+                        ));
+                    }
+                    values.extend(block.iter().map(|&v| v as f32));
+                    doubles.extend(block);
+                }
             }
             left -= now;
         }
-        Ok(values)
+        Ok((values, collapsed(doubles)))
     }
+}
+
+/// How many different values of `doubles` become equal to the next smaller one in float32.
+fn collapsed(mut doubles: Vec<f64>) -> u64 {
+    doubles.retain(|v| !v.is_nan());
+    // What was float32 before loses nothing: most files, and no sorting for them.
+    if doubles.iter().all(|&v| f64::from(v as f32) == v) {
+        return 0;
+    }
+    doubles.sort_unstable_by(f64::total_cmp);
+    let pairs = doubles.windows(2);
+    pairs
+        .filter(|pair| pair[0] != pair[1] && pair[0] as f32 == pair[1] as f32)
+        .count() as u64
 }
 
 fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
@@ -305,6 +341,10 @@ fn half(bits: u16) -> f32 {
 mod tests {
     use super::*;
 
+    fn decode_map(file: impl Read) -> Result<ScoreMap, Fault> {
+        decode(file).map(|(map, _)| map)
+    }
+
     fn file(version: u8, header: &str, body: &[u8]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend([version, 0]);
@@ -323,7 +363,7 @@ mod tests {
     }
 
     fn what(bytes: &[u8]) -> String {
-        match decode(bytes) {
+        match decode_map(bytes) {
             Err(Fault::Format(what)) => what,
             Err(Fault::Io(error)) => panic!("{error}"),
             Ok(map) => panic!("was read: {map:?}"),
@@ -394,7 +434,7 @@ mod tests {
         for version in 1..=3 {
             for (descr, body) in &bodies {
                 let bytes = file(version, &header(descr, "False", shape), body);
-                let map = decode(&bytes[..]).unwrap_or_else(|_| panic!("{descr} v{version}"));
+                let map = decode_map(&bytes[..]).unwrap_or_else(|_| panic!("{descr} v{version}"));
                 assert_eq!(map.data(), [1.5, -2.0], "{descr} v{version}");
                 assert_eq!(map.size(), Size::new(2, 1));
             }
@@ -468,5 +508,25 @@ mod tests {
             missing.contains("cannot write /nowhere/at/all.npy"),
             "{missing}"
         );
+    }
+
+    #[test]
+    fn float64_values_that_collapse_are_counted() {
+        let ulp = f64::from(f32::EPSILON) / 4.0;
+        let count = |values: &[f64]| {
+            let body: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let shape = format!("(1, {})", values.len());
+            decode(&file(1, &header("<f8", "False", &shape), &body)[..]).map(|(_, n)| n)
+        };
+        let of = |values: &[f64]| count(values).unwrap_or(u64::MAX);
+        // Equal values are ties in the file itself.
+        assert_eq!(of(&[0.5, 0.5, 1.0]), 0);
+        assert_eq!(of(&[0.1, 0.2, 0.1]), 0);
+        assert_eq!(of(&[1.0, 1.0 + ulp, 1.0 + 2.0 * ulp, 2.0, 1.0]), 2);
+        assert_eq!(of(&[f64::NAN, 0.1, f64::INFINITY]), 0);
+        let Err(Fault::Format(what)) = count(&[1e300]) else {
+            panic!("a value beyond float32 was read");
+        };
+        assert!(what.contains("1e300") && what.contains("float32"), "{what}");
     }
 }

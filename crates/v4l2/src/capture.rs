@@ -88,6 +88,9 @@ pub struct Capture {
     lost: Lost,
     /// Whether the last frame was damaged: a row of them is told once.
     damaged: bool,
+    /// Whether the last frame that was given was rejected, and the one before it.
+    rejected: bool,
+    rejected_before: bool,
 }
 
 impl std::fmt::Debug for Capture {
@@ -134,7 +137,8 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
-    fn fault(&self) -> Option<&Error> {
+    /// What the kernel reported, where it did.
+    pub fn fault(&self) -> Option<&Error> {
         match self {
             CaptureError::Mode { source, .. } => source.fault(),
             CaptureError::Start { source, .. } => Some(source),
@@ -178,6 +182,8 @@ impl Capture {
             number: 0,
             lost: Lost::default(),
             damaged: false,
+            rejected: false,
+            rejected_before: false,
         };
         match capture.set() {
             Ok(_) => {}

@@ -206,6 +206,12 @@ impl Fake {
         world.set_format(fourcc, w, h);
     }
 
+    /// What frames hold from now on, in turn; those that are longer than a frame may be are left
+    /// out.
+    pub fn set_contents(&self, contents: &[Vec<u8>]) {
+        self.lock().contents = contents.to_vec();
+    }
+
     /// A driver with a fault: it writes into buffers that it does not have.
     pub fn overwrite(&self) {
         self.lock().overwrites = true;

@@ -17,6 +17,7 @@
 
 mod capture;
 mod doctor;
+#[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod format;
 #[cfg(feature = "kernel")]

@@ -65,6 +65,19 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
     out
 }
 
+/// Both profiles, and by stage how much longer B takes than A, ms.
+pub(super) fn json(a: &Profile, b: &Profile) -> serde_json::Value {
+    let change = |x: Percentiles, y: Percentiles| serde_json::json!({ "p50_ms": y.p50_ms - x.p50_ms, "p99_ms": y.p99_ms - x.p99_ms });
+    let mut changes = serde_json::Map::new();
+    for (name, x) in a.stages() {
+        if let Some(&y) = b.stages.get(name) {
+            changes.insert(name.to_string(), change(x, y));
+        }
+    }
+    changes.insert("capture to alert".to_owned(), change(a.age, b.age));
+    serde_json::json!({ "a": a, "b": b, "b_minus_a": changes })
+}
+
 /// The blocks that both have, where both were measured.
 fn layers(out: &mut String, a: &Profile, b: &Profile) {
     let (Some(before), Some(after)) = (&a.layers, &b.layers) else {

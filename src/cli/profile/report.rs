@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use unmask_graph::layers::Layer;
+use unmask_frame::without_bom;
 
 /// Bars of the histogram of ages.
 const BINS: usize = 48;
@@ -73,6 +73,25 @@ pub(super) struct EngineFacts {
     pub input_width: usize,
 }
 
+/// A block of the network and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Layer {
+    /// The block.
+    pub name: String,
+    /// Median over the passes, ms.
+    pub ms: f64,
+    /// Of the time of all blocks, 0 to 1.
+    pub share: f64,
+}
+
+#[cfg(feature = "offline")]
+impl From<unmask_graph::layers::Layer> for Layer {
+    fn from(measured: unmask_graph::layers::Layer) -> Self {
+        let unmask_graph::layers::Layer { name, ms, share } = measured;
+        Self { name, ms, share }
+    }
+}
+
 impl Profile {
     /// The profile of a run that was made.
     pub fn of(seen: &Seen, before: Board, after: Board) -> Self {
@@ -121,9 +140,9 @@ impl Profile {
 
     /// Reads a profile that `--json` wrote.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = unmask_frame::read_regular_text(path, u64::MAX)
             .with_context(|| format!("cannot read the profile {}", path.display()))?;
-        let profile: Self = serde_json::from_str(&text).with_context(|| {
+        let profile: Self = serde_json::from_str(without_bom(&text)).with_context(|| {
             format!(
                 "{} is no profile of this version; write one with `unmask profile --json`",
                 path.display()

@@ -119,6 +119,8 @@ impl Lookers {
         if let Some(error) = &failed
             && !self.failing
         {
+            let error = error.to_string();
+            let error = unmask_frame::escape_control(&error);
             eprintln!("unmask: evidence or display: {error}; each frame is tried again");
         }
         self.failing = failed.is_some();

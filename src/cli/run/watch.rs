@@ -2,24 +2,21 @@
 
 mod report;
 
+use super::super::shutdown;
 use super::beside::{Lookers, Tellers};
 use crate::config::Config;
 use crate::pipeline::{self, Noted, Settings, Summary};
-use crate::sink::{self, JsonLines, Overflow, Sinks, Target};
-use crate::source::{Camera, Pace, Source};
+use crate::sink::{self, JsonLines, Sinks, Target, WhenFull};
+use crate::source::{Feed, Pace, Source};
 use crate::view::{Gallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use unmask_alert::Looked;
 use unmask_alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
 use unmask_engine::{Engine, Options, find_model};
-use unmask_frame::Picture;
+use unmask_frame::{Picture, escape_control};
 use unmask_model::Facts;
 
 /// Frames between two tiles of a film on the contact sheet.
@@ -85,6 +82,8 @@ pub(in crate::cli) struct Watch {
     pub frames: Option<u64>,
     pub rate_hz: f64,
     pub realtime: bool,
+    /// Whether a source that is not there is waited for.
+    pub waits: bool,
     /// The configuration, with what the command line changes in it.
     pub config: Config,
     /// Frames at the start that do not enter the ledger.
@@ -183,8 +182,15 @@ impl Watch {
         let config = &self.config;
         // The cheap checks come first: a wrong folder should not cost the loading of a model.
         let budget = budget(config.budget.ms)?;
-        let camera = Camera::open_with(&self.source, self.rate_hz, &config.capture)?;
-        let length = match (camera.len(), self.frames) {
+        let feed = Feed::open(&self.source, self.rate_hz, &config.capture, self.waits)?;
+        if let Feed::Awaited(_) = feed {
+            let source = self.source.to_string();
+            eprintln!(
+                "unmask: {} is not there yet: waiting for it",
+                escape_control(&source)
+            );
+        }
+        let length = match (feed.len(), self.frames) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
@@ -220,10 +226,10 @@ impl Watch {
             degrade: None,
             realtime: config.realtime.clone(),
             board: config.board.clone(),
-            stop: stop_on_signal()?,
+            stop: Default::default(),
         };
         let (degrade, mut others) = self.ladder(args, &facts)?;
-        let settings = Settings {
+        let mut settings = Settings {
             degrade,
             ..settings
         };
@@ -232,9 +238,9 @@ impl Watch {
             warm(engine, config.model.refine)?;
         }
         let overflow = if self.realtime {
-            Overflow::Drop
+            WhenFull::Drop
         } else {
-            Overflow::Wait
+            WhenFull::Wait
         };
         let mut sinks = match &self.alerts {
             Alerts::Places(places) => Sinks::open(places, &self.sinks, overflow)?,
@@ -278,9 +284,11 @@ impl Watch {
             };
         let tellers = Tellers::start(&self.sinks, &sinks)?;
         let bar = progress_bar(length, "watching");
+        // Until here a signal ends the process at once: nothing was begun.
+        settings.stop = shutdown::on_request();
         let ran = pipeline::run(
             pipeline::Engines::new(&mut engine, &mut others),
-            camera,
+            feed,
             &settings,
             &mut sinks,
             view,
@@ -291,7 +299,10 @@ impl Watch {
                     bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
                 }
                 Noted::Board(change) => bar.suspend(|| eprintln!("unmask: {change}")),
-                Noted::Camera(event) => bar.suspend(|| eprintln!("unmask: {event}")),
+                Noted::Camera(event) => {
+                    bar.suspend(|| eprintln!("unmask: {}", escape_control(event)));
+                }
+                Noted::Clock(event) => bar.suspend(|| eprintln!("unmask: {event}")),
                 Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
             },
         );
@@ -389,17 +400,6 @@ fn warm(engine: &mut Engine, refine: bool) -> anyhow::Result<()> {
         engine.score_at_mask_size(&grey, refine)?;
     }
     Ok(())
-}
-
-/// Set by SIGTERM or SIGINT; the second one ends the process at once.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        flag::register_conditional_default(signal, stop.clone())
-            .and_then(|_| flag::register(signal, stop.clone()))
-            .context("cannot listen to signals")?;
-    }
-    Ok(stop)
 }
 
 fn budget(ms: f64) -> anyhow::Result<Duration> {

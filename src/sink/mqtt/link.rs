@@ -1,9 +1,13 @@
 //! The connection to a broker: made, kept, made again after a pause.
 
-use super::{fingerprint, read, tls};
-use crate::sink::fan::{Message, Shared};
+use super::fault::{self, BrokerFault, Place};
+use super::publisher::{Client, News, Publisher, status};
+use super::{fingerprint, probe, read, tls};
+use crate::sink::thread::{Message, Shared};
 use crate::sink::{Broker, MqttSettings, MqttVersion, SinkError, say};
 use rumqttc::{Transport, v5};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -14,79 +18,14 @@ const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 const GOOD: Duration = Duration::from_secs(30);
 /// How often a pause looks whether the run ends.
 const LOOK: Duration = Duration::from_millis(50);
+/// How often a connection is asked whether the broker still acknowledges.
+const TICK: Duration = Duration::from_millis(250);
+/// Connections in a row that the broker closes early before that is called a fault.
+const EARLY: u32 = 3;
+/// Bytes of a packet beside topic and text, at most.
+const PACKET_HEAD: usize = 32;
 /// Places in the connection's queue beside those of the window: news of this sender.
 const SPARE: u16 = 4;
-
-/// What happens on the connection.
-pub(in crate::sink) enum News {
-    /// It is there; what comes next belongs to it.
-    Up(Publisher),
-    /// The next of what was handed over got this packet id and was sent.
-    Sent(u16),
-    /// The broker has what was sent with this packet id.
-    Acked(u16),
-    /// It is gone.
-    Down,
-}
-
-impl std::fmt::Debug for News {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            News::Up(_) => "Up",
-            News::Sent(_) => "Sent",
-            News::Acked(_) => "Acked",
-            News::Down => "Down",
-        })
-    }
-}
-
-enum Client {
-    V3(rumqttc::Client),
-    V5(v5::Client),
-}
-
-/// Hands lines to one connection.
-pub(in crate::sink) struct Publisher {
-    client: Client,
-    topic: String,
-}
-
-impl Publisher {
-    /// Hands `text` over; `false` where the connection takes no more.
-    pub fn publish(&self, text: Vec<u8>) -> bool {
-        self.hand(&self.topic, false, text)
-    }
-
-    /// Says that this sender is there.
-    pub fn arrive(&self) -> bool {
-        self.hand(&status(&self.topic), true, b"online".to_vec())
-    }
-
-    /// Says that this sender leaves, and ends the connection.
-    pub fn leave(self) {
-        self.hand(&status(&self.topic), true, b"offline".to_vec());
-        // A connection that is gone needs no end.
-        match &self.client {
-            Client::V3(client) => drop(client.try_disconnect()),
-            Client::V5(client) => drop(client.try_disconnect()),
-        }
-    }
-
-    fn hand(&self, topic: &str, retain: bool, text: Vec<u8>) -> bool {
-        match &self.client {
-            Client::V3(client) => client
-                .try_publish(topic, rumqttc::QoS::AtLeastOnce, retain, text)
-                .is_ok(),
-            Client::V5(client) => client
-                .try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, retain, text)
-                .is_ok(),
-        }
-    }
-}
-
-fn status(topic: &str) -> String {
-    format!("{topic}/status")
-}
 
 enum Options {
     V3(Box<rumqttc::MqttOptions>, u64),
@@ -97,8 +36,13 @@ enum Options {
 pub(super) struct Link {
     name: String,
     topic: String,
+    place: Place,
+    port: u16,
     options: Options,
     window: usize,
+    /// A broker that acknowledges nothing for so long is left.
+    patience: Duration,
+    connect_timeout: Duration,
     backoff: Duration,
     backoff_max: Duration,
 }
@@ -114,6 +58,11 @@ impl Link {
         };
         let made = || format!("unmask-{}-{:08x}", host_name(), fingerprint(broker));
         let id = settings.client_id.clone().unwrap_or_else(made);
+        let place = Place {
+            host: broker.host.clone(),
+            client_id: id.clone(),
+            tls: broker.tls,
+        };
         let login = login(broker, settings)?;
         // The library wants an IPv6 address as it stands before a port.
         let host = match broker.host.contains(':') {
@@ -167,8 +116,12 @@ impl Link {
         Ok(Self {
             name,
             topic: broker.topic.clone(),
+            place,
+            port: broker.port,
             options,
             window: usize::from(window),
+            patience: keep_alive * 3 / 2,
+            connect_timeout: Duration::from_secs(settings.connect_timeout_s.max(1)),
             backoff,
             backoff_max: Duration::from_millis(settings.backoff_max_ms).max(backoff),
         })
@@ -178,25 +131,35 @@ impl Link {
     pub fn run(&self, to: &SyncSender<Message>, shared: &Shared) {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
-        let mut complained = false;
+        let mut early = 0;
+        let mut reported: Option<String> = None;
         while !closing() {
-            let (up, reason) = self.connect(to);
+            let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the courier stops waiting for what cannot come.
             if to.send(Message::Link(News::Down)).is_err() || closing() {
                 return;
             }
-            if up.is_some_and(|since| since.elapsed() >= GOOD) {
-                pause = self.backoff;
+            match &up {
+                Some(up) if up.since.elapsed() >= GOOD => {
+                    (pause, early) = (self.backoff, 0);
+                    reported = None;
+                }
+                Some(_) if fault.closed => early += 1,
+                Some(_) => {}
+                None => fault = self.explain(fault),
             }
-            // Once for every loss, not once for every try.
-            if up.is_some() || !complained {
-                complained = true;
-                say(format_args!(
-                    "{}: {reason}; alerts wait in the outbox, next try in {} ms",
-                    self.name,
-                    pause.as_millis()
-                ));
+            if early >= EARLY && !fault.lasting {
+                fault = fault::closed_early(&self.place, early);
             }
+            shared
+                .counters
+                .set_fault(fault.lasting.then(|| fault.text.clone()));
+            // Once for every loss, not once for every try; and not again what was reported.
+            let lost = up.as_ref().is_some_and(|up| up.acknowledged);
+            if lost || reported.as_deref() != Some(&fault.text) {
+                self.report(&fault, pause);
+            }
+            reported = Some(fault.text);
             let until = Instant::now() + pause;
             while Instant::now() < until && !closing() {
                 std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
@@ -205,11 +168,64 @@ impl Link {
         }
     }
 
+    fn report(&self, fault: &BrokerFault, pause: Duration) {
+        match fault.lasting {
+            true => say(format_args!(
+                "{}: {fault}. Waiting does not mend this; alerts are kept in the outbox, and it is \
+                 tried again every {} s",
+                self.name,
+                self.backoff_max.as_secs_f64()
+            )),
+            false => say(format_args!(
+                "{}: {fault}; alerts wait in the outbox, next try in {} ms",
+                self.name,
+                pause.as_millis()
+            )),
+        }
+    }
+
+    /// Connects once and leaves again; what kept it from that.
+    pub fn try_once(mut self) -> Option<BrokerFault> {
+        // Under an id of its own: the one in use would be thrown out.
+        let id = format!("{}-check", self.place.client_id);
+        match &mut self.options {
+            Options::V3(options, _) => **options = without_will_v3(options, id),
+            Options::V5(options) => **options = without_will_v5(options, id),
+        }
+        // The receiver is gone: the first news ends the connection.
+        let (to, _) = std::sync::mpsc::sync_channel(1);
+        match self.connect_safely(&to) {
+            (Some(_), fault) => fault.lasting.then_some(fault),
+            (None, fault) => Some(self.explain(fault)),
+        }
+    }
+
+    /// A connection that did not come about: TLS and plain may have been mixed up.
+    fn explain(&self, fault: BrokerFault) -> BrokerFault {
+        if fault.lasting {
+            return fault;
+        }
+        let (host, port) = (&self.place.host, self.port);
+        probe::mixed_up(host, port, self.place.tls, self.connect_timeout).unwrap_or(fault)
+    }
+
+    /// As [`Link::connect`]; a panic inside the client library is a lost connection, too.
+    fn connect_safely(&self, to: &SyncSender<Message>) -> (Option<Up>, BrokerFault) {
+        if let Err(error) = probe::descriptors() {
+            return (None, fault::no_descriptors(&error));
+        }
+        catch_unwind(AssertUnwindSafe(|| self.connect(to))).unwrap_or_else(|_| {
+            let text = "the MQTT client broke down (see above); it is started anew";
+            (None, BrokerFault::outage(text))
+        })
+    }
+
     /// One connection from its beginning to its end: when it came up, and why it ended.
-    fn connect(&self, to: &SyncSender<Message>) -> (Option<Instant>, String) {
+    fn connect(&self, to: &SyncSender<Message>) -> (Option<Up>, BrokerFault) {
         let queue = self.window + usize::from(SPARE);
         let mut up = None;
-        let reason = match &self.options {
+        let ended = || BrokerFault::outage("the connection ended");
+        let fault = match &self.options {
             Options::V3(options, timeout) => {
                 let (client, mut connection) = rumqttc::Client::new((**options).clone(), queue);
                 connection
@@ -218,13 +234,21 @@ impl Link {
                     .set_connection_timeout(*timeout);
                 let mut client = Some(Client::V3(client));
                 loop {
-                    let step = match connection.recv() {
-                        Ok(Ok(event)) => read_v3(&event),
-                        Ok(Err(error)) => break error.to_string(),
-                        Err(_) => break "ended".into(),
+                    // Until the broker has answered, a try must not be cut short.
+                    let event = match &up {
+                        None => connection.recv().map_err(|_| true),
+                        Some(_) => connection
+                            .recv_timeout(TICK)
+                            .map_err(|e| e == rumqttc::RecvTimeoutError::Disconnected),
                     };
-                    if let Err(reason) = self.step(step, &mut client, &mut up, to) {
-                        break reason;
+                    let step = match event {
+                        Ok(Ok(event)) => read_v3(&event),
+                        Ok(Err(error)) => break fault::read_v3(&error, &self.place),
+                        Err(true) => break ended(),
+                        Err(false) => Step::Nothing,
+                    };
+                    if let Err(fault) = self.step(step, &mut client, &mut up, to) {
+                        break fault;
                     }
                 }
             }
@@ -232,79 +256,178 @@ impl Link {
                 let (client, mut connection) = v5::Client::new((**options).clone(), queue);
                 let mut client = Some(Client::V5(client));
                 loop {
-                    let step = match connection.recv() {
-                        Ok(Ok(event)) => read_v5(&event),
-                        Ok(Err(error)) => break error.to_string(),
-                        Err(_) => break "ended".into(),
+                    let event = match &up {
+                        None => connection.recv().map_err(|_| true),
+                        Some(_) => connection
+                            .recv_timeout(TICK)
+                            .map_err(|e| e == v5::RecvTimeoutError::Disconnected),
                     };
-                    if let Err(reason) = self.step(step, &mut client, &mut up, to) {
-                        break reason;
+                    let step = match event {
+                        Ok(Ok(event)) => read_v5(&event, &self.place),
+                        Ok(Err(error)) => break fault::read_v5(&error, &self.place),
+                        Err(true) => break ended(),
+                        Err(false) => Step::Nothing,
+                    };
+                    if let Err(fault) = self.step(step, &mut client, &mut up, to) {
+                        break fault;
                     }
                 }
             }
         };
-        (up, reason)
+        (up, fault)
     }
 
     fn step(
         &self,
         step: Step,
         client: &mut Option<Client>,
-        up: &mut Option<Instant>,
+        up: &mut Option<Up>,
         to: &SyncSender<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), BrokerFault> {
         let news = match step {
-            Step::Nothing => return Ok(()),
-            Step::Broken(reason) => return Err(reason),
-            Step::Up => match client.take() {
+            Step::Nothing => None,
+            Step::Broken(fault) => return Err(fault),
+            Step::Up { packet_bytes } => match client.take() {
                 Some(client) => {
-                    *up = Some(Instant::now());
-                    News::Up(Publisher {
+                    *up = Some(Up::now());
+                    let head = PACKET_HEAD + self.topic.len();
+                    Some(News::Up(Publisher {
                         client,
                         topic: self.topic.clone(),
-                    })
+                        limit: packet_bytes.map(|bytes| bytes.saturating_sub(head)),
+                    }))
                 }
                 // The library connected again by itself: what it would send is not known.
-                None => return Err("the connection was lost".into()),
+                None => return Err(BrokerFault::closed("the connection was lost")),
             },
-            Step::Sent(id) => News::Sent(id),
-            Step::Acked(id) => News::Acked(id),
+            Step::Sent(id) => Some(News::Sent(id)),
+            Step::Acked(id) => Some(News::Acked(id)),
+            Step::Refused(id, reason) => Some(News::Refused(id, reason)),
         };
-        to.send(Message::Link(news))
-            .map_err(|_| "the run ended".into())
+        if let Some(up) = up {
+            up.watch(news.as_ref(), self.patience)?;
+        }
+        match news {
+            Some(news) => to
+                .send(Message::Link(news))
+                .map_err(|_| BrokerFault::outage("the run ended")),
+            None => Ok(()),
+        }
     }
+}
+
+/// A connection that the broker accepted.
+struct Up {
+    since: Instant,
+    /// Sent and not acknowledged, and since when.
+    sent: HashMap<u16, Instant>,
+    /// The broker acknowledged something.
+    acknowledged: bool,
+}
+
+impl Up {
+    fn now() -> Self {
+        Self {
+            since: Instant::now(),
+            sent: HashMap::new(),
+            acknowledged: false,
+        }
+    }
+
+    /// Notes what happened; fails where the broker has acknowledged nothing for too long.
+    fn watch(&mut self, news: Option<&News>, patience: Duration) -> Result<(), BrokerFault> {
+        match news {
+            Some(News::Sent(id)) => {
+                self.sent.insert(*id, Instant::now());
+            }
+            Some(News::Acked(id) | News::Refused(id, _)) => {
+                self.sent.remove(id);
+                self.acknowledged = true;
+            }
+            Some(News::Up(_) | News::Down) | None => {}
+        }
+        let waited = self.sent.values().map(Instant::elapsed).max();
+        match waited.filter(|waited| *waited > patience) {
+            None => Ok(()),
+            Some(waited) => Err(BrokerFault::outage(format!(
+                "the broker answers, but has not acknowledged an alert for {} s; look at its log \
+                 (disk, memory, plug-ins). The connection is made anew",
+                waited.as_secs()
+            ))),
+        }
+    }
+}
+
+fn without_will_v3(options: &rumqttc::MqttOptions, id: String) -> rumqttc::MqttOptions {
+    let (host, port) = options.broker_address();
+    let mut plain = rumqttc::MqttOptions::new(id, host, port);
+    plain
+        .set_transport(options.transport())
+        .set_keep_alive(options.keep_alive())
+        .set_clean_session(true);
+    if let Some(login) = options.credentials() {
+        plain.set_credentials(login.username, login.password);
+    }
+    plain
+}
+
+fn without_will_v5(options: &v5::MqttOptions, id: String) -> v5::MqttOptions {
+    let (host, port) = options.broker_address();
+    let mut plain = v5::MqttOptions::new(id, host, port);
+    plain
+        .set_transport(options.transport())
+        .set_keep_alive(options.keep_alive())
+        .set_connection_timeout(options.connection_timeout())
+        .set_clean_start(true);
+    if let Some(login) = options.credentials() {
+        plain.set_credentials(login.username, login.password);
+    }
+    plain
 }
 
 /// What one event of the library means here.
 enum Step {
     Nothing,
-    Up,
+    Up { packet_bytes: Option<usize> },
     Sent(u16),
     Acked(u16),
-    Broken(String),
+    Refused(u16, String),
+    Broken(BrokerFault),
 }
 
 fn read_v3(event: &rumqttc::Event) -> Step {
     use rumqttc::{Event, Packet};
     match event {
-        Event::Incoming(Packet::ConnAck(_)) => Step::Up,
+        Event::Incoming(Packet::ConnAck(_)) => Step::Up { packet_bytes: None },
         Event::Incoming(Packet::PubAck(ack)) => Step::Acked(ack.pkid),
         Event::Outgoing(outgoing) => read_outgoing(outgoing),
         Event::Incoming(_) => Step::Nothing,
     }
 }
 
-fn read_v5(event: &v5::Event) -> Step {
+fn read_v5(event: &v5::Event, place: &Place) -> Step {
     use v5::mqttbytes::v5::{Packet, PubAckReason};
     match event {
-        v5::Event::Incoming(Packet::ConnAck(_)) => Step::Up,
+        v5::Event::Incoming(Packet::ConnAck(answer)) => {
+            let limits = answer.properties.as_ref();
+            if limits.and_then(|l| l.max_qos) == Some(0) {
+                return Step::Broken(fault::no_qos_1());
+            }
+            let bytes = limits.and_then(|l| l.max_packet_size);
+            Step::Up {
+                packet_bytes: bytes.map(|bytes| bytes as usize),
+            }
+        }
         v5::Event::Incoming(Packet::PubAck(ack)) => match &ack.reason {
             PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Step::Acked(ack.pkid),
+            PubAckReason::PayloadFormatInvalid => {
+                Step::Refused(ack.pkid, "its form is not what the broker accepts".into())
+            }
             // Kept and tried again after a pause: quotas pass, and rights can be given.
-            reason => Step::Broken(format!("the broker refuses an alert: {reason:?}")),
+            reason => Step::Broken(fault::refused(*reason)),
         },
         v5::Event::Incoming(Packet::Disconnect(bye)) => {
-            Step::Broken(format!("the broker ended it: {:?}", bye.reason_code))
+            Step::Broken(fault::disconnected(bye.reason_code, None, place))
         }
         v5::Event::Outgoing(outgoing) => read_outgoing(outgoing),
         v5::Event::Incoming(_) => Step::Nothing,
@@ -316,7 +439,9 @@ fn read_outgoing(outgoing: &rumqttc::Outgoing) -> Step {
     match outgoing {
         Outgoing::Publish(id) => Step::Sent(*id),
         // The broker acknowledged out of order and the ids ran into each other: begin anew.
-        Outgoing::AwaitAck(_) => Step::Broken("the broker acknowledges out of order".into()),
+        Outgoing::AwaitAck(_) => {
+            Step::Broken(BrokerFault::outage("the broker acknowledges out of order"))
+        }
         _ => Step::Nothing,
     }
 }

@@ -1,61 +1,86 @@
 //! The files of an outbox: segments of lines, and the number that was acknowledged.
 
 use super::LINE_LIMIT;
-use std::collections::VecDeque;
+use crate::sink::disk::{Disk, FileId};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// A file of lines, named after the number of its first.
+/// A file of lines, named after the number of its first. It stays open: what somebody removes can
+/// still be read, and put back.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub first: u64,
+    pub file: File,
+    pub id: FileId,
+    /// Length up to the end of its last whole line.
     pub bytes: u64,
+    /// So much of it is on the medium.
+    pub synced: u64,
+}
+
+impl Segment {
+    /// Flushes it to the medium. After a failure the system may have thrown away what it had in
+    /// its cache while it calls that clean: it is written once more, to be flushed the next time.
+    pub fn sync(&mut self, disk: &Disk) -> io::Result<()> {
+        if self.synced == self.bytes {
+            return Ok(());
+        }
+        if let Err(error) = disk.sync(&self.file) {
+            let mut rest = vec![0; (self.bytes - self.synced) as usize];
+            if self.file.read_exact_at(&mut rest, self.synced).is_ok() {
+                // Over the same bytes: a piece of it changes nothing.
+                let _ = self.file.write_all_at(&rest, self.synced);
+            }
+            return Err(error);
+        }
+        self.synced = self.bytes;
+        Ok(())
+    }
 }
 
 pub(super) fn name(first: u64) -> String {
     format!("{first:020}.log")
 }
 
-pub(super) fn create(folder: &Path, first: u64) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(folder.join(name(first)))
+/// To be written at any place: `O_APPEND` would leave the rest of a torn line before the next one.
+pub(super) fn writing() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    options
 }
 
-/// The segments of `folder`, in order.
-pub(super) fn segments(folder: &Path) -> io::Result<VecDeque<Segment>> {
+/// First numbers of the segments of `folder`, in order.
+pub(super) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let file_name = entry.file_name();
-        let number = file_name
+        let file_name = entry?.file_name();
+        let number: Option<u64> = file_name
             .to_str()
             .and_then(|name| name.strip_suffix(".log")?.parse().ok());
-        if let Some(first) = number {
-            let bytes = entry.metadata()?.len();
-            found.push(Segment { first, bytes });
-        }
+        found.extend(number.filter(|first| file_name.to_str() == Some(&name(*first))));
     }
-    found.sort_by_key(|segment| segment.first);
-    Ok(found.into())
+    found.sort_unstable();
+    Ok(found)
 }
 
-/// The highest number in a segment, and how many of its lines are damaged.
-pub(super) fn scan(path: &Path) -> io::Result<(Option<u64>, u64)> {
-    let mut file = BufReader::new(File::open(path)?);
-    let (mut highest, mut damaged) = (None, 0);
+/// Calls `found` with number, offset and length of each sound line; returns how many are damaged.
+pub(super) fn read_segment(file: &File, mut found: impl FnMut(u64, u64, u32)) -> io::Result<u64> {
+    let mut file = BufReader::new(file);
+    let (mut offset, mut damaged) = (0, 0);
+    let mut line = Vec::new();
     loop {
-        let mut line = Vec::new();
+        line.clear();
         (&mut file).take(LINE_LIMIT).read_until(b'\n', &mut line)?;
         if line.is_empty() {
-            return Ok((highest, damaged));
+            return Ok(damaged);
         }
         match parse(&line) {
-            Some((number, _)) => highest = highest.max(Some(number)),
+            Some((number, _)) => found(number, offset, line.len() as u32),
             None => damaged += 1,
         }
+        offset += line.len() as u64;
     }
 }
 

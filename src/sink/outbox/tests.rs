@@ -1,6 +1,13 @@
-//! The outbox through ends of the process and damage.
+//! The outbox through ends of the process, damage, faults of the disk and others' hands.
 
+mod histories;
+
+use super::segment::name;
 use super::*;
+
+use crate::sink::disk::Operation;
+use crate::sink::disk::faults::Plan;
+use std::fs::OpenOptions;
 
 const LARGE: Limits = Limits { bytes: 1 << 20 };
 
@@ -31,12 +38,14 @@ fn what_is_not_acknowledged_comes_again_in_order() {
         .collect();
     assert_eq!((taken.as_slice(), outbox.waiting()), (&[0, 1][..], 3));
     // Out of order: the first one still holds the place.
-    outbox.ack(1);
+    assert!(outbox.ack(1) && !outbox.ack(1) && !outbox.ack(2) && !outbox.ack(9));
     outbox.save().unwrap();
     outbox.rewind();
-    assert_eq!(rest(&mut outbox), ["a", "b", "c"]);
+    assert_eq!(
+        (rest(&mut outbox), outbox.waiting()),
+        (vec!["a".into(), "c".into()], 2)
+    );
     outbox.ack(0);
-    outbox.ack(1);
     outbox.save().unwrap();
     drop(outbox);
     // The end of the process, too.
@@ -124,12 +133,13 @@ fn a_full_outbox_drops_the_oldest_and_counts_them() {
         .map(|e| e.unwrap().metadata().unwrap().len())
         .sum();
     assert!(on_disk <= limits.bytes + 100, "{on_disk}");
-    assert_eq!(outbox.dropped() + outbox.waiting(), 100);
-    assert!(outbox.dropped() >= 68 && outbox.waiting() >= 24);
-    // An acknowledgement for what is gone changes nothing.
-    outbox.ack(first.number);
+    // The one on its way is neither: it may still arrive.
+    assert_eq!(outbox.dropped() + outbox.waiting(), 99);
+    assert!(outbox.dropped() >= 67 && outbox.waiting() >= 24);
+    // It arrives, and is not lost, too.
+    assert!(outbox.ack(first.number) && !outbox.ack(first.number));
     let left = rest(&mut outbox).len() as u64;
-    assert_eq!(outbox.dropped() + left, 100);
+    assert_eq!(outbox.dropped() + left, 99);
     // A smaller limit holds from the start.
     drop(outbox);
     let outbox = Outbox::open(folder.path(), Limits { bytes: 9 << 10 }).unwrap();
@@ -170,4 +180,107 @@ fn bad_lines_and_folders_are_refused() {
     let mut outbox = open(folder.path());
     assert_eq!(outbox.push(b"x").unwrap(), 8);
     assert_eq!(rest(&mut outbox), ["x"]);
+}
+
+#[test]
+fn what_somebody_removes_is_put_back() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("outbox");
+    let mut outbox = open(&folder);
+    push(&mut outbox, &["a", "b"]);
+    drop(outbox);
+    let mut outbox = open(&folder);
+    push(&mut outbox, &["c"]);
+    let first = outbox.take().unwrap().unwrap();
+    outbox.ack(first.number);
+    outbox.save().unwrap();
+    assert_eq!(outbox.check().unwrap(), None);
+    for (what, named) in [
+        ("lock", "lock"),
+        ("acked", "`acked`"),
+        (name(0).as_str(), "1 removed segments"),
+        (name(2).as_str(), "1 removed segments"),
+    ] {
+        std::fs::remove_file(folder.join(what)).unwrap();
+        let found = outbox.check().unwrap().unwrap();
+        assert!(found.contains(named), "{what}: {found}");
+        assert_eq!(outbox.check().unwrap(), None, "{what}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let found = outbox.check().unwrap().unwrap();
+    assert!(
+        found.contains("folder") && found.contains("2 removed segments"),
+        "{found}"
+    );
+    // Held again: nobody else gets in.
+    assert!(Outbox::open(&folder, LARGE).is_err());
+    push(&mut outbox, &["d"]);
+    assert_eq!((outbox.waiting(), outbox.vanished()), (3, 0));
+    drop(outbox);
+    assert_eq!(rest(&mut open(&folder)), ["b", "c", "d"]);
+}
+
+#[test]
+fn what_somebody_cuts_off_is_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    push(&mut outbox, &["aaaa", "bbbb", "cccc", "dddd"]);
+    let path = folder.path().join(name(0));
+    let line = std::fs::metadata(&path).unwrap().len() / 4;
+    let taken = outbox.take().unwrap().unwrap();
+    let second = outbox.take().unwrap().unwrap();
+    let cut = |bytes| {
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(bytes).unwrap();
+    };
+    // In the middle of the third.
+    cut(2 * line + 3);
+    let found = outbox.check().unwrap().unwrap();
+    assert!(found.contains("2 alerts were cut off"), "{found}");
+    assert_eq!((outbox.waiting(), outbox.vanished()), (2, 2));
+    push(&mut outbox, &["eeee"]);
+    // All of it, with two on their way: one arrives all the same, the other is lost.
+    cut(0);
+    outbox.check().unwrap();
+    assert_eq!((outbox.waiting(), outbox.vanished()), (0, 3));
+    assert!(outbox.ack(taken.number));
+    outbox.rewind();
+    assert!(!outbox.ack(second.number));
+    assert_eq!((outbox.waiting(), outbox.vanished()), (0, 4));
+    push(&mut outbox, &["ffff"]);
+    assert_eq!(rest(&mut outbox), ["ffff"]);
+    drop(outbox);
+    assert_eq!(rest(&mut open(folder.path())), ["ffff"]);
+}
+
+#[test]
+fn a_line_that_is_changed_on_disk_is_not_delivered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path());
+    push(&mut outbox, &["aaaa", "bbbb", "cccc"]);
+    let path = folder.path().join(name(0));
+    let text = std::fs::read_to_string(&path).unwrap();
+    // In place: the file stays the same one.
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    Disk::default()
+        .write_at(&file, text.replace("bbbb", "bxbb").as_bytes(), 0)
+        .unwrap();
+    assert_eq!(rest(&mut outbox), ["aaaa", "cccc"]);
+    assert_eq!((outbox.waiting(), outbox.vanished()), (2, 1));
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_no_reason_not_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let (disk, faults) = Disk::failing(Plan::NONE);
+    faults.set(Plan {
+        of: Some(Operation::Write),
+        first: 1,
+        length: 3,
+    });
+    let mut outbox = Outbox::open_on(disk, folder.path(), LARGE).unwrap();
+    let failed = (0..9).take_while(|_| outbox.push(b"x").is_err()).count();
+    assert!((1..=3).contains(&failed), "{failed}");
+    assert_eq!((outbox.waiting(), rest(&mut outbox).len()), (1, 1));
 }

@@ -2,10 +2,15 @@
 
 use super::{Age, FRAMES, HEAD, Head, Layout, Line, RecordingError, SCHEMA, What};
 use crate::source::{BadFrame, Captured, FrameBytes, Shot, Stamp};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use unmask_frame::{Picture, Size, read_picture};
+use unmask_frame::{Picture, Size, decode_picture, read_file_in};
 use unmask_model::{CameraInput, FrameFormat};
+
+/// Neither the head nor the lines of a recording are larger, bytes.
+const LIST_LIMIT_BYTES: u64 = 1 << 30;
+/// No picture of a recording is larger, bytes.
+const PICTURE_LIMIT_BYTES: u64 = 512 << 20;
 
 /// A recording as a source: the same frames, numbers, times and losses.
 #[derive(Debug)]
@@ -25,9 +30,9 @@ impl Recording {
     /// The folder is no recording, of another version, or without a frame. A damaged line is no
     /// error here: its frame is bad.
     pub fn open(folder: &Path) -> Result<Self, RecordingError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| RecordingError::Read {
-                path: path.to_path_buf(),
+        let read = |name: &str| {
+            read_file_in(folder, name, LIST_LIMIT_BYTES).map_err(|source| RecordingError::Read {
+                path: folder.join(name),
                 source,
             })
         };
@@ -37,7 +42,7 @@ impl Recording {
             reason,
         };
         let head: Head =
-            serde_json::from_slice(&read(&path)?).map_err(|error| refuse(error.to_string()))?;
+            serde_json::from_slice(&read(HEAD)?).map_err(|error| refuse(error.to_string()))?;
         if head.schema != SCHEMA {
             return Err(refuse(format!("its schema is `{}`", head.schema)));
         }
@@ -45,7 +50,7 @@ impl Recording {
             return Err(refuse(format!("its rate_hz is {}", head.rate_hz)));
         }
         let path = folder.join(FRAMES);
-        let text = read(&path)?;
+        let text = read(FRAMES)?;
         let lines: Vec<_> = text
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.trim_ascii().is_empty())
@@ -116,10 +121,9 @@ impl Recording {
         let path = self.folder.join(file);
         let start = Instant::now();
         let read = match layout {
-            _ if !is_plain(file) => Err(format!("`{file}` lies outside the recording")),
-            None => read_picture(&path).map(|picture| (picture, None)),
+            None => self.picture(file).map(|picture| (picture, None)),
             Some(layout) => self
-                .bytes(&path, layout)
+                .bytes(file, layout)
                 .map(|bytes| (Picture::filled(Size::default(), [0; 3]), Some(bytes))),
         };
         let (picture, bytes) = read.map_err(|reason| BadFrame {
@@ -146,8 +150,14 @@ impl Recording {
         })
     }
 
+    /// A frame as a picture.
+    fn picture(&self, file: &str) -> Result<Picture, String> {
+        let bytes = read_file_in(&self.folder, file, PICTURE_LIMIT_BYTES);
+        decode_picture(&bytes.map_err(|e| e.to_string())?)
+    }
+
     /// A frame as the driver wrote it.
-    fn bytes(&self, path: &Path, layout: &Layout) -> Result<FrameBytes, String> {
+    fn bytes(&self, file: &str, layout: &Layout) -> Result<FrameBytes, String> {
         let recorded = layout.format()?;
         let format = match self.graph {
             Some(graph) if (graph.pixels, graph.size) == (recorded.pixels, recorded.size) => graph,
@@ -157,22 +167,10 @@ impl Recording {
             let want = format.bytes();
             format!("it has {have} bytes, but a frame of {format} has {want}")
         };
-        // Looked at before it is read: whatever lies there, no more than a frame is taken in.
-        let have = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-        if have != format.bytes() as u64 {
-            return Err(wrong(have));
-        }
-        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        // Whatever lies there, no more than a frame is taken in.
+        let bytes = read_file_in(&self.folder, file, format.bytes() as u64)
+            .map_err(|e| format!("{e}; a frame of {format} has {} bytes", format.bytes()))?;
         let have = bytes.len() as u64;
         FrameBytes::own(bytes, format).ok_or_else(|| wrong(have))
     }
-}
-
-/// Whether `file` is the bare name of a file.
-fn is_plain(file: &str) -> bool {
-    let mut parts = Path::new(file).components();
-    matches!(
-        (parts.next(), parts.next()),
-        (Some(Component::Normal(_)), None)
-    )
 }

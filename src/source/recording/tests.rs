@@ -287,7 +287,7 @@ fn bytes_that_are_no_frame_are_bad_frames() {
         (line("yuyv", "0", "bt601"), "cannot be"),
         (line("yuyv", "65536", "bt601"), "line 4"),
         (line("h264", "6", "bt601"), "its pixels are `h264`"),
-        (line("yuyv", "6", "bt2020"), "its luma weights are `bt2020`"),
+        (line("yuyv", "6", "bt9999"), "its luma weights are `bt9999`"),
         (
             line("yuyv", "6", "bt601").replace("x.yuyv", "gone"),
             "No such file",

@@ -51,19 +51,169 @@ fn every_format_becomes_a_picture() {
     }
 }
 
+/// A frame of the size that the driver has, as a JPEG.
+fn jpeg(shade: u8) -> Vec<u8> {
+    let picture = Picture::filled(SIZE, [shade, 90, 60]);
+    let mut file = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut file)
+        .encode(picture.rgb(), 64, 48, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    file
+}
+
 #[test]
-fn a_damaged_jpeg_is_a_bad_frame_and_the_next_one_comes() {
+fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
+    let fake = Fake::virtual_time();
+    let whole = jpeg(200);
+    let mut torn = whole.clone();
+    let middle = whole.len() - 20;
+    torn.drain(middle - 10..middle);
+    let cut = whole[..whole.len() * 9 / 10].to_vec();
+    // Good, two bad in a row, good, one bad.
+    let frames = [&whole, &cut, &torn, &whole, &cut].map(Clone::clone);
+    fake.set_contents(&frames);
+    let settings = CaptureSettings {
+        format: Some("MJPG".into()),
+        ..CaptureSettings::default()
+    };
+    let mut camera = open(&fake, &settings).unwrap();
+    let watch = camera.watch();
+    for (number, corrupt) in [(0, 0), (3, 2), (5, 1), (8, 2)] {
+        let shot = camera.next().unwrap().unwrap();
+        assert_eq!((shot.number, shot.drops.corrupt), (number, corrupt));
+        assert_eq!(shot.picture.size(), SIZE);
+        let [r, g, b] = shot.picture.at(30, 20);
+        assert!(r.abs_diff(200) < 6 && g.abs_diff(90) < 6 && b.abs_diff(60) < 6);
+    }
+    let report = watch.report();
+    assert_eq!((report.frames, report.drops.corrupt), (4, 5));
+    assert_eq!(report.events["corrupt"], 5);
+    // A row of them is one line in the log.
+    let told: Vec<String> = std::iter::from_fn(|| watch.event())
+        .filter(|(cause, _)| *cause == "corrupt")
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told[0].contains("frame 1 is damaged: the JPEG is"),
+        "{}",
+        told[0]
+    );
+}
+
+#[test]
+fn a_camera_that_sends_no_tables_is_understood() {
+    let fake = Fake::virtual_time();
+    let mut bare = jpeg(120);
+    while let Some(at) = bare.windows(2).position(|w| w == [0xff, 0xc4]) {
+        let length = usize::from(u16::from_be_bytes([bare[at + 2], bare[at + 3]]));
+        bare.drain(at..at + 2 + length);
+    }
+    fake.set_contents(&[bare]);
+    let settings = CaptureSettings {
+        format: Some("MJPG".into()),
+        ..CaptureSettings::default()
+    };
+    let mut camera = open(&fake, &settings).unwrap();
+    let picture = camera.next().unwrap().unwrap().picture;
+    assert!(picture.at(30, 20)[0].abs_diff(120) < 6);
+}
+
+#[test]
+fn a_camera_that_gives_only_damaged_frames_can_be_stopped() {
     let fake = Fake::virtual_time();
     let settings = CaptureSettings {
         format: Some("MJPG".into()),
         ..CaptureSettings::default()
     };
     let mut camera = open(&fake, &settings).unwrap();
-    for number in 0..2 {
-        let bad = camera.next().unwrap().unwrap_err();
-        assert_eq!((bad.number, bad.name.as_str()), (number, "/dev/fake"));
-        assert!(bad.reason.contains("JPEG"), "{bad}");
+    let watch = camera.watch();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || camera.next().is_none());
+        while watch.report().drops.corrupt < 3 {
+            std::thread::yield_now();
+        }
+        watch.stop();
+        assert!(reading.join().unwrap());
+    });
+}
+
+/// What the kernel's header makes of each colour space that leaves its coding open: coding, and
+/// quantization of what is no RGB. Numbers of `linux/videodev2.h`.
+const DEFAULTS: [(u32, u32, u32); 13] = [
+    (0, 1, 2),
+    (1, 1, 2),
+    (2, 8, 2),
+    (3, 2, 2),
+    (4, 1, 2),
+    (5, 1, 2),
+    (6, 1, 2),
+    (7, 1, 1),
+    (8, 1, 2),
+    (9, 1, 2),
+    (10, 6, 2),
+    (11, 1, 2),
+    (12, 2, 2),
+];
+
+#[test]
+fn colour_spaces_follow_the_kernels_defaults() {
+    let colour = |space, coding, quantization| Colour {
+        space,
+        coding,
+        quantization,
+    };
+    for (space, usual, range) in DEFAULTS {
+        let want = coding(colour(space, usual, range));
+        assert_eq!(coding(colour(space, 0, 0)), want, "colour space {space}");
+        // What the driver does say counts, whatever the space is.
+        for (number, matrix) in [
+            (1, Matrix::Bt601),
+            (2, Matrix::Bt709),
+            (3, Matrix::Bt601),
+            (4, Matrix::Bt709),
+            (5, Matrix::Bt601),
+            (6, Matrix::Bt2020),
+            (7, Matrix::Bt2020),
+            (8, Matrix::Smpte240m),
+        ] {
+            assert_eq!(coding(colour(space, number, 1)), (matrix, Range::Full));
+            assert_eq!(coding(colour(space, number, 2)), (matrix, Range::Limited));
+        }
     }
+}
+
+#[test]
+fn the_kernels_defaults_are_those_of_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("defaults.c");
+    std::fs::write(
+        &source,
+        "#include <stdio.h>\n#include <linux/videodev2.h>\nint main(void) {\n\
+         for (int space = 0; space <= 12; space++) { int coding = V4L2_MAP_YCBCR_ENC_DEFAULT(space);\n\
+         printf(\"%d %d %d\\n\", space, coding, V4L2_MAP_QUANTIZATION_DEFAULT(0, space, coding)); }\n\
+         return 0; }\n",
+    )
+    .unwrap();
+    let program = folder.path().join("defaults");
+    let built = std::process::Command::new("cc")
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .output();
+    if !built.is_ok_and(|built| built.status.success()) {
+        println!(
+            "skipped the_kernels_defaults_are_those_of_its_header: no C compiler or no \
+             linux/videodev2.h"
+        );
+        return;
+    }
+    let out = std::process::Command::new(&program).output().unwrap();
+    let want: String = DEFAULTS
+        .iter()
+        .map(|(a, b, c)| format!("{a} {b} {c}\n"))
+        .collect();
+    assert_eq!(String::from_utf8(out.stdout).unwrap(), want);
 }
 
 #[test]

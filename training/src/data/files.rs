@@ -17,7 +17,7 @@ const PICTURE_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// [`DataError::Read`] where the file cannot be opened, [`DataError::Decode`] where it is damaged,
 /// cut short or no picture.
 pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
-    let bytes = std::fs::read(path).map_err(DataError::read(path))?;
+    let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(DataError::read(path))?;
     let image = decode(path, &bytes)?;
     let size = Size::new(image.width() as usize, image.height() as usize);
     Picture::new(size, image.into_rgb8().into_raw())
@@ -31,7 +31,7 @@ pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
 /// counts as colour: the decoder gives its colours, not its indices), 16-bit or has an alpha
 /// channel.
 pub fn read_labels(path: &Path) -> Result<LabelMap, DataError> {
-    let bytes = std::fs::read(path).map_err(DataError::read(path))?;
+    let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(DataError::read(path))?;
     let image = decode(path, &bytes)?;
     let size = Size::new(image.width() as usize, image.height() as usize);
     let refuse = |what: String| DataError::NotLabels {

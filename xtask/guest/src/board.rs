@@ -1,10 +1,10 @@
 //! From the kernel's start to its end.
 
+use crate::serial::tell;
 use crate::{suite, sys};
 use anyhow::Context;
-use board_guest::{Line, MARK, MODULES, PLAN, Plan};
+use board_guest::{Line, MODULES, PLAN, Plan};
 use std::fs;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -38,15 +38,6 @@ pub fn run() {
         },
     });
     sys::power_off()
-}
-
-/// Writes a line of the board's own on the serial port.
-pub fn tell(line: &Line) {
-    if let Ok(json) = serde_json::to_string(line) {
-        let mut out = std::io::stdout().lock();
-        // With the port gone there is nobody left to tell.
-        let _ = write!(out, "\n{MARK}{json}\n").and_then(|()| out.flush());
-    }
 }
 
 fn bring_up() -> anyhow::Result<Plan> {

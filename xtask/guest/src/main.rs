@@ -5,6 +5,8 @@ mod board;
 #[cfg(target_os = "linux")]
 mod pictures;
 #[cfg(target_os = "linux")]
+mod serial;
+#[cfg(target_os = "linux")]
 mod suite;
 #[cfg(target_os = "linux")]
 mod sys;

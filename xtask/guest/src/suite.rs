@@ -4,7 +4,8 @@ mod floor;
 mod line;
 mod product;
 
-use crate::{board, sys};
+use crate::serial::tell;
+use crate::sys;
 use board_guest::{Case, Line, Plan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,7 +47,7 @@ pub fn run(plan: &Plan) {
         if !wanted || (plan.fast && trial.long) {
             continue;
         }
-        board::tell(&Line::Begin {
+        tell(&Line::Begin {
             name: trial.name.clone(),
         });
         let from = sys::monotonic_s();
@@ -56,7 +57,7 @@ pub fn run(plan: &Plan) {
             Ok(outcome) => (outcome, true),
             Err(error) => (format!("{error:#}"), false),
         };
-        board::tell(&Line::Case(Case {
+        tell(&Line::Case(Case {
             name: trial.name,
             fault: trial.fault,
             outcome,

@@ -5,10 +5,11 @@ use crate::layout::GroundHit;
 use crate::noise::textures;
 use crate::road::ground;
 use crate::shape::{Cut, MISS};
-use crate::skin::{Point, surface};
+use crate::skin::Point;
 use crate::sky::{Backdrop, far_colour, sky};
 use crate::space::{V, in_unit, least, most, ramp, v};
 use crate::stage::Solid;
+use crate::surface::surface;
 
 impl Scene<'_> {
     pub(super) fn shade(&self, key: u32, depth: f32, x: f32, y: f32, tile: (usize, usize)) -> V {

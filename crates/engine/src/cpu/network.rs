@@ -36,6 +36,8 @@ pub(super) struct Lowered {
     pub facts: Vec<(String, String)>,
     /// Number format in which the model asks to be computed.
     pub precision: &'static str,
+    /// See [`read::Runnable::sha256`].
+    pub sha256: String,
 }
 
 impl Lowered {
@@ -357,22 +359,31 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
     }
 }
 
-/// Reads from memory: data outside the file is never read, whatever paths the file names. What the
-/// runtime would not compute as the standard says is rewritten or refused.
-pub(super) fn load(path: &Path, bytes: &[u8]) -> Result<Lowered, EngineError> {
+/// Reads the bytes of the model file `path` as `unmask inspect` reads them: an engine sees no graph
+/// whose sizes are not known and bounded. External data is read from the file's own folder only,
+/// whatever paths the file names. What the runtime would not compute as the standard says is
+/// rewritten or refused.
+pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> {
     let refuse = |e: unmask_onnx::Error| EngineError::Load {
         path: path.to_path_buf(),
         reason: e.to_string(),
     };
     let limits = Limits::default();
-    let messages = read::whole(bytes, &limits).map_err(refuse)?;
-    let precision = read::precision(&messages);
+    let read::Runnable {
+        bytes,
+        sha256,
+        precision,
+    } = read::runnable(bytes, path.parent(), &limits).map_err(refuse)?;
+    let messages = read::whole(&bytes, &limits).map_err(refuse)?;
+    drop(bytes);
     let (mut graph, facts) = Graph::from_model(&messages, None, &limits).map_err(refuse)?;
+    drop(messages);
     lower(&mut graph).map_err(refuse)?;
     Ok(Lowered {
         graph,
         facts,
         precision,
+        sha256,
     })
 }
 

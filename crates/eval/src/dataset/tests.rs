@@ -2,6 +2,7 @@
 
 use super::*;
 use png::{BitDepth, ColorType};
+use std::fs::File;
 
 fn save(
     path: &Path,
@@ -226,4 +227,37 @@ fn empty_and_missing_folders_are_named() {
         "{message}"
     );
     assert!(said("empty", "scores").contains("holds no score map (.npy)"));
+}
+
+#[test]
+fn the_benchmarks_own_layout_is_paired() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |path: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    };
+    for name in ["validation_1", "validation_2"] {
+        file(&format!("images/{name}.webp"));
+        file(&format!("labels_masks/{name}_labels_semantic.png"));
+        file(&format!("labels_masks/{name}_labels_semantic_color.png"));
+        file(&format!("scores/{name}.npy"));
+    }
+    let (pictures, bad) = labelled_pictures(dir.path()).unwrap();
+    let names: Vec<&str> = pictures.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["validation_1", "validation_2"]);
+    assert!(bad.is_empty(), "{bad:?}");
+    assert!(
+        pictures[0]
+            .labels
+            .ends_with("labels_masks/validation_1_labels_semantic.png")
+    );
+    let labels = label_folder(dir.path());
+    let (pairs, bad) = saved_scores(&dir.path().join("scores"), &labels).unwrap();
+    assert_eq!((pairs.len(), bad.len()), (2, 0));
+    // A folder called `labels` is the data set's own.
+    file("labels/validation_1.png");
+    assert!(label_folder(dir.path()).ends_with("labels"));
+    let none = tempfile::tempdir().unwrap();
+    assert!(label_folder(none.path()).ends_with("labels"));
 }

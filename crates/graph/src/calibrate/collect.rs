@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use unmask_frame::Picture;
-use unmask_frame::read_picture;
+use unmask_frame::{read_picture, read_regular_file};
 use unmask_model::Facts;
 
 /// Fewer different frames than this say too little about a camera.
@@ -134,7 +134,7 @@ fn spread(frames: &[PathBuf], limit: Option<usize>) -> Vec<PathBuf> {
 }
 
 fn hashes(frames: &[PathBuf]) -> Result<Vec<String>, Error> {
-    let hash = |frame: &PathBuf| match std::fs::read(frame) {
+    let hash = |frame: &PathBuf| match read_regular_file(frame, u64::MAX) {
         Ok(bytes) => Ok(hex(&Sha256::digest(bytes))),
         Err(source) => Err(Error::Frame {
             frame: frame.clone(),

@@ -5,6 +5,8 @@ use super::range::Method;
 use crate::export::write_file;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use unmask_frame::read_regular_text;
+use unmask_frame::without_bom;
 
 /// Kind and version of the file.
 pub const SCHEMA: &str = "unmask.calibration/1";
@@ -103,18 +105,13 @@ impl Calibration {
             path: path.to_owned(),
             what,
         };
-        let bytes = std::fs::metadata(path)
-            .map_err(|e| refuse(e.to_string()))?
-            .len();
-        if bytes > LIMIT_BYTES {
-            return Err(refuse(format!("it has {bytes} bytes")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
+        let text = read_regular_text(path, LIMIT_BYTES).map_err(|e| refuse(e.to_string()))?;
         Self::parse(&text).map_err(refuse)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut read: Self = toml::from_str(text).map_err(|e| e.to_string().trim().to_owned())?;
+        let mut read: Self =
+            toml::from_str(without_bom(text)).map_err(|e| e.to_string().trim().to_owned())?;
         if read.schema != SCHEMA {
             return Err(format!("its schema is `{}`, not `{SCHEMA}`", read.schema));
         }

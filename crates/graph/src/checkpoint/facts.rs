@@ -1,7 +1,8 @@
 //! What a model says about itself, in a checkpoint's header and in a model's `metadata_props`.
 
-use serde::de::DeserializeOwned;
+use std::path::Path;
 use unmask_frame::Size;
+use unmask_model::{Description, FactsError, Written, describe};
 
 /// Longest side of a picture that a network is made for, px.
 const SIDE_LIMIT_PX: usize = 8192;
@@ -37,59 +38,42 @@ impl Facts {
         classes: usize,
         lookup: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<Self, (String, String)> {
-        let wrong = |name: &str, what: String| (name.to_owned(), what);
-        let text = |name: &str| {
-            lookup(name).ok_or_else(|| wrong(name, "is missing from the file's facts".to_owned()))
-        };
-        let colour = |name: &str| -> Result<[f32; 3], (String, String)> {
-            let [r, g, b]: [f32; 3] = json(name, text(name)?)?;
-            if [r, g, b].iter().all(|v| v.is_finite()) {
-                Ok([r, g, b])
-            } else {
-                Err(wrong(name, "holds a value that is not finite".to_owned()))
+        let size = lookup("unmask.size").ok_or_else(|| missing("unmask.size"))?;
+        let size = parse_size(size).map_err(|what| ("unmask.size".to_owned(), what))?;
+        let nowhere = Path::new("");
+        let described = Written::from_metadata(nowhere, &lookup)
+            .and_then(|written| describe(nowhere, written, classes));
+        let described = described.map_err(|error| match error {
+            FactsError::Missing { missing: names, .. } => {
+                missing(names.first().map_or("unmask", String::as_str))
             }
-        };
-        let indices = |name: &str| -> Result<Vec<usize>, (String, String)> {
-            let list: Vec<usize> = json(name, text(name)?)?;
-            match list.iter().find(|&&i| i >= classes) {
-                Some(i) => Err(wrong(
-                    name,
-                    format!("holds {i}, but there are {classes} classes"),
-                )),
-                None => Ok(list),
-            }
-        };
-        let mean = colour("unmask.mean")?;
-        let std = colour("unmask.std")?;
-        if std.iter().any(|&v| v <= 0.0) {
-            return Err(wrong(
-                "unmask.std",
-                format!("is {std:?}: each must be above 0"),
-            ));
-        }
-        let names: Vec<String> = json("unmask.classes", text("unmask.classes")?)?;
-        if names.len() != classes {
-            let what = format!("names {} classes, the network has {classes}", names.len());
-            return Err(wrong("unmask.classes", what));
-        }
-        let threshold = match lookup("unmask.threshold") {
-            Some(text) => Some(json::<f32>("unmask.threshold", text)?),
-            None => None,
-        };
-        if threshold.is_some_and(|t| !t.is_finite()) {
-            return Err(wrong("unmask.threshold", "is not finite".to_owned()));
-        }
-        let size = text("unmask.size")?;
-        Ok(Self {
+            FactsError::Value { key, reason, .. } => (key, reason),
+            other @ FactsError::Beside { .. } => ("unmask".to_owned(), other.to_string()),
+        })?;
+        let recipe = lookup("unmask.recipe").map(str::to_owned);
+        Ok(Self::new(described, size, recipe))
+    }
+
+    /// The facts of a network that is described, with the size of its input.
+    pub(crate) fn new(described: Description, size: Size, recipe: Option<String>) -> Self {
+        let Description {
             mean,
             std,
-            classes: names,
-            road: indices("unmask.road")?,
-            stuff: indices("unmask.stuff")?,
-            size: parse_size(size).map_err(|what| wrong("unmask.size", what))?,
+            classes,
+            road,
+            stuff,
             threshold,
-            recipe: lookup("unmask.recipe").map(str::to_owned),
-        })
+        } = described;
+        Self {
+            mean,
+            std,
+            classes,
+            road,
+            stuff,
+            size,
+            threshold,
+            recipe,
+        }
     }
 
     /// The facts by name, as text.
@@ -115,13 +99,11 @@ impl Facts {
     }
 }
 
-fn json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, (String, String)> {
-    serde_json::from_str(text).map_err(|e| {
-        (
-            name.to_owned(),
-            format!("is `{text}`, which cannot be read: {e}"),
-        )
-    })
+fn missing(name: &str) -> (String, String) {
+    (
+        name.to_owned(),
+        "is missing from the file's facts".to_owned(),
+    )
 }
 
 /// Reads `HxW`, both multiples of 32 from 32 to 8192 px, as the network needs them.
@@ -201,23 +183,19 @@ mod tests {
     #[test]
     fn every_fact_that_cannot_be_is_named() {
         for (name, text, says) in [
-            ("mean", "[1, 2]", "cannot be read"),
-            ("mean", "[1, 2, 1e60]", "not finite"),
+            ("mean", "[1, 2]", "three finite numbers"),
+            ("mean", "[1, 2, 1e60]", "finite"),
             ("std", "[1, 0, 1]", "above 0"),
-            ("std", "nonsense", "cannot be read"),
-            (
-                "classes",
-                "[\"road\"]",
-                "names 1 classes, the network has 2",
-            ),
-            ("road", "[2]", "holds 2, but there are 2"),
-            ("stuff", "[-1]", "cannot be read"),
+            ("std", "nonsense", "not a list of three numbers"),
+            ("classes", "[\"road\"]", "1 names, but the network knows 2"),
+            ("road", "[2]", "`2` is none of the 2 classes"),
+            ("stuff", "[-1]", "not a list of class names or indices"),
             ("size", "256", "HxW"),
             ("size", "250x512", "multiples of 32"),
             ("size", "0x512", "multiples of 32"),
             ("size", "256x16384", "multiples of 32"),
-            ("threshold", "high", "cannot be read"),
-            ("threshold", "1e60", "not finite"),
+            ("threshold", "high", "not a number"),
+            ("threshold", "1e60", "not a finite number"),
         ] {
             let name = format!("unmask.{name}");
             let mut pairs = facts().to_pairs();

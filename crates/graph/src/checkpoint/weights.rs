@@ -58,42 +58,54 @@ impl Weights {
     /// # Errors
     /// A tensor of a type that holds no weights, or with a value that is not finite.
     pub fn from_safetensors(path: &Path, tensors: &SafeTensors<'_>) -> Result<Self, Error> {
-        Self::from_safetensors_without(path, tensors, |name| name.ends_with(".num_batches_tracked"))
+        Self::from_safetensors_as(path, tensors, |key| {
+            (!key.ends_with(".num_batches_tracked")).then(|| key.to_owned())
+        })
     }
 
-    /// The tensors of a safetensors file that are not `passed_over`, as float32.
+    /// The tensors of a safetensors file as float32, under the names that `name` gives their keys;
+    /// those without one are left out.
     ///
     /// # Errors
-    /// As [`Weights::from_safetensors`].
-    pub(crate) fn from_safetensors_without(
+    /// As [`Weights::from_safetensors`]; two keys with the same name.
+    pub(crate) fn from_safetensors_as(
         path: &Path,
         tensors: &SafeTensors<'_>,
-        passed_over: impl Fn(&str) -> bool,
+        name: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Error> {
         let mut weights = Self::new();
-        for (name, view) in tensors.iter().filter(|(name, _)| !passed_over(name)) {
-            weights.insert_bytes(path, name, view.shape(), view.dtype(), view.data())?;
+        for (key, view) in tensors.iter() {
+            if let Some(name) = name(key) {
+                weights.insert_bytes(path, key, name, view.shape(), view.dtype(), view.data())?;
+            }
         }
         Ok(weights)
     }
 
-    /// Adds a parameter from its elements as they lie in a file, little-endian, row by row.
+    /// Adds the parameter `name` from its elements as they lie in a file under `key`,
+    /// little-endian, row by row.
     ///
     /// # Errors
-    /// A type that holds no weights, or a value that is not finite.
+    /// A type that holds no weights, a value that is not finite, a name that is there already.
     pub(crate) fn insert_bytes(
         &mut self,
         path: &Path,
-        name: &str,
+        key: &str,
+        name: String,
         shape: &[usize],
         dtype: Dtype,
         bytes: &[u8],
     ) -> Result<(), Error> {
         let wrong = |what: String| Error::Key {
             path: path.to_owned(),
-            key: name.to_owned(),
+            key: key.to_owned(),
             what,
         };
+        if self.get(&name).is_some() {
+            return Err(wrong(format!(
+                "is the parameter `{name}`, which another key holds, too: leave one of them out"
+            )));
+        }
         let data = as_f32(dtype, bytes).ok_or_else(|| {
             wrong(format!(
                 "holds {dtype:?}, which are no weights: store it as F32, F64, F16 or BF16"

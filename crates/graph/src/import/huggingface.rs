@@ -2,9 +2,8 @@
 
 use crate::Error;
 use serde_json::Value;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use unmask_frame::without_bom;
 use unmask_network::Config;
 
 /// The largest `config.json` that is read.
@@ -23,17 +22,15 @@ impl Said {
     /// It is not there, cannot be read, or is of another model than the network can be.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let path = path.with_file_name("config.json");
-        let mut bytes = Vec::new();
-        File::open(&path)
-            .and_then(|file| file.take(LIMIT_BYTES).read_to_end(&mut bytes))
-            .map_err(|source| Error::Read {
+        let text =
+            unmask_frame::read_regular_text(&path, LIMIT_BYTES).map_err(|source| Error::Read {
                 path: path.clone(),
                 source: std::io::Error::new(
                     source.kind(),
                     format!("{source} (it must lie beside the checkpoint)"),
                 ),
             })?;
-        let json = serde_json::from_slice(&bytes).map_err(|e| Error::NotCheckpoint {
+        let json = serde_json::from_str(without_bom(&text)).map_err(|e| Error::NotCheckpoint {
             path: path.clone(),
             what: format!("it is no JSON ({e})"),
         })?;

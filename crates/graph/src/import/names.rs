@@ -11,6 +11,19 @@ const ENCODER: &str = "model.pixel_level_module.encoder.";
 const DECODER: &str = "model.pixel_level_module.decoder.";
 const MODULE: &str = "model.transformer_module.";
 
+/// What wrappers write before every name: distributed training, compilation, Lightning modules, and
+/// dictionaries that were flattened.
+const WRAPPERS: [&str; 5] = ["module.", "model.", "net.", "network.", "state_dict."];
+/// What wrappers of single layers write anywhere inside a name: compilation, FSDP, checkpointing of
+/// activations.
+const INNER_WRAPPERS: [&str; 3] = [
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+];
+/// How the names of a whole checkpoint begin: detectron2's, HuggingFace's.
+const ANCHORS: [&str; 2] = ["sem_seg_head.", "model.pixel_level_module."];
+
 /// Whether a key of a checkpoint belongs to training only, or to nothing: counters, buffers that
 /// are computed anew, the criterion, Mask2Anomaly's `fusion_layer`, which its authors create and
 /// never call, and the norm after the last stage, which no backbone uses.
@@ -29,6 +42,53 @@ pub(super) fn passed_over(key: &str) -> bool {
         || key.starts_with("model.pixel_level_module.encoder.layernorm.")
 }
 
+/// From the keys of a checkpoint to the names that its framework gives the parameters: without
+/// what wrappers put before or into them.
+#[derive(Debug)]
+pub(super) struct KeyMap {
+    /// What stands before the names of this file, without inner wrappers.
+    wrapper: String,
+}
+
+impl KeyMap {
+    /// Finds the wrapper of a file with `keys`: any stack of [`WRAPPERS`] before a name that a
+    /// Mask2Former has. Where several fit (a network and its moving average, say), the shortest.
+    pub(super) fn of<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let found = keys.into_iter().filter_map(|key| {
+            let key = unwrapped_inside(key);
+            let wrapper = wrapper_of(&key)?;
+            Some(wrapper.to_owned())
+        });
+        let wrapper = found.min_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+        Self {
+            wrapper: wrapper.unwrap_or_default(),
+        }
+    }
+
+    /// The name of the parameter `key`; none for what no network reads.
+    pub(super) fn name(&self, key: &str) -> Option<String> {
+        let key = unwrapped_inside(key);
+        let name = key.strip_prefix(&self.wrapper).unwrap_or(&key);
+        (!passed_over(name)).then(|| name.to_owned())
+    }
+}
+
+fn unwrapped_inside(key: &str) -> String {
+    let parts = key.split('.').filter(|part| !INNER_WRAPPERS.contains(part));
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// What stands before the name in `key`, where the name begins as a Mask2Former's.
+fn wrapper_of(key: &str) -> Option<&str> {
+    let mut rest = key;
+    loop {
+        if ANCHORS.iter().any(|anchor| rest.starts_with(anchor)) {
+            return Some(&key[..key.len() - rest.len()]);
+        }
+        rest = WRAPPERS.iter().find_map(|w| rest.strip_prefix(w))?;
+    }
+}
+
 /// Whether `weights` are named as HuggingFace names them.
 pub(super) fn is_huggingface(weights: &Weights) -> bool {
     weights
@@ -43,24 +103,42 @@ pub(super) fn is_detectron2(weights: &Weights) -> bool {
         .any(|(key, _)| key.starts_with("sem_seg_head."))
 }
 
-/// Detectron2's weights with what older files call otherwise renamed: `module.` before every name
-/// (saved from a distributed model), `static_query`, the pixel decoder straight below the head.
+/// Why `weights`, which are named in neither way, cannot be imported.
+pub(super) fn foreign(weights: &Weights) -> String {
+    let starts = |start: &str| weights.iter().any(|(key, _)| key.starts_with(start));
+    let first = weights.iter().next().map(|(key, _)| key);
+    let Some(first) = first else {
+        return "it holds no weights of floating point".to_owned();
+    };
+    let what = if starts("pixel_level_module.") {
+        "it is a `Mask2FormerModel` without its `class_predictor`: save the \
+         `Mask2FormerForUniversalSegmentation` around it"
+    } else if starts("decode_head.") || starts("panoptic_head.") || starts("data_preprocessor.") {
+        "its keys are OpenMMLab's, which are not imported: give detectron2's or HuggingFace's \
+         checkpoint of the model"
+    } else if starts("base_model.model.") {
+        "it is an adapter of `peft`, not a network: merge it into its model \
+         (`merge_and_unload`) and save that"
+    } else {
+        return format!(
+            "its keys are no Mask2Former's, with or without a wrapper's prefix (the first is \
+             `{first}`)"
+        );
+    };
+    format!("{what} (its first key is `{first}`)")
+}
+
+/// Detectron2's weights with what older files call otherwise renamed: `static_query`, the pixel
+/// decoder straight below the head.
 pub(super) fn renew(weights: Weights) -> Weights {
     const HEAD: &str = "sem_seg_head.";
-    let wrapped = weights.iter().all(|(key, _)| key.starts_with("module."));
-    let strip = |key: &str| match wrapped {
-        true => key["module.".len()..].to_owned(),
-        false => key.to_owned(),
-    };
-    let inner = |key: &str, part: &str| {
-        let key = key.strip_prefix("module.").unwrap_or(key);
+    let old = !weights.iter().any(|(key, _)| {
         key.strip_prefix(HEAD)
-            .is_some_and(|rest| rest.starts_with(part))
-    };
-    let old = !weights.iter().any(|(key, _)| inner(key, "pixel_decoder."));
+            .is_some_and(|rest| rest.starts_with("pixel_decoder."))
+    });
     let mut out = Weights::new();
     for (key, tensor) in weights.iter() {
-        let mut key = strip(key);
+        let mut key = key.to_owned();
         if let Some(rest) = key.strip_prefix(HEAD)
             && old
             && !rest.starts_with("predictor.")
@@ -71,6 +149,33 @@ pub(super) fn renew(weights: Weights) -> Weights {
         out.insert(key, tensor.clone());
     }
     out
+}
+
+/// The names that `transformers` 5 gives the parts of a Swin in memory (from 5.14 on), which
+/// `save_pretrained` writes back as the older ones and `torch.save` does not; and the older ones.
+const NEWER_SWIN: [(&str, &str); 7] = [
+    (".attention.q_proj.", ".attention.self.query."),
+    (".attention.k_proj.", ".attention.self.key."),
+    (".attention.v_proj.", ".attention.self.value."),
+    (".attention.o_proj.", ".attention.output.dense."),
+    (
+        ".attention.relative_position_bias.relative_position_bias_table",
+        ".attention.self.relative_position_bias_table",
+    ),
+    (".mlp.fc1.", ".intermediate.dense."),
+    (".mlp.fc2.", ".output.dense."),
+];
+
+/// HuggingFace's `key` in the words of `transformers` 4.
+fn older(key: &str) -> String {
+    let Some(rest) = key.strip_prefix(ENCODER) else {
+        return key.to_owned();
+    };
+    let mut rest = rest.strip_prefix("swin.").unwrap_or(rest).to_owned();
+    for (newer, older) in NEWER_SWIN {
+        rest = rest.replacen(newer, older, 1);
+    }
+    format!("{ENCODER}{rest}")
 }
 
 /// A family of parameters: HuggingFace's words and detectron2's, `#` for a number. What follows
@@ -301,9 +406,10 @@ pub(super) fn from_huggingface(weights: Weights) -> Result<Weights, Error> {
     let mut problems = Vec::new();
     let mut parts: BTreeMap<String, [Option<(String, Tensor)>; 3]> = BTreeMap::new();
     for (key, tensor) in weights.iter() {
+        let older = older(key);
         let found = rules
             .iter()
-            .find_map(|rule| Some((rule, matched(&rule.theirs, key)?)));
+            .find_map(|rule| Some((rule, matched(&rule.theirs, &older)?)));
         let Some((rule, (numbers, tail))) = found else {
             problems.push(Problem::Extra {
                 key: key.to_owned(),

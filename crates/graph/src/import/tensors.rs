@@ -43,26 +43,57 @@ const FROM_BUFFER: &[(&str, &str)] = &[
     ("numpy._core.numeric", "_frombuffer"),
 ];
 
-/// The named values of a checkpoint: the dict that the pickle is about, or the one in it that is
-/// called `model` or `state_dict`.
+/// What the dict of a network's tensors is called inside of others, in the order in which they are
+/// looked for.
+const NESTS: [&str; 6] = [
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "net",
+    "network",
+    "module",
+];
+/// How deep dicts lie in each other, at most.
+const MOST_NESTS: usize = 4;
+/// How many keys a message lists.
+const MOST_LISTED: usize = 8;
+
+/// The named tensors of a checkpoint: the entries of the dict that the pickle is about, or of the
+/// one in it that is called as one of [`NESTS`], and so on inwards. What is no tensor beside
+/// tensors stays in the list; it is refused where it is read.
 ///
 /// # Errors
 /// What is there instead.
 pub(super) fn named<'a>(pickle: &Pickle<'a>) -> Result<Vec<(&'a str, Id)>, String> {
     let no_dict = || "it holds no dict of named tensors".to_owned();
     let mut dict = pickle.dict(pickle.root()).ok_or_else(no_dict)?;
-    for inner in ["model", "state_dict"] {
-        let found = dict
-            .iter()
-            .find(|(key, _)| pickle.text(*key) == Some(inner));
-        if let Some(entries) = found.and_then(|(_, value)| pickle.dict(*value)) {
-            dict = entries;
-            break;
+    for _ in 0..MOST_NESTS {
+        let inner = NESTS.iter().find_map(|&nest| {
+            let found = dict.iter().find(|(key, _)| pickle.text(*key) == Some(nest));
+            pickle.dict(found?.1)
+        });
+        match inner {
+            Some(entries) => dict = entries,
+            None => break,
         }
     }
     let text = |&(key, value): &(Id, Id)| Some((pickle.text(key)?, value));
     let all: Option<Vec<_>> = dict.iter().map(text).collect();
-    all.ok_or_else(no_dict)
+    let all = all.ok_or_else(no_dict)?;
+    if !all.is_empty() && all.iter().all(|(_, id)| Found::read(pickle, *id).is_err()) {
+        let keys: Vec<String> = all
+            .iter()
+            .take(MOST_LISTED)
+            .map(|(key, _)| format!("`{key}`"))
+            .collect();
+        let more = if all.len() > MOST_LISTED { ", …" } else { "" };
+        return Err(format!(
+            "its dict holds no tensors, but {}{more}; weights are looked for in it and under `{}`",
+            keys.join(", "),
+            NESTS.join("`, `"),
+        ));
+    }
+    Ok(all)
 }
 
 impl<'a> Found<'a> {

@@ -2,6 +2,7 @@
 //! pickles with NumPy arrays.
 
 use super::archive::Archive;
+use super::names::KeyMap;
 use super::pickle::Pickle;
 use super::tensors::{Found, Source, element_bytes, named};
 use crate::Error;
@@ -23,12 +24,13 @@ pub(super) fn recognise(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || matches!(head, [0x80, 2..=5, ..])
 }
 
-/// The floating-point tensors of the file at `path` that are not `passed_over`.
+/// The floating-point tensors of the file at `path`, under the names of `keys`, or of those that
+/// its own keys suggest.
 ///
 /// # Errors
 /// A file that cannot be read, is damaged, too large, or names what no checkpoint needs; a tensor
 /// that cannot be had, by key.
-pub(super) fn read(path: &Path, passed_over: impl Fn(&str) -> bool) -> Result<Weights, Error> {
+pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<Weights, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -37,7 +39,7 @@ pub(super) fn read(path: &Path, passed_over: impl Fn(&str) -> bool) -> Result<We
         path: path.to_owned(),
         what,
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = unmask_frame::open_regular_file(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     let mut head = Vec::new();
     file.by_ref()
@@ -47,15 +49,15 @@ pub(super) fn read(path: &Path, passed_over: impl Fn(&str) -> bool) -> Result<We
     if head.starts_with(b"PK\x03\x04") && bytes <= FILE_LIMIT_BYTES {
         let (pickle, mut storages) = Packed::open(file, bytes).map_err(broken)?;
         let pickle = Pickle::read(&pickle).map_err(|e| broken(e.to_string()))?;
-        return weights(path, &pickle, &mut storages, bytes, passed_over);
+        return weights(path, &pickle, &mut storages, bytes, keys);
     }
     let all = read_file(path)?;
     if all.starts_with(MAGIC) {
         let (pickle, mut storages) = stream(&all).map_err(broken)?;
-        return weights(path, &pickle, &mut storages, bytes, passed_over);
+        return weights(path, &pickle, &mut storages, bytes, keys);
     }
     let pickle = Pickle::read(&all).map_err(|e| broken(e.to_string()))?;
-    weights(path, &pickle, &mut Nowhere, bytes, passed_over)
+    weights(path, &pickle, &mut Nowhere, bytes, keys)
 }
 
 /// Where storages lie.
@@ -72,19 +74,24 @@ fn weights(
     pickle: &Pickle<'_>,
     storages: &mut dyn Storages,
     file_bytes: u64,
-    passed_over: impl Fn(&str) -> bool,
+    keys: Option<&KeyMap>,
 ) -> Result<Weights, Error> {
     let entries = named(pickle).map_err(|what| Error::NotCheckpoint {
         path: path.to_owned(),
         what,
     })?;
+    let found = KeyMap::of(entries.iter().map(|(key, _)| *key));
+    let keys = keys.unwrap_or(&found);
     let mut weights = Weights::new();
     // Tensors may share storages and repeat elements: together no more than the file has bytes.
     let mut left = usize::try_from(file_bytes).unwrap_or(usize::MAX);
-    for (name, id) in entries.into_iter().filter(|(name, _)| !passed_over(name)) {
+    for (key, id) in entries {
+        let Some(name) = keys.name(key) else {
+            continue;
+        };
         let wrong = |what: String| Error::Key {
             path: path.to_owned(),
-            key: name.to_owned(),
+            key: key.to_owned(),
             what,
         };
         let tensor = Found::read(pickle, id).map_err(wrong)?;
@@ -100,7 +107,7 @@ fn weights(
             Source::Here(bytes) => tensor.rows(bytes),
         };
         let bytes = bytes.map_err(wrong)?;
-        weights.insert_bytes(path, name, &tensor.shape, tensor.dtype, &bytes)?;
+        weights.insert_bytes(path, key, name, &tensor.shape, tensor.dtype, &bytes)?;
     }
     Ok(weights)
 }
@@ -119,6 +126,14 @@ impl Packed {
     /// The pickle and the storages of the archive in `file`.
     fn open(file: File, bytes: u64) -> Result<(Vec<u8>, Self), String> {
         let archive = Archive::open(BufReader::new(file))?;
+        // TorchScript: a program, whose names are not those of the network.
+        if archive.names().any(|name| name.ends_with("/constants.pkl")) {
+            return Err(
+                "it is TorchScript (`torch.jit.save`): save the model's `state_dict()` \
+                        with `torch.save` instead"
+                    .to_owned(),
+            );
+        }
         let folder = archive
             .names()
             .filter_map(|name| name.strip_suffix("data.pkl"))
@@ -248,10 +263,8 @@ mod tests {
         assert_eq!(want.iter().count(), 3);
         for name in ["arrays.2.pkl", "arrays.4.pkl", "arrays.5.pkl", "legacy.pth"] {
             let path = fixture(name);
-            let got = read(&path, |_| false).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let got = read(&path, None).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(got, want, "{name}");
-            let less = read(&path, |key| key == "b.weight").unwrap();
-            assert_eq!(less.iter().count(), 2, "{name}");
         }
     }
 
@@ -272,7 +285,7 @@ mod tests {
                     _ => bytes[at] = 0,
                 }
                 std::fs::write(&path, &bytes).unwrap();
-                if let Err(error) = read(&path, |_| false) {
+                if let Err(error) = read(&path, None) {
                     assert!(
                         error.to_string().contains("mutant.pkl"),
                         "{name}, {at}: {error}"
@@ -299,7 +312,7 @@ mod tests {
         let many = b"\x8a\x06\x00\x00\x00\x00\x00\x01K\x01\x86";
         let bytes = [&bytes[..at], many, &bytes[at + 5..]].concat();
         std::fs::write(&path, bytes).unwrap();
-        let error = read(&path, |_| false).unwrap_err().to_string();
+        let error = read(&path, None).unwrap_err().to_string();
         assert!(error.contains("more than the file can hold"), "{error}");
     }
 }

@@ -15,74 +15,7 @@ use super::net::{Net, attribute};
 use crate::prepare::FRONT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use unmask_onnx::messages::{DataType, NodeProto};
-
-/// Operators that only move elements.
-const MOVES: [&str; 13] = [
-    "Concat",
-    "DepthToSpace",
-    "Expand",
-    "Flatten",
-    "Identity",
-    "Pad",
-    "Reshape",
-    "Slice",
-    "SpaceToDepth",
-    "Split",
-    "Squeeze",
-    "Transpose",
-    "Unsqueeze",
-];
-
-/// Operators that compute each element from those at its place.
-const POINTWISE: [&str; 22] = [
-    "Abs",
-    "Add",
-    "Ceil",
-    "Clip",
-    "Div",
-    "Floor",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Max",
-    "Mean",
-    "Min",
-    "Mod",
-    "Mul",
-    "Neg",
-    "Relu",
-    "Round",
-    "Sigmoid",
-    "Sub",
-    "Sum",
-    "Tanh",
-    "Where",
-];
-
-/// Operators that FP16 computes badly: sums over many elements, powers, sampling.
-const FLOAT32: [&str; 21] = [
-    "BatchNormalization",
-    "Cos",
-    "CumSum",
-    "Erf",
-    "Exp",
-    "GridSample",
-    "GroupNormalization",
-    "InstanceNormalization",
-    "LayerNormalization",
-    "Log",
-    "LogSoftmax",
-    "LpNormalization",
-    "Pow",
-    "ReduceL2",
-    "ReduceLogSumExp",
-    "ReduceMean",
-    "ReduceSum",
-    "ReduceSumSquare",
-    "Sin",
-    "Softmax",
-    "Sqrt",
-];
+use unmask_onnx::operator::{Rounding, rounding};
 
 /// What may follow a quantised layer inside the same kernel.
 const EPILOGUE: [&str; 4] = ["Add", "Clip", "LeakyRelu", "Relu"];
@@ -152,7 +85,7 @@ impl Plan {
             plan.islands[i] = front
                 || coordinates.contains(&i)
                 || head.contains(&i)
-                || FLOAT32.contains(&node.op_type())
+                || rounding(node.op_type()) == Rounding::Float32
                 || !matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
             let Some(layer) = layer(net, i) else { continue };
             if front {
@@ -336,7 +269,7 @@ fn back(
 
 fn simple(node: &NodeProto) -> bool {
     let op = node.op_type();
-    MOVES.contains(&op) || POINTWISE.contains(&op) || op == "Cast"
+    matches!(rounding(op), Rounding::Moves | Rounding::Pointwise) || op == "Cast"
 }
 
 /// Nodes that compute where to sample: what leads to a grid or to indices, back to the layers that
@@ -428,7 +361,7 @@ fn is_score<'a>(net: &'a Net, mut value: &'a str) -> bool {
         let node = &net.nodes()[i];
         match (node.op_type(), node.input.first()) {
             ("Softmax" | "Sigmoid", _) => return true,
-            (op, Some(input)) if MOVES.contains(&op) => value = input,
+            (op, Some(input)) if rounding(op) == Rounding::Moves => value = input,
             _ => return false,
         }
     }

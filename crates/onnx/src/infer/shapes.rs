@@ -3,7 +3,7 @@
 use super::{Call, Kinds, Unknown, broadcast, elements, length};
 use crate::ir::Data;
 use crate::messages::DataType;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 impl Call<'_> {
     /// All inputs broadcast; the type is that of input `like`, or `to`.
@@ -72,32 +72,71 @@ impl Call<'_> {
         Ok(vec![(dtype, vec![m, n])])
     }
 
+    /// The axes that an ellipsis stands for are broadcast; an equation without an arrow keeps them
+    /// and the letters that occur once, in alphabetical order.
     pub(super) fn einsum(&self) -> Kinds {
         let text = self.node.text("equation").unwrap_or("").replace(' ', "");
         let wrong = || Unknown::Wrong(format!("the equation `{text}`"));
-        if text.contains('.') || !text.contains("->") {
-            return Err(wrong());
-        }
-        let (left, right) = text.split_once("->").ok_or_else(wrong)?;
-        let mut sizes = HashMap::new();
+        let (left, right) = match text.split_once("->") {
+            Some((left, right)) => (left, Some(right)),
+            None => (&text[..], None),
+        };
+        let mut sizes: BTreeMap<char, usize> = BTreeMap::new();
+        let mut times: BTreeMap<char, usize> = BTreeMap::new();
+        let mut rest: Vec<usize> = Vec::new();
         let terms: Vec<&str> = left.split(',').collect();
         if terms.len() != self.node.inputs.len() {
             return Err(wrong());
         }
         for (i, term) in terms.into_iter().enumerate() {
             let shape = self.shape(i)?;
-            if term.chars().count() != shape.len() {
+            let (before, after, open) = match term.split_once("...") {
+                Some((before, after)) => (before, after, true),
+                None => (term, "", false),
+            };
+            let (front, back) = (before.chars().count(), after.chars().count());
+            let inside = shape.len().checked_sub(front + back).ok_or_else(wrong)?;
+            if !open && inside > 0 {
                 return Err(wrong());
             }
-            for (letter, side) in term.chars().zip(shape) {
-                if *sizes.entry(letter).or_insert(side) != side {
+            let covered = &shape[front..front + inside];
+            rest = broadcast(&rest, covered).ok_or_else(wrong)?;
+            let sides = shape[..front].iter().chain(&shape[front + inside..]);
+            for (letter, &side) in before.chars().chain(after.chars()).zip(sides) {
+                if !letter.is_ascii_alphabetic() || *sizes.entry(letter).or_insert(side) != side {
                     return Err(wrong());
+                }
+                *times.entry(letter).or_default() += 1;
+            }
+        }
+        let side = |letter: char| sizes.get(&letter).copied().ok_or_else(wrong);
+        let mut shape = Vec::new();
+        match right {
+            Some(right) => {
+                let (before, after) = match right.split_once("...") {
+                    Some((before, after)) => (before, Some(after)),
+                    None => (right, None),
+                };
+                for letter in before.chars() {
+                    shape.push(side(letter)?);
+                }
+                for letter in after.unwrap_or("").chars() {
+                    shape.push(side(letter)?);
+                }
+                if after.is_some() {
+                    let at = before.chars().count();
+                    shape.splice(at..at, rest);
+                }
+            }
+            None => {
+                shape = rest;
+                let once = times.iter().filter(|&(_, &n)| n == 1);
+                for (&letter, _) in once {
+                    shape.push(side(letter)?);
                 }
             }
         }
-        let sides = right.chars().map(|c| sizes.get(&c).copied());
-        let shape: Option<Vec<usize>> = sides.collect();
-        Ok(vec![(self.kind(0)?.0, shape.ok_or_else(wrong)?)])
+        Ok(vec![(self.kind(0)?.0, shape)])
     }
 
     pub(super) fn reshape(&self) -> Kinds {

@@ -1,16 +1,19 @@
 //! From messages to a graph: names to values, constants, nodes in an order that runs, shapes.
 
-use super::opset::{Step, to_written};
+use super::guard::{self, node_error};
+use super::limits::Limits;
+use super::opset::{Step, opset, to_written};
 use super::tensor::Reader;
-use super::{Limits, guard, opset};
 use crate::error::Error;
 use crate::evaluate::evaluate;
 use crate::infer::{Kind, Unknown, elements, infer};
 use crate::ir::{Data, Graph, Node, ValueId};
+use crate::memory::memory;
 use crate::messages::{
     AttributeProto, DataType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto,
     ValueInfoProto, type_proto,
 };
+use crate::operator::may_grow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,6 +100,17 @@ impl Graph {
         }
         let mut graph = builder.graph;
         graph.remove_dead_nodes();
+        let needed = memory(&graph).peak_bytes;
+        if needed > limits.memory_bytes {
+            return Err(Error::Limit {
+                what: format!(
+                    "it needs {:.1} GB of memory to run, at most {:.1} GB are given: export it with \
+                     a smaller input",
+                    needed as f64 / 1e9,
+                    limits.memory_bytes as f64 / 1e9
+                ),
+            });
+        }
         let text = |t: &Option<String>| t.clone().unwrap_or_default();
         let facts = model.metadata_props.iter();
         let facts = facts.map(|p| (text(&p.key), text(&p.value))).collect();
@@ -110,23 +124,6 @@ fn stated_kind(info: &ValueInfoProto) -> Option<Kind> {
         return None;
     };
     Some((tensor.elem_type(), info.static_shape()?))
-}
-
-/// What to call the node in messages.
-pub(super) fn node_name(node: &NodeProto) -> String {
-    match (node.name.as_deref(), node.output.first()) {
-        (Some(name), _) if !name.is_empty() => name.to_owned(),
-        (_, Some(output)) => format!("(writes {output})"),
-        _ => "(without a name)".to_owned(),
-    }
-}
-
-pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
-    Error::Node {
-        node: node_name(node),
-        op: node.op_type.clone().unwrap_or_default(),
-        what: what.into(),
-    }
 }
 
 /// The part of the network that a node belongs to, as parameters are named: from
@@ -297,13 +294,15 @@ impl<'a> Builder<'a> {
             Ok(kinds) => kinds,
             Err(unknown) => {
                 let stated = names.iter().map(|n| self.stated.get(n.as_str()).cloned());
-                match (stated.collect::<Option<Vec<Kind>>>(), unknown) {
+                // What is stated of an operator that grows bounds nothing when it runs.
+                let stated = stated.collect::<Option<Vec<Kind>>>();
+                match (stated.filter(|_| !may_grow(&node.op)), unknown) {
                     (Some(kinds), _) if !kinds.is_empty() => kinds,
                     (_, Unknown::Operator) => {
                         return Err(node_error(
                             proto,
-                            "is an operator that is not known here, and the file does not state \
-                             its shape",
+                            "is an operator whose output is not known here, and the file does not \
+                             state a shape that bounds it",
                         ));
                     }
                     (_, Unknown::Wrong(what)) => return Err(node_error(proto, what)),

@@ -1,12 +1,29 @@
 //! What must hold of every model, whatever is done with it and whatever its operators are: an end
 //! to its nodes, tensors that can be counted, an order in which it can run.
 
-use super::Limits;
-use super::build::node_error;
+use super::limits::Limits;
 use crate::error::Error;
 use crate::infer::elements;
 use crate::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use std::collections::HashMap;
+
+/// What to call the node in messages.
+fn node_name(node: &NodeProto) -> String {
+    match (node.name.as_deref(), node.output.first()) {
+        (Some(name), _) if !name.is_empty() => name.to_owned(),
+        (_, Some(output)) => format!("(writes {output})"),
+        _ => "(without a name)".to_owned(),
+    }
+}
+
+/// The error that says what is wrong with `node`.
+pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
+    Error::Node {
+        node: node_name(node),
+        op: node.op_type.clone().unwrap_or_default(),
+        what: what.into(),
+    }
+}
 
 /// Checks `model` against `limits`.
 ///
@@ -18,6 +35,7 @@ pub(super) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
     let graph = model.graph.as_ref().ok_or_else(|| Error::NotOnnx {
         what: "it holds no graph".to_owned(),
     })?;
+    unique_keys(model)?;
     let mut nodes = 0;
     each_graph(graph, &mut |graph| {
         nodes += graph.node.len();
@@ -38,6 +56,27 @@ pub(super) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
         }
         order(graph).map(|_| ())
     })
+}
+
+/// Refuses a key of the metadata with two values: which of them counts would be a guess, and each
+/// reader's own.
+fn unique_keys(model: &ModelProto) -> Result<(), Error> {
+    let mut values: HashMap<&str, &str> = HashMap::new();
+    for pair in &model.metadata_props {
+        let (key, value) = (pair.key(), pair.value());
+        match values.insert(key, value) {
+            Some(first) if first != value => {
+                return Err(Error::Model {
+                    what: format!(
+                        "its metadata has the key `{key}` twice, with different values: take one \
+                         of them out"
+                    ),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Refuses weights that lie outside of the file.
@@ -294,17 +333,19 @@ mod tests {
     }
 
     #[test]
-    fn weights_outside_are_refused_with_their_place() {
-        refused(
-            |g| {
-                let mut w = constant(&[1]);
-                w.data_location = Some(1);
-                w.external_data
-                    .push(StringStringEntryProto::new("location", "../w.bin"));
-                g.initializer.push(w);
-            },
-            "`../w.bin`: weights in another file",
-        );
+    fn a_key_with_two_values_is_refused() {
+        let with = |pairs: &[(&str, &str)]| {
+            let mut model = ModelProto::from_bytes(&model(|_| {})).unwrap();
+            let pairs = pairs.iter();
+            model.metadata_props = pairs
+                .map(|&(key, value)| StringStringEntryProto::new(key, value))
+                .collect();
+            whole(&model.to_bytes(), &Limits::default())
+        };
+        let error = with(&[("unmask.road", "[0]"), ("a", ""), ("unmask.road", "[1]")]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`unmask.road` twice"), "{error}");
+        with(&[("a", "1"), ("a", "1"), ("b", "2")]).unwrap();
     }
 
     #[test]

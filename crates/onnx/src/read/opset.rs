@@ -1,8 +1,16 @@
-//! Forms of newer opsets (18 to 25), in those of opset 17. From 21 on most changes are new types.
+//! Opset of a file, and the forms of newer opsets (18 to 25) in those of opset 17. From 21 on most
+//! changes are new types.
 
 use crate::infer::elements;
 use crate::ir::{Data, Graph, Node};
-use crate::messages::{AttributeProto, DataType};
+use crate::messages::{AttributeProto, DataType, ModelProto};
+
+/// Opset of `ai.onnx` that the model's nodes are taken from.
+pub fn opset(model: &ModelProto) -> Option<i64> {
+    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
+    let mut imports = model.opset_import.iter();
+    imports.find(|o| own(&o.domain)).and_then(|o| o.version)
+}
 
 /// One of the nodes that stand for a node of the file.
 pub(super) struct Step {

@@ -1,13 +1,14 @@
 //! Constants of a file: inside it, or in other files of its folder.
 
-use super::Limits;
+use super::limits::Limits;
 use crate::error::Error;
 use crate::infer::elements;
-use crate::ir::{Data, element_bytes};
-use crate::messages::{DataType, TensorProto};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use crate::ir::{Data, element_bytes, inside};
+use crate::messages::{GraphProto, TensorProto};
+use sha2::{Digest, Sha256};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use unmask_frame::open_regular_file;
 
 /// Reads constants and keeps count of what they cost.
 pub(super) struct Reader<'a> {
@@ -24,6 +25,40 @@ impl<'a> Reader<'a> {
             folder,
             external_bytes: 0,
         }
+    }
+
+    fn bring_in(
+        &mut self,
+        tensor: &mut TensorProto,
+        hash: &mut Option<Sha256>,
+    ) -> Result<(), Error> {
+        // Without the mark that they lie outside, names of places mean nothing.
+        if tensor.data_location.unwrap_or(0) != 1 {
+            tensor.external_data.clear();
+            return Ok(());
+        }
+        let name = tensor.name.clone().unwrap_or_default();
+        let sides = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
+        let count = sides
+            .collect::<Option<Vec<_>>>()
+            .as_deref()
+            .and_then(elements);
+        let width = element_bytes(tensor.data_type());
+        let bytes = count.zip(width).and_then(|(n, width)| n.checked_mul(width));
+        let bytes = bytes.ok_or_else(|| Error::Model {
+            what: format!(
+                "the constant `{name}` of type {:?} and shape {:?} lies in another file, and its \
+                 bytes cannot be counted",
+                tensor.data_type(),
+                tensor.dims
+            ),
+        })?;
+        let found = self.external(&name, tensor, bytes as u64)?;
+        hash.get_or_insert_default().update(&found);
+        tensor.raw_data = Some(found);
+        tensor.data_location = None;
+        tensor.external_data.clear();
+        Ok(())
     }
 
     /// Shape and elements of `tensor`, called `name` in messages.
@@ -76,6 +111,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The elements of `tensor`, which lie in another file.
     fn external(&mut self, name: &str, tensor: &TensorProto, bytes: u64) -> Result<Vec<u8>, Error> {
         let fact = |key: &str| {
             let found = tensor
@@ -111,7 +147,7 @@ impl<'a> Reader<'a> {
         }
         let path = self.path_inside(location).map_err(|what| refuse(&what))?;
         let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(&path)?;
+            let mut file = open_regular_file(&path)?;
             let end = offset.checked_add(length);
             if end.is_none_or(|end| file.metadata().is_ok_and(|m| m.len() < end)) {
                 return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
@@ -149,8 +185,14 @@ impl<'a> Reader<'a> {
             false => folder,
         };
         let resolve = |path: &Path| {
-            path.canonicalize()
-                .map_err(|e| format!("{} cannot be read: {e}", path.display()))
+            path.canonicalize().map_err(|e| match e.kind() {
+                ErrorKind::NotFound => format!(
+                    "{} is missing: copy it there along with the model, or export to one file \
+                     (torch.onnx.export with external_data=False)",
+                    path.display()
+                ),
+                _ => format!("{} cannot be read: {e}", path.display()),
+            })
         };
         let (folder, path) = (resolve(folder)?, resolve(&folder.join(location))?);
         if !path.starts_with(&folder) {
@@ -167,26 +209,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The elements of a tensor that lie in its message.
-fn inside(dtype: DataType, tensor: &TensorProto) -> Option<Data> {
-    if let Some(raw) = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty()) {
-        return Data::from_bytes(dtype, raw);
+/// Puts the elements of tensors that lie in other files into their messages, in all of `graph` and
+/// of the graphs inside it; how deep they lie was checked on the bytes. The hash of what was read,
+/// hexadecimal; none where nothing was.
+///
+/// # Errors
+/// [`Error::External`] where a file cannot be read; [`Error::Model`] for tensors that cannot be.
+pub(super) fn bring_in(
+    graph: &mut GraphProto,
+    folder: Option<&Path>,
+    limits: &Limits,
+) -> Result<Option<String>, Error> {
+    let mut reader = Reader::new(limits, folder);
+    let mut hash: Option<Sha256> = None;
+    let mut open = vec![graph];
+    while let Some(graph) = open.pop() {
+        for tensor in &mut graph.initializer {
+            reader.bring_in(tensor, &mut hash)?;
+        }
+        for attribute in graph.node.iter_mut().flat_map(|n| &mut n.attribute) {
+            for tensor in attribute.t.iter_mut().chain(&mut attribute.tensors) {
+                reader.bring_in(tensor, &mut hash)?;
+            }
+            open.extend(attribute.g.iter_mut().chain(&mut attribute.graphs));
+        }
     }
-    let ints = || tensor.int32_data.iter();
-    Some(match dtype {
-        DataType::Float => Data::F32(tensor.float_data[..].into()),
-        DataType::Double => Data::F64(tensor.double_data[..].into()),
-        DataType::Int64 => Data::I64(tensor.int64_data[..].into()),
-        DataType::Int32 => Data::I32(tensor.int32_data[..].into()),
-        DataType::Float16 => Data::F16(ints().map(|&v| v as u16).collect()),
-        DataType::Int8 => Data::I8(ints().map(|&v| v as i8).collect()),
-        DataType::Uint8 => Data::U8(ints().map(|&v| v as u8).collect()),
-        DataType::Bool => Data::Bool(ints().map(|&v| v != 0).collect()),
-        _ => return None,
-    })
-}
-
-/// The one element of `tensor`, which lies in its message; none where there is not one.
-pub fn small_tensor(tensor: &TensorProto) -> Option<Data> {
-    inside(tensor.data_type(), tensor).filter(|d| d.len() == 1)
+    Ok(hash.map(|hash| super::hex(&hash.finalize())))
 }

@@ -34,6 +34,7 @@ impl Capture {
         }
         if let Some(frame) = &mut best {
             frame.lost = std::mem::take(&mut self.lost);
+            self.rejected_before = std::mem::take(&mut self.rejected);
             self.handle.update(|report| report.frames += 1);
             let now = self.kernel.monotonic();
             if let Some((took, tries)) = self.outage.frame(now) {
@@ -49,6 +50,25 @@ impl Capture {
             }
         }
         best
+    }
+
+    /// Takes back `frame`, which [`Capture::next`] gave and whose decoder finds it damaged: it is
+    /// counted like one that the driver marks, and a row of them is one event. What was lost before
+    /// it counts as lost before the next.
+    pub fn reject(&mut self, number: u64, lost: Lost, why: &str) {
+        self.lost.gap += lost.gap;
+        self.lost.overtaken += lost.overtaken;
+        self.lost.corrupt += lost.corrupt;
+        self.lost.stale += lost.stale;
+        self.handle
+            .update(|report| report.frames = report.frames.saturating_sub(1));
+        self.lose(|lost| lost.corrupt += 1);
+        self.rejected = true;
+        if self.rejected_before {
+            self.handle.count(Cause::Corrupt);
+        } else {
+            self.tell(Cause::Corrupt, format!("frame {number} is damaged: {why}"));
+        }
     }
 
     fn lose(&mut self, count: impl Fn(&mut Lost)) {

@@ -40,6 +40,8 @@ pub struct World {
     pub open: u64,
     pub started: u64,
     pub overwrites: bool,
+    /// What frames hold, in turn; every byte is the frame's number where there is nothing.
+    pub contents: Vec<Vec<u8>>,
     pub dequeued: Option<Instant>,
 }
 
@@ -80,6 +82,18 @@ impl Slot {
         // SAFETY: the memory is `length` long and the driver's own while the buffer is queued
         // (see `Node::queue`); pages of this driver live in the slot.
         unsafe { std::ptr::write_bytes(start, byte, bytes.min(length)) };
+    }
+
+    /// Writes `content` to the beginning of the memory.
+    fn put(&mut self, content: &[u8]) {
+        let (start, length) = match &self.memory {
+            Some(Written::Pages(pages)) => (pages.start().as_ptr(), pages.bytes()),
+            Some(Written::At(start, length)) => (*start, *length),
+            None => return,
+        };
+        let bytes = content.len().min(length);
+        // SAFETY: as in `write`; `content` is no part of it.
+        unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), start, bytes) };
     }
 }
 
@@ -141,6 +155,7 @@ impl World {
             open: 0,
             started: 0,
             overwrites: false,
+            contents: Vec::new(),
             dequeued: None,
         };
         world.set_format(fourcc, 64, 48);
@@ -224,7 +239,14 @@ impl World {
         let Some(index) = streaming.queue.pop_front() else {
             return false;
         };
-        streaming.slots[index as usize].write(sequence as u8, bytes);
+        let slot = &mut streaming.slots[index as usize];
+        slot.write(sequence as u8, bytes);
+        let turn = sequence as usize % self.contents.len().max(1);
+        let content = self.contents.get(turn).filter(|c| c.len() <= bytes);
+        if let Some(content) = content {
+            slot.put(content);
+        }
+        let filled = content.map_or(self.format.bytes, |content| content.len() as u32);
         let corrupt = self.corrupt > 0;
         self.corrupt = self.corrupt.saturating_sub(1);
         let short = self.short > 0;
@@ -244,7 +266,7 @@ impl World {
         streaming.done.push_back(Done {
             index,
             offset: 0,
-            end: self.format.bytes / if short { 2 } else { 1 },
+            end: filled / if short { 2 } else { 1 },
             flags: Flags(clock | if corrupt { Flags::CORRUPT } else { 0 }),
             sequence,
             stamp,

@@ -58,9 +58,10 @@ struct EngineReport {
 }
 
 impl Seen {
-    /// Clean, or with bad frames.
+    /// Clean, or with bad frames or lost alerts.
     pub fn outcome(&self) -> Outcome {
-        if self.summary.bad == 0 {
+        let lost = self.sinks.iter().any(|sink| sink.lost_in_all() > 0);
+        if self.summary.bad == 0 && !lost {
             Outcome::Clean
         } else {
             Outcome::SomeBadInputs

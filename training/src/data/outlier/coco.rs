@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::{Cut, Found, OutlierCounts, OutlierSet, Page, cut_out};
 use crate::data::DataError;
 
+/// The byte order mark of UTF-8, which some editors write first.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a COCO instances file and cuts its polygon objects from the pictures in `images`.
 /// `exclude` names the categories to leave out, such as [`super::ROAD_CLASS_NAMES`]. Only pictures with
 /// objects to keep are read, on all cores.
@@ -23,8 +26,10 @@ pub fn read_coco(
     exclude: &[impl AsRef<str>],
     cut: &Cut,
 ) -> Result<OutlierSet, DataError> {
-    let bytes = std::fs::read(annotations).map_err(DataError::read(annotations))?;
-    let file: CocoFile = serde_json::from_slice(&bytes).map_err(|e| DataError::Json {
+    let bytes = unmask_frame::read_regular_file(annotations, u64::MAX)
+        .map_err(DataError::read(annotations))?;
+    let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
+    let file: CocoFile = serde_json::from_slice(text).map_err(|e| DataError::Json {
         path: annotations.to_owned(),
         line: e.line(),
         column: e.column(),

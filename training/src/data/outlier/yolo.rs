@@ -7,6 +7,7 @@ use super::{Cut, Found, OutlierCounts, OutlierSet, Page, cut_out};
 use crate::data::DataError;
 use crate::data::files::{entries, pictures_in};
 use crate::data::polygon::Corner;
+use unmask_frame::without_bom;
 
 /// Reads `ROOT/images/*` with `ROOT/labels/STEM.txt`, one object a line: `class x1 y1 x2 y2 …`,
 /// corners relative to the picture. `exclude` lists the classes to leave out, such as
@@ -36,9 +37,10 @@ pub fn read_yolo(root: &Path, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, 
         }
         let stem = path.file_stem().unwrap_or_default();
         let picture = by_stem.get(stem);
-        let text = std::fs::read_to_string(&path).map_err(DataError::read(&path))?;
+        let text =
+            unmask_frame::read_regular_text(&path, u64::MAX).map_err(DataError::read(&path))?;
         let mut found = Vec::new();
-        for (i, line) in text.lines().enumerate() {
+        for (i, line) in without_bom(&text).lines().enumerate() {
             let wrong = |what| DataError::Line {
                 path: path.clone(),
                 line: i + 1,

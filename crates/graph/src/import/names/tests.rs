@@ -99,9 +99,9 @@ fn keys_of_nothing_are_named() {
 fn older_names_are_renewed() {
     let one = || tensor(&[1], 0.0);
     let old = renew(named(&[
-        ("module.backbone.stem.conv1.weight", one()),
-        ("module.sem_seg_head.predictor.static_query.weight", one()),
-        ("module.sem_seg_head.mask_features.weight", one()),
+        ("backbone.stem.conv1.weight", one()),
+        ("sem_seg_head.predictor.static_query.weight", one()),
+        ("sem_seg_head.mask_features.weight", one()),
     ]));
     let keys: Vec<&str> = old.iter().map(|(k, _)| k).collect();
     assert_eq!(
@@ -117,6 +117,106 @@ fn older_names_are_renewed() {
         ("sem_seg_head.odd.weight", one()),
     ]);
     assert_eq!(renew(new.clone()), new);
+}
+
+#[test]
+fn wrappers_are_taken_off_names() {
+    let detectron = [
+        "backbone.stem.conv1.weight",
+        "sem_seg_head.predictor.query_feat.weight",
+    ];
+    let hugging = [
+        "class_predictor.weight",
+        "model.pixel_level_module.decoder.mask_projection.weight",
+    ];
+    let wrappers = [
+        "",
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "module._orig_mod.",
+        "_orig_mod.module.",
+        "model.module.model.",
+        "state_dict.net._orig_mod.",
+        "_fsdp_wrapped_module.module.",
+    ];
+    for names in [detectron, hugging] {
+        for wrapper in wrappers {
+            let keys = names.map(|name| format!("{wrapper}{name}"));
+            let map = KeyMap::of(keys.iter().map(String::as_str));
+            for (key, name) in keys.iter().zip(names) {
+                assert_eq!(map.name(key).as_deref(), Some(name), "{key}");
+            }
+            let criterion = format!("{wrapper}criterion.empty_weight");
+            assert_eq!(map.name(&criterion), None, "{wrapper}");
+        }
+    }
+    // One layer wrapped; a moving average beside the network keeps its own names.
+    let keys = [
+        "model.sem_seg_head.a.weight",
+        "model.backbone._orig_mod.stem.weight",
+        "model.model.sem_seg_head.a.weight",
+        "other.weight",
+    ];
+    let map = KeyMap::of(keys);
+    let names: Vec<String> = keys.iter().filter_map(|key| map.name(key)).collect();
+    assert_eq!(
+        names,
+        [
+            "sem_seg_head.a.weight",
+            "backbone.stem.weight",
+            "model.sem_seg_head.a.weight",
+            "other.weight",
+        ]
+    );
+}
+
+#[test]
+fn both_generations_of_swin_names_are_one() {
+    let block = format!("{ENCODER}encoder.layers.1.blocks.0.");
+    let newer = format!("{ENCODER}swin.encoder.layers.1.blocks.0.");
+    for (theirs, ours) in [
+        ("attention.self.query.bias", "attention.q_proj.bias"),
+        ("attention.self.key.bias", "attention.k_proj.bias"),
+        ("attention.self.value.bias", "attention.v_proj.bias"),
+        ("attention.output.dense.weight", "attention.o_proj.weight"),
+        (
+            "attention.self.relative_position_bias_table",
+            "attention.relative_position_bias.relative_position_bias_table",
+        ),
+        ("intermediate.dense.weight", "mlp.fc1.weight"),
+        ("output.dense.weight", "mlp.fc2.weight"),
+        ("layernorm_before.weight", "layernorm_before.weight"),
+    ] {
+        assert_eq!(older(&format!("{newer}{ours}")), format!("{block}{theirs}"));
+        assert_eq!(
+            older(&format!("{block}{theirs}")),
+            format!("{block}{theirs}")
+        );
+    }
+    // Names of the decoder have the same words and stay.
+    let decoder = format!("{MODULE}decoder.layers.0.self_attn.q_proj.weight");
+    assert_eq!(older(&decoder), decoder);
+}
+
+#[test]
+fn foreign_checkpoints_are_refused_with_their_reason() {
+    for (key, says) in [
+        (
+            "pixel_level_module.a.weight",
+            "without its `class_predictor`",
+        ),
+        ("decode_head.a.weight", "OpenMMLab"),
+        ("base_model.model.a.weight", "`peft`"),
+        (
+            "layer1.0.conv1.weight",
+            "(the first is `layer1.0.conv1.weight`)",
+        ),
+    ] {
+        let what = foreign(&named(&[(key, tensor(&[1], 0.0))]));
+        assert!(what.contains(says) && what.contains(key), "{what}");
+    }
+    assert!(foreign(&named(&[])).contains("no weights"));
 }
 
 #[test]

@@ -321,7 +321,8 @@ impl<'a> Machine<'a> {
             .any(|(m, names)| *m == module && names.contains(&name));
         if !known {
             return Err(format!(
-                "names `{module}.{name}`, which is no part of a checkpoint's weights,"
+                "names `{module}.{name}`, which is no part of a checkpoint's weights (where a whole \
+                 model was saved, save its `state_dict()` instead),"
             ));
         }
         self.push(Object::Name(module, name));

@@ -44,6 +44,38 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
         ),
         (Matrix::Bt601, Range::Full) => (0.0, 1.0, 1.402, 0.344_136_29, 0.714_136_29, 1.772),
         (Matrix::Bt709, Range::Full) => (0.0, 1.0, 1.5748, 0.187_324_27, 0.468_124_27, 1.8556),
+        (Matrix::Bt2020, Range::Limited) => (
+            16.0,
+            1.164_383_56,
+            1.678_674_11,
+            0.187_326_10,
+            0.650_424_32,
+            2.141_772_32,
+        ),
+        (Matrix::Bt2020, Range::Full) => (
+            0.0,
+            1.0,
+            1.474_600_00,
+            0.164_553_13,
+            0.571_353_13,
+            1.881_400_00,
+        ),
+        (Matrix::Smpte240m, Range::Limited) => (
+            16.0,
+            1.164_383_56,
+            1.794_107_14,
+            0.257_984_83,
+            0.542_583_04,
+            2.078_705_36,
+        ),
+        (Matrix::Smpte240m, Range::Full) => (
+            0.0,
+            1.0,
+            1.576_000_00,
+            0.226_621_97,
+            0.476_621_97,
+            1.826_000_00,
+        ),
     };
     let (luma, u, v) = (gain * (luma - black), u - 128.0, v - 128.0);
     [luma + rv * v, luma - gu * u - gv * v, luma + bu * u]
@@ -129,7 +161,12 @@ const CLOSE: f64 = 5e-5;
 fn every_format_is_read_as_its_definition_says() {
     let (input, grid) = (Size::new(20, 12), Size::new(5, 3));
     for pixels in ALL {
-        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+        for matrix in [
+            Matrix::Bt601,
+            Matrix::Bt709,
+            Matrix::Bt2020,
+            Matrix::Smpte240m,
+        ] {
             for range in [Range::Limited, Range::Full] {
                 let frame = FrameFormat {
                     matrix,

@@ -1,14 +1,14 @@
 //! Connected cells, found again and again without asking for memory.
 //!
-//! The same algorithm as [`unmask_score::components`] (runs, joined with union-find), but on
-//! buffers that are kept: once they have grown to the size of the map, a frame costs no allocation.
+//! Runs are joined with union-find on buffers that are kept: once they have grown to the size of the
+//! map, a frame costs no allocation.
 
+use super::Run;
 use unmask_frame::Size;
-use unmask_score::components::Run;
 
 /// Finds 8-connected components, frame after frame.
 #[derive(Debug, Default)]
-pub(super) struct Labeller {
+pub struct Labeller {
     size: Size,
     runs: Vec<Run>,
     parents: Vec<u32>,
@@ -26,6 +26,23 @@ impl Labeller {
             self.size = size;
             self.reserve(size.w.div_ceil(2) * size.h);
         }
+        self.join_all(on);
+        self.group();
+    }
+
+    /// The runs of one map, and the number of its components, without buffers to keep.
+    pub(super) fn label_once(size: Size, on: impl Fn(usize) -> bool) -> (Vec<Run>, usize) {
+        let mut labeller = Self {
+            size,
+            ..Self::default()
+        };
+        labeller.join_all(on);
+        (labeller.runs, labeller.count)
+    }
+
+    /// Finds the runs, joins those that touch and numbers the components.
+    fn join_all(&mut self, on: impl Fn(usize) -> bool) {
+        let size = self.size;
         self.runs.clear();
         self.parents.clear();
         let mut above = 0..0;
@@ -36,7 +53,6 @@ impl Labeller {
             above = first..self.runs.len();
         }
         self.number();
-        self.group();
     }
 
     /// Number of components, in the order of their first cell (row by row).
@@ -160,11 +176,11 @@ impl Labeller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::components;
     use unmask_frame::Map;
-    use unmask_score::components;
 
     #[test]
-    fn agrees_with_the_components_of_the_score_room_frame_after_frame() {
+    fn kept_buffers_give_the_same_components_frame_after_frame() {
         let mut labeller = Labeller::default();
         let mut state = 7u32;
         for (case, (w, h)) in [(1, 1), (9, 4), (13, 17), (13, 17), (2, 40)]

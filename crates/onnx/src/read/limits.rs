@@ -1,0 +1,29 @@
+//! How large a file may be, and what it may ask for.
+
+/// What a file may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the file, and again of all its external data together.
+    pub bytes: u64,
+    /// Nodes of the graph.
+    pub nodes: usize,
+    /// Axes of a tensor (TensorRT: 8).
+    pub rank: usize,
+    /// Elements of a tensor.
+    pub elements: usize,
+    /// Bytes of constants and of values at once while the graph runs, by
+    /// [`memory`](crate::memory::memory).
+    pub memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 2 << 30,
+            nodes: 100_000,
+            rank: 8,
+            elements: 1 << 31,
+            memory_bytes: 8 << 30,
+        }
+    }
+}

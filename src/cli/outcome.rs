@@ -1,0 +1,12 @@
+//! How a subcommand ended.
+
+/// How a subcommand that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done.
+    Clean,
+    /// The run ended, but some inputs were bad; they were counted and named on stderr.
+    SomeBadInputs,
+    /// A signal ended it before its work was done.
+    Stopped,
+}

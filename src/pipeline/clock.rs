@@ -1,0 +1,108 @@
+//! Wall clock and ids of a run.
+
+use super::{Noted, Pipeline, PipelineError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use unmask_alert::{Event, Severity};
+use unmask_frame::Token;
+use uuid::Uuid;
+
+/// How often the kernel is asked how far the wall clock may be off.
+const ASK: Duration = Duration::from_secs(1);
+
+/// A name for one run that no other run has, whatever the wall clock says: its time (a UUID of
+/// version 7) and 74 random bits.
+pub(super) fn new_run_id() -> Arc<str> {
+    Uuid::now_v7().to_string().into()
+}
+
+/// What a run knows of the wall clock.
+#[derive(Debug, Default)]
+pub(super) struct WallClock {
+    asked: Option<Instant>,
+    steps: u64,
+}
+
+impl Pipeline<'_> {
+    /// Follows the wall clock, and tells where it was set.
+    pub(super) fn follow_clock(
+        &mut self,
+        note: &mut dyn FnMut(Noted<'_>),
+    ) -> Result<(), PipelineError> {
+        if self.recorded {
+            // What the wall clock said then is in the recording.
+            return Ok(());
+        }
+        let asked = &mut self.wall.asked;
+        if asked.is_none_or(|at| at.elapsed() >= ASK) {
+            *asked = Some(Instant::now());
+            let error = unmask_system::clock_error();
+            for author in &mut self.authors {
+                author.set_clock_error(error);
+            }
+        }
+        let Some(step_ns) = self.clock.follow() else {
+            return Ok(());
+        };
+        self.wall.steps += 1;
+        let detail = step_in_words(step_ns);
+        note(Noted::Clock(&detail));
+        let now = self.clock.now();
+        let token = Token {
+            frame: self.last.as_ref().map_or(0, |last| last.frame),
+            captured: now,
+            age_known: true,
+            captured_unix_ns: self.clock.unix_ns(now),
+            budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
+            source: self.settings.source.clone(),
+            name: None,
+        };
+        let id: Arc<str> = format!("{}-clock-{}", self.run_id, self.wall.steps).into();
+        // It is over as soon as it is told: from here on times are as the clock says now.
+        for (event, severity) in [
+            (Event::Degraded, Severity::Medium),
+            (Event::End, Severity::Low),
+        ] {
+            let alert =
+                self.author()
+                    .write_state(event, &id, detail.clone(), severity, &token, now);
+            self.sink.tell(&alert)?;
+            self.summary.alerts += 1;
+        }
+        Ok(())
+    }
+}
+
+fn step_in_words(step_ns: i128) -> String {
+    let ms = step_ns.unsigned_abs() / 1_000_000;
+    let direction = if step_ns < 0 { "back" } else { "forward" };
+    format!(
+        "the wall clock was set {direction} by {}.{:03} s: captured_at of earlier alerts is off by \
+         that much",
+        ms / 1000,
+        ms % 1000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use uuid::{NoContext, Timestamp};
+
+    #[test]
+    fn ids_differ_over_ten_thousand_boots_with_the_same_clock() {
+        // A board without a battery: every boot begins in the same second of 1970.
+        let boot = || Uuid::new_v7(Timestamp::from_unix(NoContext, 17, 250_000_000));
+        let ids: HashSet<_> = (0..10_000).map(|_| boot()).collect();
+        assert_eq!(ids.len(), 10_000);
+        let ids: HashSet<_> = (0..10_000).map(|_| new_run_id()).collect();
+        assert_eq!(ids.len(), 10_000);
+    }
+
+    #[test]
+    fn a_step_has_a_direction() {
+        assert!(step_in_words(-1_500_000_000).contains("back by 1.500 s"));
+        assert!(step_in_words(86_400_000_000_000).contains("forward by 86400.000 s"));
+    }
+}

@@ -1,0 +1,74 @@
+//! A disk that fails on purpose.
+
+use super::{Disk, Operation};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+/// Which operations fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Only these; all, where `None`.
+    pub of: Option<Operation>,
+    /// The first that fails, from 1; 0 = none does.
+    pub first: u64,
+    /// How many fail from there on.
+    pub length: u64,
+}
+
+impl Plan {
+    pub const NONE: Self = Self {
+        of: None,
+        first: 0,
+        length: 0,
+    };
+}
+
+/// Counts operations, and lets some fail.
+#[derive(Debug)]
+pub struct Faults {
+    plan: Mutex<Plan>,
+    asked: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Faults {
+    pub fn ask(&self, operation: Operation) -> io::Result<()> {
+        let plan = *self.plan.lock().unwrap();
+        if plan.of.is_some_and(|of| of != operation) {
+            return Ok(());
+        }
+        let number = self.asked.fetch_add(1, Relaxed) + 1;
+        if plan.first > 0 && (plan.first..plan.first + plan.length).contains(&number) {
+            self.failed.fetch_add(1, Relaxed);
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    /// Counts anew, after `plan`.
+    pub fn set(&self, plan: Plan) {
+        *self.plan.lock().unwrap() = plan;
+        self.asked.store(0, Relaxed);
+    }
+
+    /// Operations that failed so far.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
+    }
+}
+
+impl Disk {
+    /// A disk that fails after `plan`.
+    pub fn failing(plan: Plan) -> (Self, Arc<Faults>) {
+        let faults = Arc::new(Faults {
+            plan: Mutex::new(plan),
+            asked: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        });
+        let disk = Self {
+            faults: Some(faults.clone()),
+        };
+        (disk, faults)
+    }
+}

@@ -1,0 +1,435 @@
+//! Between outbox and connection: what is sent, what is acknowledged, what only memory holds.
+
+use super::publisher::News;
+use super::publisher::Publisher;
+use crate::sink::MqttSettings;
+use crate::sink::counters::Cause;
+use crate::sink::outbox::Outbox;
+use crate::sink::say;
+use crate::sink::thread::{Line, Message, Shared};
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use suspect::{SUSPECT, Suspect};
+
+mod suspect;
+#[cfg(test)]
+mod tests;
+
+/// How often the courier looks whether the run ends.
+const LOOK: Duration = Duration::from_millis(50);
+/// How often it looks whether the outbox is still there.
+const CHECK: Duration = Duration::from_millis(500);
+/// How long the end of a connection is waited for.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Tries to read a line of the outbox before those behind it get their turn.
+const READS: u32 = 20;
+
+/// What is on its way to the broker.
+#[derive(Debug)]
+enum Entry {
+    /// A line of the outbox, and its length.
+    Stored(u64, usize),
+    /// A line that the outbox could not take.
+    Held(Held),
+    /// News of this sender itself.
+    Status,
+}
+
+/// A line that only memory holds.
+#[derive(Clone, Debug)]
+struct Held {
+    /// In the order of arrival.
+    number: u64,
+    line: Line,
+}
+
+pub(super) struct Courier {
+    name: String,
+    outbox: Outbox,
+    folder: PathBuf,
+    /// Lines that the disk refused.
+    memory: VecDeque<Held>,
+    memory_limit: usize,
+    memory_next: u64,
+    publisher: Option<Publisher>,
+    /// Handed to the connection, which has not yet given them a packet id.
+    submitted: VecDeque<Entry>,
+    in_flight: HashMap<u16, Entry>,
+    window: usize,
+    sync: Duration,
+    synced: Instant,
+    checked: Instant,
+    /// The outbox does not work; it was reported.
+    failing: bool,
+    failed_reads: u32,
+    suspect: Option<Suspect>,
+    /// The longest alert that the broker took, bytes.
+    longest_taken: usize,
+    /// The broker acknowledged something on this connection.
+    acknowledged: bool,
+    counted_dropped: u64,
+    counted_vanished: u64,
+    /// The last try to connect failed, or the connection was lost.
+    failed: bool,
+    shared: Arc<Shared>,
+}
+
+impl Courier {
+    pub fn new(
+        name: String,
+        outbox: Outbox,
+        folder: PathBuf,
+        settings: &MqttSettings,
+        memory_limit: usize,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            name,
+            outbox,
+            folder,
+            memory: VecDeque::new(),
+            memory_limit,
+            memory_next: 0,
+            publisher: None,
+            submitted: VecDeque::new(),
+            in_flight: HashMap::new(),
+            window: usize::from(settings.window.max(1)),
+            sync: Duration::from_millis(settings.sync_ms),
+            synced: Instant::now(),
+            checked: Instant::now(),
+            failing: false,
+            failed_reads: 0,
+            suspect: None,
+            longest_taken: 0,
+            acknowledged: false,
+            counted_dropped: 0,
+            counted_vanished: 0,
+            failed: false,
+            shared,
+        }
+    }
+
+    pub fn run(mut self, from: &Receiver<Message>, link: Option<JoinHandle<()>>) {
+        self.publish_counters();
+        // Without a connection there is nothing to wait for at the end.
+        self.failed = link.is_none();
+        loop {
+            match from.recv_timeout(LOOK) {
+                Ok(message) => {
+                    self.handle(message);
+                    // All that is there, before the disk and the network get their turn.
+                    for message in from.try_iter() {
+                        self.handle(message);
+                    }
+                }
+                // The link holds a sender, so the ring is only empty, never cut off.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    if self.shared.closing.load(Relaxed) && self.is_done() {
+                        break;
+                    }
+                }
+            }
+            self.work();
+        }
+        let publisher = self.publisher.take();
+        self.finish();
+        if let Some(publisher) = publisher {
+            publisher.leave();
+            // A goodbye that does not get through is what the last will is for.
+            let until = Instant::now() + GOODBYE;
+            while link.as_ref().is_some_and(|link| !link.is_finished()) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+
+    /// What there is to do between messages.
+    fn work(&mut self) {
+        self.store_memory();
+        self.send();
+        self.keep();
+        self.publish_counters();
+    }
+
+    /// At the end: what is on no disk and was not acknowledged is lost.
+    fn finish(&mut self) {
+        self.lose_connection();
+        self.look_after_outbox();
+        self.store_memory();
+        self.flush();
+        self.outbox.give_up_missing();
+        let rest = std::mem::take(&mut self.memory);
+        self.shared
+            .counters
+            .lose(Cause::OutboxWrite, rest.len() as u64);
+        self.publish_counters();
+    }
+
+    /// Whether nothing is left that could be delivered now. Once a try to connect has failed
+    /// nothing can be: the outbox keeps it for the next run.
+    fn is_done(&self) -> bool {
+        let none = self.outbox.waiting() == 0 && self.memory.is_empty();
+        let mut in_flight = self.submitted.iter().chain(self.in_flight.values());
+        let held = in_flight.any(|entry| matches!(entry, Entry::Held(_)));
+        (none && !held) || (self.publisher.is_none() && self.failed)
+    }
+
+    fn handle(&mut self, message: Message) {
+        let counters = &self.shared.counters;
+        match message {
+            Message::Line(line) => self.store(line),
+            Message::Link(News::Up(publisher)) => {
+                counters.connections.fetch_add(1, Relaxed);
+                counters.connected.store(true, Relaxed);
+                counters.set_fault(None);
+                if publisher.arrive() {
+                    self.submitted.push_back(Entry::Status);
+                }
+                self.publisher = Some(publisher);
+                self.acknowledged = false;
+                self.failed = false;
+            }
+            Message::Link(News::Sent(id)) => {
+                if let Some(entry) = self.submitted.pop_front() {
+                    self.in_flight.insert(id, entry);
+                }
+            }
+            Message::Link(News::Acked(id)) => {
+                if let Some(entry) = self.in_flight.remove(&id) {
+                    self.acknowledge(entry);
+                }
+            }
+            Message::Link(News::Refused(id, reason)) => {
+                if let Some(entry) = self.in_flight.remove(&id) {
+                    self.refuse(entry, &reason);
+                }
+            }
+            Message::Link(News::Down) => {
+                self.suspect_first();
+                self.lose_connection();
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, entry: Entry) {
+        let counters = &self.shared.counters;
+        self.acknowledged = true;
+        match entry {
+            Entry::Stored(number, bytes) => {
+                if self.outbox.ack(number) {
+                    counters.delivered.fetch_add(1, Relaxed);
+                }
+                self.longest_taken = self.longest_taken.max(bytes);
+                match self.suspect {
+                    Some(suspect) if suspect.number == number => self.suspect = None,
+                    _ => self.judge_suspect(),
+                }
+            }
+            Entry::Held(_) => counters.deliver(),
+            Entry::Status => {}
+        }
+    }
+
+    /// The broker says that it never takes this one.
+    fn refuse(&mut self, entry: Entry, reason: &str) {
+        let counters = &self.shared.counters;
+        match entry {
+            Entry::Stored(number, _) => {
+                if self.outbox.discard(number) {
+                    counters.lose_stored(Cause::Refused, 1);
+                }
+            }
+            Entry::Held(_) => counters.lose(Cause::Refused, 1),
+            Entry::Status => return,
+        }
+        if counters.lost(Cause::Refused) == 1 {
+            say(format_args!(
+                "{}: the broker refuses an alert: {reason}; it is lost, and those like it are counted",
+                self.name
+            ));
+        }
+    }
+
+    fn store(&mut self, line: Line) {
+        let text = text_of(&line);
+        if !Outbox::fits(text) {
+            return self.shared.counters.lose(Cause::TooLong, 1);
+        }
+        // In order: not past those that wait for the disk.
+        if self.memory.is_empty() {
+            match self.outbox.push(text) {
+                Ok(_) => return self.shared.counters.store(),
+                Err(error) => self.complain(&error),
+            }
+        }
+        if self.memory.len() >= self.memory_limit {
+            self.memory.pop_front();
+            self.shared.counters.lose(Cause::OutboxWrite, 1);
+        }
+        let number = self.memory_next;
+        self.memory_next += 1;
+        self.memory.push_back(Held { number, line });
+    }
+
+    /// Writes what only memory holds, as far as the disk takes it.
+    fn store_memory(&mut self) {
+        let had = self.memory.len();
+        while let Some(held) = self.memory.front() {
+            if let Err(error) = self.outbox.push(text_of(&held.line)) {
+                self.complain(&error);
+                break;
+            }
+            self.memory.pop_front();
+            self.shared.counters.store();
+        }
+        if had > 0 && self.memory.is_empty() {
+            self.failing = false;
+            say(format_args!(
+                "{}: the outbox can be written again; {had} alerts that memory held are on disk",
+                self.name
+            ));
+        }
+    }
+
+    fn lose_connection(&mut self) {
+        self.publisher = None;
+        self.failed = true;
+        self.shared.counters.connected.store(false, Relaxed);
+        let again = self.submitted.drain(..);
+        let again = again.chain(self.in_flight.drain().map(|(_, entry)| entry));
+        let mut tries = 0;
+        for entry in again {
+            tries += u64::from(!matches!(entry, Entry::Status));
+            if let Entry::Held(held) = entry {
+                self.memory.push_front(held);
+            }
+        }
+        self.memory
+            .make_contiguous()
+            .sort_unstable_by_key(|held| held.number);
+        self.shared.counters.retries.fetch_add(tries, Relaxed);
+        self.outbox.rewind();
+    }
+
+    /// Hands lines to the connection, as many as may be on their way.
+    fn send(&mut self) {
+        while let Some(publisher) = &self.publisher
+            && self.submitted.len() + self.in_flight.len() < self.window()
+        {
+            if let Some(suspect) = self.suspect.filter(|s| s.ends > SUSPECT)
+                && self.outbox.next_number() == Some(suspect.number)
+            {
+                self.outbox.pass_over();
+            }
+            let (entry, text) = match self.outbox.take() {
+                Ok(Some(pending)) => {
+                    self.failed_reads = 0;
+                    let entry = Entry::Stored(pending.number, pending.text.len());
+                    (entry, pending.text)
+                }
+                Ok(None) => match self.memory.pop_front() {
+                    Some(held) => {
+                        let text = text_of(&held.line).to_vec();
+                        (Entry::Held(held), text)
+                    }
+                    None => return,
+                },
+                Err(error) => {
+                    self.failed_reads += 1;
+                    if self.failed_reads > READS {
+                        self.failed_reads = 0;
+                        self.outbox.pass_over();
+                    }
+                    return self.complain(&error);
+                }
+            };
+            if let Some(limit) = publisher.limit()
+                && text.len() > limit
+            {
+                let reason = format!(
+                    "it has {} bytes and the broker takes {limit}; raise the broker's limit \
+                     (mosquitto: max_packet_size)",
+                    text.len()
+                );
+                self.refuse(entry, &reason);
+                continue;
+            }
+            let handed = publisher.publish(text);
+            self.submitted.push_back(entry);
+            if !handed {
+                // The connection is gone; news of that is on its way, and all is sent again.
+                return;
+            }
+        }
+    }
+
+    /// Writes down what was acknowledged, flushes where it is time, and looks after the outbox.
+    fn keep(&mut self) {
+        if let Err(error) = self.outbox.save() {
+            self.complain(&error);
+        }
+        if self.outbox.is_unsynced() && self.synced.elapsed() >= self.sync {
+            self.flush();
+        }
+        if self.checked.elapsed() >= CHECK {
+            self.look_after_outbox();
+        }
+    }
+
+    fn look_after_outbox(&mut self) {
+        self.checked = Instant::now();
+        match self.outbox.check() {
+            Ok(None) => {
+                if self.memory.is_empty() {
+                    self.failing = false;
+                }
+            }
+            Ok(Some(what)) => say(format_args!(
+                "{}: the outbox {}: {what}",
+                self.name,
+                self.folder.display()
+            )),
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    fn flush(&mut self) {
+        self.synced = Instant::now();
+        if let Err(error) = self.outbox.save().and_then(|()| self.outbox.sync()) {
+            self.complain(&error);
+        }
+    }
+
+    /// Once for every time that the outbox stops working.
+    fn complain(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            say(format_args!(
+                "{}: the outbox {} cannot be used: {error}; alerts are held in memory until it can",
+                self.name,
+                self.folder.display()
+            ));
+        }
+    }
+
+    fn publish_counters(&mut self) {
+        let counters = &self.shared.counters;
+        let (dropped, vanished) = (self.outbox.dropped(), self.outbox.vanished());
+        counters.lose_stored(Cause::OutboxFull, dropped - self.counted_dropped);
+        counters.lose_stored(Cause::OutboxDamaged, vanished - self.counted_vanished);
+        (self.counted_dropped, self.counted_vanished) = (dropped, vanished);
+        let in_flight = self.submitted.iter().chain(self.in_flight.values());
+        let held = in_flight.filter(|e| matches!(e, Entry::Held(_))).count();
+        let held = (self.memory.len() + held) as u64;
+        counters.in_memory.store(held, Relaxed);
+        counters.waiting.store(self.outbox.waiting(), Relaxed);
+    }
+}
+
+fn text_of(line: &Line) -> &[u8] {
+    line.strip_suffix(b"\n").unwrap_or(line)
+}

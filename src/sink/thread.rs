@@ -1,0 +1,61 @@
+//! The thread of a sink: how it is started, what it is sent, and what its owner sees of it.
+
+use super::SinkError;
+use super::counters::Counters;
+use super::mqtt::publisher::News;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// One alert as JSON with a line feed at its end, shared by all sinks.
+pub(super) type Line = Arc<Vec<u8>>;
+
+/// What a sink's thread is sent.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An alert.
+    Line(Line),
+    /// News of the connection to a broker.
+    Link(News),
+}
+
+/// What a sink's thread and its owner both see.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub counters: Counters,
+    /// No more alerts will come: deliver what is there and end.
+    pub closing: AtomicBool,
+    /// Why the thread gave up.
+    pub failed: Mutex<Option<SinkError>>,
+}
+
+impl Shared {
+    pub fn fail(&self, error: SinkError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub fn failure(&self) -> Option<SinkError> {
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// Starts a sink's thread.
+pub(super) fn start(
+    name: &str,
+    shared: &Arc<Shared>,
+    from: Receiver<Message>,
+    work: impl FnOnce(Receiver<Message>, Arc<Shared>) + Send + 'static,
+) -> Result<JoinHandle<()>, SinkError> {
+    let shared = shared.clone();
+    std::thread::Builder::new()
+        .name("sink".into())
+        .spawn(move || work(from, shared))
+        .map_err(|source| SinkError::Write {
+            name: name.to_string(),
+            source,
+        })
+}

@@ -1,0 +1,162 @@
+//! A source that is not there yet: it is looked for until it comes.
+
+use super::{Camera, CameraError, CaptureSettings, CaptureWatch, Source};
+use std::time::Duration;
+use unmask_model::CameraInput;
+
+/// First pause between two looks; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where frames come from: now, or once it is there.
+#[expect(clippy::large_enum_variant, reason = "one a run")]
+#[derive(Debug)]
+pub enum Feed {
+    /// An open camera.
+    Open(Camera),
+    /// A source that is waited for.
+    Awaited(Awaited),
+}
+
+impl From<Camera> for Feed {
+    fn from(camera: Camera) -> Self {
+        Feed::Open(camera)
+    }
+}
+
+impl From<Awaited> for Feed {
+    fn from(awaited: Awaited) -> Self {
+        Feed::Awaited(awaited)
+    }
+}
+
+impl Feed {
+    /// Opens `source` as [`Camera::open_with`] does; one that is missing is waited for where
+    /// `waits` says so.
+    ///
+    /// # Errors
+    /// As [`Camera::open_with`].
+    pub fn open(
+        source: &Source,
+        rate_hz: f64,
+        capture: &CaptureSettings,
+        waits: bool,
+    ) -> Result<Feed, CameraError> {
+        match Camera::open_with(source, rate_hz, capture) {
+            Err(error) if waits && error.is_missing() => {
+                Ok(Awaited::new(source.clone(), rate_hz, capture.clone()).into())
+            }
+            opened => opened.map(Feed::Open),
+        }
+    }
+
+    /// As [`Camera::serve`], once it is there.
+    ///
+    /// # Errors
+    /// As [`Camera::serve`].
+    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), CameraError> {
+        match self {
+            Feed::Open(camera) => camera.serve(input),
+            Feed::Awaited(awaited) => {
+                awaited.input = input.copied();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether its frames may have nothing to do with each other.
+    pub fn is_pictures(&self) -> bool {
+        match self {
+            Feed::Open(camera) => matches!(camera, Camera::Pictures(_)),
+            Feed::Awaited(awaited) => matches!(awaited.source, Source::Pictures(_)),
+        }
+    }
+
+    /// Whether its frames were recorded before.
+    pub fn is_recording(&self) -> bool {
+        match self {
+            Feed::Open(camera) => matches!(camera, Camera::Recording(_)),
+            Feed::Awaited(awaited) => matches!(awaited.source, Source::Recording(_)),
+        }
+    }
+
+    /// Number of frames, where it is known and the source ends.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Feed::Open(camera) => camera.len(),
+            Feed::Awaited(_) => None,
+        }
+    }
+
+    /// Whether no frame will come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// Frames a second of the source's world.
+    pub fn rate_hz(&self) -> f64 {
+        match self {
+            Feed::Open(camera) => camera.rate_hz(),
+            Feed::Awaited(awaited) => awaited.rate_hz,
+        }
+    }
+
+    /// How a camera goes.
+    pub fn capture(&self) -> Option<CaptureWatch> {
+        match self {
+            Feed::Open(camera) => camera.capture(),
+            Feed::Awaited(_) => None,
+        }
+    }
+}
+
+/// A source that is opened once it is there.
+#[derive(Debug)]
+pub struct Awaited {
+    source: Source,
+    rate_hz: f64,
+    capture: CaptureSettings,
+    /// What a prepared graph takes, where there is one.
+    input: Option<CameraInput>,
+}
+
+impl Awaited {
+    /// A source that [`Camera::open_with`] did not find.
+    pub fn new(source: Source, rate_hz: f64, capture: CaptureSettings) -> Self {
+        Self {
+            source,
+            rate_hz,
+            capture,
+            input: None,
+        }
+    }
+
+    /// Looks for it until it is there, waiting in between; none where `pause` says that nobody
+    /// wants it any more.
+    ///
+    /// # Errors
+    /// It is there and cannot be used.
+    pub(super) fn open(
+        self,
+        pause: &dyn Fn(Duration) -> bool,
+    ) -> Result<Option<Camera>, CameraError> {
+        let mut time = FIRST_PAUSE;
+        loop {
+            match self.look() {
+                Err(error) if error.is_missing() => {}
+                looked => return looked.map(Some),
+            }
+            if !pause(time) {
+                return Ok(None);
+            }
+            time = (time * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn look(&self) -> Result<Camera, CameraError> {
+        let mut camera = Camera::open_with(&self.source, self.rate_hz, &self.capture)?;
+        camera.serve(self.input.as_ref())?;
+        Ok(camera)
+    }
+}

@@ -1,0 +1,102 @@
+//! What a V4L2 camera came to, asked from another thread than the one that reads it.
+
+use crate::source::Drops;
+use crate::source::capture_report::CaptureReport;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use unmask_v4l2::{Cause, Format, Handle, Kind};
+
+/// How a frame gets to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Copies {
+    /// As it lies.
+    None,
+    /// As a picture.
+    Picture,
+    /// As a picture, decoded.
+    Decoded,
+    /// As bytes, without the padding of its rows.
+    Padding,
+}
+
+impl Copies {
+    const ALL: [Copies; 4] = [
+        Copies::None,
+        Copies::Picture,
+        Copies::Decoded,
+        Copies::Padding,
+    ];
+
+    fn why(self) -> &'static str {
+        match self {
+            Copies::None => "the driver's bytes are taken where they lie",
+            Copies::Picture => "turned into a picture: the model is not prepared for a camera",
+            Copies::Decoded => "decoded",
+            Copies::Padding => "the padding of its rows is taken out",
+        }
+    }
+}
+
+/// See [`CaptureWatch`].
+#[derive(Clone, Debug)]
+pub(in crate::source) struct Watch {
+    pub(super) handle: Handle,
+    pub(super) path: PathBuf,
+    pub(super) copies: Arc<AtomicU8>,
+}
+
+impl Watch {
+    pub fn report(&self) -> CaptureReport {
+        let report = self.handle.report();
+        let copies = Copies::ALL[usize::from(self.copies.load(Relaxed)) % Copies::ALL.len()];
+        let format = report.mode.map(|mode| mode.format);
+        let number = |of: fn(&Format) -> u32| format.as_ref().map_or(0, of);
+        let counted = Cause::ALL.iter().map(|&c| (c.word(), report.count(c)));
+        CaptureReport {
+            device: self.path.display().to_string(),
+            driver: report.identity.driver.clone(),
+            card: report.identity.card.clone(),
+            bus: report.identity.bus.clone(),
+            format: format.map_or_else(String::new, |f| f.fourcc.to_string()),
+            width_px: number(|f| f.width),
+            height_px: number(|f| f.height),
+            stride_bytes: number(|f| f.stride),
+            frame_bytes: number(|f| f.bytes),
+            rate_hz: report.mode.and_then(|mode| mode.rate_hz),
+            memory: match report.memory {
+                Some(Kind::User) => "userptr",
+                Some(Kind::Shared) => "dmabuf",
+                Some(Kind::Mmap) => "mmap",
+                None => "none",
+            },
+            buffers: report.buffers,
+            copies_per_frame: u32::from(copies != Copies::None),
+            copies: copies.why(),
+            clock: report.clock.word(),
+            clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
+            frames: report.frames,
+            drops: Drops {
+                overtaken: report.lost.overtaken,
+                gap: report.lost.gap,
+                corrupt: report.lost.corrupt,
+                stale: report.lost.stale,
+            },
+            events: counted.filter(|(_, count)| *count > 0).collect(),
+            opened: report.opened,
+            retries: report.retries,
+            recovered: report.recovered,
+            longest_outage_ms: report.longest_outage.as_secs_f64() * 1e3,
+        }
+    }
+
+    pub fn event(&self) -> Option<(&'static str, String)> {
+        let event = self.handle.event()?;
+        Some((event.cause.word(), event.to_string()))
+    }
+
+    pub fn stop(&self) {
+        self.handle.stop();
+    }
+}

@@ -88,7 +88,7 @@ pub enum EngineError {
     },
     /// The file is no ONNX model, is damaged, or uses operators this build does not have.
     #[error(
-        "cannot load the model {path}: {reason}. Wanted: a whole ONNX file of opset 13 to 20 with \
+        "cannot load the model {path}: {reason}. Wanted: a whole ONNX file of opset 13 to 25 with \
          fixed sizes, as `unmask export` writes it"
     )]
     Load {

@@ -2,8 +2,11 @@
 
 mod frames;
 mod network;
+mod program;
 
 pub use frames::Frames;
+#[cfg(test)]
+pub(super) use program::Program;
 
 use super::{EngineError, Inference, Options, Preparer, Times};
 use frames::spread;
@@ -66,33 +69,29 @@ impl CpuEngine {
         options: Options,
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
-        let network::Loaded {
-            model,
-            precision,
-            sha256,
-        } = network::load(path, bytes)?;
+        let model = network::load(path, bytes)?;
 
-        let get = |key: &str| model.metadata().get(key);
+        let get = |key: &str| model.fact(key);
         let inside = Written::from_metadata(path, get)?;
         let prepared = prepared(path, get)?;
-        let named =
-            prepared.is_some() || !inside.outputs.is_empty() || network::has_contract_names(&model);
+        let named = prepared.is_some() || !inside.outputs.is_empty() || model.has_contract_names();
         let whole = inside.is_whole() && named;
         let beside = if whole {
             Written::default()
         } else {
             Written::from_beside(path)?
         };
-        let network = match &prepared {
-            Some(prepared) => Network::prepared(path, model, &prepared.camera.format, threads)?,
+        let mut network = match &prepared {
+            Some(prepared) => Network::prepared(path, &model, &prepared.camera.format, threads)?,
             None => {
                 let outputs = match inside.outputs.is_empty() {
                     true => &beside.outputs,
                     false => &inside.outputs,
                 };
-                Network::plain(path, model, outputs, threads)?
+                Network::plain(path, &model, outputs, threads)?
             }
         };
+        let (precision, sha256) = (model.precision, model.sha256);
         // Shapes written in a file may lie; those of a run do not.
         let inference = network.run_grey()?;
         let output = output_of(&inference, inside.class_count());

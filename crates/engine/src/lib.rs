@@ -10,11 +10,14 @@
 
 mod cpu;
 mod find;
+mod lower;
+mod native;
 pub mod plan;
 mod prepare;
 
 pub use cpu::{CpuEngine, Frames};
 pub use find::{ModelNotFound, find_model};
+pub use lower::lowered;
 pub use prepare::Preparer;
 
 use std::path::{Path, PathBuf};
@@ -86,7 +89,7 @@ pub enum EngineError {
     },
     /// The file is no ONNX model, is damaged, or uses operators this build does not have.
     #[error(
-        "cannot load the model {path}: {reason}. Wanted: a whole ONNX file of opset 13 to 20 with \
+        "cannot load the model {path}: {reason}. Wanted: a whole ONNX file of opset 13 to 25 with \
          fixed sizes, as `unmask export` writes it"
     )]
     Load {

@@ -373,6 +373,8 @@ fn reduce(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Optio
     let (start, f): (f64, fn(f64, f64) -> f64) = match node.op.as_str() {
         "ReduceSum" | "ReduceMean" => (0.0, |a, b| a + b),
         "ReduceProd" => (1.0, |a, b| a * b),
+        "ReduceMax" if dtype == DataType::Bool => (0.0, f64::max),
+        "ReduceMin" if dtype == DataType::Bool => (1.0, f64::min),
         "ReduceMax" => (f64::NEG_INFINITY, f64::max),
         "ReduceMin" => (f64::INFINITY, f64::min),
         _ => return None,

@@ -3,6 +3,8 @@
 mod shapes;
 mod windows;
 
+pub use windows::Window;
+
 use super::ir::{Data, Graph, Node, ValueId};
 use super::messages::DataType;
 use super::operator::Operator;
@@ -281,6 +283,19 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 /// A length from an ONNX number.
 fn length(n: i64) -> Result<usize, Unknown> {
     usize::try_from(n).map_err(|_| format!("a length of {n}").into())
+}
+
+/// The window of the convolution, transposed convolution or pool `node`, all that it leaves out
+/// filled in.
+///
+/// # Errors
+/// What does not go together.
+pub fn window_of(graph: &Graph, node: &Node) -> Result<Window, String> {
+    let window = Call { graph, node }.own_window();
+    window.map_err(|unknown| match unknown {
+        Unknown::Operator => "has no window".to_owned(),
+        Unknown::Wrong(what) => what,
+    })
 }
 
 /// For every axis of what the Slice `node` reads: start, length, step; none where they cannot be

@@ -1,10 +1,9 @@
-//! A graph in `rten`: loading, finding inputs and outputs, running.
+//! A graph: loading, finding inputs and outputs, running.
 
+use super::program::Program;
+use crate::lower::lower;
 use crate::{EngineError, Inference};
-use rten::{
-    DataType, Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView,
-    ValueType, ValueView,
-};
+use rten::{ThreadPool, Value, ValueView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView, TensorView};
 use std::path::{Path, PathBuf};
@@ -12,6 +11,8 @@ use std::sync::Arc;
 use unmask_frame::{LabelMap, ScoreMap, Size};
 use unmask_model::FrameFormat;
 use unmask_model::{ANOMALY, CLASSES, FRAME, LogitNames, ModelNames, OutputNames, QUERY_EMBEDDING};
+use unmask_onnx::ir::Graph;
+use unmask_onnx::messages::DataType;
 use unmask_onnx::read::{self, Limits};
 use unmask_score::Scored;
 
@@ -21,13 +22,35 @@ const INPUT_LIMIT_PX: usize = 1 << 27;
 /// The loaded graph and what is needed to run it.
 pub(super) struct Network {
     path: PathBuf,
-    model: Model,
-    input: NodeId,
+    program: Program,
+    names: ModelNames,
     shape: InputShape,
     outputs: Outputs,
-    /// A vector a query: passed on by `prepare`, not read here.
-    embedding: Option<NodeId>,
     pool: Arc<ThreadPool>,
+}
+
+/// A file, read and lowered.
+pub(super) struct Lowered {
+    pub graph: Graph,
+    /// `metadata_props`.
+    pub facts: Vec<(String, String)>,
+    /// Number format in which the model asks to be computed.
+    pub precision: &'static str,
+    /// See [`read::Runnable::sha256`].
+    pub sha256: String,
+}
+
+impl Lowered {
+    /// The fact `key`.
+    pub fn fact(&self, key: &str) -> Option<&str> {
+        let found = self.facts.iter().find(|(name, _)| name == key);
+        found.map(|(_, text)| text.as_str())
+    }
+
+    /// Whether its outputs are called as the contract says.
+    pub fn has_contract_names(&self) -> bool {
+        find_outputs(&self.graph, &OutputNames::default()).is_ok()
+    }
 }
 
 /// What the input takes.
@@ -38,11 +61,12 @@ enum InputShape {
     Frame(Vec<usize>),
 }
 
+/// Places among the graph's outputs.
 #[derive(Clone, Copy)]
 enum Outputs {
-    Mask { class: NodeId, mask: NodeId },
-    Pixel { logits: NodeId },
-    Map { anomaly: NodeId, classes: NodeId },
+    Mask { class: usize, mask: usize },
+    Pixel { logits: usize },
+    Map { anomaly: usize, classes: usize },
 }
 
 /// Values for the input.
@@ -58,7 +82,7 @@ impl Network {
     /// A model as `export` writes it, or a foreign one with its outputs' names.
     pub fn plain(
         path: &Path,
-        model: Model,
+        model: &Lowered,
         names: &OutputNames,
         threads: usize,
     ) -> Result<Self, EngineError> {
@@ -66,20 +90,37 @@ impl Network {
             path: path.to_path_buf(),
             reason,
         };
-        let (input, size) = find_input(&model).map_err(refuse)?;
-        let outputs = find_outputs(&model, names).map_err(refuse)?;
-        let embedding = find_embedding(&model, names).map_err(refuse)?;
-        let shape = InputShape::Image(size);
-        Ok(Self {
-            embedding,
-            ..Self::new(path, model, input, shape, outputs, threads)
-        })
+        let graph = &model.graph;
+        let (input, size) = find_input(graph).map_err(refuse)?;
+        let outputs = find_outputs(graph, names).map_err(refuse)?;
+        let embedding = find_embedding(graph, names).map_err(refuse)?;
+        let name = |place: usize| graph.outputs()[place].0.clone();
+        let names = ModelNames {
+            input,
+            logits: match outputs {
+                Outputs::Mask { class, mask } => LogitNames::Mask {
+                    class: name(class),
+                    mask: name(mask),
+                },
+                Outputs::Pixel { logits } => LogitNames::Pixel(name(logits)),
+                Outputs::Map { .. } => LogitNames::Prepared,
+            },
+            query_embedding: embedding,
+        };
+        Self::new(
+            path,
+            model,
+            names,
+            InputShape::Image(size),
+            outputs,
+            threads,
+        )
     }
 
     /// A prepared graph that takes frames of `format`.
     pub fn prepared(
         path: &Path,
-        model: Model,
+        model: &Lowered,
         format: &FrameFormat,
         threads: usize,
     ) -> Result<Self, EngineError> {
@@ -90,49 +131,68 @@ impl Network {
         if format.size.area_px() > INPUT_LIMIT_PX {
             return Err(refuse(format!("its frame is {} px", format.size)));
         }
+        let graph = &model.graph;
+        let missing = |name: &str| refuse(format!("`{name}` is missing"));
         let find = |name: &str| {
-            model
-                .node_id(name)
-                .map_err(|_| refuse(format!("`{name}` is missing")))
+            let place = graph
+                .outputs()
+                .iter()
+                .position(|(output, _)| output == name);
+            place.ok_or_else(|| missing(name))
         };
         let (anomaly, classes) = (find(ANOMALY)?, find(CLASSES)?);
-        let input = find(FRAME)?;
-        let only_input = model.input_ids() == [input];
-        let info = model.node_info(input);
-        let dtype = info.as_ref().and_then(|info| info.dtype());
-        let shape = info.and_then(|info| info.shape()).unwrap_or_default();
-        if !only_input || dtype.is_some_and(|d| d != ValueType::Tensor(DataType::UInt8)) {
+        let inputs: Vec<_> = graph.inputs().iter().map(|&id| graph.value(id)).collect();
+        if !inputs
+            .iter()
+            .any(|value| value.label.as_deref() == Some(FRAME))
+        {
+            return Err(missing(FRAME));
+        }
+        let &[frame] = &inputs[..] else {
+            return Err(refuse(format!("its only input must be `{FRAME}`, uint8")));
+        };
+        if frame.dtype != DataType::Uint8 {
             return Err(refuse(format!("its only input must be `{FRAME}`, uint8")));
         }
-        if fixed(&shape) != Some(format.shape()) {
+        if frame.shape != format.shape() {
             return Err(refuse(format!(
                 "its input is {}, but a frame of {format} is {:?}",
-                show(&shape),
+                show(&frame.shape),
                 format.shape()
             )));
         }
+        let names = ModelNames {
+            input: FRAME.to_owned(),
+            logits: LogitNames::Prepared,
+            query_embedding: None,
+        };
         let outputs = Outputs::Map { anomaly, classes };
         let shape = InputShape::Frame(format.shape());
-        Ok(Self::new(path, model, input, shape, outputs, threads))
+        Self::new(path, model, names, shape, outputs, threads)
     }
 
     fn new(
         path: &Path,
-        model: Model,
-        input: NodeId,
+        model: &Lowered,
+        names: ModelNames,
         shape: InputShape,
         outputs: Outputs,
         threads: usize,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, EngineError> {
+        let pool = Arc::new(ThreadPool::with_num_threads(threads));
+        let program = Program::new(&model.graph, pool.clone());
+        let program = program.map_err(|reason| EngineError::Load {
             path: path.to_path_buf(),
-            model,
-            input,
+            reason,
+        })?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            program,
+            names,
             shape,
             outputs,
-            embedding: None,
-            pool: Arc::new(ThreadPool::with_num_threads(threads)),
-        }
+            pool,
+        })
     }
 
     pub fn pool(&self) -> Arc<ThreadPool> {
@@ -148,23 +208,11 @@ impl Network {
     }
 
     pub fn names(&self) -> ModelNames {
-        let name = |id: NodeId| name_of(&self.model, id).to_owned();
-        ModelNames {
-            input: name(self.input),
-            logits: match self.outputs {
-                Outputs::Mask { class, mask } => LogitNames::Mask {
-                    class: name(class),
-                    mask: name(mask),
-                },
-                Outputs::Pixel { logits } => LogitNames::Pixel(name(logits)),
-                Outputs::Map { .. } => LogitNames::Prepared,
-            },
-            query_embedding: self.embedding.map(name),
-        }
+        self.names.clone()
     }
 
     /// Runs on a grey picture, or on a frame of middling bytes.
-    pub fn run_grey(&self) -> Result<Inference, EngineError> {
+    pub fn run_grey(&mut self) -> Result<Inference, EngineError> {
         match &self.shape {
             InputShape::Image(size) => self.run(Tensor::Image(&vec![0.0; size.area_px() * 3])),
             InputShape::Frame(shape) => self.run(Tensor::Frame(&vec![128; shape.iter().product()])),
@@ -172,26 +220,25 @@ impl Network {
     }
 
     /// Runs the graph. The values must be as many as the input takes.
-    pub fn run(&self, tensor: Tensor<'_>) -> Result<Inference, EngineError> {
+    pub fn run(&mut self, tensor: Tensor<'_>) -> Result<Inference, EngineError> {
         self.run_here(tensor).map_err(|fault| fault.at(&self.path))
     }
 
-    fn run_here(&self, tensor: Tensor<'_>) -> Result<Inference, Fault> {
-        let input: ValueOrView<'_> = match (tensor, &self.shape) {
+    fn run_here(&mut self, tensor: Tensor<'_>) -> Result<Inference, Fault> {
+        let input: ValueView<'_> = match (tensor, &self.shape) {
             (Tensor::Image(values), InputShape::Image(size)) => {
                 let view = NdTensorView::from_data([1, 3, size.h, size.w], values);
-                ValueView::from(view.as_dyn()).into()
+                ValueView::from(view.as_dyn())
             }
             (Tensor::Frame(bytes), InputShape::Frame(shape)) => {
-                ValueView::from(TensorView::from_data(shape.as_slice(), bytes)).into()
+                ValueView::from(TensorView::from_data(shape.as_slice(), bytes))
             }
             _ => return Err(Fault::Run("it takes another kind of input".into())),
         };
-        let run = |ids: &[NodeId]| {
-            let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
-            self.model
-                .run(vec![(self.input, input)], ids, Some(options))
-                .map_err(|e| Fault::Run(e.to_string()))
+        let mut run = |outputs: &[usize]| {
+            self.program
+                .run(std::slice::from_ref(&input), outputs)
+                .map_err(Fault::Run)
         };
         let none = || Fault::Run("no output".into());
         match self.outputs {
@@ -312,94 +359,63 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
     }
 }
 
-/// A model in `rten`, and what is known of its file.
-pub(super) struct Loaded {
-    pub model: Model,
-    /// The number format in which the model asks to be computed.
-    pub precision: &'static str,
-    /// See [`read::Runnable::sha256`].
-    pub sha256: String,
-}
-
-/// Loads the bytes of the model file `path`. Its graph is checked first, as `unmask inspect` checks
-/// it: an engine sees no graph whose sizes are not known and bounded. External data is read from
-/// the file's own folder only, whatever paths the file names.
-pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
-    let refuse = |reason: String| EngineError::Load {
+/// Reads the bytes of the model file `path` as `unmask inspect` reads them: an engine sees no graph
+/// whose sizes are not known and bounded. External data is read from the file's own folder only,
+/// whatever paths the file names. What the runtime would not compute as the standard says is
+/// rewritten or refused.
+pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> {
+    let refuse = |e: unmask_onnx::Error| EngineError::Load {
         path: path.to_path_buf(),
-        reason,
+        reason: e.to_string(),
     };
+    let limits = Limits::default();
     let read::Runnable {
         bytes,
         sha256,
         precision,
-    } = read::runnable(bytes, path.parent(), &Limits::default())
-        .map_err(|e| refuse(e.to_string()))?;
-    // The form is right; a loader that stumbles over a value must still not take us down.
-    let loaded = std::panic::catch_unwind(|| {
-        ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load(bytes)
-    });
-    match loaded {
-        Ok(Ok(model)) => Ok(Loaded {
-            model,
-            precision,
-            sha256,
-        }),
-        Ok(Err(e)) => Err(refuse(e.to_string())),
-        Err(_) => Err(refuse("the file is damaged".into())),
+    } = read::runnable(bytes, path.parent(), &limits).map_err(refuse)?;
+    let messages = read::whole(&bytes, &limits).map_err(refuse)?;
+    drop(bytes);
+    let (mut graph, facts) = Graph::from_model(&messages, None, &limits).map_err(refuse)?;
+    drop(messages);
+    lower(&mut graph).map_err(refuse)?;
+    Ok(Lowered {
+        graph,
+        facts,
+        precision,
+        sha256,
+    })
+}
+
+/// Name and size of the input.
+fn find_input(graph: &Graph) -> Result<(String, Size), String> {
+    let &[input] = graph.inputs() else {
+        return Err(format!("it has {} inputs", graph.inputs().len()));
+    };
+    let value = graph.value(input);
+    let &[1, 3, h, w] = &value.shape[..] else {
+        return Err(format!("its input is {}", show(&value.shape)));
+    };
+    if value.dtype != DataType::Float {
+        return Err(format!("its input is of type {:?}", value.dtype));
     }
-}
-
-pub(super) fn has_contract_names(model: &Model) -> bool {
-    find_outputs(model, &OutputNames::default()).is_ok()
-}
-
-fn find_input(model: &Model) -> Result<(NodeId, Size), String> {
-    let &[input] = model.input_ids() else {
-        return Err(format!("it has {} inputs", model.input_ids().len()));
-    };
-    let shape = model.input_shape(0).unwrap_or_default();
-    let Some(&[1, 3, h, w]) = fixed(&shape).as_deref() else {
-        return Err(format!("its input is {}", show(&shape)));
-    };
+    let name = value.label.as_deref().unwrap_or("").to_owned();
     match h.checked_mul(w) {
-        Some(px) if (1..=INPUT_LIMIT_PX).contains(&px) => Ok((input, Size::new(w, h))),
+        Some(px) if (1..=INPUT_LIMIT_PX).contains(&px) => Ok((name, Size::new(w, h))),
         _ => Err(format!("its input is {w}x{h} px")),
     }
 }
 
-/// The shape, where no dimension is dynamic.
-fn fixed(shape: &[Dimension]) -> Option<Vec<usize>> {
-    let sides = shape.iter().map(|d| match d {
-        Dimension::Fixed(n) => Some(*n),
-        Dimension::Symbolic(_) => None,
-    });
-    sides.collect()
-}
-
-fn show(shape: &[Dimension]) -> String {
-    let sides: Vec<String> = shape
-        .iter()
-        .map(|d| match d {
-            Dimension::Fixed(n) => n.to_string(),
-            Dimension::Symbolic(name) => name.clone(),
-        })
-        .collect();
+fn show(shape: &[usize]) -> String {
+    let sides: Vec<String> = shape.iter().map(usize::to_string).collect();
     format!("[{}]", sides.join(","))
 }
 
-fn name_of(model: &Model, id: NodeId) -> &str {
-    model.node_info(id).and_then(|n| n.name()).unwrap_or("")
-}
-
-fn find_outputs(model: &Model, names: &OutputNames) -> Result<Outputs, String> {
-    let ids = model.output_ids();
-    let name_of = |id: NodeId| name_of(model, id);
+fn find_outputs(graph: &Graph, names: &OutputNames) -> Result<Outputs, String> {
+    let outputs = graph.outputs();
     let find = |given: &Option<String>, contract: &str| {
         let name = given.as_deref().unwrap_or(contract);
-        ids.iter().copied().find(|&id| name_of(id) == name)
+        outputs.iter().position(|(output, _)| output == name)
     };
     let class = find(&names.class_logits, "class_logits");
     let mask = find(&names.mask_logits, "mask_logits");
@@ -409,19 +425,20 @@ fn find_outputs(model: &Model, names: &OutputNames) -> Result<Outputs, String> {
     if let Some(logits) = find(&names.logits, "logits") {
         return Ok(Outputs::Pixel { logits });
     }
-    let have: Vec<&str> = ids.iter().map(|&id| name_of(id)).collect();
+    let have: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
     Err(format!("its outputs are [{}]", have.join(", ")))
 }
 
 /// The output with a vector a query: the one that `names` names, which must be there, or the one
 /// that is called so.
-fn find_embedding(model: &Model, names: &OutputNames) -> Result<Option<NodeId>, String> {
+fn find_embedding(graph: &Graph, names: &OutputNames) -> Result<Option<String>, String> {
     let wanted = names.query_embedding.as_deref();
     let name = wanted.unwrap_or(QUERY_EMBEDDING);
-    let mut ids = model.output_ids().iter().copied();
-    match (ids.find(|&id| name_of(model, id) == name), wanted) {
-        (None, Some(name)) => Err(format!("`{name}` (query_embedding) is none of its outputs")),
-        (found, _) => Ok(found),
+    let there = graph.outputs().iter().any(|(output, _)| output == name);
+    match (there, wanted) {
+        (true, _) => Ok(Some(name.to_owned())),
+        (false, Some(name)) => Err(format!("`{name}` (query_embedding) is none of its outputs")),
+        (false, None) => Ok(None),
     }
 }
 

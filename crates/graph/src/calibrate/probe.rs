@@ -5,6 +5,7 @@ use crate::entry::Entry;
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::Tensor;
 use std::sync::Arc;
+use unmask_engine::lowered;
 use unmask_frame::Picture;
 use unmask_model::Facts;
 
@@ -30,6 +31,7 @@ impl Probe {
         threads: usize,
     ) -> Result<Self, Error> {
         let failed = |what: String| Error::Run { what };
+        let bytes = lowered(&bytes).map_err(|e| failed(e.to_string()))?;
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
             .load(bytes)

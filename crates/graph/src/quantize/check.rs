@@ -3,6 +3,7 @@
 use super::Error;
 use rten::{Dimension, ModelOptions, Value, ValueOrView};
 use rten_tensor::prelude::*;
+use unmask_engine::lowered;
 
 /// Loads the model in `bytes` into the CPU engine and runs it once, on zeros.
 ///
@@ -10,6 +11,7 @@ use rten_tensor::prelude::*;
 /// [`Error::Run`]: it does not load or run, or an output holds NaN or infinity.
 pub fn runs(bytes: Vec<u8>) -> Result<(), Error> {
     let failed = |what: String| Error::Run { what };
+    let bytes = lowered(&bytes).map_err(|e| failed(e.to_string()))?;
     let model = ModelOptions::with_all_ops()
         .load(bytes)
         .map_err(|e| failed(e.to_string()))?;

@@ -46,6 +46,10 @@ impl Call<'_> {
         if b.len() > 1 {
             shape.push(right[n - 1]);
         }
+        let dtype = match self.node.op.as_str() {
+            "MatMulInteger" => DataType::Int32,
+            _ => dtype,
+        };
         Ok(vec![(dtype, shape)])
     }
 

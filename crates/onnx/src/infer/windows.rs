@@ -1,14 +1,19 @@
 //! Convolutions, pools, resizing: what slides over a map.
 
 use super::{Call, Kinds, Unknown, length};
+use crate::messages::DataType;
 
-/// The sliding of a window over the spatial axes.
-struct Window {
-    kernel: Vec<usize>,
-    strides: Vec<usize>,
-    dilations: Vec<usize>,
-    /// Before and after.
-    pads: Vec<(usize, usize)>,
+/// The sliding of a window over the spatial axes, all that a file may leave out filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Sides of the kernel, a spatial axis each, as are the others.
+    pub kernel: Vec<usize>,
+    /// Entries from one place to the next.
+    pub strides: Vec<usize>,
+    /// Entries from one of the kernel's to the next.
+    pub dilations: Vec<usize>,
+    /// Entries added before and after the map.
+    pub pads: Vec<(usize, usize)>,
 }
 
 impl Call<'_> {
@@ -39,7 +44,7 @@ impl Call<'_> {
                 window.pads = (0..n).map(|i| (pads[i], pads[n + i])).collect();
             }
             "VALID" => {}
-            auto => {
+            auto @ ("SAME_LOWER" | "SAME_UPPER") => {
                 for (i, &length) in input.iter().enumerate().take(n) {
                     let out = length.div_ceil(window.strides[i]);
                     let reach = window.reach(i)?;
@@ -53,6 +58,89 @@ impl Call<'_> {
                     };
                 }
             }
+            other => return Err(format!("`auto_pad` = {other}").into()),
+        }
+        Ok(window)
+    }
+
+    /// The window of a convolution, transposed convolution or pool.
+    pub(super) fn own_window(&self) -> Result<Window, Unknown> {
+        let x = self.shape(0)?;
+        if x.len() < 3 {
+            return Err(format!("a window over {x:?}").into());
+        }
+        match self.node.op.as_str() {
+            "Conv" | "ConvInteger" => self.window(&x[2..], self.weight_sides(&x)?),
+            "ConvTranspose" => self.window_up(&x[2..], self.weight_sides(&x)?),
+            _ => match self.node.ints("kernel_shape") {
+                Some(k) if k.len() == x.len() - 2 => {
+                    let kernel: Result<_, Unknown> = k.iter().map(|&v| length(v)).collect();
+                    self.window(&x[2..], kernel?)
+                }
+                _ => Err("a pool without a `kernel_shape` that fits".into()),
+            },
+        }
+    }
+
+    /// Spatial sides of the weights.
+    fn weight_sides(&self, x: &[usize]) -> Result<Vec<usize>, Unknown> {
+        let w = self.shape(1)?;
+        if w.len() != x.len() {
+            return Err(format!("weights {w:?} on {x:?}").into());
+        }
+        let kernel = self.lengths("kernel_shape", w.len() - 2, 0)?;
+        if self.node.ints("kernel_shape").is_some() && kernel != w[2..] {
+            return Err(format!("`kernel_shape` {kernel:?} of weights {w:?}").into());
+        }
+        Ok(w[2..].to_vec())
+    }
+
+    /// The window of a transposed convolution: `output_shape` and `auto_pad` say how much of its
+    /// output is cut off.
+    fn window_up(&self, input: &[usize], kernel: Vec<usize>) -> Result<Window, Unknown> {
+        let n = kernel.len();
+        let auto = self.node.text("auto_pad").unwrap_or("NOTSET");
+        let same = matches!(auto, "SAME_LOWER" | "SAME_UPPER");
+        let asked = self.node.ints("output_shape");
+        if asked.is_none() && !same {
+            return self.window(input, kernel);
+        }
+        let strides = self.lengths("strides", n, 1)?;
+        let dilations = self.lengths("dilations", n, 1)?;
+        if strides.contains(&0) || dilations.contains(&0) || kernel.contains(&0) {
+            return Err("a kernel, stride or dilation of 0".into());
+        }
+        let extra = self.lengths("output_padding", n, 0)?;
+        // Some files name all axes.
+        let asked = asked.map(|sides| &sides[sides.len().saturating_sub(n)..]);
+        let mut window = Window {
+            kernel,
+            strides,
+            dilations,
+            pads: vec![(0, 0); n],
+        };
+        for i in 0..n {
+            let too_large = || Unknown::from("its sizes overflow");
+            let stride = window.strides[i];
+            let whole = input[i]
+                .checked_sub(1)
+                .and_then(|v| v.checked_mul(stride))
+                .and_then(|v| v.checked_add(window.reach(i).ok()?))
+                .and_then(|v| v.checked_add(extra[i]))
+                .ok_or_else(too_large)?;
+            let side = match asked.map(|sides| sides.get(i)) {
+                Some(Some(&side)) => length(side)?,
+                Some(None) => return Err("an `output_shape` of too few sides".into()),
+                None => input[i].checked_mul(stride).ok_or_else(too_large)?,
+            };
+            let total = whole
+                .checked_sub(side)
+                .ok_or_else(|| Unknown::Wrong(format!("an output of {side}: {whole} is all")))?;
+            let less = total / 2;
+            window.pads[i] = match auto {
+                "SAME_UPPER" => (less, total - less),
+                _ => (total - less, less),
+            };
         }
         Ok(window)
     }
@@ -70,10 +158,14 @@ impl Call<'_> {
             let room = room.ok_or_else(|| {
                 Unknown::Wrong(format!("its kernel is larger than its map {input:?}"))
             })?;
-            out.push(match up {
-                true => room.div_ceil(window.strides[i]) + 1,
-                false => room / window.strides[i] + 1,
-            });
+            let last = match up {
+                true => room.div_ceil(window.strides[i]),
+                false => room / window.strides[i],
+            };
+            // A window that would begin behind the map is none.
+            let begins = last.saturating_mul(window.strides[i]);
+            let behind = up && last > 0 && begins >= input[i].saturating_add(before);
+            out.push(if behind { last } else { last + 1 });
         }
         Ok(out)
     }
@@ -90,9 +182,13 @@ impl Call<'_> {
         if !fits {
             return Err(format!("a convolution of {x:?} with {w:?} in {groups} groups").into());
         }
-        let window = self.window(&x[2..], w[2..].to_vec())?;
+        let window = self.own_window()?;
         let mut shape = vec![x[0], w[0]];
         shape.extend(self.slide(&window, &x[2..], false)?);
+        let dtype = match self.node.op.as_str() {
+            "ConvInteger" => DataType::Int32,
+            _ => dtype,
+        };
         Ok(vec![(dtype, shape)])
     }
 
@@ -103,13 +199,8 @@ impl Call<'_> {
         if x.len() < 3 || w.len() != x.len() || w[0] != x[1] {
             return Err(format!("a transposed convolution of {x:?} with {w:?}").into());
         }
-        if self.node.ints("output_shape").is_some()
-            || self.node.text("auto_pad").is_some_and(|a| a != "NOTSET")
-        {
-            return Err("a transposed convolution with `output_shape` or `auto_pad`".into());
-        }
         let n = x.len() - 2;
-        let window = self.window(&x[2..], w[2..].to_vec())?;
+        let window = self.own_window()?;
         let extra = self.lengths("output_padding", n, 0)?;
         let channels = w[1].checked_mul(groups).ok_or("its sizes overflow")?;
         let mut shape = vec![x[0], channels];
@@ -134,11 +225,7 @@ impl Call<'_> {
         if x.len() < 3 {
             return Err(format!("a pool of {x:?}").into());
         }
-        let kernel = match self.node.ints("kernel_shape") {
-            Some(k) if k.len() == x.len() - 2 => k.iter().map(|&v| length(v)).collect(),
-            _ => Err(Unknown::from("a pool without a `kernel_shape` that fits")),
-        }?;
-        let window = self.window(&x[2..], kernel)?;
+        let window = self.own_window()?;
         let up = self.node.int("ceil_mode") == Some(1);
         let mut shape = x[..2].to_vec();
         shape.extend(self.slide(&window, &x[2..], up)?);
@@ -221,6 +308,12 @@ impl Call<'_> {
 }
 
 impl Window {
+    /// Padding in the order of the attribute `pads`: all before, then all after.
+    pub fn pads_in_order(&self) -> Vec<usize> {
+        let (before, after): (Vec<_>, Vec<_>) = self.pads.iter().copied().unzip();
+        [before, after].concat()
+    }
+
     /// Entries of the map that the kernel spans on axis `i`.
     fn reach(&self, i: usize) -> Result<usize, Unknown> {
         let gaps = (self.kernel[i] - 1).checked_mul(self.dilations[i]);

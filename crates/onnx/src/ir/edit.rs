@@ -82,6 +82,11 @@ impl Graph {
         self.outputs.clear();
     }
 
+    /// Takes the inputs off, for passes that set others; nothing may read them any more.
+    pub fn clear_inputs(&mut self) {
+        self.inputs.clear();
+    }
+
     /// Removes the nodes whose values reach no output.
     pub fn remove_dead_nodes(&mut self) {
         let mut alive = vec![false; self.values.len()];

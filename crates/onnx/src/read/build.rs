@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Opsets that are read.
-const OPSETS: std::ops::RangeInclusive<i64> = 13..=20;
+const OPSETS: std::ops::RangeInclusive<i64> = 13..=25;
 /// Elements of a float constant that is computed while reading: enough for shape arithmetic.
 const FOLD_FLOATS: usize = 1 << 16;
 /// The same for integers, which are indices and masks.
@@ -29,7 +29,7 @@ const FOLD_INTS: usize = 1 << 22;
 const FOLD_TOTAL: usize = 1 << 25;
 
 impl Graph {
-    /// The graph of `model`, its opset (13 to 20) brought to 17, and the facts of its
+    /// The graph of `model`, its opset (13 to 25) brought to 17, and the facts of its
     /// `metadata_props`.
     ///
     /// Every axis must be static. Nodes are put into an order in which they can run; those whose

@@ -1,4 +1,5 @@
-//! Opset of a file, and the forms of newer opsets (18 to 20) in those of opset 17.
+//! Opset of a file, and the forms of newer opsets (18 to 25) in those of opset 17. From 21 on most
+//! changes are new types.
 
 use crate::infer::elements;
 use crate::ir::{Data, Graph, Node};
@@ -95,7 +96,12 @@ pub(super) fn to_written(
             drop_attribute(&mut node, "mode");
             node.attributes.push(AttributeProto::string("mode", mode));
         }
-        "Cast" | "CastLike" | "QuantizeLinear" => drop_attribute(&mut node, "saturate"),
+        "Cast" | "CastLike" => {
+            // Both are about types that are not held here.
+            drop_attribute(&mut node, "saturate");
+            drop_attribute(&mut node, "round_mode");
+        }
+        "QuantizeLinear" | "DequantizeLinear" => quantized(graph, &mut node)?,
         "AveragePool" | "LpPool" if opset >= 18 => {
             if node
                 .ints("dilations")
@@ -112,6 +118,46 @@ pub(super) fn to_written(
         _ => {}
     }
     Ok(Step::alone(node))
+}
+
+/// 21 has blocks and a type, 23 a precision.
+fn quantized(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
+    if node.int("block_size").unwrap_or(0) != 0 {
+        return Err("`block_size`: opset 17 has no form for it".to_owned());
+    }
+    let float = Some(DataType::Float as i64);
+    let quantize = node.op == "QuantizeLinear";
+    let types: &[Option<i64>] = match quantize {
+        true => &[None, Some(0)],
+        false => &[None, Some(0), float],
+    };
+    let to = node.int("output_dtype");
+    if !types.contains(&to) {
+        let zero = Data::from_f64(dtype_of(to).unwrap_or(DataType::Undefined), &[0.0]);
+        let scale = node.input(1).map(|id| graph.value(id).shape.clone());
+        match (zero, scale, node.input(2)) {
+            (Some(_), _, Some(zero)) if Some(graph.value(zero).dtype) == dtype_of(to) => {}
+            (Some(zero), Some(shape), None) if quantize => {
+                let zeros = zero.pick(&vec![0; elements(&shape).unwrap_or(0)]);
+                let zeros = zeros.ok_or("`output_dtype`: its scales have no size")?;
+                node.inputs.resize(2, None);
+                node.inputs
+                    .push(Some(graph.add_constant(&shape, zeros, None)));
+            }
+            _ => return Err("`output_dtype`: opset 17 has no form for it".to_owned()),
+        }
+    }
+    if ![None, Some(0), float].contains(&node.int("precision")) {
+        return Err("`precision`: opset 17 has no form for it".to_owned());
+    }
+    for name in ["block_size", "output_dtype", "precision", "saturate"] {
+        drop_attribute(node, name);
+    }
+    Ok(())
+}
+
+fn dtype_of(number: Option<i64>) -> Option<DataType> {
+    DataType::try_from(i32::try_from(number?).ok()?).ok()
 }
 
 fn drop_attribute(node: &mut Node, name: &str) {
@@ -137,6 +183,25 @@ fn resize(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
         let shape = graph.value(x).shape.clone();
         let place = |a: i64| if a < 0 { a + shape.len() as i64 } else { a };
         // Sizes and scales for all axes: those not named stay as they are.
+        if node.input(1).is_some() {
+            let given = node.input(1).and_then(|id| graph.constant(id));
+            let given = given.ok_or("its `roi` is computed from data")?.to_f64();
+            let mut all = vec![0.0; shape.len()];
+            all.resize(2 * shape.len(), 1.0);
+            for (i, &value) in given.iter().enumerate() {
+                let axis = axes.get(i % axes.len().max(1)).copied().map(place);
+                let axis = axis.and_then(|a| usize::try_from(a).ok());
+                let end = if i < axes.len() { 0 } else { shape.len() };
+                *axis
+                    .filter(|&a| a < shape.len())
+                    .and_then(|a| all.get_mut(end + a))
+                    .ok_or("its `roi` is of an axis that is not there")? = value;
+            }
+            if !given.is_empty() {
+                let data = Data::from_f64(DataType::Float, &all).ok_or("a `roi` of no numbers")?;
+                node.inputs[1] = Some(graph.add_constant(&[all.len()], data, None));
+            }
+        }
         for (input, sizes) in [(2, false), (3, true)] {
             let Some(id) = node.input(input) else {
                 continue;

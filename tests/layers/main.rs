@@ -19,6 +19,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unmask_system", &[]),
     ("unmask_tensorrt", &[]),
     ("unmask_v4l2", &[]),
+    ("v4l2_sys_mit", &[]),
     ("unmask_score", &["unmask_frame"]),
     ("unmask_drive", &["unmask_frame"]),
     ("unmask_model", &["unmask_frame", "unmask_score"]),
@@ -76,6 +77,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "unmask_v4l2",
         ],
     ),
+    ("command_pages", &["unmask"]),
     ("board_guest", &["unmask_v4l2"]),
     ("xtask", &["board_guest"]),
 ];
@@ -118,7 +120,7 @@ fn root() -> &'static Path {
 }
 
 fn packages() -> Vec<Package> {
-    let mut folders: Vec<PathBuf> = ["", "training", "xtask", "xtask/guest"]
+    let mut folders: Vec<PathBuf> = ["", "training", "xtask", "xtask/guest", "xtask/pages"]
         .iter()
         .map(PathBuf::from)
         .collect();

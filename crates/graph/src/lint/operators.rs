@@ -19,6 +19,7 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "Compress",
     "ConcatFromSequence",
     "ConvInteger",
+    "DFT",
     "Det",
     "DynamicQuantizeLinear",
     "ImageDecoder",
@@ -72,7 +73,6 @@ pub(super) const TOP_K_LIMIT: i64 = 3840;
 
 /// What TensorRT-RTX 1.7 refuses and the list has: plugins that it lacks, operators without kernels.
 pub(super) const SEEN_UNSUPPORTED: &[&str] = &[
-    "DFT",
     "DeformConv",
     "NonMaxSuppression",
     "NonZero",

@@ -5,11 +5,11 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use unmask_alert::{Author, Decider, EngineId, Judge, Settings};
+use unmask_alert::{AlertBuilder, AlertDecider, AlertEvaluator, AlertSettings, EngineId};
 use unmask_drive::Drive;
-use unmask_drive::Truth;
-use unmask_engine::{Engine, Options};
-use unmask_frame::{Moment, Token};
+use unmask_drive::GroundTruth;
+use unmask_engine::{Engine, EngineOptions};
+use unmask_frame::{FrameMetadata, MonotonicTime};
 
 /// Things larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;
@@ -52,13 +52,13 @@ type Sum = [usize; 3];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = args()?;
-    let mut engine = Engine::open(&args.model, Options::default())?;
+    let mut engine = Engine::open(&args.model, EngineOptions::default())?;
     let own = engine.facts().threshold.unwrap_or(0.5);
     let road = engine.facts().road.clone();
     let thresholds: Vec<f32> = (-4..=1).map(|i| own + 0.05 * i as f32).collect();
     let mut sums: Vec<Sum> = vec![[0; 3]; thresholds.len()];
     for seed in args.seeds.0..=args.seeds.1 {
-        let drive = Drive::new(unmask_drive::Settings {
+        let drive = Drive::new(unmask_drive::DriveSettings {
             seed,
             rate_hz: RATE_HZ,
             ..Default::default()
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for frame in 0..args.frames {
             let scene = drive.scene(frame);
             let scored = engine.score_at_mask_size(&scene.picture, true)?;
-            let truth = Truth {
+            let truth = GroundTruth {
                 instances: scene.instances,
                 objects: scene.objects,
             };
@@ -102,17 +102,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One threshold with its decisions and what they come to.
 struct Watch {
-    decider: Decider,
-    judge: Judge,
-    author: Author,
+    decider: AlertDecider,
+    judge: AlertEvaluator,
+    author: AlertBuilder,
 }
 
 impl Watch {
     fn new(threshold: f32, road: &[usize]) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            decider: Decider::new(Settings::film(threshold), road)?,
-            judge: Judge::new(LEAST_PX),
-            author: Author::new(EngineId {
+            decider: AlertDecider::new(AlertSettings::film(threshold), road)?,
+            judge: AlertEvaluator::new(LEAST_PX),
+            author: AlertBuilder::new(EngineId {
                 name: "cpu".into(),
                 precision: "fp32".into(),
                 hash: "".into(),
@@ -120,9 +120,9 @@ impl Watch {
         })
     }
 
-    fn step(&mut self, frame: u64, scored: &unmask_score::Scored, truth: &Truth) {
-        let captured = Moment(frame * PERIOD_NS);
-        let token = Token {
+    fn step(&mut self, frame: u64, scored: &unmask_score::ScoredFrame, truth: &GroundTruth) {
+        let captured = MonotonicTime(frame * PERIOD_NS);
+        let token = FrameMetadata {
             frame,
             captured,
             age_known: true,

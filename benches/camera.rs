@@ -7,9 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use unmask::source::{Camera, CaptureSettings, Clock, Next, Pace, Reader, Shot, V4l2};
+use unmask::source::{
+    CaptureSettings, NextFrame, OpenSource, RunPace, SourceClock, SourceFrame, SourceReader,
+    V4l2Source,
+};
 use unmask_v4l2::FourCc;
-use unmask_v4l2::fake::Fake;
+use unmask_v4l2::fake::FakeKernel;
 
 const SIZE: (u32, u32) = (1280, 720);
 const FRAMES: u64 = 2000;
@@ -33,11 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     print("on the thread that called DQBUF", &calling);
     // As in a run: the camera has a thread of its own, and the engine sleeps on its queue.
     let fake = self::fake();
-    let pace = Pace::Realtime { rate_hz: 30.0 };
-    let reader = Reader::start(open(&fake)?, Clock::start(), pace, None)?;
+    let pace = RunPace::Realtime { rate_hz: 30.0 };
+    let reader = SourceReader::start(open(&fake)?, SourceClock::start(), pace, None)?;
     let engine = measure(&fake, || {
         match reader.take_within(Duration::from_secs(10)) {
-            Next::Frame(Ok(shot), _) => Ok(shot),
+            NextFrame::Frame(Ok(shot), _) => Ok(shot),
             other => Err(format!("no frame: {other:?}").into()),
         }
     })?;
@@ -45,16 +48,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn fake() -> Fake {
-    let fake = Fake::real_time();
+fn fake() -> FakeKernel {
+    let fake = FakeKernel::real_time();
     fake.set_modes(&[FourCc(*b"YUYV")], &[SIZE], 0);
     fake
 }
 
-fn open(fake: &Fake) -> Result<Camera, Box<dyn Error>> {
+fn open(fake: &FakeKernel) -> Result<OpenSource, Box<dyn Error>> {
     let settings = CaptureSettings::default();
-    let camera = V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings)?;
-    let mut camera = Camera::V4l2(Box::new(camera));
+    let camera = V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings)?;
+    let mut camera = OpenSource::V4l2(Box::new(camera));
     camera.keep_bytes();
     Ok(camera)
 }
@@ -62,8 +65,8 @@ fn open(fake: &Fake) -> Result<Camera, Box<dyn Error>> {
 /// Times from DQBUF to what `take` returns, ns. A frame is filled once it is asked for, so that no
 /// other is underway.
 fn measure(
-    fake: &Fake,
-    mut take: impl FnMut() -> Result<Shot, Box<dyn Error>>,
+    fake: &FakeKernel,
+    mut take: impl FnMut() -> Result<SourceFrame, Box<dyn Error>>,
 ) -> Result<Histogram<u64>, Box<dyn Error>> {
     let mut times = Histogram::new(3)?;
     let (ask, asked) = channel();
@@ -89,7 +92,7 @@ fn measure(
     })
 }
 
-fn fill(fake: &Fake, asked: Receiver<()>) {
+fn fill(fake: &FakeKernel, asked: Receiver<()>) {
     for () in asked {
         std::thread::sleep(PAUSE);
         // Until the stream has begun there is no buffer to fill.

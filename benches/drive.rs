@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use unmask_drive::{Drive, Settings};
+use unmask_drive::{Drive, DriveSettings};
 use unmask_frame::Size;
 
 /// Frames a seed.
@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             .build()?;
         let mut all = 0.0;
         for seed in 1..=5 {
-            let drive = Drive::new(Settings {
+            let drive = Drive::new(DriveSettings {
                 seed,
-                ..Settings::default()
+                ..DriveSettings::default()
             })?;
             let seconds = pool.install(|| {
                 std::hint::black_box(drive.scene(0));
@@ -47,9 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Four frames of a drive and eight stills, four in a row.
 fn sheet(file: &str) -> Result<(), Box<dyn Error>> {
     let size = Size::new(480, 270);
-    let drive = Drive::new(Settings {
+    let drive = Drive::new(DriveSettings {
         size,
-        ..Settings::default()
+        ..DriveSettings::default()
     })?;
     let scenes = (0..4)
         .map(|i| drive.scene(60 + i * 40))

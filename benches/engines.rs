@@ -12,8 +12,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use unmask_drive::{Drive, Settings};
-use unmask_engine::{Engine, Options};
+use unmask_drive::{Drive, DriveSettings};
+use unmask_engine::{Engine, EngineOptions};
 use unmask_frame::{Picture, Size};
 
 /// Runs of one engine before it is the next one's turn.
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             if let Some(python) = &mut python {
                 names.extend(python.open(model, threads)?);
             }
-            let mut engine = Engine::open(model, Options { threads })?;
+            let mut engine = Engine::open(model, EngineOptions { threads })?;
             let picture = scene(engine.facts().input, 40)?;
             let mut times: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
             for round in 0..rounds + 1 {
@@ -100,9 +100,9 @@ fn median(times: &mut [f64]) -> f64 {
 }
 
 fn scene(size: Size, frame: u64) -> Result<Picture, Box<dyn Error>> {
-    let drive = Drive::new(Settings {
+    let drive = Drive::new(DriveSettings {
         size,
-        ..Settings::default()
+        ..DriveSettings::default()
     })?;
     Ok(drive.scene(frame).picture)
 }

@@ -14,11 +14,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use unmask::source::Pictures;
+use unmask::source::PictureSource;
 use unmask_engine::Engine;
 use unmask_frame::read_picture;
-use unmask_graph::calibrate::{Method, Options, PERCENTILE, calibrate};
-use unmask_graph::quantize::Net;
+use unmask_graph::calibrate::{CalibrateOptions, PERCENTILE, RangeMethod, calibrate};
+use unmask_graph::quantize::QuantizeGraph;
 
 const THREADS: usize = 2;
 
@@ -157,13 +157,13 @@ fn compare(ours: &Path, theirs: &Path, rounds: usize) -> Result<(), Box<dyn Erro
 }
 
 fn calibration(model: &Path, frames: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
-    let net = Net::read(model)?;
-    let threads = unmask_engine::Options { threads: THREADS };
+    let net = QuantizeGraph::read(model)?;
+    let threads = unmask_engine::EngineOptions { threads: THREADS };
     let mut engine = Engine::open(model, threads)?;
     let facts = engine.facts().clone();
-    let pictures: Vec<PathBuf> = Pictures::open(frames)?.paths().to_vec();
-    let options = Options {
-        method: Method::Entropy,
+    let pictures: Vec<PathBuf> = PictureSource::open(frames)?.paths().to_vec();
+    let options = CalibrateOptions {
+        method: RangeMethod::Entropy,
         percentile: PERCENTILE,
         limit: None,
         force: false,

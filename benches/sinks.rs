@@ -5,11 +5,13 @@ use hdrhistogram::Histogram;
 use std::error::Error;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
-use unmask::budget::realtime::Realtime;
-use unmask::sink::{Settings, Sinks, Target, WhenFull};
-use unmask_alert::{Author, Confirm, Decider, EngineId, Settings as Decide};
-use unmask_frame::{LabelMap, Map, Moment, ScoreMap, Size, Token};
-use unmask_score::Scored;
+use unmask::budget::realtime::RealtimeSettings;
+use unmask::sink::{SinkFanout, SinkSettings, SinkUri, WhenFull};
+use unmask_alert::{
+    AlertBuilder, AlertDecider, AlertSettings as Decide, EngineId, TrackConfirmation,
+};
+use unmask_frame::{FrameMetadata, LabelMap, MonotonicTime, PixelMap, ScoreMap, Size};
+use unmask_score::ScoredFrame;
 use unmask_score::components::label;
 
 /// Grid of the network's output.
@@ -40,7 +42,7 @@ impl Rest {
 }
 
 /// A road with things on it that move a little from frame to frame.
-fn scored(frame: u64, rest: Rest) -> Scored {
+fn scored(frame: u64, rest: Rest) -> ScoredFrame {
     let mut score = ScoreMap::filled(GRID, 0.1);
     if let Rest::Specks = rest {
         let mut state = frame * 2 + 1;
@@ -60,7 +62,7 @@ fn scored(frame: u64, rest: Rest) -> Scored {
             score.data_mut()[at..at + 18].fill(0.9);
         }
     }
-    Scored {
+    ScoredFrame {
         score,
         classes: LabelMap::filled(GRID, 0),
         qualified: 0,
@@ -69,9 +71,9 @@ fn scored(frame: u64, rest: Rest) -> Scored {
 
 fn main() -> Result<(), Box<dyn Error>> {
     // The socket's thread, started later, is held to the same core.
-    Realtime {
+    RealtimeSettings {
         cores: vec![0],
-        ..Realtime::default()
+        ..RealtimeSettings::default()
     }
     .enter()?;
     for rest in [Rest::Calm, Rest::Specks] {
@@ -85,17 +87,17 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     let path = folder.path().join("alerts");
     let receiver = UnixDatagram::bind(&path)?;
     receiver.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let mut sinks = Sinks::open(
-        &[Target::Socket(path)],
-        &Settings::default(),
+    let mut sinks = SinkFanout::open(
+        &[SinkUri::Socket(path)],
+        &SinkSettings::default(),
         WhenFull::Drop,
     )?;
     let decide = Decide {
-        confirm: Confirm::AT_ONCE,
+        confirm: TrackConfirmation::AT_ONCE,
         ..Decide::stills(THRESHOLD)
     };
-    let mut decider = Decider::new(decide, &[0])?;
-    let author = Author::new(EngineId {
+    let mut decider = AlertDecider::new(decide, &[0])?;
+    let author = AlertBuilder::new(EngineId {
         name: "cpu".into(),
         precision: "fp32".into(),
         hash: "ab".repeat(32).into(),
@@ -107,9 +109,9 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     let mut buffer = [0; 4096];
     for frame in 0..FRAMES {
         let scored = scored(frame, rest);
-        let token = Token {
+        let token = FrameMetadata {
             frame,
-            captured: Moment(frame * 100_000_000),
+            captured: MonotonicTime(frame * 100_000_000),
             age_known: true,
             captured_unix_ns: i128::from(frame) * 100_000_000,
             budget_ns: 100_000_000,
@@ -128,7 +130,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         }
         let took = start.elapsed();
         let mask: Vec<bool> = scored.score.data().iter().map(|s| *s > THRESHOLD).collect();
-        let mask = Map::new(GRID, mask).ok_or("a grid of the wrong size")?;
+        let mask = PixelMap::new(GRID, mask).ok_or("a grid of the wrong size")?;
         let start = Instant::now();
         let found = std::hint::black_box(label(&mask)).list().len();
         let labelled = start.elapsed();

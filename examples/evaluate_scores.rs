@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use unmask_eval::dataset::saved_scores;
-use unmask_eval::{Options, evaluate};
+use unmask_eval::{EvalOptions, evaluate};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for picture in &bad {
         eprintln!("{}: {}", picture.name, picture.problem);
     }
-    let report = evaluate(&pairs, &Options::default(), &|_| ())?;
+    let report = evaluate(&pairs, &EvalOptions::default(), &|_| ())?;
     println!("{} pictures: {:?}", report.images, report.pixels);
     Ok(())
 }

@@ -18,7 +18,7 @@ const DIGITS: u8 = 3;
 /// A part of a frame's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stage {
+pub enum FrameStage {
     /// Decoding or rendering, on the camera's own thread.
     Read,
     /// The pipeline's wait for a frame from the camera's thread.
@@ -39,39 +39,39 @@ pub enum Stage {
     View,
 }
 
-impl Stage {
+impl FrameStage {
     /// All stages, in the order of a frame's way.
-    pub const ALL: [Stage; 9] = [
-        Stage::Read,
-        Stage::Wait,
-        Stage::Queue,
-        Stage::Prepare,
-        Stage::Engine,
-        Stage::Score,
-        Stage::Decide,
-        Stage::Emit,
-        Stage::View,
+    pub const ALL: [FrameStage; 9] = [
+        FrameStage::Read,
+        FrameStage::Wait,
+        FrameStage::Queue,
+        FrameStage::Prepare,
+        FrameStage::Engine,
+        FrameStage::Score,
+        FrameStage::Decide,
+        FrameStage::Emit,
+        FrameStage::View,
     ];
 
     /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Stage::Read => "read",
-            Stage::Wait => "wait",
-            Stage::Queue => "queue",
-            Stage::Prepare => "prepare",
-            Stage::Engine => "engine",
-            Stage::Score => "score",
-            Stage::Decide => "decide",
-            Stage::Emit => "emit",
-            Stage::View => "view",
+            FrameStage::Read => "read",
+            FrameStage::Wait => "wait",
+            FrameStage::Queue => "queue",
+            FrameStage::Prepare => "prepare",
+            FrameStage::Engine => "engine",
+            FrameStage::Score => "score",
+            FrameStage::Decide => "decide",
+            FrameStage::Emit => "emit",
+            FrameStage::View => "view",
         }
     }
 }
 
 /// Percentiles of a time, ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
+pub struct LatencyPercentiles {
     /// Half of the values lie at or below.
     pub p50_ms: f64,
     /// 90 of 100 values lie at or below.
@@ -87,7 +87,7 @@ pub struct Percentiles {
 /// Why a frame did not reach the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum DropReason {
     /// A newer one came while it waited.
     Overtaken,
     /// It could not make its deadline any more.
@@ -96,28 +96,32 @@ pub enum Cause {
     LeftOut,
 }
 
-impl Cause {
+impl DropReason {
     /// All causes.
-    pub const ALL: [Cause; 3] = [Cause::Overtaken, Cause::TooLate, Cause::LeftOut];
+    pub const ALL: [DropReason; 3] = [
+        DropReason::Overtaken,
+        DropReason::TooLate,
+        DropReason::LeftOut,
+    ];
 
     /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Cause::Overtaken => "overtaken",
-            Cause::TooLate => "too_late",
-            Cause::LeftOut => "left_out",
+            DropReason::Overtaken => "overtaken",
+            DropReason::TooLate => "too_late",
+            DropReason::LeftOut => "left_out",
         }
     }
 }
 
 /// One time's histogram and exact sum.
 #[derive(Clone, Debug)]
-struct Times {
+struct StageTimes {
     histogram: Histogram<u64>,
     sum: Duration,
 }
 
-impl Times {
+impl StageTimes {
     fn new() -> Self {
         Self {
             histogram: Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)
@@ -132,12 +136,12 @@ impl Times {
         self.sum += time;
     }
 
-    fn percentiles(&self) -> Percentiles {
+    fn percentiles(&self) -> LatencyPercentiles {
         let ms = |ns: u64| (ns as f64 / 1e6 * 1e3).round() / 1e3;
         if self.histogram.is_empty() {
-            return Percentiles::default();
+            return LatencyPercentiles::default();
         }
-        Percentiles {
+        LatencyPercentiles {
             p50_ms: ms(self.histogram.value_at_quantile(0.5)),
             p90_ms: ms(self.histogram.value_at_quantile(0.9)),
             p99_ms: ms(self.histogram.value_at_quantile(0.99)),
@@ -149,33 +153,33 @@ impl Times {
 
 /// The times of a run.
 #[derive(Clone, Debug)]
-pub struct Ledger {
-    stages: [Times; Stage::ALL.len()],
-    age: Times,
-    work: Times,
+pub struct LatencyStats {
+    stages: [StageTimes; FrameStage::ALL.len()],
+    age: StageTimes,
+    work: StageTimes,
     budget: Duration,
     misses: u64,
     unknown: u64,
-    dropped: [u64; Cause::ALL.len()],
+    dropped: [u64; DropReason::ALL.len()],
     last_age: Option<Duration>,
     age_steps: Duration,
     steps: u64,
     idle_waits: bool,
 }
 
-impl Ledger {
+impl LatencyStats {
     /// A ledger for frames whose alerts may be `budget` old.
     ///
     /// `idle_waits`: frames come at a fixed rate, so waiting for one is idleness and not a cost.
     pub fn new(budget: Duration, idle_waits: bool) -> Self {
         Self {
-            stages: std::array::from_fn(|_| Times::new()),
-            age: Times::new(),
-            work: Times::new(),
+            stages: std::array::from_fn(|_| StageTimes::new()),
+            age: StageTimes::new(),
+            work: StageTimes::new(),
             budget,
             misses: 0,
             unknown: 0,
-            dropped: [0; Cause::ALL.len()],
+            dropped: [0; DropReason::ALL.len()],
             last_age: None,
             age_steps: Duration::ZERO,
             steps: 0,
@@ -184,7 +188,7 @@ impl Ledger {
     }
 
     /// Notes what `stage` of one frame took.
-    pub fn add(&mut self, stage: Stage, time: Duration) {
+    pub fn add(&mut self, stage: FrameStage, time: Duration) {
         self.stages[stage as usize].add(time);
     }
 
@@ -211,17 +215,17 @@ impl Ledger {
     }
 
     /// Percentiles of what frames took from their admission to their alerts.
-    pub fn work(&self) -> Percentiles {
+    pub fn work(&self) -> LatencyPercentiles {
         self.work.percentiles()
     }
 
     /// Notes `frames` that did not reach the engine.
-    pub fn drop_frames(&mut self, cause: Cause, frames: u64) {
+    pub fn drop_frames(&mut self, cause: DropReason, frames: u64) {
         self.dropped[cause as usize] += frames;
     }
 
     /// Frames that did not reach the engine.
-    pub fn dropped(&self, cause: Cause) -> u64 {
+    pub fn dropped(&self, cause: DropReason) -> u64 {
         self.dropped[cause as usize]
     }
 
@@ -259,12 +263,12 @@ impl Ledger {
     }
 
     /// Percentiles of one stage.
-    pub fn stage(&self, stage: Stage) -> Percentiles {
+    pub fn stage(&self, stage: FrameStage) -> LatencyPercentiles {
         self.stages[stage as usize].percentiles()
     }
 
     /// Percentiles of a frame's age when its alerts were written.
-    pub fn age(&self) -> Percentiles {
+    pub fn age(&self) -> LatencyPercentiles {
         self.age.percentiles()
     }
 
@@ -273,14 +277,14 @@ impl Ledger {
     /// Counted: everything that keeps the engine from its next frame. Reading and drawing run on
     /// threads of their own and count only where the engine had to wait for them.
     pub fn outside_engine_share(&self) -> f64 {
-        let counted = |stage: &Stage| match stage {
-            Stage::Read => false,
+        let counted = |stage: &FrameStage| match stage {
+            FrameStage::Read => false,
             // A frame waits for the engine while the engine works.
-            Stage::Queue => false,
-            Stage::Wait => !self.idle_waits,
+            FrameStage::Queue => false,
+            FrameStage::Wait => !self.idle_waits,
             _ => true,
         };
-        let all: Duration = Stage::ALL
+        let all: Duration = FrameStage::ALL
             .iter()
             .filter(|s| counted(s))
             .map(|&s| self.stages[s as usize].sum)
@@ -288,7 +292,7 @@ impl Ledger {
         if all.is_zero() {
             return 0.0;
         }
-        let engine = self.stages[Stage::Engine as usize].sum;
+        let engine = self.stages[FrameStage::Engine as usize].sum;
         1.0 - engine.as_secs_f64() / all.as_secs_f64()
     }
 
@@ -320,39 +324,42 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_values() {
-        let mut ledger = Ledger::new(ms(95), false);
+        let mut ledger = LatencyStats::new(ms(95), false);
         for i in 1..=100 {
-            ledger.add(Stage::Engine, ms(i));
+            ledger.add(FrameStage::Engine, ms(i));
             ledger.finish_frame(ms(i));
         }
-        let engine = ledger.stage(Stage::Engine);
+        let engine = ledger.stage(FrameStage::Engine);
         assert!((engine.p50_ms - 50.0).abs() < 0.1 && (engine.p99_ms - 99.0).abs() < 0.2);
         assert!((engine.max_ms - 100.0).abs() < 0.2);
         assert_eq!((ledger.frames(), ledger.misses()), (100, 5));
-        assert_eq!(ledger.stage(Stage::View), Percentiles::default());
+        assert_eq!(
+            ledger.stage(FrameStage::View),
+            LatencyPercentiles::default()
+        );
     }
 
     #[test]
     fn the_tail_is_told_apart() {
-        let mut ledger = Ledger::new(ms(95), false);
-        (1..=1000).for_each(|i| ledger.add(Stage::Queue, ms(i)));
-        let queue = ledger.stage(Stage::Queue);
+        let mut ledger = LatencyStats::new(ms(95), false);
+        (1..=1000).for_each(|i| ledger.add(FrameStage::Queue, ms(i)));
+        let queue = ledger.stage(FrameStage::Queue);
         assert!((queue.p90_ms - 900.0).abs() < 1.0 && (queue.p999_ms - 999.0).abs() < 1.0);
     }
 
     #[test]
     fn drops_are_counted_by_cause_and_jitter_is_the_mean_step() {
-        let mut ledger = Ledger::new(ms(15), false);
+        let mut ledger = LatencyStats::new(ms(15), false);
         assert_eq!(ledger.jitter_ms(), 0.0);
         for age in [10, 20, 16, 16] {
             ledger.finish_frame(ms(age));
         }
         assert!((ledger.jitter_ms() - 14.0 / 3.0).abs() < 1e-9);
         assert_eq!((ledger.on_time(), ledger.misses()), (1, 3));
-        ledger.drop_frames(Cause::Overtaken, 5);
-        ledger.drop_frames(Cause::TooLate, 1);
-        ledger.drop_frames(Cause::TooLate, 1);
-        let dropped = Cause::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
+        ledger.drop_frames(DropReason::Overtaken, 5);
+        ledger.drop_frames(DropReason::TooLate, 1);
+        ledger.drop_frames(DropReason::TooLate, 1);
+        let dropped = DropReason::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
         assert_eq!(
             dropped,
             [("overtaken", 5), ("too_late", 2), ("left_out", 0)]
@@ -362,7 +369,7 @@ mod tests {
 
     #[test]
     fn frames_of_unknown_age_are_neither_on_time_nor_late() {
-        let mut ledger = Ledger::new(ms(15), false);
+        let mut ledger = LatencyStats::new(ms(15), false);
         ledger.finish_frame(ms(10));
         ledger.finish_frame_of_unknown_age();
         ledger.finish_frame(ms(20));
@@ -375,30 +382,30 @@ mod tests {
 
     #[test]
     fn the_share_outside_leaves_out_what_runs_beside() {
-        let mut ledger = Ledger::new(ms(1), false);
-        ledger.add(Stage::Read, ms(500));
-        ledger.add(Stage::Engine, ms(90));
-        ledger.add(Stage::Score, ms(6));
-        ledger.add(Stage::Wait, ms(4));
+        let mut ledger = LatencyStats::new(ms(1), false);
+        ledger.add(FrameStage::Read, ms(500));
+        ledger.add(FrameStage::Engine, ms(90));
+        ledger.add(FrameStage::Score, ms(6));
+        ledger.add(FrameStage::Wait, ms(4));
         assert!((ledger.outside_engine_share() - 0.1).abs() < 1e-9);
         ledger.idle_waits = true;
         assert!((ledger.outside_engine_share() - 6.0 / 96.0).abs() < 1e-9);
-        assert_eq!(Ledger::new(ms(1), false).outside_engine_share(), 0.0);
+        assert_eq!(LatencyStats::new(ms(1), false).outside_engine_share(), 0.0);
     }
 
     #[test]
     fn times_beyond_the_histogram_are_held_at_its_end() {
-        let mut ledger = Ledger::new(Duration::ZERO, false);
-        ledger.add(Stage::Emit, Duration::MAX / 2);
-        ledger.add(Stage::Decide, Duration::ZERO);
-        assert!(ledger.stage(Stage::Emit).max_ms >= 600_000.0);
+        let mut ledger = LatencyStats::new(Duration::ZERO, false);
+        ledger.add(FrameStage::Emit, Duration::MAX / 2);
+        ledger.add(FrameStage::Decide, Duration::ZERO);
+        assert!(ledger.stage(FrameStage::Emit).max_ms >= 600_000.0);
         ledger.finish_frame(Duration::ZERO);
         assert_eq!(ledger.misses(), 0);
     }
 
     #[test]
     fn every_frame_falls_into_one_bin() {
-        let mut ledger = Ledger::new(ms(10), false);
+        let mut ledger = LatencyStats::new(ms(10), false);
         assert!(ledger.age_histogram(5).is_empty());
         for i in [0, 1, 5, 10, 10, 20] {
             ledger.finish_frame(ms(i));

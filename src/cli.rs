@@ -56,58 +56,58 @@ mod shutdown;
 mod thresholds;
 mod validate;
 
-pub use outcome::Outcome;
+pub use outcome::ExitOutcome;
 
 /// Tells when something is on the road that does not belong there.
 #[derive(Parser, Debug)]
 #[command(name = "unmask", version, about, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    verb: CliCommand,
 }
 
 #[derive(Subcommand, Debug)]
-enum Verb {
+enum CliCommand {
     /// Ranges of a model's values on frames, for INT8.
     #[cfg(feature = "offline")]
-    Calibrate(calibrate::Args),
+    Calibrate(calibrate::CalibrateArgs),
     /// Look at a camera: what it is set to, its frames, its clock, its faults.
-    Camera(camera::Args),
+    Camera(camera::CameraArgs),
     /// Synthetic drive → alerts, overlays, a contact sheet and a page. Needs no argument.
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Watch a source and emit alerts on stdout.
-    Run(Box<run::Args>),
+    Run(Box<run::RunArgs>),
     /// Write what a source gives to disk, to be watched again.
-    Record(record::Args),
+    Record(record::RecordArgs),
     /// Write one anomaly map (NumPy float32) per picture.
     #[cfg(feature = "offline")]
-    Score(score::Args),
+    Score(score::ScoreArgs),
     /// Benchmark metrics of a model, or of saved score maps.
     #[cfg(feature = "offline")]
-    Eval(eval::Args),
+    Eval(eval::EvalArgs),
     /// Write a checkpoint as an ONNX model.
     #[cfg(feature = "offline")]
-    Export(export::Args),
+    Export(export::ExportArgs),
     #[cfg(feature = "offline")]
     /// Learn what is normal from frames of normal driving, and write it into a model.
-    Learn(learn::Args),
+    Learn(learn::LearnArgs),
     /// Print the default configuration, with comments.
-    Config(config::Args),
+    Config(config::ConfigArgs),
     /// Check a configuration without running.
-    Validate(validate::Args),
+    Validate(validate::ValidateArgs),
     /// Measure where a frame's time goes; write and compare profiles.
-    Profile(profile::Args),
+    Profile(profile::ProfileArgs),
     /// Find the threshold for a rate of false alarms, from frames of normal driving.
-    Thresholds(thresholds::Args),
+    Thresholds(thresholds::ThresholdArgs),
     /// Write a model in INT8 or FP16, judged by the task if wanted.
     #[cfg(feature = "offline")]
-    Quantize(quantize::Args),
+    Quantize(quantize::QuantizeArgs),
     /// Put camera bytes and anomaly score into a model's graph.
     #[cfg(feature = "offline")]
-    Prepare(prepare::Args),
+    Prepare(prepare::PrepareArgs),
     /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
     #[cfg(feature = "offline")]
-    Inspect(inspect::Args),
+    Inspect(inspect::InspectArgs),
 }
 
 /// Runs the command line of this process.
@@ -126,29 +126,29 @@ pub fn main() -> ExitCode {
     }
     let done = shutdown::listen().and_then(|()| match cli.verb {
         #[cfg(feature = "offline")]
-        Verb::Calibrate(args) => calibrate::run(&args),
-        Verb::Camera(args) => camera::run(&args),
-        Verb::Demo(args) => demo::run(&args),
-        Verb::Run(args) => run::run(&args),
-        Verb::Record(args) => record::run(&args),
+        CliCommand::Calibrate(args) => calibrate::run(&args),
+        CliCommand::Camera(args) => camera::run(&args),
+        CliCommand::Demo(args) => demo::run(&args),
+        CliCommand::Run(args) => run::run(&args),
+        CliCommand::Record(args) => record::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Score(args) => score::run(&args),
+        CliCommand::Score(args) => score::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Eval(args) => eval::run(&args),
+        CliCommand::Eval(args) => eval::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Export(args) => export::run(&args),
+        CliCommand::Export(args) => export::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Learn(args) => learn::run(&args),
-        Verb::Config(args) => config::run(&args),
-        Verb::Validate(args) => validate::run(&args),
-        Verb::Profile(args) => profile::run(&args),
-        Verb::Thresholds(args) => thresholds::run(&args),
+        CliCommand::Learn(args) => learn::run(&args),
+        CliCommand::Config(args) => config::run(&args),
+        CliCommand::Validate(args) => validate::run(&args),
+        CliCommand::Profile(args) => profile::run(&args),
+        CliCommand::Thresholds(args) => thresholds::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Quantize(args) => quantize::run(&args),
+        CliCommand::Quantize(args) => quantize::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Prepare(args) => prepare::run(&args),
+        CliCommand::Prepare(args) => prepare::run(&args),
         #[cfg(feature = "offline")]
-        Verb::Inspect(args) => inspect::run(&args),
+        CliCommand::Inspect(args) => inspect::run(&args),
     });
     if let Some(error) = print::failure() {
         match prints {
@@ -161,9 +161,9 @@ pub fn main() -> ExitCode {
         }
     }
     match done {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeBadInputs) => ExitCode::from(2),
-        Ok(Outcome::Stopped) => shutdown::end_by_signal(),
+        Ok(ExitOutcome::Clean) => ExitCode::SUCCESS,
+        Ok(ExitOutcome::SomeBadInputs) => ExitCode::from(2),
+        Ok(ExitOutcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
             let text = escape_control(&error_chain(error.as_ref())).into_owned();
             if json && !error.is::<failure::Printed>() {
@@ -175,21 +175,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-impl Verb {
+impl CliCommand {
     /// Whether what is printed on stdout is the answer itself; else it is said of files.
     fn prints(&self) -> bool {
         match self {
-            Verb::Camera(_) | Verb::Config(_) | Verb::Profile(_) | Verb::Thresholds(_) => true,
-            Verb::Demo(_) | Verb::Record(_) | Verb::Run(_) | Verb::Validate(_) => false,
+            CliCommand::Camera(_)
+            | CliCommand::Config(_)
+            | CliCommand::Profile(_)
+            | CliCommand::Thresholds(_) => true,
+            CliCommand::Demo(_)
+            | CliCommand::Record(_)
+            | CliCommand::Run(_)
+            | CliCommand::Validate(_) => false,
             #[cfg(feature = "offline")]
-            Verb::Eval(_) | Verb::Inspect(_) => true,
+            CliCommand::Eval(_) | CliCommand::Inspect(_) => true,
             #[cfg(feature = "offline")]
-            Verb::Calibrate(_)
-            | Verb::Export(_)
-            | Verb::Learn(_)
-            | Verb::Prepare(_)
-            | Verb::Quantize(_)
-            | Verb::Score(_) => false,
+            CliCommand::Calibrate(_)
+            | CliCommand::Export(_)
+            | CliCommand::Learn(_)
+            | CliCommand::Prepare(_)
+            | CliCommand::Quantize(_)
+            | CliCommand::Score(_) => false,
         }
     }
 }

@@ -11,17 +11,17 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use decide::Rule;
-pub use ladder::{Ladder, LadderStep};
+pub use decide::FilterConfig;
+pub use ladder::{LadderConfig, LadderStep};
 
-use crate::budget::realtime::Realtime;
+use crate::budget::realtime::RealtimeSettings;
 use crate::health::board;
 use crate::sink;
 use crate::source::CaptureSettings;
 use place::{key_at, line_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use unmask_alert::Ground;
+use unmask_alert::CameraGeometry;
 use unmask_frame::without_bom;
 
 /// The default configuration with comments, as `unmask config` prints it.
@@ -58,33 +58,33 @@ pub enum ConfigError {
 /// A configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub struct RunConfig {
     /// Where frames come from.
-    pub source: Source,
+    pub source: SourceConfig,
     /// What scores them.
-    pub model: Model,
+    pub model: ModelConfig,
     /// How old alerts may be.
-    pub budget: Budget,
+    pub budget: BudgetConfig,
     /// What is told.
-    pub decide: Rule,
+    pub decide: FilterConfig,
     /// Place and optics of the camera.
-    pub camera: Option<Ground>,
+    pub camera: Option<CameraGeometry>,
     /// How a camera is set that frames come from.
     pub capture: CaptureSettings,
     /// What to do less of when frames miss their deadline.
-    pub ladder: Ladder,
+    pub ladder: LadderConfig,
     /// What the threads of the frame's way are given.
-    pub realtime: Realtime,
+    pub realtime: RealtimeSettings,
     /// How the machine is watched.
-    pub board: board::Settings,
+    pub board: board::HostSettings,
     /// Where alerts go, and what the outside sees.
-    pub sink: sink::Settings,
+    pub sink: sink::SinkSettings,
 }
 
 /// Where frames come from.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Source {
+pub struct SourceConfig {
     /// As `--source`.
     pub name: Option<String>,
     /// Frames to take; all, where absent.
@@ -97,7 +97,7 @@ pub struct Source {
     pub wait: Option<bool>,
 }
 
-impl Source {
+impl SourceConfig {
     /// Whether a source that is not there is waited for.
     pub fn waits(&self) -> bool {
         // A boot brings devices in any order: a unit that fails for that stays failed.
@@ -106,7 +106,7 @@ impl Source {
     }
 }
 
-impl Default for Source {
+impl Default for SourceConfig {
     fn default() -> Self {
         Self {
             name: None,
@@ -121,7 +121,7 @@ impl Default for Source {
 /// What scores frames.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Model {
+pub struct ModelConfig {
     /// The model file; `$UNMASK_MODEL` or the shipped one, where absent.
     pub file: Option<PathBuf>,
     /// Threads to compute with; 0 = all.
@@ -130,7 +130,7 @@ pub struct Model {
     pub refine: bool,
 }
 
-impl Default for Model {
+impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             file: None,
@@ -143,18 +143,18 @@ impl Default for Model {
 /// How old alerts may be.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Budget {
+pub struct BudgetConfig {
     /// From capture to the writing of the alert, ms.
     pub ms: f64,
 }
 
-impl Default for Budget {
+impl Default for BudgetConfig {
     fn default() -> Self {
         Self { ms: 100.0 }
     }
 }
 
-impl Config {
+impl RunConfig {
     /// Reads and checks `path`.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl Config {
     /// Checks the text of `path`.
     ///
     /// # Errors
-    /// As [`Config::read`].
+    /// As [`RunConfig::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let fault = |line: usize, key: String, reason: String| ConfigError::Key {
             path: path.to_path_buf(),
@@ -181,7 +181,7 @@ impl Config {
             reason,
         };
         let text = without_bom(text);
-        let config: Config = toml::from_str(text).map_err(|error| {
+        let config: RunConfig = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.as_bytes()[..at]
                 .iter()

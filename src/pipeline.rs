@@ -15,29 +15,31 @@ mod outcome;
 mod settings;
 mod sight;
 
-use crate::budget::ladder::{Change, Ladder};
-use crate::budget::policy::Policy;
-use crate::budget::{Cause, Stage};
+use crate::budget::ladder::{DegradeLadder, LadderChange};
+use crate::budget::policy::DeadlinePolicy;
+use crate::budget::{DropReason, FrameStage};
 use crate::health::board;
-use crate::sink::Sinks;
-use crate::source::{BadFrame, Clock, Feed, Pace, Reader, Shot, Stamp};
+use crate::sink::SinkFanout;
+use crate::source::{
+    BadFrame, FrameTimestamp, RunPace, SourceClock, SourceFeed, SourceFrame, SourceReader,
+};
 use clock::{WallClock, new_run_id};
 use deadline::new_ledger;
 use settings::NO_LADDER;
-use sight::Sight;
+use sight::CameraHealth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
-use unmask_alert::{Alert, Author, Decider, Event, Looked, Track};
-use unmask_drive::Truth;
-use unmask_frame::Times;
-use unmask_frame::{Frame, Moment, Picture, Size, Token};
-use unmask_score::Scored;
+use unmask_alert::{Alert, AlertBuilder, AlertDecider, AlertEvent, ProcessedFrame, TrackSnapshot};
+use unmask_drive::GroundTruth;
+use unmask_frame::EngineTimes;
+use unmask_frame::{Frame, FrameMetadata, MonotonicTime, Picture, Size};
+use unmask_score::ScoredFrame;
 
-pub use engines::Engines;
-pub use outcome::{Noted, PipelineError, Summary};
-pub use settings::{Degrade, Settings, Step};
+pub use engines::EngineSet;
+pub use outcome::{PipelineError, RunEvent, RunSummary};
+pub use settings::{DegradeSettings, DegradeStep, PipelineSettings};
 
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;
 /// else the pipeline waits, so that no picture is missing.
@@ -46,7 +48,7 @@ const VIEW_QUEUE: usize = 4;
 const STOP_DELIVERY: Duration = Duration::from_millis(600);
 
 /// What draws frames; it runs on a thread of its own.
-pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
+pub type FrameObserver<'a> = Box<dyn FnMut(ProcessedFrame) -> Result<(), String> + Send + 'a>;
 
 /// Takes frames from `feed`, a camera or a source that is waited for, until it ends, tells alerts to `sink`, and shows every frame to
 /// `view`. `note` hears of frames that could not be used; the run goes on after them. The calling
@@ -56,23 +58,23 @@ pub type View<'a> = Box<dyn FnMut(Looked) -> Result<(), String> + Send + 'a>;
 /// The camera's thread, the sink or the view fails; the system refuses `settings.realtime`; not one
 /// frame could be used.
 pub fn run<'a>(
-    engines: impl Into<Engines<'a>>,
-    feed: impl Into<Feed>,
-    settings: &Settings,
-    sink: &mut Sinks,
-    view: Option<View<'_>>,
-    note: &mut dyn FnMut(Noted<'_>),
-) -> Result<Summary, PipelineError> {
+    engines: impl Into<EngineSet<'a>>,
+    feed: impl Into<SourceFeed>,
+    settings: &PipelineSettings,
+    sink: &mut SinkFanout,
+    view: Option<FrameObserver<'_>>,
+    note: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<RunSummary, PipelineError> {
     let (engines, feed) = (engines.into(), feed.into());
     let Some(mut view) = view else {
-        let ran = Pipeline::start(engines, feed, settings, sink, None)?.run(note);
+        let ran = AlertPipeline::start(engines, feed, settings, sink, None)?.run(note);
         deliver_at_stop(settings, sink);
         return ran;
     };
     std::thread::scope(|scope| {
-        let (to_view, frames) = sync_channel::<Looked>(VIEW_QUEUE);
+        let (to_view, frames) = sync_channel::<ProcessedFrame>(VIEW_QUEUE);
         let drawing = scope.spawn(move || frames.iter().try_for_each(&mut view));
-        let ran = Pipeline::start(engines, feed, settings, sink, Some(to_view))
+        let ran = AlertPipeline::start(engines, feed, settings, sink, Some(to_view))
             .and_then(|pipeline| pipeline.run(note));
         // Drawing may hang on a disk that does not answer: alerts do not wait for it.
         deliver_at_stop(settings, sink);
@@ -85,24 +87,24 @@ pub fn run<'a>(
     })
 }
 
-fn deliver_at_stop(settings: &Settings, sink: &mut Sinks) {
+fn deliver_at_stop(settings: &PipelineSettings, sink: &mut SinkFanout) {
     if settings.stop.load(Relaxed) {
         sink.deliver(STOP_DELIVERY);
     }
 }
 
-struct Pipeline<'a> {
-    engines: Engines<'a>,
+struct AlertPipeline<'a> {
+    engines: EngineSet<'a>,
     /// Number of the engine that scored the last frame.
     at: usize,
-    settings: &'a Settings,
-    sink: &'a mut Sinks,
-    to_view: Option<SyncSender<Looked>>,
-    board: Option<board::Watch>,
+    settings: &'a PipelineSettings,
+    sink: &'a mut SinkFanout,
+    to_view: Option<SyncSender<ProcessedFrame>>,
+    board: Option<board::HostWatch>,
     /// Follows the wall clock.
-    clock: Clock,
+    clock: SourceClock,
     /// Does not: for what lasts a while.
-    steady: Clock,
+    steady: SourceClock,
     wall: WallClock,
     /// Stands before the number in every id.
     run_id: Arc<str>,
@@ -110,15 +112,15 @@ struct Pipeline<'a> {
     recorded: bool,
     /// Time of the first frame of a recording, by its own wall clock, ns, and its place in it.
     first: Option<(i128, Duration)>,
-    reader: Reader,
-    sight: Sight,
-    decider: Decider,
+    reader: SourceReader,
+    sight: CameraHealth,
+    decider: AlertDecider,
     /// One for each engine.
-    authors: Vec<Author>,
-    policy: Policy,
-    ladder: Ladder,
+    authors: Vec<AlertBuilder>,
+    policy: DeadlinePolicy,
+    ladder: DegradeLadder,
     /// A move on the ladder that was not told yet.
-    untold: Option<Change>,
+    untold: Option<LadderChange>,
     /// Frames taken from the camera.
     taken: u64,
     /// Whether the warm-up is over.
@@ -130,29 +132,29 @@ struct Pipeline<'a> {
     /// Dropped before the ledger began, without those.
     dropped_before: u64,
     /// Kept between frames, empty, for its room.
-    events: Vec<(Event, Track)>,
-    summary: Summary,
+    events: Vec<(AlertEvent, TrackSnapshot)>,
+    summary: RunSummary,
     /// The last frame's token: the end of the run is told with it.
-    last: Option<Token>,
+    last: Option<FrameMetadata>,
     first_bad: Option<BadFrame>,
 }
 
-impl<'a> Pipeline<'a> {
+impl<'a> AlertPipeline<'a> {
     fn start(
-        mut engines: Engines<'a>,
-        mut feed: Feed,
-        settings: &'a Settings,
-        sink: &'a mut Sinks,
-        to_view: Option<SyncSender<Looked>>,
+        mut engines: EngineSet<'a>,
+        mut feed: SourceFeed,
+        settings: &'a PipelineSettings,
+        sink: &'a mut SinkFanout,
+        to_view: Option<SyncSender<ProcessedFrame>>,
     ) -> Result<Self, PipelineError> {
-        let clock = Clock::start();
-        let mut decider = Decider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let clock = SourceClock::start();
+        let mut decider = AlertDecider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
         let authors = engines.authors();
         let board = match settings.pace {
-            Pace::Realtime { .. } => {
-                board::Watch::start(&settings.board).map_err(PipelineError::Board)?
+            RunPace::Realtime { .. } => {
+                board::HostWatch::start(&settings.board).map_err(PipelineError::Board)?
             }
-            Pace::AsTaken => None,
+            RunPace::AsTaken => None,
         };
         feed.serve(engines.at(0).facts().camera.as_ref())?;
         let run_id = new_run_id();
@@ -161,10 +163,10 @@ impl<'a> Pipeline<'a> {
             // A recording gives the same ids however often it is watched.
             decider.set_run_id(&run_id);
         }
-        let sight = Sight::new(&feed, settings.pace, &run_id);
+        let sight = CameraHealth::new(&feed, settings.pace, &run_id);
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
-        let reader = Reader::start(feed, clock, settings.pace, settings.frames)?;
+        let reader = SourceReader::start(feed, clock, settings.pace, settings.frames)?;
         Ok(Self {
             engines,
             at: 0,
@@ -182,8 +184,8 @@ impl<'a> Pipeline<'a> {
             sight,
             decider,
             authors,
-            policy: Policy::new(Default::default()),
-            ladder: Ladder::new(match &settings.degrade {
+            policy: DeadlinePolicy::new(Default::default()),
+            ladder: DegradeLadder::new(match &settings.degrade {
                 Some(degrade) => degrade.ladder,
                 None => NO_LADDER,
             }),
@@ -194,7 +196,7 @@ impl<'a> Pipeline<'a> {
             lost_before: 0,
             dropped_before: 0,
             events: Vec::new(),
-            summary: Summary {
+            summary: RunSummary {
                 ledger: new_ledger(settings),
                 bad: 0,
                 dropped: 0,
@@ -211,7 +213,7 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    fn run(mut self, note: &mut dyn FnMut(Noted<'_>)) -> Result<Summary, PipelineError> {
+    fn run(mut self, note: &mut dyn FnMut(RunEvent<'_>)) -> Result<RunSummary, PipelineError> {
         loop {
             let asked = Instant::now();
             let Some((shot, captured)) = self.next_frame(note)? else {
@@ -219,7 +221,7 @@ impl<'a> Pipeline<'a> {
             };
             let waited = asked.elapsed();
             let Some(admission) = self.admit(captured) else {
-                note(Noted::Frame);
+                note(RunEvent::Frame);
                 continue;
             };
             let admitted = self.clock.now();
@@ -227,19 +229,19 @@ impl<'a> Pipeline<'a> {
                 Ok(seen) => {
                     // Nothing can be read ahead of the first frame: its wait says nothing.
                     if self.last.is_some() {
-                        self.summary.ledger.add(Stage::Wait, waited);
+                        self.summary.ledger.add(FrameStage::Wait, waited);
                     }
                     let queued = admitted.since(captured);
-                    self.summary.ledger.add(Stage::Queue, queued);
+                    self.summary.ledger.add(FrameStage::Queue, queued);
                     self.tell(seen)?;
                     let work = self.clock.now().since(admitted);
                     self.summary.first_frame.get_or_insert(work);
                     self.summary.ledger.finish_work(work);
                     self.learn(admission, admitted)?;
-                    note(Noted::Frame);
+                    note(RunEvent::Frame);
                 }
                 Err(bad) => {
-                    note(Noted::Bad(&bad));
+                    note(RunEvent::Bad(&bad));
                     self.summary.bad += 1;
                     self.sink.gauges().count_bad();
                     self.first_bad.get_or_insert(bad);
@@ -260,7 +262,7 @@ impl<'a> Pipeline<'a> {
         }
         let lost = self.reader.dropped();
         let ledger = &mut self.summary.ledger;
-        ledger.drop_frames(Cause::Overtaken, lost.saturating_sub(self.lost_before));
+        ledger.drop_frames(DropReason::Overtaken, lost.saturating_sub(self.lost_before));
         self.summary.dropped = ledger.all_dropped() + self.lost_before + self.dropped_before;
         self.summary.took = self.since.elapsed();
         self.summary.capture = self.reader.capture().map(|capture| capture.report());
@@ -268,14 +270,18 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Who writes alerts now.
-    fn author(&self) -> &Author {
+    fn author(&self) -> &AlertBuilder {
         // Steps that name an engine that is not there get the usual one, here and there.
         self.authors.get(self.at).unwrap_or(&self.authors[0])
     }
 
     /// Engine and score.
-    fn look(&mut self, shot: Shot, captured: Moment) -> Result<Seen, BadFrame> {
-        let Shot {
+    fn look(
+        &mut self,
+        shot: SourceFrame,
+        captured: MonotonicTime,
+    ) -> Result<ScoredInput, BadFrame> {
+        let SourceFrame {
             number,
             name,
             picture,
@@ -321,11 +327,11 @@ impl<'a> Pipeline<'a> {
             _ => picture,
         };
         let ledger = &mut self.summary.ledger;
-        ledger.add(Stage::Read, read);
-        ledger.add(Stage::Prepare, times.prepare);
-        ledger.add(Stage::Engine, times.engine);
-        ledger.add(Stage::Score, times.score);
-        let token = Token {
+        ledger.add(FrameStage::Read, read);
+        ledger.add(FrameStage::Prepare, times.prepare);
+        ledger.add(FrameStage::Engine, times.engine);
+        ledger.add(FrameStage::Score, times.score);
+        let token = FrameMetadata {
             frame: number,
             captured,
             age_known: stamp.captured.is_known(),
@@ -343,7 +349,7 @@ impl<'a> Pipeline<'a> {
             }
             None => self.steady.unix_ns(captured),
         };
-        Ok(Seen {
+        Ok(ScoredInput {
             token,
             steady_ns,
             size,
@@ -355,8 +361,8 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Decision, alerts, view.
-    fn tell(&mut self, seen: Seen) -> Result<(), PipelineError> {
-        let Seen {
+    fn tell(&mut self, seen: ScoredInput) -> Result<(), PipelineError> {
+        let ScoredInput {
             token,
             steady_ns,
             size,
@@ -375,7 +381,7 @@ impl<'a> Pipeline<'a> {
         let age = self.clock.now().since(token.captured);
         let age_known = token.age_known;
         self.last = Some(token.clone());
-        let looked = Looked {
+        let looked = ProcessedFrame {
             frame: Frame { token, picture },
             truth,
             scored,
@@ -385,9 +391,9 @@ impl<'a> Pipeline<'a> {
         };
         self.show(looked)?;
         let ledger = &mut self.summary.ledger;
-        ledger.add(Stage::Decide, decided - start);
-        ledger.add(Stage::Emit, emitted - decided);
-        ledger.add(Stage::View, emitted.elapsed());
+        ledger.add(FrameStage::Decide, decided - start);
+        ledger.add(FrameStage::Emit, emitted - decided);
+        ledger.add(FrameStage::View, emitted.elapsed());
         let gauges = self.sink.gauges();
         if age_known {
             ledger.finish_frame(age);
@@ -402,8 +408,8 @@ impl<'a> Pipeline<'a> {
 
     fn emit(
         &mut self,
-        events: &mut Vec<(Event, Track)>,
-        token: &Token,
+        events: &mut Vec<(AlertEvent, TrackSnapshot)>,
+        token: &FrameMetadata,
     ) -> Result<Vec<Alert>, PipelineError> {
         let mut alerts = Vec::with_capacity(events.len());
         for (event, track) in events.drain(..) {
@@ -411,20 +417,20 @@ impl<'a> Pipeline<'a> {
             let alert = self.author().write(event, &track, token, now);
             self.sink.tell(&alert)?;
             self.summary.alerts += 1;
-            self.summary.begun += u64::from(event == Event::Begin);
+            self.summary.begun += u64::from(event == AlertEvent::Begin);
             alerts.push(alert);
         }
         Ok(alerts)
     }
 
-    fn show(&mut self, looked: Looked) -> Result<(), PipelineError> {
+    fn show(&mut self, looked: ProcessedFrame) -> Result<(), PipelineError> {
         let Some(to_view) = &self.to_view else {
             return Ok(());
         };
         let gone = || PipelineError::View("the view is gone".into());
         match self.settings.pace {
-            Pace::AsTaken => to_view.send(looked).map_err(|_| gone()),
-            Pace::Realtime { .. } => match to_view.try_send(looked) {
+            RunPace::AsTaken => to_view.send(looked).map_err(|_| gone()),
+            RunPace::Realtime { .. } => match to_view.try_send(looked) {
                 Ok(()) => Ok(()),
                 Err(TrySendError::Full(_)) => {
                     self.summary.not_drawn += 1;
@@ -437,22 +443,22 @@ impl<'a> Pipeline<'a> {
 }
 
 /// Wall clock and place in its recording of a frame that has both.
-fn recorded_time(stamp: &Stamp, recorded: bool) -> Option<(i128, Duration)> {
+fn recorded_time(stamp: &FrameTimestamp, recorded: bool) -> Option<(i128, Duration)> {
     let unix_ns = stamp.unix_ns.filter(|_| recorded)?;
     Some((i128::from(unix_ns), stamp.at))
 }
 
 /// A frame between score and decision.
-struct Seen {
-    token: Token,
+struct ScoredInput {
+    token: FrameMetadata,
     /// When it was captured, by a wall clock that nobody sets, ns since the Unix epoch.
     steady_ns: i128,
     /// Of the frame, px.
     size: Size,
     picture: Picture,
-    truth: Option<Truth>,
-    scored: Scored,
-    times: Times,
+    truth: Option<GroundTruth>,
+    scored: ScoredFrame,
+    times: EngineTimes,
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@
 //! Sinks ─────┤
 //! (tell)     └─ ring ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
 //! ```
-//! [`Sinks::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
+//! [`SinkFanout::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
 //! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
-//! Beside the alerts: [`Exporter`] (Prometheus), [`Notifier`] (systemd), [`Evidence`] (the frames
-//! behind alerts, a bounded ring on disk) and [`Panel`] (the overlay on a framebuffer).
+//! Beside the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
+//! behind alerts, a bounded ring on disk) and [`StatusPanel`] (the overlay on a framebuffer).
 //! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
 mod counters;
@@ -32,22 +32,22 @@ mod socket;
 mod target;
 mod thread;
 
-pub use counters::{Cause, Counters, Report};
+pub use counters::{DiscardReason, SinkCounters, SinkReport};
 pub use error::SinkError;
-pub use evidence::Evidence;
-pub use fan::Sinks;
-pub use gauges::Gauges;
+pub use evidence::EvidenceSink;
+pub use fan::SinkFanout;
+pub use gauges::RunMetrics;
 pub use json_lines::JsonLines;
 pub use mqtt::{BrokerFault, check_broker_settings, try_broker};
-pub use notify::Notifier;
-pub use outbox::{Limits as OutboxLimits, Outbox, Pending};
-pub use panel::{Display, Geometry, Panel};
-pub use prometheus::Exporter;
+pub use notify::ServiceNotifier;
+pub use outbox::{AlertOutbox, OutboxLimits, PendingAlert};
+pub use panel::{DisplayFormat, PanelGeometry, StatusPanel};
+pub use prometheus::MetricsExporter;
 pub use settings::{
-    EvidenceSettings, FileSettings, MqttSettings, MqttVersion, Settings, SocketSettings,
+    EvidenceSettings, FileSettings, MqttSettings, MqttVersion, SinkSettings, SocketSettings,
 };
 pub(crate) use target::without_password;
-pub use target::{Broker, Target, TargetError};
+pub use target::{BrokerAddress, SinkUri, SinkUriError};
 pub use unmask_frame::WhenFull;
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.

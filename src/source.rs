@@ -1,8 +1,8 @@
 //! Where frames come from.
 //!
-//! A [`Source`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
-//! [`Camera`], which gives frames one after the other; a [`Reader`] runs the camera on a thread of
-//! its own, so that the engine never waits for a picture to be decoded. A [`Recorder`] writes what
+//! A [`SourceConfig`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
+//! [`OpenSource`], which gives frames one after the other; a [`SourceReader`] runs the camera on a thread of
+//! its own, so that the engine never waits for a picture to be decoded. A [`FrameRecorder`] writes what
 //! a camera gave, so that `recording:DIR` gives it again.
 
 mod awaited;
@@ -22,33 +22,33 @@ mod synthetic;
 mod v4l2;
 mod watch;
 
-pub use awaited::{Awaited, Feed};
+pub use awaited::{AwaitedSource, SourceFeed};
 pub use bytes::FrameBytes;
 pub use capture_report::CaptureReport;
-pub use clock::Clock;
-pub use drops::Drops;
-pub use pictures::Pictures;
-pub use pixels::{Layout, Reading};
-pub use reader::{Next, Pace, Reader};
-pub use recording::{Recorder, Recording, RecordingError};
+pub use clock::SourceClock;
+pub use drops::FrameDrops;
+pub use pictures::PictureSource;
+pub use pixels::{PixelLayout, PixelReading};
+pub use reader::{NextFrame, RunPace, SourceReader};
+pub use recording::{FrameRecorder, RecordingError, RecordingSource};
 pub(crate) use settings::parse_size;
 pub use settings::{CaptureMemory, CaptureSettings};
-pub use source::Source;
-pub use synthetic::{SYNTHETIC_SIZE, Synthetic};
+pub use source::SourceUri;
+pub use synthetic::{SYNTHETIC_SIZE, SyntheticSource};
 #[cfg(target_os = "linux")]
-pub use v4l2::V4l2;
+pub use v4l2::V4l2Source;
 pub use watch::CaptureWatch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use unmask_drive::Truth;
+use unmask_drive::GroundTruth;
 use unmask_frame::{Picture, Size, escape_control};
 use unmask_model::CameraInput;
 
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CameraError {
+pub enum SourceError {
     /// The text names no source.
     #[error(
         "`{text}` is no source: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
@@ -128,7 +128,7 @@ pub enum CameraError {
     },
 }
 
-impl CameraError {
+impl SourceError {
     /// Whether the source is not there, so that it may come: a device that is not plugged in, a
     /// folder of a mount that is not mounted.
     pub fn is_missing(&self) -> bool {
@@ -141,9 +141,9 @@ impl CameraError {
                     .is_some_and(|code| GONE.contains(&code))
         };
         match self {
-            CameraError::Folder { source, .. } | CameraError::List { source, .. } => absent(source),
-            CameraError::Recording(RecordingError::Read { source, .. }) => absent(source),
-            CameraError::Capture { missing, .. } => *missing,
+            SourceError::Folder { source, .. } | SourceError::List { source, .. } => absent(source),
+            SourceError::Recording(RecordingError::Read { source, .. }) => absent(source),
+            SourceError::Capture { missing, .. } => *missing,
             _ => false,
         }
     }
@@ -151,7 +151,7 @@ impl CameraError {
 
 /// A frame fresh from its source, before it has a time.
 #[derive(Debug)]
-pub struct Shot {
+pub struct SourceFrame {
     /// Number of the frame in its source, from 0.
     pub number: u64,
     /// The frame's own name, where it has one (a file name).
@@ -162,16 +162,16 @@ pub struct Shot {
     /// recorded, and from its recording.
     pub bytes: Option<FrameBytes>,
     /// What is truly there, where the source knows (the synthetic drive does).
-    pub truth: Option<Truth>,
+    pub truth: Option<GroundTruth>,
     /// How long decoding or rendering took.
     pub read: Duration,
     /// When it was captured, in the source's own time.
-    pub stamp: Stamp,
+    pub stamp: FrameTimestamp,
     /// Frames lost between the one before and this one.
-    pub drops: Drops,
+    pub drops: FrameDrops,
 }
 
-impl Shot {
+impl SourceFrame {
     /// The same with a picture, where there are only bytes: a copy.
     ///
     /// # Errors
@@ -196,19 +196,19 @@ impl Shot {
 
 /// When a frame was captured, as its source knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FrameTimestamp {
     /// Since the source's first frame. Pictures and the synthetic drive count `1 / rate` a frame,
     /// a recording tells what it recorded.
     pub at: Duration,
     /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
     pub unix_ns: Option<i64>,
     /// When that was on the machine's clock.
-    pub captured: Captured,
+    pub captured: CaptureTime,
 }
 
 /// When a frame was captured, on the machine's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Captured {
+pub enum CaptureTime {
     /// The frame has no time there: the pace of the run gives it one.
     #[default]
     Paced,
@@ -220,28 +220,28 @@ pub enum Captured {
     Unknown(Instant),
 }
 
-impl Captured {
+impl CaptureTime {
     /// The capture, or the arrival where only that is known.
     pub fn instant(&self) -> Option<&Instant> {
         match self {
-            Captured::Paced | Captured::PacedUnknown => None,
-            Captured::Known(instant) | Captured::Unknown(instant) => Some(instant),
+            CaptureTime::Paced | CaptureTime::PacedUnknown => None,
+            CaptureTime::Known(instant) | CaptureTime::Unknown(instant) => Some(instant),
         }
     }
 
     /// Whether the frame's age is known.
     pub fn is_known(&self) -> bool {
-        matches!(self, Captured::Paced | Captured::Known(_))
+        matches!(self, CaptureTime::Paced | CaptureTime::Known(_))
     }
 }
 
-impl Stamp {
+impl FrameTimestamp {
     /// Frame `number` of a source whose world shows `rate_hz` frames a second.
     fn regular(number: u64, rate_hz: f64) -> Self {
         Self {
             at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
             unix_ns: None,
-            captured: Captured::Paced,
+            captured: CaptureTime::Paced,
         }
     }
 }
@@ -268,63 +268,68 @@ impl std::fmt::Display for BadFrame {
 /// An open source.
 #[expect(clippy::large_enum_variant, reason = "one camera a run")]
 #[derive(Debug)]
-pub enum Camera {
+pub enum OpenSource {
     /// The pictures of a folder or a list.
-    Pictures(Pictures),
+    Pictures(PictureSource),
     /// What was recorded.
-    Recording(Recording),
+    Recording(RecordingSource),
     /// A rendered drive.
-    Synthetic(Synthetic),
+    Synthetic(SyntheticSource),
     /// A V4L2 camera.
     #[cfg(target_os = "linux")]
-    V4l2(Box<V4l2>),
+    V4l2(Box<V4l2Source>),
 }
 
-impl Camera {
+impl OpenSource {
     /// Opens `source`; `rate_hz` is how many frames its world shows a second.
     ///
     /// # Errors
     /// A rate outside (0, 1000]; a folder or list that is missing or holds no picture; a recording
     /// that cannot be read; a drive that refuses the rate.
-    pub fn open(source: &Source, rate_hz: f64) -> Result<Camera, CameraError> {
+    pub fn open(source: &SourceUri, rate_hz: f64) -> Result<OpenSource, SourceError> {
         Self::open_with(source, rate_hz, &CaptureSettings::default())
     }
 
-    /// As [`Camera::open`]; a camera is set to `capture`. Its rate is its own.
+    /// As [`OpenSource::open`]; a camera is set to `capture`. Its rate is its own.
     ///
     /// # Errors
-    /// As [`Camera::open`]; a camera that is not there or cannot be set to that, or that this build
+    /// As [`OpenSource::open`]; a camera that is not there or cannot be set to that, or that this build
     /// cannot open.
     pub fn open_with(
-        source: &Source,
+        source: &SourceUri,
         rate_hz: f64,
         capture: &CaptureSettings,
-    ) -> Result<Camera, CameraError> {
+    ) -> Result<OpenSource, SourceError> {
         if !(rate_hz > 0.0 && rate_hz <= 1000.0) {
-            return Err(CameraError::Rate { rate_hz });
+            return Err(SourceError::Rate { rate_hz });
         }
         match source {
-            Source::Pictures(path) => {
-                let pictures = Pictures::open(path)?;
-                Ok(Camera::Pictures(pictures.at_rate(rate_hz)))
+            SourceUri::Pictures(path) => {
+                let pictures = PictureSource::open(path)?;
+                Ok(OpenSource::Pictures(pictures.at_rate(rate_hz)))
             }
-            Source::Recording(folder) => Ok(Camera::Recording(Recording::open(folder)?)),
-            Source::Synthetic(seed) => Synthetic::open(*seed, rate_hz).map(Camera::Synthetic),
+            SourceUri::Recording(folder) => {
+                Ok(OpenSource::Recording(RecordingSource::open(folder)?))
+            }
+            SourceUri::Synthetic(seed) => {
+                SyntheticSource::open(*seed, rate_hz).map(OpenSource::Synthetic)
+            }
             #[cfg(all(
                 target_os = "linux",
                 any(target_arch = "x86_64", target_arch = "aarch64")
             ))]
-            Source::V4l2(path) => {
-                let kernel = Arc::new(unmask_v4l2::Linux);
-                V4l2::open(kernel, path, capture).map(|camera| Camera::V4l2(Box::new(camera)))
+            SourceUri::V4l2(path) => {
+                let kernel = Arc::new(unmask_v4l2::LinuxKernel);
+                V4l2Source::open(kernel, path, capture)
+                    .map(|camera| OpenSource::V4l2(Box::new(camera)))
             }
             #[cfg(not(all(
                 target_os = "linux",
                 any(target_arch = "x86_64", target_arch = "aarch64")
             )))]
-            Source::V4l2(_) => {
+            SourceUri::V4l2(_) => {
                 let _ = capture;
-                Err(CameraError::NotInThisBuild {
+                Err(SourceError::NotInThisBuild {
                     text: source.to_string(),
                 })
             }
@@ -336,11 +341,11 @@ impl Camera {
     ///
     /// # Errors
     /// The camera cannot be set to that format and size.
-    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), CameraError> {
+    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), SourceError> {
         match (self, input) {
             #[cfg(target_os = "linux")]
-            (Camera::V4l2(camera), Some(input)) => camera.serve(input),
-            (Camera::Recording(recording), Some(input)) => {
+            (OpenSource::V4l2(camera), Some(input)) => camera.serve(input),
+            (OpenSource::Recording(recording), Some(input)) => {
                 recording.serve(input);
                 Ok(())
             }
@@ -353,7 +358,7 @@ impl Camera {
     pub fn keep_bytes(&mut self) {
         match self {
             #[cfg(target_os = "linux")]
-            Camera::V4l2(camera) => camera.keep_bytes(),
+            OpenSource::V4l2(camera) => camera.keep_bytes(),
             _ => {}
         }
     }
@@ -362,7 +367,7 @@ impl Camera {
     pub fn is_live(&self) -> bool {
         match self {
             #[cfg(target_os = "linux")]
-            Camera::V4l2(_) => true,
+            OpenSource::V4l2(_) => true,
             _ => false,
         }
     }
@@ -371,7 +376,7 @@ impl Camera {
     pub fn capture(&self) -> Option<CaptureWatch> {
         match self {
             #[cfg(target_os = "linux")]
-            Camera::V4l2(camera) => Some(camera.watch()),
+            OpenSource::V4l2(camera) => Some(camera.watch()),
             _ => None,
         }
     }
@@ -379,22 +384,22 @@ impl Camera {
     /// Number of frames, where the source ends.
     pub fn len(&self) -> Option<u64> {
         match self {
-            Camera::Pictures(pictures) => Some(pictures.len()),
-            Camera::Recording(recording) => Some(recording.len()),
-            Camera::Synthetic(_) => None,
+            OpenSource::Pictures(pictures) => Some(pictures.len()),
+            OpenSource::Recording(recording) => Some(recording.len()),
+            OpenSource::Synthetic(_) => None,
             #[cfg(target_os = "linux")]
-            Camera::V4l2(_) => None,
+            OpenSource::V4l2(_) => None,
         }
     }
 
     /// Frames a second of the source's world.
     pub fn rate_hz(&self) -> f64 {
         match self {
-            Camera::Pictures(pictures) => pictures.rate_hz(),
-            Camera::Recording(recording) => recording.rate_hz(),
-            Camera::Synthetic(synthetic) => synthetic.rate_hz(),
+            OpenSource::Pictures(pictures) => pictures.rate_hz(),
+            OpenSource::Recording(recording) => recording.rate_hz(),
+            OpenSource::Synthetic(synthetic) => synthetic.rate_hz(),
             #[cfg(target_os = "linux")]
-            Camera::V4l2(camera) => camera.rate_hz(),
+            OpenSource::V4l2(camera) => camera.rate_hz(),
         }
     }
 
@@ -408,13 +413,13 @@ impl Camera {
         clippy::should_implement_trait,
         reason = "a camera is no iterator: it has a clock"
     )]
-    pub fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+    pub fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         match self {
-            Camera::Pictures(pictures) => pictures.next(),
-            Camera::Recording(recording) => recording.next(),
-            Camera::Synthetic(synthetic) => Some(Ok(synthetic.next())),
+            OpenSource::Pictures(pictures) => pictures.next(),
+            OpenSource::Recording(recording) => recording.next(),
+            OpenSource::Synthetic(synthetic) => Some(Ok(synthetic.next())),
             #[cfg(target_os = "linux")]
-            Camera::V4l2(camera) => camera.next(),
+            OpenSource::V4l2(camera) => camera.next(),
         }
     }
 }
@@ -425,8 +430,8 @@ mod tests {
 
     #[test]
     fn a_synthetic_camera_knows_the_truth_and_repeats_itself() {
-        let mut a = Camera::open(&Source::Synthetic(5), 10.0).unwrap();
-        let mut b = Camera::open(&Source::Synthetic(5), 10.0).unwrap();
+        let mut a = OpenSource::open(&SourceUri::Synthetic(5), 10.0).unwrap();
+        let mut b = OpenSource::open(&SourceUri::Synthetic(5), 10.0).unwrap();
         assert_eq!((a.len(), a.is_empty()), (None, false));
         for number in 0..3 {
             let (x, y) = (a.next().unwrap().unwrap(), b.next().unwrap().unwrap());
@@ -454,7 +459,7 @@ mod tests {
 
     #[test]
     fn only_what_is_not_there_is_missing() {
-        let open = |source: &str| Camera::open(&source.parse().unwrap(), 10.0).unwrap_err();
+        let open = |source: &str| OpenSource::open(&source.parse().unwrap(), 10.0).unwrap_err();
         assert!(open("pictures:/nowhere/in").is_missing());
         assert!(open("recording:/nowhere/drive").is_missing());
         let folder = tempfile::tempdir().unwrap();
@@ -467,7 +472,7 @@ mod tests {
     #[test]
     fn rates_that_make_no_sense_are_refused() {
         for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-            let error = Camera::open(&Source::Synthetic(1), rate_hz).unwrap_err();
+            let error = OpenSource::open(&SourceUri::Synthetic(1), rate_hz).unwrap_err();
             assert!(error.to_string().contains("--rate"), "{error}");
         }
     }

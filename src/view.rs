@@ -8,10 +8,10 @@ mod sheet;
 
 #[cfg(test)]
 pub(crate) use gallery::tests as gallery_tests;
-pub use gallery::{Gallery, GallerySettings};
-pub use overlay::{Overlay, overlay};
-pub use page::{Fact, Page, Span, html};
-pub use sheet::{Tile, contact_sheet};
+pub use gallery::{AlertGallery, GallerySettings};
+pub use overlay::{OverlayDrawer, overlay};
+pub use page::{PageFact, RunPage, StageSpan, html};
+pub use sheet::{SheetTile, contact_sheet};
 
 use std::path::{Path, PathBuf};
 

@@ -5,22 +5,22 @@ mod common;
 use allocation_counter::measure;
 use common::{model, put};
 use std::time::Duration;
-use unmask::budget::policy::{Admission, Policy};
-use unmask::budget::{Ledger, Stage};
+use unmask::budget::policy::{Admission, DeadlinePolicy};
+use unmask::budget::{FrameStage, LatencyStats};
 use unmask::pipeline;
-use unmask::sink::{JsonLines, Sinks};
-use unmask::source::{Camera, Pace, Source};
-use unmask_alert::{Decider, Event, Rules, Settings};
-use unmask_engine::{Engine, Options};
-use unmask_frame::{LabelMap, Moment, ScoreMap, Size};
-use unmask_score::Scored;
+use unmask::sink::{JsonLines, SinkFanout};
+use unmask::source::{OpenSource, RunPace, SourceUri};
+use unmask_alert::{AlertDecider, AlertEvent, AlertSettings, FilterRules};
+use unmask_engine::{Engine, EngineOptions};
+use unmask_frame::{LabelMap, MonotonicTime, ScoreMap, Size};
+use unmask_score::ScoredFrame;
 
 const GRID: Size = Size::new(128, 64);
 const PICTURE: Size = Size::new(640, 360);
 const FRAMES: u64 = 1000;
 
 /// Noise over a road, and a thing that sways on it.
-fn frame(number: u64) -> Scored {
+fn frame(number: u64) -> ScoredFrame {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut score = ScoreMap::filled(GRID, 0.0);
     for cell in score.data_mut() {
@@ -35,7 +35,7 @@ fn frame(number: u64) -> Scored {
     }
     let mut classes = LabelMap::filled(GRID, 1);
     classes.data_mut()[30 * GRID.w..].fill(0);
-    Scored {
+    ScoredFrame {
         score,
         classes,
         qualified: 0,
@@ -44,31 +44,31 @@ fn frame(number: u64) -> Scored {
 
 #[test]
 fn a_thousand_frames_allocate_nothing_outside_the_engine() {
-    let settings = Settings {
-        rules: Rules::NONE,
-        ..Settings::film(0.75)
+    let settings = AlertSettings {
+        rules: FilterRules::NONE,
+        ..AlertSettings::film(0.75)
     };
-    let mut decider = Decider::new(settings, &[0]).unwrap();
-    let mut policy = Policy::new(Default::default());
-    let mut ledger = Ledger::new(Duration::from_millis(100), true);
+    let mut decider = AlertDecider::new(settings, &[0]).unwrap();
+    let mut policy = DeadlinePolicy::new(Default::default());
+    let mut ledger = LatencyStats::new(Duration::from_millis(100), true);
     let mut events = Vec::with_capacity(256);
     let (mut begun, mut updates) = (0, 0);
     // The frames are made beforehand, as an engine would: its maps are its own.
-    let frames: Vec<Scored> = (0..64).map(frame).collect();
+    let frames: Vec<ScoredFrame> = (0..64).map(frame).collect();
     let mut watch = |number: u64| {
         let scored = &frames[(number % 64) as usize];
-        let now = Moment(number * 33_000_000);
+        let now = MonotonicTime(number * 33_000_000);
         let deadline = now.after(Duration::from_millis(100));
         let admission = policy.admit(now, deadline);
         assert_ne!(admission, Admission::Drop);
         decider.step(scored, PICTURE, i128::from(now.0), &mut events);
         for (event, _) in events.drain(..) {
-            begun += u64::from(event == Event::Begin);
-            updates += u64::from(event == Event::Update);
+            begun += u64::from(event == AlertEvent::Begin);
+            updates += u64::from(event == AlertEvent::Update);
         }
         let done = now.after(Duration::from_millis(20));
         policy.finished(admission, now, done, deadline);
-        ledger.add(Stage::Decide, Duration::from_micros(number));
+        ledger.add(FrameStage::Decide, Duration::from_micros(number));
         ledger.finish_frame(Duration::from_millis(20));
     };
     (0..200).for_each(&mut watch);
@@ -86,17 +86,17 @@ fn the_thread_of_the_pipeline_allocates_only_to_hand_frames_over() {
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("calm.png"), false);
     let list = folder.path().join("list.txt");
-    let mut engine = Engine::open(&model("mask.onnx"), Options { threads: 1 }).unwrap();
+    let mut engine = Engine::open(&model("mask.onnx"), EngineOptions { threads: 1 }).unwrap();
     let mut run = |frames: usize| {
         std::fs::write(&list, "calm.png\n".repeat(frames)).unwrap();
-        let camera = Camera::open(&Source::Pictures(list.clone()), 10.0).unwrap();
-        let settings = pipeline::Settings {
+        let camera = OpenSource::open(&SourceUri::Pictures(list.clone()), 10.0).unwrap();
+        let settings = pipeline::PipelineSettings {
             source: "test".into(),
             frames: None,
-            pace: Pace::AsTaken,
+            pace: RunPace::AsTaken,
             budget: Duration::from_secs(10),
             refine: true,
-            decide: Settings::film(0.75),
+            decide: AlertSettings::film(0.75),
             warm_up: 0,
             longest: None,
             degrade: None,
@@ -104,7 +104,8 @@ fn the_thread_of_the_pipeline_allocates_only_to_hand_frames_over() {
             board: Default::default(),
             stop: Default::default(),
         };
-        let mut sinks = Sinks::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())));
+        let mut sinks =
+            SinkFanout::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())));
         let mut served = 0;
         let counted = measure(|| {
             let ran = pipeline::run(

@@ -2,26 +2,26 @@
 //! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
 
 use std::path::Path;
-use unmask::health::blind::{Cause, Glance, Limits};
-use unmask::source::{Camera, Source};
+use unmask::health::blind::{BlindLimits, BlindReason, FrameGlance};
+use unmask::source::{OpenSource, SourceUri};
 use unmask_frame::Picture;
 
 /// Frames of the drive looked at.
 const DRIVE_FRAMES: usize = 40;
 
 /// A fault, made of a good picture.
-type Fault = (Cause, fn(&Picture) -> Picture);
+type Fault = (BlindReason, fn(&Picture) -> Picture);
 
 const FAULTS: [Fault; 4] = [
-    (Cause::Black, |p| each(p, |v, noise| v / 60 + noise)),
-    (Cause::Overexposed, |p| {
+    (BlindReason::Black, |p| each(p, |v, noise| v / 60 + noise)),
+    (BlindReason::Overexposed, |p| {
         each(p, |v, _| v.saturating_mul(5).saturating_add(90))
     }),
-    (Cause::Covered, |p| {
+    (BlindReason::Covered, |p| {
         let far = blur(p, p.size().w / 8);
         each(&far, |v, noise| 60 + v / 8 + noise)
     }),
-    (Cause::Blurred, |p| {
+    (BlindReason::Blurred, |p| {
         let soft = blur(p, p.size().w / 50);
         each(&soft, |v, noise| v.saturating_add(noise))
     }),
@@ -79,7 +79,7 @@ struct Tally {
 
 /// Looks at every picture, and makes the faults of one of `spoil_every`.
 fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
-    let (limits, mut glance) = (Limits::default(), Glance::default());
+    let (limits, mut glance) = (BlindLimits::default(), FrameGlance::default());
     let mut tally = Tally {
         extremes: (1.0, 1.0, 0.0),
         ..Tally::default()
@@ -116,8 +116,8 @@ fn print(name: &str, tally: &Tally) {
     );
 }
 
-fn take(source: Source, limit: usize) -> impl Iterator<Item = Picture> {
-    let mut camera = Camera::open(&source, 10.0).unwrap();
+fn take(source: SourceUri, limit: usize) -> impl Iterator<Item = Picture> {
+    let mut camera = OpenSource::open(&source, 10.0).unwrap();
     std::iter::from_fn(move || camera.next())
         .take(limit)
         .map(|shot| shot.unwrap().picture)
@@ -125,7 +125,7 @@ fn take(source: Source, limit: usize) -> impl Iterator<Item = Picture> {
 
 #[test]
 fn a_synthetic_drive_is_seen_and_its_faults_are_found() {
-    let tally = tally(take(Source::Synthetic(11), DRIVE_FRAMES), 1);
+    let tally = tally(take(SourceUri::Synthetic(11), DRIVE_FRAMES), 1);
     print("synthetic drive", &tally);
     assert_eq!(tally.false_alarms, 0);
     assert_eq!(tally.found, [DRIVE_FRAMES as u32; FAULTS.len()]);
@@ -145,7 +145,7 @@ fn road_pictures_are_seen_and_their_faults_are_found() {
         ("camvid/train/images", 9, 0.8),
         ("camvid/val/images", 3, 0.95),
     ] {
-        let source = Source::Pictures(Path::new(&data).join(folder));
+        let source = SourceUri::Pictures(Path::new(&data).join(folder));
         let tally = tally(take(source, usize::MAX), spoil_every);
         print(folder, &tally);
         assert_eq!(tally.false_alarms, 0, "{folder}");

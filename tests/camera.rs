@@ -8,9 +8,12 @@ use common::{model, unmask};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use unmask::source::{Camera, CaptureSettings, Clock, Pace, Reader, Recorder, Source, V4l2};
-use unmask_engine::{Engine, Options};
-use unmask_v4l2::fake::Fake;
+use unmask::source::{
+    CaptureSettings, FrameRecorder, OpenSource, RunPace, SourceClock, SourceReader, SourceUri,
+    V4l2Source,
+};
+use unmask_engine::{Engine, EngineOptions};
+use unmask_v4l2::fake::FakeKernel;
 
 /// A small model that takes YUYV of a camera, prepared in `folder` with `more` arguments.
 fn prepared(folder: &Path, more: &[&str]) -> Engine {
@@ -24,7 +27,7 @@ fn prepared(folder: &Path, more: &[&str]) -> Engine {
         "{}",
         String::from_utf8_lossy(&out.stderr)
     );
-    Engine::open(&folder.join("camera.onnx"), Options { threads: 1 }).unwrap()
+    Engine::open(&folder.join("camera.onnx"), EngineOptions { threads: 1 }).unwrap()
 }
 
 #[test]
@@ -32,18 +35,19 @@ fn a_prepared_model_reads_what_the_driver_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let mut engine = prepared(folder.path(), &["--camera", "128x96"]);
 
-    let fake = Fake::real_time();
+    let fake = FakeKernel::real_time();
     let settings = CaptureSettings::default();
-    let camera = V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
-    let mut camera = Camera::V4l2(Box::new(camera));
+    let camera =
+        V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
+    let mut camera = OpenSource::V4l2(Box::new(camera));
     camera.serve(engine.facts().camera.as_ref()).unwrap();
-    let pace = Pace::Realtime { rate_hz: 30.0 };
-    let reader = Reader::start(camera, Clock::start(), pace, None).unwrap();
+    let pace = RunPace::Realtime { rate_hz: 30.0 };
+    let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();
     for _ in 0..5 {
         let shot = loop {
             fake.produce();
             match reader.take_within(Duration::from_millis(20)) {
-                unmask::source::Next::Frame(shot, _) => break shot.unwrap(),
+                unmask::source::NextFrame::Frame(shot, _) => break shot.unwrap(),
                 _ => continue,
             }
         };
@@ -73,11 +77,11 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
     let mut engine = prepared(folder.path(), &["--camera", "64x48", "--matrix", "bt709"]);
     let input = engine.facts().camera;
 
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let open = || {
         let settings = CaptureSettings::default();
-        let camera = V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings);
-        Camera::V4l2(Box::new(camera.unwrap()))
+        let camera = V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings);
+        OpenSource::V4l2(Box::new(camera.unwrap()))
     };
     let mut live = open();
     live.serve(input.as_ref()).unwrap();
@@ -92,12 +96,12 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
     let mut camera = open();
     camera.keep_bytes();
     let out = folder.path().join("recording");
-    let mut recorder = Recorder::create(&out, "v4l2:/dev/fake", true, 30.0).unwrap();
+    let mut recorder = FrameRecorder::create(&out, "v4l2:/dev/fake", true, 30.0).unwrap();
     for _ in 0..3 {
         let shot = camera.next().unwrap().unwrap();
         recorder.add(&shot, shot.stamp.at, 0).unwrap();
     }
-    let mut replay = Camera::open(&Source::Recording(out), 30.0).unwrap();
+    let mut replay = OpenSource::open(&SourceUri::Recording(out), 30.0).unwrap();
     replay.serve(input.as_ref()).unwrap();
     for want in seen {
         let bytes = replay.next().unwrap().unwrap().bytes.unwrap();
@@ -107,10 +111,11 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
 
 #[test]
 fn a_thousand_frames_of_a_camera_allocate_nothing() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let settings = CaptureSettings::default();
-    let camera = V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
-    let mut camera = Camera::V4l2(Box::new(camera));
+    let camera =
+        V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
+    let mut camera = OpenSource::V4l2(Box::new(camera));
     camera.keep_bytes();
     let mut frames = |count: u32| {
         for _ in 0..count {

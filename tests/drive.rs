@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unmask_drive::{CLASSES, Drive, DriveError, Scene, Settings};
+use unmask_drive::{CLASSES, Drive, DriveError, DriveSettings, LabelledScene};
 use unmask_frame::Size;
 
 const SMALL: Size = Size::new(160, 90);
 
 fn drive(seed: u64, size: Size) -> Drive {
-    Drive::new(Settings {
+    Drive::new(DriveSettings {
         seed,
         size,
-        ..Settings::default()
+        ..DriveSettings::default()
     })
     .expect("settings are in range")
 }
@@ -25,7 +25,7 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Checks that picture, masks and objects of a scene tell the same story.
-fn check(scene: &Scene, size: Size) {
+fn check(scene: &LabelledScene, size: Size) {
     assert_eq!(scene.picture.size(), size);
     assert_eq!(scene.classes.size(), size);
     assert_eq!(scene.instances.size(), size);
@@ -107,7 +107,7 @@ fn any_frame_may_be_asked_for_at_any_time() {
 #[test]
 fn crossings_show_stripes_that_other_stills_seldom_have() {
     // Pixels of the road in the lower half that are far brighter than the road's median.
-    let bright = |scene: &Scene| {
+    let bright = |scene: &LabelledScene| {
         let size = scene.classes.size();
         let road: Vec<u8> = (size.h / 2 * size.w..size.area_px())
             .filter(|&i| {
@@ -122,7 +122,8 @@ fn crossings_show_stripes_that_other_stills_seldom_have() {
         marks.count()
     };
     let d = drive(6, SMALL);
-    let sum = |make: &dyn Fn(u64) -> Scene| -> usize { (0..12).map(|n| bright(&make(n))).sum() };
+    let sum =
+        |make: &dyn Fn(u64) -> LabelledScene| -> usize { (0..12).map(|n| bright(&make(n))).sum() };
     let (with, without) = (sum(&|n| d.random_crossing(n)), sum(&|n| d.random_scene(n)));
     assert!(
         2 * with > 3 * without,
@@ -134,7 +135,7 @@ fn crossings_show_stripes_that_other_stills_seldom_have() {
 
 #[test]
 fn twice_the_rate_shows_the_same_moments() {
-    let settings = |rate_hz| Settings {
+    let settings = |rate_hz| DriveSettings {
         seed: 9,
         size: SMALL,
         rate_hz,
@@ -237,11 +238,11 @@ fn things_that_do_not_belong_come_in_clusters() {
 
 #[test]
 fn without_anomalies_everything_belongs() {
-    let d = Drive::new(Settings {
+    let d = Drive::new(DriveSettings {
         seed: 2,
         size: SMALL,
         anomalies: false,
-        ..Settings::default()
+        ..DriveSettings::default()
     })
     .unwrap();
     for frame in (0..600).step_by(60) {
@@ -300,7 +301,7 @@ fn odd_sizes_and_far_frames_do_no_harm() {
     }
     let size = Size::new(64, 36);
     for rate_hz in [1e-300, 0.3, 240.0] {
-        let d = Drive::new(Settings {
+        let d = Drive::new(DriveSettings {
             seed: u64::MAX,
             size,
             rate_hz,
@@ -317,10 +318,10 @@ fn odd_sizes_and_far_frames_do_no_harm() {
 #[test]
 fn settings_out_of_range_are_refused() {
     let with = |w, h, rate_hz| {
-        Drive::new(Settings {
+        Drive::new(DriveSettings {
             size: Size::new(w, h),
             rate_hz,
-            ..Settings::default()
+            ..DriveSettings::default()
         })
     };
     for (w, h) in [(63, 36), (64, 35), (0, 0)] {
@@ -341,7 +342,7 @@ fn settings_out_of_range_are_refused() {
         assert!(error.to_string().contains("240"), "{error}");
     }
     assert!(with(64, 36, 240.0).is_ok());
-    let default = Settings::default();
+    let default = DriveSettings::default();
     assert_eq!((default.seed, default.size), (1, Size::new(640, 360)));
     assert_eq!((default.rate_hz, default.anomalies), (10.0, true));
     assert_eq!(Drive::new(default.clone()).unwrap().settings(), &default);

@@ -4,8 +4,8 @@
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::path::Path;
-use unmask_drive::{Drive, Settings};
-use unmask_engine::{Engine, Options};
+use unmask_drive::{Drive, DriveSettings};
+use unmask_engine::{Engine, EngineOptions};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -30,8 +30,11 @@ fn count(engine: &mut Engine, picture: &unmask_frame::Picture) -> (usize, usize,
 #[test]
 fn the_engine_gives_back_what_its_run_takes() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/unmask-small.onnx");
-    let mut engine = Engine::open(&model, Options { threads: 1 }).unwrap();
-    let picture = Drive::new(Settings::default()).unwrap().scene(40).picture;
+    let mut engine = Engine::open(&model, EngineOptions { threads: 1 }).unwrap();
+    let picture = Drive::new(DriveSettings::default())
+        .unwrap()
+        .scene(40)
+        .picture;
     count(&mut engine, &picture);
     let (allocations, bytes, stayed) = count(&mut engine, &picture);
     let frames = FRAMES as usize;

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use unmask_eval::dataset::saved_scores;
-use unmask_eval::{Evaluation, LabelRules, Options, Ranker, Report, Track, evaluate};
+use unmask_eval::{
+    BenchmarkTrack, EvalOptions, EvalReport, Evaluation, LabelRules, Ranker, evaluate,
+};
 use unmask_frame::{ScoreMap, Size};
 use unmask_score::npy;
 
@@ -22,13 +24,13 @@ fn expected(case: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-fn options(expected: &Value) -> Options {
+fn options(expected: &Value) -> EvalOptions {
     let anomaly = expected["anomaly_value"].as_u64().unwrap() as u8;
-    Options {
+    EvalOptions {
         rules: LabelRules::new(&[anomaly], &[255], &[]).unwrap(),
         track: match expected["track"].as_str() {
-            Some("obstacle") => Track::Obstacle,
-            _ => Track::Anomaly,
+            Some("obstacle") => BenchmarkTrack::Obstacle,
+            _ => BenchmarkTrack::Anomaly,
         },
         threshold: (expected["threshold_given"] == true)
             .then(|| expected["threshold"].as_f64().unwrap() as f32),
@@ -37,7 +39,7 @@ fn options(expected: &Value) -> Options {
     }
 }
 
-fn evaluated(case: &str, options: &Options) -> Report {
+fn evaluated(case: &str, options: &EvalOptions) -> EvalReport {
     let at = fixture(case);
     let (pairs, bad) = saved_scores(&at.join("scores"), &at.join("labels")).unwrap();
     assert!(bad.is_empty());
@@ -93,7 +95,7 @@ fn fast_metrics_lie_within_their_bounds() {
         let exact = evaluated(case, &options).pixels;
         let fast = evaluated(
             case,
-            &Options {
+            &EvalOptions {
                 ranker: Ranker::Fast,
                 ..options
             },

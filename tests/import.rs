@@ -8,11 +8,11 @@ use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use unmask_graph::checkpoint::{self, Checkpoint, Origin, Weights};
-use unmask_graph::export::{self, Options};
+use unmask_graph::checkpoint::{self, Checkpoint, CheckpointOrigin, CheckpointWeights};
+use unmask_graph::export::{self, ExportOptions};
 use unmask_graph::import;
-use unmask_graph::write::Sampling;
-use unmask_network::{Attention, Swin};
+use unmask_graph::write::SamplingForm;
+use unmask_network::{AttentionKind, SwinConfig};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -38,8 +38,8 @@ fn read(path: &Path) -> Result<Checkpoint, String> {
 fn parity(label: &str, checkpoint: &Checkpoint, want: &str) {
     let image = &tensors("network/tiny.safetensors")["io.image"];
     let want = tensors(want);
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
-        let options = Options {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
+        let options = ExportOptions {
             size: Some(checkpoint::parse_size("64x96").unwrap()),
             sampling,
         };
@@ -59,12 +59,12 @@ fn parity(label: &str, checkpoint: &Checkpoint, want: &str) {
 #[test]
 fn the_authors_checkpoint_is_imported_exactly() {
     let checkpoint = read(&authors()).unwrap();
-    assert_eq!(checkpoint.origin, Origin::Detectron2);
+    assert_eq!(checkpoint.origin, CheckpointOrigin::Detectron2);
     let config = &checkpoint.config;
     assert_eq!((config.depth, config.width, config.dim), (50, 1, 32));
     assert_eq!((config.encoder_layers, config.decoder_layers), (1, 1));
     assert_eq!((config.queries, config.classes), (5, 19));
-    assert_eq!(config.attention, Attention::Global);
+    assert_eq!(config.attention, AttentionKind::Global);
     assert_eq!(checkpoint.facts.classes, import::CITYSCAPES);
     parity("authors", &checkpoint, "import/authors.safetensors");
 }
@@ -72,8 +72,8 @@ fn the_authors_checkpoint_is_imported_exactly() {
 #[test]
 fn a_huggingface_checkpoint_is_imported_exactly() {
     let checkpoint = read(&swin()).unwrap();
-    assert_eq!(checkpoint.origin, Origin::HuggingFace);
-    let sizes = Swin {
+    assert_eq!(checkpoint.origin, CheckpointOrigin::HuggingFace);
+    let sizes = SwinConfig {
         embed: 4,
         depths: [2, 1, 1, 1],
         heads: [1, 2, 2, 4],
@@ -81,14 +81,14 @@ fn a_huggingface_checkpoint_is_imported_exactly() {
         mlp_ratio: 2,
     };
     assert_eq!(checkpoint.config.swin, Some(sizes));
-    assert_eq!(checkpoint.config.attention, Attention::Masked);
+    assert_eq!(checkpoint.config.attention, AttentionKind::Masked);
     assert_eq!(checkpoint.facts.classes, ["sky", "road", "building", "car"]);
     assert_eq!(checkpoint.facts.road, [1]);
     parity("swin", &checkpoint, "import/swin.safetensors");
 }
 
 /// Writes `weights` as safetensors named `name` in `dir`.
-fn save(dir: &Path, name: &str, weights: &Weights) -> PathBuf {
+fn save(dir: &Path, name: &str, weights: &CheckpointWeights) -> PathBuf {
     let bytes: Vec<(&str, Vec<usize>, Vec<u8>)> = weights
         .iter()
         .map(|(key, tensor)| {
@@ -125,7 +125,7 @@ fn swin_of_detectron2_is_the_same_network() {
     )
     .unwrap();
     let ours = import::read(&path, Some(&facts)).unwrap();
-    assert_eq!(ours.origin, Origin::Detectron2);
+    assert_eq!(ours.origin, CheckpointOrigin::Detectron2);
     assert_eq!(ours.config, theirs.config);
     assert_eq!(ours.weights, theirs.weights);
     assert_eq!(ours.facts, theirs.facts);
@@ -134,7 +134,7 @@ fn swin_of_detectron2_is_the_same_network() {
 #[test]
 fn mask2former_with_a_deeper_resnet_is_imported() {
     let global = read(&authors()).unwrap().weights;
-    let mut stock = Weights::new();
+    let mut stock = CheckpointWeights::new();
     for (key, tensor) in global.iter() {
         if !key.contains("_background.") {
             stock.insert(
@@ -155,11 +155,11 @@ fn mask2former_with_a_deeper_resnet_is_imported() {
     let checkpoint = read(&save(dir.path(), "r101.safetensors", &stock)).unwrap();
     assert_eq!(
         (checkpoint.config.depth, checkpoint.config.attention),
-        (101, Attention::Masked)
+        (101, AttentionKind::Masked)
     );
-    let options = Options {
+    let options = ExportOptions {
         size: Some(checkpoint::parse_size("64x64").unwrap()),
-        ..Options::default()
+        ..ExportOptions::default()
     };
     export::check(&export::model(&checkpoint, &options).unwrap().to_bytes()).unwrap();
 }
@@ -174,7 +174,7 @@ fn keys_that_do_not_fit_are_named_as_the_file_names_them() {
     checkpoint.weights.insert(table, tensor);
     let bias = checkpoint.weights.remove(class).unwrap();
     checkpoint.weights.insert("backbone.norm9.weight", bias);
-    let error = export::model(&checkpoint, &Options::default())
+    let error = export::model(&checkpoint, &ExportOptions::default())
         .unwrap_err()
         .to_string();
     for part in [
@@ -326,10 +326,13 @@ fn other_files_are_refused() {
 
 /// Writes `weights` with other keys, as a plain safetensors file.
 fn renamed(dir: &Path, name: &str, file: &Path, key: impl Fn(&str) -> String) -> PathBuf {
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     let bytes = fs::read(file).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    for (old, tensor) in Weights::from_safetensors(file, &tensors).unwrap().iter() {
+    for (old, tensor) in CheckpointWeights::from_safetensors(file, &tensors)
+        .unwrap()
+        .iter()
+    {
         weights.insert(key(old), tensor.clone());
     }
     save(dir, name, &weights)
@@ -341,16 +344,16 @@ fn wrapped_checkpoints_are_those_without_the_prefix() {
     let dir = tempfile::tempdir().unwrap();
     let names = ["module.", "_orig_mod.", "model.", "module._orig_mod.model."];
     for (i, prefix) in names.iter().enumerate() {
-        let mut wrapped = Weights::new();
+        let mut wrapped = CheckpointWeights::new();
         for (key, tensor) in plain.weights.iter() {
             wrapped.insert(format!("{prefix}{key}"), tensor.clone());
         }
         let got = read(&save(dir.path(), &format!("{i}.bin"), &wrapped)).unwrap();
         assert_eq!(got.weights, plain.weights, "{prefix}");
-        assert_eq!(got.origin, Origin::Detectron2, "{prefix}");
+        assert_eq!(got.origin, CheckpointOrigin::Detectron2, "{prefix}");
     }
     let both = {
-        let mut both = Weights::new();
+        let mut both = CheckpointWeights::new();
         for (key, tensor) in plain.weights.iter() {
             both.insert(key, tensor.clone());
             both.insert(format!("_orig_mod.{key}"), tensor.clone());
@@ -373,7 +376,7 @@ fn wrapped_huggingface_checkpoints_are_those_without_the_prefix() {
         let path = renamed(dir.path(), "w.bin", &swin(), |key| format!("{prefix}{key}"));
         let got = read(&path).unwrap();
         assert_eq!(got.weights, plain.weights, "{prefix}");
-        assert_eq!(got.origin, Origin::HuggingFace, "{prefix}");
+        assert_eq!(got.origin, CheckpointOrigin::HuggingFace, "{prefix}");
     }
 }
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
-use unmask::sink::{Settings, Sinks, Target, WhenFull};
+use unmask::sink::{SinkFanout, SinkSettings, SinkUri, WhenFull};
 use unmask_alert::{Alert, SCHEMA};
 
 /// Tells the sender process what to do; without it that test does nothing.
@@ -58,14 +58,14 @@ fn sender() {
         return;
     };
     let parts: Vec<&str> = what.split('|').collect();
-    let target: Target = parts[0].parse().unwrap();
-    let mut settings: Settings =
+    let target: SinkUri = parts[0].parse().unwrap();
+    let mut settings: SinkSettings =
         toml::from_str(&format!("[mqtt]\nversion = \"{}\"", parts[2])).unwrap();
     settings.mqtt.outbox = Some(parts[1].into());
     settings.mqtt.backoff_ms = 100;
     settings.mqtt.backoff_max_ms = 400;
     settings.close_ms = PATIENCE.as_millis() as u64;
-    let mut sinks = Sinks::open(&[target], &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&[target], &settings, WhenFull::Drop).unwrap();
     let (first, count): (u64, u64) = (parts[3].parse().unwrap(), parts[4].parse().unwrap());
     let start = Instant::now();
     for i in 0..count {

@@ -12,7 +12,7 @@ use safetensors::tensor::SafeTensors;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unmask_drive::{Drive, Settings};
+use unmask_drive::{Drive, DriveSettings};
 use unmask_frame::Size;
 
 /// What a file is held against.
@@ -55,9 +55,9 @@ fn folder() -> tempfile::TempDir {
     fs::copy(model("pixel.onnx"), at("pixel.onnx")).unwrap();
     fs::create_dir(at("frames")).unwrap();
     let size = Size::new(128, 72);
-    let drive = Drive::new(Settings {
+    let drive = Drive::new(DriveSettings {
         size,
-        ..Settings::default()
+        ..DriveSettings::default()
     });
     let drive = drive.unwrap();
     for frame in 0..16 {

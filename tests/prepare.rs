@@ -146,45 +146,45 @@ print(float(np.abs(got["anomaly"] - want).max()))
 
 #[test]
 fn onnx_runtime_gives_the_same_maps() {
-    use unmask_engine::{Engine, Options};
+    use unmask_engine::{Engine, EngineOptions};
     use unmask_frame::Size;
     use unmask_graph::prepare::{self, prepare};
-    use unmask_model::{Fit, PixelFormat};
+    use unmask_model::{FrameFit, PixelFormat};
     use unmask_score::PixelScore;
 
     let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
         println!("skipped onnx_runtime_gives_the_same_maps: UNMASK_PYTHON is not set");
         return;
     };
-    let base = prepare::Options {
+    let base = prepare::PrepareOptions {
         camera: Some(Size::new(180, 100)),
-        ..prepare::Options::default()
+        ..prepare::PrepareOptions::default()
     };
-    let format = |format, fit| prepare::Options {
+    let format = |format, fit| prepare::PrepareOptions {
         format: Some(format),
         fit,
         ..base
     };
-    let score = |kind| prepare::Options {
+    let score = |kind| prepare::PrepareOptions {
         score: Some(kind),
         ..base
     };
     let cases = [
-        ("mask.onnx", prepare::Options::default()),
-        ("mask.onnx", format(PixelFormat::Yuyv, Fit::Letterbox)),
-        ("mask.onnx", format(PixelFormat::Uyvy, Fit::Stretch)),
+        ("mask.onnx", prepare::PrepareOptions::default()),
+        ("mask.onnx", format(PixelFormat::Yuyv, FrameFit::Letterbox)),
+        ("mask.onnx", format(PixelFormat::Uyvy, FrameFit::Stretch)),
         // A crop whose cells lie on those of the whole frame.
         (
             "mask.onnx",
-            prepare::Options {
+            prepare::PrepareOptions {
                 camera: Some(Size::new(128, 96)),
-                ..format(PixelFormat::Nv12, Fit::Crop)
+                ..format(PixelFormat::Nv12, FrameFit::Crop)
             },
         ),
-        ("mask.onnx", format(PixelFormat::Bgr24, Fit::Stretch)),
+        ("mask.onnx", format(PixelFormat::Bgr24, FrameFit::Stretch)),
         (
             "mask.onnx",
-            prepare::Options {
+            prepare::PrepareOptions {
                 full_size: true,
                 ..base
             },
@@ -202,7 +202,7 @@ fn onnx_runtime_gives_the_same_maps() {
     for (name, options) in cases {
         let made = prepare(&model(name), &options).unwrap();
         let file = put("p.onnx", &made.bytes);
-        let mut engine = Engine::open(&file, Options::default()).unwrap();
+        let mut engine = Engine::open(&file, EngineOptions::default()).unwrap();
         let camera = engine.facts().camera.unwrap();
         let noise = (0..camera.format.bytes()).map(|i| (i * 7919 % 251) as u8);
         let noise: Vec<u8> = noise.collect();

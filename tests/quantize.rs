@@ -7,13 +7,13 @@ use common::network::{header, tiny};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use unmask_drive::{Drive, Settings};
+use unmask_drive::{Drive, DriveSettings};
 use unmask_engine::Engine;
 use unmask_frame::{Picture, Size};
 use unmask_graph::calibrate::Calibration;
 use unmask_graph::checkpoint::Checkpoint;
-use unmask_graph::export::{self, Options};
-use unmask_graph::quantize::{Net, Plan};
+use unmask_graph::export::{self, ExportOptions};
+use unmask_graph::quantize::{QuantizeGraph, QuantizePlan};
 use unmask_onnx::messages::{ModelProto, ValueInfoProto};
 
 /// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
@@ -46,7 +46,7 @@ const FP16: [&str; 7] = [
 fn folder(frames: u64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let checkpoint = Checkpoint::read(&checkpoint(dir.path())).unwrap();
-    let model = export::model(&checkpoint, &Options::default()).unwrap();
+    let model = export::model(&checkpoint, &ExportOptions::default()).unwrap();
     fs::write(dir.path().join("model.onnx"), model.to_bytes()).unwrap();
     fs::create_dir(dir.path().join("frames")).unwrap();
     let drive = drive();
@@ -58,9 +58,9 @@ fn folder(frames: u64) -> tempfile::TempDir {
 }
 
 fn drive() -> Drive {
-    Drive::new(Settings {
+    Drive::new(DriveSettings {
         size: Size::new(128, 72),
-        ..Settings::default()
+        ..DriveSettings::default()
     })
     .unwrap()
 }
@@ -147,7 +147,8 @@ fn a_calibration_is_the_same_every_time_and_serves_both_precisions() {
     good(unmask(dir, &FP16));
 
     let precision = |model: &str| {
-        let engine = Engine::open(&dir.join(model), unmask_engine::Options::default()).unwrap();
+        let engine =
+            Engine::open(&dir.join(model), unmask_engine::EngineOptions::default()).unwrap();
         engine.precision()
     };
     assert_eq!(
@@ -367,13 +368,13 @@ fn the_calibration_of_another_graph_is_refused_with_both_hashes() {
 #[test]
 fn the_shipped_model_has_a_calibration() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let model = Net::read(&root.join("engines/unmask-small.onnx")).unwrap();
+    let model = QuantizeGraph::read(&root.join("engines/unmask-small.onnx")).unwrap();
     let file = root.join("calibration/unmask-small.toml");
     let calibration = Calibration::read(&file).unwrap();
     calibration.check_graph(model.hash()).unwrap();
     assert!(!calibration.forced);
     assert_eq!(calibration.frames.len(), 64);
-    let plan = Plan::new(&model);
+    let plan = QuantizePlan::new(&model);
     let missing: Vec<&str> = plan
         .tensors()
         .into_iter()
@@ -440,8 +441,9 @@ fn a_prepared_graph_is_calibrated_and_quantised_behind_its_front() {
     let front = kept.filter(|l| l["node"].as_str().unwrap().starts_with("front/"));
     assert!(front.count() > 0, "{said}");
 
-    let open =
-        |model: &str| Engine::open(&dir.join(model), unmask_engine::Options::default()).unwrap();
+    let open = |model: &str| {
+        Engine::open(&dir.join(model), unmask_engine::EngineOptions::default()).unwrap()
+    };
     let (mut float, mut int8) = (open("p.onnx"), open("q.onnx"));
     assert_eq!((float.precision(), int8.precision()), ("fp32", "int8"));
     let picture = drive().scene(9).picture;

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use unmask_frame::Size;
 use unmask_graph::checkpoint::Checkpoint;
-use unmask_graph::quantize::{Blocks, Net, Plan, Rest, rewrite};
-use unmask_graph::write::Sampling;
+use unmask_graph::quantize::{BlockSet, QuantizeGraph, QuantizePlan, RestPrecision, rewrite};
+use unmask_graph::write::SamplingForm;
 use unmask_graph::{cost, export, import, lint, surgery};
-use unmask_onnx::ir::Graph;
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::ir::OnnxGraph;
+use unmask_onnx::read::{self, ReadLimits};
 
 /// What an ONNX file may ask for here: little, so that a file which gets more is a finding.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: ReadLimits = ReadLimits {
     bytes: 1 << 20,
     nodes: 1000,
     rank: 8,
@@ -47,9 +47,9 @@ pub fn onnx(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let path = put(folder, "model.onnx", bytes);
     if let Ok(proto) = read::parse(bytes) {
         lint::lint(&proto);
-        if let Ok(net) = Net::new(proto) {
-            let plan = Plan::new(&net);
-            let _ = rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16);
+        if let Ok(net) = QuantizeGraph::new(proto) {
+            let plan = QuantizePlan::new(&net);
+            let _ = rewrite(&net, &plan, &BlockSet::none(), None, RestPrecision::Fp16);
         }
     }
     let model = read::open(&path, &LIMITS).map_err(|e| e.to_string())?;
@@ -57,13 +57,13 @@ pub fn onnx(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     cost::blocks(&graph);
     surgery::run(&mut graph).map_err(|e| e.to_string())?;
     let written = graph.to_model(&model.facts).to_bytes();
-    let limits = Limits {
+    let limits = ReadLimits {
         bytes: 1 << 28,
         nodes: 10_000,
         elements: 1 << 26,
         ..LIMITS
     };
-    let again = read::parse(&written).and_then(|p| Graph::from_model(&p, None, &limits));
+    let again = read::parse(&written).and_then(|p| OnnxGraph::from_model(&p, None, &limits));
     again
         .map(|_| ())
         .map_err(|e| format!("written, but not read again: {e}"))
@@ -81,9 +81,9 @@ pub fn safetensors(folder: &Path, bytes: &[u8]) -> Result<(), String> {
         Ok(read) => read,
         Err(_) => import::read(&path, None).map_err(|e| named(&path, &e))?,
     };
-    let options = export::Options {
+    let options = export::ExportOptions {
         size: Some(Size::new(32, 32)),
-        sampling: Sampling::default(),
+        sampling: SamplingForm::default(),
     };
     export::model(&read, &options).map_err(|e| named(&path, &e))?;
     Ok(())

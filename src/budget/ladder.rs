@@ -6,7 +6,7 @@
 
 /// When the ladder moves.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct LadderSettings {
     /// Steps below the top.
     pub steps: usize,
     /// Frames a window.
@@ -24,7 +24,7 @@ const CALM_LIMIT: u32 = 4096;
 
 /// The ladder went from one step to another; 0 is the top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct LadderChange {
     /// Where it was.
     pub from: usize,
     /// Where it is.
@@ -33,8 +33,8 @@ pub struct Change {
 
 /// Where a run stands on its ladder.
 #[derive(Clone, Debug)]
-pub struct Ladder {
-    settings: Settings,
+pub struct DegradeLadder {
+    settings: LadderSettings,
     step: usize,
     frames: u32,
     missed: u32,
@@ -44,9 +44,9 @@ pub struct Ladder {
     fresh_up: bool,
 }
 
-impl Ladder {
+impl DegradeLadder {
     /// A ladder at its top.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: LadderSettings) -> Self {
         Self {
             settings,
             step: 0,
@@ -64,7 +64,7 @@ impl Ladder {
     }
 
     /// Notes a frame that made its deadline or missed it (late, or dropped as too late).
-    pub fn note(&mut self, missed: bool) -> Option<Change> {
+    pub fn note(&mut self, missed: bool) -> Option<LadderChange> {
         self.frames += 1;
         self.missed += u32::from(missed);
         let window = self.settings.window.max(1);
@@ -82,7 +82,7 @@ impl Ladder {
         (self.step > 0 && self.calm >= self.wanted_calm).then(|| self.go(self.step - 1))
     }
 
-    fn down(&mut self) -> Option<Change> {
+    fn down(&mut self) -> Option<LadderChange> {
         if self.fresh_up {
             self.wanted_calm = (self.wanted_calm * 2).min(CALM_LIMIT);
         }
@@ -91,11 +91,11 @@ impl Ladder {
         (self.step < self.settings.steps).then(|| self.go(self.step + 1))
     }
 
-    fn go(&mut self, to: usize) -> Change {
+    fn go(&mut self, to: usize) -> LadderChange {
         let from = std::mem::replace(&mut self.step, to);
         self.fresh_up = to < from;
         self.calm = 0;
-        Change { from, to }
+        LadderChange { from, to }
     }
 
     fn restart(&mut self) {
@@ -107,8 +107,8 @@ impl Ladder {
 mod tests {
     use super::*;
 
-    fn ladder() -> Ladder {
-        Ladder::new(Settings {
+    fn ladder() -> DegradeLadder {
+        DegradeLadder::new(LadderSettings {
             steps: 2,
             window: 10,
             down_above: 0.2,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// Frames until the next change, all of them `missed` or none.
-    fn until(ladder: &mut Ladder, missed: bool) -> (u32, Change) {
+    fn until(ladder: &mut DegradeLadder, missed: bool) -> (u32, LadderChange) {
         (1..10_000)
             .find_map(|i| ladder.note(missed).map(|change| (i, change)))
             .expect("it moves")
@@ -128,8 +128,14 @@ mod tests {
     fn misses_step_down_at_once_and_never_below_the_last_step() {
         let mut ladder = ladder();
         // The third miss of ten is more than a fifth.
-        assert_eq!(until(&mut ladder, true), (3, Change { from: 0, to: 1 }));
-        assert_eq!(until(&mut ladder, true), (3, Change { from: 1, to: 2 }));
+        assert_eq!(
+            until(&mut ladder, true),
+            (3, LadderChange { from: 0, to: 1 })
+        );
+        assert_eq!(
+            until(&mut ladder, true),
+            (3, LadderChange { from: 1, to: 2 })
+        );
         assert!((0..100).all(|_| ladder.note(true).is_none()));
         assert_eq!(ladder.step(), 2);
     }
@@ -149,7 +155,10 @@ mod tests {
     fn calm_windows_step_up_and_a_step_that_fails_waits_longer() {
         let mut ladder = ladder();
         until(&mut ladder, true);
-        assert_eq!(until(&mut ladder, false), (30, Change { from: 1, to: 0 }));
+        assert_eq!(
+            until(&mut ladder, false),
+            (30, LadderChange { from: 1, to: 0 })
+        );
         // It fails within its first window: twice the calm is wanted.
         assert_eq!(until(&mut ladder, true).0, 3);
         assert_eq!(until(&mut ladder, false).0, 60);
@@ -171,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_ladder_without_steps_stays() {
-        let mut ladder = Ladder::new(Settings {
+        let mut ladder = DegradeLadder::new(LadderSettings {
             steps: 0,
             ..self::ladder().settings
         });

@@ -1,10 +1,10 @@
 //! What overload does to a run, on virtual time: the policy alone, with an engine that takes a
 //! time given to it. Shown by `unmask profile --overload`.
 
-use super::policy::{Admission, Policy, Settings};
+use super::policy::{Admission, DeadlinePolicy, PolicySettings};
 use serde::Serialize;
 use std::time::Duration;
-use unmask_frame::Moment;
+use unmask_frame::MonotonicTime;
 
 /// Frames of every row of the table.
 pub const FRAMES: u64 = 20_000;
@@ -15,7 +15,7 @@ pub const PERIOD: Duration = Duration::from_millis(33);
 
 /// What a run on virtual time came to.
 #[derive(Debug, Default)]
-pub(super) struct Came {
+pub(super) struct ArrivedFrame {
     pub arrivals: u64,
     pub overtaken: u64,
     pub dropped: u64,
@@ -27,7 +27,7 @@ pub(super) struct Came {
     pub ages: Vec<u64>,
 }
 
-impl Came {
+impl ArrivedFrame {
     pub fn age_p99(&mut self) -> u64 {
         self.ages.sort_unstable();
         let rank = (self.ages.len() * 99).div_ceil(100);
@@ -37,9 +37,14 @@ impl Came {
 
 /// Frames come every `period`; the newest waits, alone, while the engine works. `service` says
 /// what the n-th served frame takes. All times in ns.
-pub(super) fn play(frames: u64, period: u64, budget: u64, service: impl Fn(u64) -> u64) -> Came {
-    let mut policy = Policy::new(Settings::default());
-    let mut came = Came::default();
+pub(super) fn play(
+    frames: u64,
+    period: u64,
+    budget: u64,
+    service: impl Fn(u64) -> u64,
+) -> ArrivedFrame {
+    let mut policy = DeadlinePolicy::new(PolicySettings::default());
+    let mut came = ArrivedFrame::default();
     let mut waiting: Option<u64> = None;
     let mut free_at = 0;
     for i in 0..=frames {
@@ -47,14 +52,14 @@ pub(super) fn play(frames: u64, period: u64, budget: u64, service: impl Fn(u64) 
         // Until this arrival the engine takes what waits whenever it is free.
         while let Some(captured) = waiting.filter(|c| free_at.max(*c) < arrival) {
             waiting = None;
-            let now = Moment(free_at.max(captured));
-            let deadline = Moment(captured + budget);
+            let now = MonotonicTime(free_at.max(captured));
+            let deadline = MonotonicTime(captured + budget);
             let admission = policy.admit(now, deadline);
             if admission == Admission::Drop {
                 came.dropped += 1;
                 continue;
             }
-            let done = Moment(now.0 + service(came.served));
+            let done = MonotonicTime(now.0 + service(came.served));
             policy.finished(admission, now, done, deadline);
             came.served += 1;
             came.on_time += u64::from(done <= deadline);
@@ -72,7 +77,7 @@ pub(super) fn play(frames: u64, period: u64, budget: u64, service: impl Fn(u64) 
 
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct OverloadRow {
     /// Engine time in periods between frames.
     pub engine_per_period: f64,
     /// How old an alert may be, ms.
@@ -95,13 +100,13 @@ pub struct Row {
 
 /// [`FRAMES`] frames, one every [`PERIOD`], with an engine that takes `times` periods, give or take
 /// a tenth, and a budget of the engine at its slowest and half a wait.
-pub fn row(times: f64) -> Row {
+pub fn row(times: f64) -> OverloadRow {
     let period = u64::try_from(PERIOD.as_nanos()).unwrap_or(u64::MAX);
     let engine = (period as f64 * times) as u64;
     let budget = engine * 11 / 10 + period / 2;
     let mut came = play(FRAMES, period, budget, |n| shaken(engine, n));
     let ms = |ns: u64| ns as f64 / 1e6;
-    Row {
+    OverloadRow {
         engine_per_period: times,
         budget_ms: ms(budget),
         frames: came.arrivals,

@@ -6,12 +6,12 @@
 //! percentile would be too large.
 //!
 //! A frame that cannot make it is dropped. Were nothing served for long, nothing would be learned
-//! and nothing told: so one frame is served as a probe whenever [`Settings::probe_every`] passed
+//! and nothing told: so one frame is served as a probe whenever [`PolicySettings::probe_every`] passed
 //! without one. A probe that makes its deadline ends what was learned before it: the slow time is
 //! over.
 
 use std::time::Duration;
-use unmask_frame::Moment;
+use unmask_frame::MonotonicTime;
 
 /// Frames that a prediction looks back on.
 const WINDOW: usize = 256;
@@ -20,12 +20,12 @@ const LEAST: usize = 8;
 
 /// How a policy works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct PolicySettings {
     /// Longest time without a frame served, as long as frames come.
     pub probe_every: Duration,
 }
 
-impl Default for Settings {
+impl Default for PolicySettings {
     fn default() -> Self {
         Self {
             probe_every: Duration::from_secs(1),
@@ -46,18 +46,18 @@ pub enum Admission {
 
 /// Admits frames to the engine.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    settings: Settings,
-    recent: Recent,
-    last_served: Option<Moment>,
+pub struct DeadlinePolicy {
+    settings: PolicySettings,
+    recent: RecentTimes,
+    last_served: Option<MonotonicTime>,
 }
 
-impl Policy {
+impl DeadlinePolicy {
     /// A policy that knows nothing yet: it serves the first frames whatever they take.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: PolicySettings) -> Self {
         Self {
             settings,
-            recent: Recent::new(),
+            recent: RecentTimes::new(),
             last_served: None,
         }
     }
@@ -68,7 +68,7 @@ impl Policy {
     }
 
     /// Whether a frame with this `deadline` is to be served `now`.
-    pub fn admit(&mut self, now: Moment, deadline: Moment) -> Admission {
+    pub fn admit(&mut self, now: MonotonicTime, deadline: MonotonicTime) -> Admission {
         let makes_it = self
             .expected()
             .is_none_or(|expected| now.after(expected) <= deadline);
@@ -87,9 +87,15 @@ impl Policy {
     }
 
     /// A frame that was admitted as `admission` at `from` is finished at `now`.
-    pub fn finished(&mut self, admission: Admission, from: Moment, now: Moment, deadline: Moment) {
+    pub fn finished(
+        &mut self,
+        admission: Admission,
+        from: MonotonicTime,
+        now: MonotonicTime,
+        deadline: MonotonicTime,
+    ) {
         if admission == Admission::Probe && now <= deadline {
-            self.recent = Recent::new();
+            self.recent = RecentTimes::new();
         }
         let took = now.since(from);
         self.recent
@@ -99,13 +105,13 @@ impl Policy {
 
 /// The last times, ns.
 #[derive(Clone, Debug)]
-struct Recent {
+struct RecentTimes {
     times: [u64; WINDOW],
     count: usize,
     next: usize,
 }
 
-impl Recent {
+impl RecentTimes {
     fn new() -> Self {
         Self {
             times: [0; WINDOW],
@@ -170,22 +176,42 @@ mod tests {
 
     #[test]
     fn a_frame_within_budget_is_served_to_the_nanosecond() {
-        let mut policy = Policy::new(Settings::default());
+        let mut policy = DeadlinePolicy::new(PolicySettings::default());
         for i in 0..LEAST as u64 {
-            assert_eq!(policy.admit(Moment(i), Moment(i)), Admission::Serve);
-            policy.finished(Admission::Serve, Moment(i), Moment(i + 10), Moment(i));
+            assert_eq!(
+                policy.admit(MonotonicTime(i), MonotonicTime(i)),
+                Admission::Serve
+            );
+            policy.finished(
+                Admission::Serve,
+                MonotonicTime(i),
+                MonotonicTime(i + 10),
+                MonotonicTime(i),
+            );
         }
         assert_eq!(policy.expected(), Some(Duration::from_nanos(10)));
-        assert_eq!(policy.admit(Moment(100), Moment(110)), Admission::Serve);
-        assert_eq!(policy.admit(Moment(100), Moment(109)), Admission::Drop);
+        assert_eq!(
+            policy.admit(MonotonicTime(100), MonotonicTime(110)),
+            Admission::Serve
+        );
+        assert_eq!(
+            policy.admit(MonotonicTime(100), MonotonicTime(109)),
+            Admission::Drop
+        );
         let later = 100 + 1_000_000_000;
-        assert_eq!(policy.admit(Moment(later), Moment(later)), Admission::Probe);
-        assert_eq!(policy.admit(Moment(later), Moment(later)), Admission::Drop);
+        assert_eq!(
+            policy.admit(MonotonicTime(later), MonotonicTime(later)),
+            Admission::Probe
+        );
+        assert_eq!(
+            policy.admit(MonotonicTime(later), MonotonicTime(later)),
+            Admission::Drop
+        );
     }
 
     #[test]
     fn a_few_outliers_in_a_full_window_do_not_stop_frames() {
-        let mut recent = Recent::new();
+        let mut recent = RecentTimes::new();
         for i in 0..WINDOW as u64 {
             recent.add(if i % 128 == 0 { 1000 } else { 10 });
         }

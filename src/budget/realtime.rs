@@ -18,7 +18,7 @@ const PRIORITY_LIMIT: u8 = 98;
 /// What the threads of the frame's way are given. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Realtime {
+pub struct RealtimeSettings {
     /// `SCHED_FIFO` with this priority, 1 to 98.
     pub priority: Option<u8>,
     /// Cores they may run on, from 0; all, where there are none.
@@ -63,7 +63,7 @@ pub enum RealtimeError {
     },
 }
 
-impl Realtime {
+impl RealtimeSettings {
     /// The first value that cannot be: its key below `[realtime]`, and what is wanted.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
         if self
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn by_default_nothing_is_asked_for() {
-        let nothing = Realtime::default();
+        let nothing = RealtimeSettings::default();
         std::thread::spawn(move || {
             let before = (status("Cpus_allowed_list:"), policy());
             nothing.lock().unwrap();
@@ -165,9 +165,9 @@ mod tests {
         std::thread::spawn(|| {
             let allowed = status("Cpus_allowed_list:");
             let core: usize = allowed.split([',', '-']).next().unwrap().parse().unwrap();
-            let one = Realtime {
+            let one = RealtimeSettings {
                 cores: vec![core],
-                ..Realtime::default()
+                ..RealtimeSettings::default()
             };
             one.enter().unwrap();
             let child = std::thread::spawn(|| status("Cpus_allowed_list:"));
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn cores_that_are_not_there_are_refused_with_the_mend() {
-        let none = Realtime {
+        let none = RealtimeSettings {
             cores: vec![CpuSet::MAX_CPU - 1],
-            ..Realtime::default()
+            ..RealtimeSettings::default()
         };
         let error = none.enter().unwrap_err().to_string();
         assert!(
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn a_priority_is_given_or_refused_with_the_mend() {
         std::thread::spawn(|| {
-            let wanted = Realtime {
+            let wanted = RealtimeSettings {
                 priority: Some(7),
-                ..Realtime::default()
+                ..RealtimeSettings::default()
             };
             match wanted.enter() {
                 // 1 is SCHED_FIFO.
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn impossible_values_are_named() {
-        let with = |priority, cores| Realtime {
+        let with = |priority, cores| RealtimeSettings {
             priority,
             cores,
             lock_memory: false,

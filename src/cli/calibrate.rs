@@ -1,13 +1,13 @@
 //! `unmask calibrate`.
 
-use super::{Outcome, model};
-use crate::source::Pictures;
+use super::{ExitOutcome, model};
+use crate::source::PictureSource;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
-use unmask_engine::{Engine, Options as EngineOptions};
-use unmask_graph::calibrate::{Method, Options, PERCENTILE, calibrate};
-use unmask_graph::quantize::Net;
+use unmask_engine::{Engine, EngineOptions};
+use unmask_graph::calibrate::{CalibrateOptions, PERCENTILE, RangeMethod, calibrate};
+use unmask_graph::quantize::QuantizeGraph;
 
 const EXAMPLES: &str = "Examples:
   unmask calibrate --frames drive/
@@ -19,7 +19,7 @@ Methods and file format: docs/quantise.md.";
 /// Arguments of `unmask calibrate`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct CalibrateArgs {
     /// Float32 model (ONNX) to calibrate [default: $UNMASK_MODEL, else the shipped one].
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -66,7 +66,7 @@ fn percent(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| format!("'{text}' is no share above 0 and up to 100"))
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<ExitOutcome> {
     let model = &model::path(args.model.as_deref())?;
     let net = read(model)?;
     let facts = Engine::open(
@@ -77,13 +77,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     )?
     .facts()
     .clone();
-    let pictures = Pictures::open(&args.frames)?;
-    let options = Options {
+    let pictures = PictureSource::open(&args.frames)?;
+    let options = CalibrateOptions {
         method: match args.method {
-            MethodName::Max => Method::Max,
-            MethodName::Percentile => Method::Percentile,
-            MethodName::Mse => Method::Mse,
-            MethodName::Entropy => Method::Entropy,
+            MethodName::Max => RangeMethod::Max,
+            MethodName::Percentile => RangeMethod::Percentile,
+            MethodName::Mse => RangeMethod::Mse,
+            MethodName::Entropy => RangeMethod::Entropy,
         },
         percentile: args.percentile,
         limit: args.frames_limit,
@@ -128,12 +128,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             calibration.method
         );
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Reads a model file and indexes its graph.
-pub(super) fn read(path: &Path) -> anyhow::Result<Net> {
-    Net::read(path).with_context(|| format!("cannot use the model {}", path.display()))
+pub(super) fn read(path: &Path) -> anyhow::Result<QuantizeGraph> {
+    QuantizeGraph::read(path).with_context(|| format!("cannot use the model {}", path.display()))
 }
 
 /// Where a model's calibration lies unless it is said: `calibration/` in the current folder.

@@ -1,7 +1,7 @@
 //! `unmask camera`.
 
-use super::{Outcome, camera_args, shutdown};
-use crate::source::{CaptureReport, CaptureSettings, Source};
+use super::{ExitOutcome, camera_args, shutdown};
+use crate::source::{CaptureReport, CaptureSettings, SourceUri};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use std::io::Write;
@@ -22,13 +22,13 @@ bytes are written, exactly as they came, to NUMBER.raw. Faults are survived as `
 --seconds where the frames may not come.
 
 Exit code: 0 all frames came; 1 it failed, or the time was over before.")]
-pub struct Args {
+pub struct CameraArgs {
     /// The camera: v4l2:/dev/video0, or a name under /dev/v4l/by-id or by-path
     #[arg(long, value_name = "SOURCE")]
-    source: Source,
+    source: SourceUri,
 
     #[command(flatten)]
-    camera: camera_args::Args,
+    camera: camera_args::SourceArgs,
 
     /// Frames to take
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
@@ -61,12 +61,12 @@ pub struct Args {
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-struct Found {
+struct FoundDevice {
     camera: CaptureReport,
     cycles: u64,
     seconds: f64,
-    frames: Vec<Seen>,
-    events: Vec<Told>,
+    frames: Vec<CameraReport>,
+    events: Vec<ReportedFault>,
     /// Open files of this process after the first and the last cycle.
     open_files: Option<[u64; 2]>,
     /// Memory of this process after the first and the last cycle, KiB.
@@ -75,7 +75,7 @@ struct Found {
 
 /// A frame.
 #[derive(Debug, Serialize)]
-struct Seen {
+struct CameraReport {
     number: u64,
     sequence: u32,
     /// Its age when it arrived, ms; null where it is unknown.
@@ -89,14 +89,14 @@ struct Seen {
 
 /// Something that happened.
 #[derive(Debug, Serialize)]
-struct Told {
+struct ReportedFault {
     cause: &'static str,
     after_s: f64,
     text: String,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let Source::V4l2(path) = &args.source else {
+pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitOutcome> {
+    let SourceUri::V4l2(path) = &args.source else {
         bail!(
             "`{}` is no camera: wanted v4l2:DEVICE, such as v4l2:/dev/video0",
             args.source
@@ -109,8 +109,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let settings = args.camera.over(CaptureSettings::default());
     let found = look(args, path, &settings)?;
     let outcome = match shutdown::is_requested() {
-        true => Outcome::Stopped,
-        false => Outcome::Clean,
+        true => ExitOutcome::Stopped,
+        false => ExitOutcome::Clean,
     };
     if args.json {
         let text = serde_json::to_string_pretty(&found)?;
@@ -119,13 +119,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         tell(&found)?;
     }
     let (had, wanted) = (found.frames.len() as u64, args.frames * args.cycles);
-    if had < wanted && outcome == Outcome::Clean {
+    if had < wanted && outcome == ExitOutcome::Clean {
         bail!("only {had} of {wanted} frames came in time");
     }
     Ok(outcome)
 }
 
-fn tell(found: &Found) -> anyhow::Result<()> {
+fn tell(found: &FoundDevice) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let camera = &found.camera;
     writeln!(out, "{camera}")?;
@@ -163,17 +163,17 @@ fn tell(found: &Found) -> anyhow::Result<()> {
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-fn look(args: &Args, _: &Path, _: &CaptureSettings) -> anyhow::Result<Found> {
+fn look(args: &CameraArgs, _: &Path, _: &CaptureSettings) -> anyhow::Result<FoundDevice> {
     let text = args.source.to_string();
-    Err(crate::source::CameraError::NotInThisBuild { text }.into())
+    Err(crate::source::SourceError::NotInThisBuild { text }.into())
 }
 
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-fn look(args: &Args, path: &Path, settings: &CaptureSettings) -> anyhow::Result<Found> {
-    let kernel = std::sync::Arc::new(unmask_v4l2::Linux);
+fn look(args: &CameraArgs, path: &Path, settings: &CaptureSettings) -> anyhow::Result<FoundDevice> {
+    let kernel = std::sync::Arc::new(unmask_v4l2::LinuxKernel);
     take(args, kernel, path, settings)
 }
 
@@ -184,18 +184,18 @@ fn look(args: &Args, path: &Path, settings: &CaptureSettings) -> anyhow::Result<
     allow(dead_code)
 )]
 fn take(
-    args: &Args,
-    kernel: std::sync::Arc<dyn unmask_v4l2::Kernel>,
+    args: &CameraArgs,
+    kernel: std::sync::Arc<dyn unmask_v4l2::V4l2Api>,
     path: &Path,
     settings: &CaptureSettings,
-) -> anyhow::Result<Found> {
-    use crate::source::V4l2;
+) -> anyhow::Result<FoundDevice> {
+    use crate::source::V4l2Source;
     use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
-    let mut found = Found {
+    let mut found = FoundDevice {
         cycles: args.cycles,
-        ..Found::default()
+        ..FoundDevice::default()
     };
     let start = Instant::now();
     let limit = args.seconds.map(|s| {
@@ -209,10 +209,10 @@ fn take(
         if stop.load(Relaxed) {
             break;
         }
-        let mut camera = V4l2::open(kernel.clone(), path, settings)?;
+        let mut camera = V4l2Source::open(kernel.clone(), path, settings)?;
         let watch = camera.watch();
         let (done, ended) = std::sync::mpsc::channel::<()>();
-        let events = std::thread::scope(|scope| -> anyhow::Result<Vec<Told>> {
+        let events = std::thread::scope(|scope| -> anyhow::Result<Vec<ReportedFault>> {
             let watching = scope.spawn(|| follow(&watch, ended, start, deadline, &stop));
             // Dropped however the frames end: whoever follows them goes on.
             let done = done;
@@ -253,14 +253,14 @@ fn follow(
     start: std::time::Instant,
     deadline: Option<std::time::Instant>,
     stop: &std::sync::atomic::AtomicBool,
-) -> Vec<Told> {
+) -> Vec<ReportedFault> {
     use std::sync::mpsc::RecvTimeoutError;
     let mut told = Vec::new();
     loop {
         let waited = ended.recv_timeout(std::time::Duration::from_millis(20));
         while let Some((cause, text)) = watch.event() {
             eprintln!("unmask: {}", unmask_frame::escape_control(&text));
-            told.push(Told {
+            told.push(ReportedFault {
                 cause,
                 after_s: start.elapsed().as_secs_f64(),
                 text,
@@ -277,7 +277,7 @@ fn follow(
 }
 
 #[cfg(target_os = "linux")]
-fn seen(args: &Args, frame: &unmask_v4l2::Frame) -> anyhow::Result<Seen> {
+fn seen(args: &CameraArgs, frame: &unmask_v4l2::CapturedFrame) -> anyhow::Result<CameraReport> {
     use sha2::{Digest, Sha256};
     let (bytes, done) = (&*frame.filled, frame.filled.done());
     if let Some(folder) = &args.out {
@@ -290,12 +290,12 @@ fn seen(args: &Args, frame: &unmask_v4l2::Frame) -> anyhow::Result<Seen> {
             .map(|b| format!("{b:02x}"))
             .collect::<String>()
     };
-    Ok(Seen {
+    Ok(CameraReport {
         number: frame.number,
         sequence: done.sequence,
         age_ms: match frame.age {
-            unmask_v4l2::Age::Known(age) => Some(age.as_secs_f64() * 1e3),
-            unmask_v4l2::Age::Unknown => None,
+            unmask_v4l2::FrameAge::Known(age) => Some(age.as_secs_f64() * 1e3),
+            unmask_v4l2::FrameAge::Unknown => None,
         },
         bytes: bytes.len(),
         flags: done.flags.0,
@@ -319,17 +319,17 @@ mod tests {
     use super::*;
     use clap::Parser;
     use std::sync::Arc;
-    use unmask_v4l2::fake::{Event, Fake};
+    use unmask_v4l2::fake::{FakeEvent, FakeKernel};
 
     #[derive(Parser)]
-    struct Line {
+    struct ReportLine {
         #[command(flatten)]
-        args: Args,
+        args: CameraArgs,
     }
 
-    fn found(fake: &Fake, line: &str) -> anyhow::Result<Found> {
+    fn found(fake: &FakeKernel, line: &str) -> anyhow::Result<FoundDevice> {
         let words = ["camera", "--source", "v4l2:/dev/fake"];
-        let args = Line::parse_from(words.into_iter().chain(line.split_whitespace())).args;
+        let args = ReportLine::parse_from(words.into_iter().chain(line.split_whitespace())).args;
         let settings = args.camera.over(CaptureSettings::default());
         take(
             &args,
@@ -346,7 +346,7 @@ mod tests {
             "--frames 3 --mode dmabuf --format GREY --sha256 --out {}",
             folder.path().display()
         );
-        let found = found(&Fake::virtual_time(), &line).unwrap();
+        let found = found(&FakeKernel::virtual_time(), &line).unwrap();
         assert_eq!((found.camera.memory, found.frames.len()), ("dmabuf", 3));
         let bytes = std::fs::read(folder.path().join("00000002.raw")).unwrap();
         assert_eq!(bytes, [2; 64 * 48]);
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn cycles_leave_nothing_open_and_faults_are_told() {
-        let fake = Fake::virtual_time();
+        let fake = FakeKernel::virtual_time();
         let found = found(&fake, "--frames 2 --cycles 5").unwrap();
         assert_eq!((found.frames.len(), fake.counts().1), (10, 0));
         assert!(found.open_files.is_some());
@@ -368,8 +368,8 @@ mod tests {
 
     #[test]
     fn the_time_ends_the_wait_for_frames_that_do_not_come() {
-        let fake = Fake::real_time();
-        fake.befall(Event::Silence(true));
+        let fake = FakeKernel::real_time();
+        fake.befall(FakeEvent::Silence(true));
         let found = found(&fake, "--frames 2 --seconds 0.2").unwrap();
         assert!(found.frames.is_empty() && found.seconds >= 0.2);
     }

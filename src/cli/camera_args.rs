@@ -7,7 +7,7 @@ use unmask_frame::Size;
 #[derive(clap::Args, Clone, Debug, Default)]
 #[group(id = "capture")]
 #[command(next_help_heading = "Options of a camera")]
-pub(super) struct Args {
+pub(super) struct SourceArgs {
     /// Width and height of a camera's frames, px: 1280x720
     #[arg(long, alias = "size", value_name = "WxH", value_parser = parse_size)]
     camera_size: Option<Size>,
@@ -29,7 +29,7 @@ pub(super) struct Args {
     camera_control: Vec<(String, i64)>,
 }
 
-impl Args {
+impl SourceArgs {
     /// The settings of the configuration, with what these options change in them.
     pub fn over(&self, mut settings: CaptureSettings) -> CaptureSettings {
         settings.size = self.camera_size.or(settings.size);
@@ -67,10 +67,10 @@ mod tests {
         let mut config = CaptureSettings::default();
         config.controls.insert("gain".into(), 1);
         config.rate_hz = Some(5.0);
-        let args = Args {
+        let args = SourceArgs {
             camera_size: Some(Size::new(64, 48)),
             camera_control: vec![("gain".into(), 2)],
-            ..Args::default()
+            ..SourceArgs::default()
         };
         let settings = args.over(config);
         assert_eq!(

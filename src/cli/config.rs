@@ -1,6 +1,6 @@
 //! `unmask config`.
 
-use super::Outcome;
+use super::ExitOutcome;
 use crate::config::TEMPLATE;
 use anyhow::Context;
 use std::io::Write;
@@ -13,11 +13,11 @@ Example:
 
 Every key with its default and what it means. Lines that begin with `#:` show keys that are absent
 by default.")]
-pub struct Args {}
+pub struct ConfigArgs {}
 
-pub(super) fn run(_: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(_: &ConfigArgs) -> anyhow::Result<ExitOutcome> {
     let mut out = std::io::stdout().lock();
     out.write_all(TEMPLATE.as_bytes())
         .context("cannot print the configuration")?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

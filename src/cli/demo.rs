@@ -1,12 +1,12 @@
 //! `unmask demo`.
 
-use super::Outcome;
-use super::run::watch::{self, Judged, Watch};
-use crate::sink::{Settings, Target};
-use crate::source::Source;
+use super::ExitOutcome;
+use super::run::watch::{self, EvaluatedRun, WatchRun};
+use crate::sink::{SinkSettings, SinkUri};
+use crate::source::SourceUri;
 use anyhow::Context;
 use std::path::PathBuf;
-use unmask_alert::{Judge, Verdict};
+use unmask_alert::{AlertEvaluation, AlertEvaluator};
 
 /// Things larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;
@@ -22,7 +22,7 @@ Example:
 Renders a drive, watches it, and writes DIR/alerts.jsonl, DIR/index.html, DIR/contact-sheet.png
 and an overlay of every frame with an alert. The drive knows what is truly there: the demo ends
 with what was found, missed and falsely told.")]
-pub struct Args {
+pub struct DemoArgs {
     /// Folder for the results; made where it is missing
     #[arg(long, value_name = "DIR", default_value = "out/demo")]
     out: PathBuf,
@@ -37,38 +37,38 @@ pub struct Args {
     seed: u64,
 
     #[command(flatten)]
-    watch: watch::Args,
+    watch: watch::WatchArgs,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitOutcome> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    let watch = Watch {
-        source: Source::Synthetic(args.seed),
+    let watch = WatchRun {
+        source: SourceUri::Synthetic(args.seed),
         frames: Some(args.frames),
         rate_hz: RATE_HZ,
         realtime: false,
         waits: false,
         warm_up: 0,
         longest: None,
-        alerts: watch::Alerts::Places(vec![Target::File(args.out.join("alerts.jsonl"))]),
-        sinks: Settings::default(),
+        alerts: watch::AlertOutput::Places(vec![SinkUri::File(args.out.join("alerts.jsonl"))]),
+        sinks: SinkSettings::default(),
         config: args.watch.config()?,
     };
-    let show = watch::Show {
+    let show = watch::OverlayOutput {
         page_folder: args.out.clone(),
         overlay_folder: "overlays/".into(),
         only_alerting: true,
         title: "unmask demo".into(),
     };
-    let seen = watch.run(&args.watch, Some(show), Some(Judge::new(LEAST_PX)))?;
+    let seen = watch.run(&args.watch, Some(show), Some(AlertEvaluator::new(LEAST_PX)))?;
     eprint!("{}", seen.table());
     let outcome = seen.outcome();
     let verdict = seen.verdict(RATE_HZ);
     if let Some(verdict) = &verdict {
         eprint!("{}", told(verdict));
     }
-    seen.write_page(verdict.as_ref().map(|verdict| Judged {
+    seen.write_page(verdict.as_ref().map(|verdict| EvaluatedRun {
         verdict,
         least_px: LEAST_PX,
     }))?;
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// The verdict in words.
-fn told(verdict: &Verdict) -> String {
+fn told(verdict: &AlertEvaluation) -> String {
     let mut out = format!(
         "\nfound {} of {} things larger than {LEAST_PX} px, {} false alerts ({:.1} a minute)\n",
         verdict.found,

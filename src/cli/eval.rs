@@ -11,10 +11,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::label_values::LabelValues;
-use super::{Outcome, model, model::parse_size, shutdown};
+use super::{ExitOutcome, model, model::parse_size, shutdown};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
 use unmask_eval::{
-    BadPicture, ErrorBounds, Options, Pair, Problem, Ranker, Report, Track, evaluate,
+    BadPicture, BenchmarkTrack, ErrorBounds, EvalOptions, EvalReport, LabelledPair, PictureProblem,
+    Ranker, evaluate,
 };
 use unmask_frame::read_picture;
 use unmask_frame::{Picture, ScoreMap, Size, error_chain, escape_control};
@@ -34,7 +35,7 @@ Definitions, file formats and exit codes: docs/eval.md.";
 /// Arguments of `unmask eval`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct EvalArgs {
     /// Model (ONNX) that scores the pictures of --dataset [default: $UNMASK_MODEL, else the shipped
     /// one; not with --scores].
     #[arg(long, value_name = "FILE", conflicts_with = "scores")]
@@ -108,7 +109,7 @@ enum TrackName {
 }
 
 /// Scores one picture at its own size.
-type Scorer = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
+type ScorerKind = Box<dyn FnMut(&Picture) -> anyhow::Result<ScoreMap>>;
 
 /// Reads `K/N`, 1 ≤ K ≤ N.
 fn part(text: &str) -> Result<(usize, usize), String> {
@@ -123,18 +124,18 @@ fn part(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     if !args.merge.is_empty() {
         return shards::merge(args);
     }
     if args.closed_set {
         return closed_set::run(args);
     }
-    let options = Options {
+    let options = EvalOptions {
         rules: args.label_values.rules()?,
         track: match args.track {
-            TrackName::Anomaly => Track::Anomaly,
-            TrackName::Obstacle => Track::Obstacle,
+            TrackName::Anomaly => BenchmarkTrack::Anomaly,
+            TrackName::Obstacle => BenchmarkTrack::Obstacle,
         },
         threshold: args.threshold,
         ranker: match (args.fast, args.benchmark_bins) {
@@ -200,14 +201,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         .write_all(text.as_bytes())
         .context("cannot write the report")?;
     Ok(if report.bad.is_empty() {
-        Outcome::Clean
+        ExitOutcome::Clean
     } else {
-        Outcome::SomeBadInputs
+        ExitOutcome::SomeBadInputs
     })
 }
 
 /// Opens the model.
-fn model_scorer(args: &Args) -> anyhow::Result<Scorer> {
+fn model_scorer(args: &EvalArgs) -> anyhow::Result<ScorerKind> {
     let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     let refine = !args.no_refine;
     Ok(Box::new(move |picture| Ok(engine.score(picture, refine)?)))
@@ -217,10 +218,10 @@ fn model_scorer(args: &Args) -> anyhow::Result<Scorer> {
 /// reads them as it reads saved score maps, and memory does not grow with their number.
 fn score_pictures(
     dataset: &Path,
-    mut scorer: Scorer,
+    mut scorer: ScorerKind,
     dir: &Path,
     shard: Option<(usize, usize)>,
-) -> anyhow::Result<(Vec<Pair>, Vec<BadPicture>)> {
+) -> anyhow::Result<(Vec<LabelledPair>, Vec<BadPicture>)> {
     let (pictures, mut bad) = shards::keep(labelled_pictures(dataset)?, shard);
     let bar = progress_bar(pictures.len(), "scoring");
     let mut pairs = Vec::new();
@@ -234,14 +235,14 @@ fn score_pictures(
             Err(error) => {
                 bad.push(BadPicture {
                     name: found.name,
-                    problem: Problem::NotScored(error_chain(error.as_ref())),
+                    problem: PictureProblem::NotScored(error_chain(error.as_ref())),
                 });
                 continue;
             }
         };
         let scores = dir.join(format!("{index}.npy"));
         npy::write(&scores, &map).context("cannot keep a score map; free space or set TMPDIR")?;
-        pairs.push(Pair {
+        pairs.push(LabelledPair {
             name: found.name,
             scores,
             shown: found.picture,
@@ -280,7 +281,7 @@ fn left_out(count: usize) -> String {
 
 /// The keys up to `anomaly_pixels` are a contract; those after it may grow.
 #[derive(Serialize)]
-struct Json {
+struct EvalJson {
     auprc: f64,
     fpr95: f64,
     auroc: f64,
@@ -311,14 +312,14 @@ struct JsonBounds {
     auroc: f64,
 }
 
-fn json(report: &Report, args: &Args) -> anyhow::Result<String> {
+fn json(report: &EvalReport, args: &EvalArgs) -> anyhow::Result<String> {
     let (pixels, components) = (&report.pixels, &report.components);
     let ErrorBounds {
         auprc,
         fpr95,
         auroc,
     } = pixels.bounds;
-    let json = Json {
+    let json = EvalJson {
         auprc: pixels.auprc,
         fpr95: pixels.fpr95,
         auroc: pixels.auroc,
@@ -355,7 +356,7 @@ fn track_name(track: TrackName) -> &'static str {
     }
 }
 
-fn table(report: &Report, args: &Args) -> String {
+fn table(report: &EvalReport, args: &EvalArgs) -> String {
     use std::fmt::Write as _;
     let (pixels, components) = (&report.pixels, &report.components);
     let mut text = String::new();
@@ -432,7 +433,7 @@ mod tests {
         }
         std::fs::write(data.path().join("images/b.png"), b"no picture").unwrap();
         let mut seen = 0;
-        let scorer: Scorer = Box::new(move |picture| {
+        let scorer: ScorerKind = Box::new(move |picture| {
             seen += 1;
             anyhow::ensure!(seen == 1, "the engine failed");
             let data = picture

@@ -1,12 +1,12 @@
 //! `unmask export`.
 
-use super::{Outcome, model};
+use super::{ExitOutcome, model};
 use anyhow::Context;
 use std::path::PathBuf;
-use unmask_engine::Options as EngineOptions;
+use unmask_engine::EngineOptions;
 use unmask_frame::Size;
 use unmask_graph::checkpoint::parse_size;
-use unmask_graph::write::Sampling;
+use unmask_graph::write::SamplingForm;
 use unmask_graph::{export, import};
 
 /// Arguments of `unmask export`.
@@ -16,7 +16,7 @@ use unmask_graph::{export, import};
     unmask export --checkpoint mask2anomaly.pth --size 512x1024 --out model.onnx\n  \
     unmask export --checkpoint mask2former/model.safetensors --out model.onnx\n  \
     unmask export --checkpoint streethazards.pth --facts classes.toml --out model.onnx")]
-pub struct Args {
+pub struct ExportArgs {
     /// Checkpoint: of unmask-train (safetensors), of Mask2Anomaly or Mask2Former from detectron2
     /// (.pth, .pkl), of Mask2Former from HuggingFace (safetensors with its config.json beside it).
     #[arg(long, value_name = "FILE")]
@@ -42,7 +42,7 @@ pub struct Args {
     stuff: Option<Vec<String>>,
     /// How deformable attention samples its maps.
     #[arg(long, value_enum, default_value_t)]
-    sampling: Sampling,
+    sampling: SamplingForm,
     /// Write the network as it is, without the surgery that makes it cheaper and keeps its outputs
     /// (docs/graph.md).
     #[arg(long)]
@@ -76,13 +76,13 @@ fn indices(names: &[String], classes: &[String]) -> anyhow::Result<Vec<usize>> {
         .collect()
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitOutcome> {
     let mut checkpoint = import::read(&args.checkpoint, args.facts.as_deref())?;
     checkpoint.facts.threshold = args.threshold.or(checkpoint.facts.threshold);
     if let Some(names) = &args.stuff {
         checkpoint.facts.stuff = indices(names, &checkpoint.facts.classes)?;
     }
-    let options = export::Options {
+    let options = export::ExportOptions {
         size: args.size,
         sampling: args.sampling,
     };
@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             100.0 * saved,
         );
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! `unmask inspect`.
 
 use super::failure::Printed;
-use super::{Outcome, model};
+use super::{ExitOutcome, model};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use unmask_frame::error_chain;
 use unmask_frame::escape_control;
-use unmask_graph::cost::{self, Block, Cost};
+use unmask_graph::cost::{self, BlockCost, NodeCost};
 use unmask_graph::export::write_file;
-use unmask_graph::lint::{self, Finding};
-use unmask_graph::surgery::{self, Report};
-use unmask_onnx::ir::Graph;
+use unmask_graph::lint::{self, LintFinding};
+use unmask_graph::surgery::{self, SurgeryReport};
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::memory::memory;
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::read::{self, ReadLimits};
 
 /// Arguments of `unmask inspect`.
 #[derive(clap::Args, Debug)]
@@ -20,7 +20,7 @@ use unmask_onnx::read::{self, Limits};
     after_help = "Examples:\n  unmask inspect\n  unmask inspect model.onnx\n  unmask inspect model.onnx \
                         --surgery --out lean.onnx\n  unmask inspect model.onnx --strict --json"
 )]
-pub struct Args {
+pub struct InspectArgs {
     /// ONNX file [default: $UNMASK_MODEL, else the shipped one].
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
@@ -38,14 +38,14 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let limits = Limits::default();
+pub(super) fn run(args: &InspectArgs) -> anyhow::Result<ExitOutcome> {
+    let limits = ReadLimits::default();
     let path = &model::path(args.model.as_deref())?;
     let cannot = || format!("cannot inspect {}", path.display());
     let (mut proto, file_hash) = read::open_proto(path, &limits).with_context(cannot)?;
     let findings = lint::lint(&proto);
     let read = read::bring_weights_in(&mut proto, &file_hash, path.parent(), &limits)
-        .and_then(|sha256| Ok((Graph::from_model(&proto, None, &limits)?, sha256)));
+        .and_then(|sha256| Ok((OnnxGraph::from_model(&proto, None, &limits)?, sha256)));
     let ((mut graph, facts), sha256) = match read {
         Ok(read) => read,
         Err(error) => {
@@ -74,7 +74,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if let Some(out) = &args.out {
         write_file(out, &graph.to_model(&facts).to_bytes())?;
     }
-    let bad = findings.iter().filter(|f| f.fate != lint::Fate::Risky);
+    let bad = findings
+        .iter()
+        .filter(|f| f.fate != lint::LintSeverity::Risky);
     let bad = bad.count();
     let refused = (args.strict && bad > 0).then(|| {
         format!(
@@ -123,18 +125,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         print_findings(&findings);
     }
     match refused {
-        None => Ok(Outcome::Clean),
+        None => Ok(ExitOutcome::Clean),
         Some(text) => Err(Printed(text).into()),
     }
 }
 
-fn total(blocks: &[Block]) -> Cost {
-    let mut sum = Cost::default();
+fn total(blocks: &[BlockCost]) -> NodeCost {
+    let mut sum = NodeCost::default();
     blocks.iter().for_each(|b| sum.add(b.cost));
     sum
 }
 
-fn print_blocks(blocks: &[Block]) {
+fn print_blocks(blocks: &[BlockCost]) {
     let widest = blocks.iter().map(|b| b.name.chars().count()).max();
     let width = widest.unwrap_or(0).max(5);
     println!(
@@ -142,7 +144,7 @@ fn print_blocks(blocks: &[Block]) {
         "block", "nodes", "parameters", "MMAC", "share", "MB moved"
     );
     let all = total(blocks);
-    let line = |name: &str, cost: &Cost, precision: &str| {
+    let line = |name: &str, cost: &NodeCost, precision: &str| {
         println!(
             "{name:width$}  {:>6}  {:>12}  {:>10.1}  {:>5.1}%  {:>10.1}  {precision}",
             cost.nodes,
@@ -158,7 +160,7 @@ fn print_blocks(blocks: &[Block]) {
     line("total", &all, "");
 }
 
-fn print_report(report: &Report) {
+fn print_report(report: &SurgeryReport) {
     println!();
     for done in &report.passes {
         let part =
@@ -174,7 +176,7 @@ fn print_report(report: &Report) {
     println!("together: {:.2}% of the MACs", 100.0 * report.macs_saved());
 }
 
-fn print_findings(findings: &[Finding]) {
+fn print_findings(findings: &[LintFinding]) {
     for f in findings {
         let op = match f.op.as_str() {
             "" => String::new(),

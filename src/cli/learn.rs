@@ -1,19 +1,19 @@
 //! `unmask learn`.
 
-use super::{Outcome, model};
+use super::{ExitOutcome, model};
 use anyhow::{Context, anyhow, ensure};
 use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
 use std::path::{Path, PathBuf};
-use unmask_engine::Preparer;
+use unmask_engine::Preprocessor;
 use unmask_frame::read_picture;
-use unmask_graph::bank::{self, FeatureBank, LearnOptions, Samples};
-use unmask_graph::checkpoint::Weights;
+use unmask_graph::bank::{self, FeatureBank, FeatureSamples, LearnOptions};
+use unmask_graph::checkpoint::CheckpointWeights;
 use unmask_graph::{export, import};
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 use unmask_network::EfficientNet;
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::read::{self, ReadLimits};
 
 /// Every so many frames, one is held out: its distances set the tolerance.
 const HELD_OUT: usize = 5;
@@ -28,7 +28,7 @@ Examples:
 
 The result is a model like the one it was made from, with the distance to features of the frames in
 its graph: cells that resemble nothing in them get a higher score. docs/training.md describes it.")]
-pub struct Args {
+pub struct LearnArgs {
     /// Mask model to add to, ONNX [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -38,8 +38,8 @@ pub struct Args {
     backbone: PathBuf,
 
     /// Variant of the weights
-    #[arg(long, value_enum, default_value_t = Variant::Lite0)]
-    variant: Variant,
+    #[arg(long, value_enum, default_value_t = BackboneVariant::Lite0)]
+    variant: BackboneVariant,
 
     /// Folder of images of normal driving; may be given several times
     #[arg(long, value_name = "DIR", required_unless_present = "bank")]
@@ -79,23 +79,23 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Variant {
+enum BackboneVariant {
     Lite0,
     Lite1,
     Lite2,
 }
 
-impl From<Variant> for EfficientNet {
-    fn from(variant: Variant) -> Self {
+impl From<BackboneVariant> for EfficientNet {
+    fn from(variant: BackboneVariant) -> Self {
         match variant {
-            Variant::Lite0 => Self::Lite0,
-            Variant::Lite1 => Self::Lite1,
-            Variant::Lite2 => Self::Lite2,
+            BackboneVariant::Lite0 => Self::Lite0,
+            BackboneVariant::Lite1 => Self::Lite1,
+            BackboneVariant::Lite2 => Self::Lite2,
         }
     }
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &LearnArgs) -> anyhow::Result<ExitOutcome> {
     let path = model::path(args.model.as_deref())?;
     let weights = import::read_efficientnet(&args.backbone, args.variant.into())?;
     let facts = model::open(Some(&path), None, 0, None)?.facts().clone();
@@ -111,7 +111,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.save_bank {
         export::write_file(path, &bank.to_bytes()?)?;
     }
-    let proto = read::open_whole(&path, &Limits::default())?;
+    let proto = read::open_whole(&path, &ReadLimits::default())?;
     let learned = bank::attach(&proto, &weights, &bank)
         .with_context(|| format!("cannot add to {}", path.display()))?;
     let bytes = learned.to_bytes();
@@ -140,20 +140,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         );
     }
     Ok(match bad {
-        0 => Outcome::Clean,
-        _ => Outcome::SomeBadInputs,
+        0 => ExitOutcome::Clean,
+        _ => ExitOutcome::SomeBadInputs,
     })
 }
 
 /// The bank of the frames, and how many of them could not be read.
-fn learn(args: &Args, facts: &Facts, weights: &Weights) -> anyhow::Result<(FeatureBank, usize)> {
+fn learn(
+    args: &LearnArgs,
+    facts: &ModelMetadata,
+    weights: &CheckpointWeights,
+) -> anyhow::Result<(FeatureBank, usize)> {
     let variant = args.variant.into();
     let size = facts.input;
     let extractor = bank::features_model(weights, variant, size, facts.mean, facts.std)?;
     let extractor = Model::load(extractor.to_bytes())
         .map_err(|e| anyhow!("the CPU engine does not take the backbone: {e}"))?;
-    let mut preparer = Preparer::new(size, facts.mean, facts.std);
-    let (mut train, mut held_out) = (Samples::default(), Samples::default());
+    let mut preparer = Preprocessor::new(size, facts.mean, facts.std);
+    let (mut train, mut held_out) = (FeatureSamples::default(), FeatureSamples::default());
     let (mut bad, mut channels, mut used) = (0, 0, 0);
     for folder in &args.frames {
         let paths = images(folder)?;

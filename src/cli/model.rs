@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
-use unmask_engine::{Engine, Options, find_model};
+use unmask_engine::{Engine, EngineOptions, find_model};
 use unmask_frame::Size;
 use unmask_graph::export::write_checked;
 use unmask_score::PixelScore;
@@ -25,7 +25,7 @@ pub(super) fn open(
     score: Option<PixelScore>,
 ) -> anyhow::Result<Engine> {
     let model = path(model)?;
-    let mut engine = Engine::open(&model, Options { threads })?;
+    let mut engine = Engine::open(&model, EngineOptions { threads })?;
     if let Some(kind) = score {
         engine.score_by(kind)?;
     }
@@ -47,7 +47,7 @@ pub(super) fn open(
 
 /// Writes a model file that the engine takes: it is opened where it lies, as a user's next command
 /// opens it, before it gets its name.
-pub(super) fn write(out: &Path, bytes: &[u8], options: Options) -> anyhow::Result<()> {
+pub(super) fn write(out: &Path, bytes: &[u8], options: EngineOptions) -> anyhow::Result<()> {
     write_checked(out, bytes, |file| {
         let opened = Engine::open(file, options);
         opened.map(drop).with_context(|| {

@@ -2,7 +2,7 @@
 
 /// How a subcommand that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ExitOutcome {
     /// Everything was done.
     Clean,
     /// The run ended, but some inputs were bad; they were counted and named on stderr.

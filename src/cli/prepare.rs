@@ -1,12 +1,12 @@
 //! `unmask prepare`.
 
-use super::{Outcome, model};
+use super::{ExitOutcome, model};
 use anyhow::{Context, ensure};
 use std::path::PathBuf;
-use unmask_engine::Options as EngineOptions;
+use unmask_engine::EngineOptions;
 use unmask_frame::Size;
-use unmask_graph::prepare::{self, Options};
-use unmask_model::{Fit, Matrix, PixelFormat, Range};
+use unmask_graph::prepare::{self, PrepareOptions};
+use unmask_model::{ColourMatrix, ColourRange, FrameFit, PixelFormat};
 use unmask_score::PixelScore;
 
 /// Arguments of `unmask prepare`.
@@ -20,7 +20,7 @@ Examples:
 The result takes the bytes of a camera's frame and gives the anomaly map; run, score, eval and demo
 take it as any model. A foreign model's output names, normalisation and classes are read from
 model.toml beside it. Both are described in docs/graph.md.")]
-pub struct Args {
+pub struct PrepareArgs {
     /// Model to prepare, ONNX [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -39,15 +39,15 @@ pub struct Args {
 
     /// Luma weights of yuyv, uyvy and nv12
     #[arg(long, value_enum, default_value_t)]
-    matrix: Matrix,
+    matrix: ColourMatrix,
 
     /// Byte values of yuyv, uyvy and nv12: limited 16 to 235, full 0 to 255
     #[arg(long, value_enum, default_value_t)]
-    range: Range,
+    range: ColourRange,
 
     /// How a picture of another shape meets the network's input
     #[arg(long, value_enum, default_value_t)]
-    fit: Fit,
+    fit: FrameFit,
 
     /// Leave mask refinement out of the graph
     #[arg(long)]
@@ -75,9 +75,9 @@ fn camera_size(text: &str) -> Result<Size, String> {
     sides.ok_or_else(|| format!("'{text}' is not WIDTHxHEIGHT, for example 1280x720"))
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &PrepareArgs) -> anyhow::Result<ExitOutcome> {
     let path = model::path(args.model.as_deref())?;
-    let options = Options {
+    let options = PrepareOptions {
         camera: args.camera,
         format: Some(args.format),
         matrix: args.matrix,
@@ -131,7 +131,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             "head_nodes": prepared.head_nodes,
         });
         println!("{summary}");
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     println!(
         "{}: {format} ({} bytes a frame, {} [{},{} {}]) -> input {} -> {head} on {grid}, {} + {} \
@@ -148,7 +148,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         prepared.front_macs as f64 / 1e6,
         prepared.bytes.len() as f64 / 1e6,
     );
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 #[cfg(test)]

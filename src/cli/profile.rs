@@ -6,12 +6,12 @@ mod layers;
 mod page;
 mod report;
 
-use super::Outcome;
-use super::run::watch::{self, Watch};
+use super::ExitOutcome;
+use super::run::watch::{self, WatchRun};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
 use crate::health::power::board;
 use anyhow::{Context, bail};
-use report::Profile;
+use report::ProfileReport;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,13 +30,13 @@ Examples:
 The first --warm-up frames are not measured. Alerts are formed and written, but to nowhere.
 
 Exit code: 0 all frames were used; 2 some were bad; 1 the run failed.")]
-pub struct Args {
+pub struct ProfileArgs {
     /// Where frames come from, as in `unmask run` [default: synthetic]
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
 
     #[command(flatten)]
-    watch: watch::Args,
+    watch: watch::WatchArgs,
 
     /// Frames to measure
     #[arg(long, value_name = "N", default_value_t = 200,
@@ -88,22 +88,22 @@ pub struct Args {
     compare: Option<Vec<PathBuf>>,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &ProfileArgs) -> anyhow::Result<ExitOutcome> {
     if let Some(files) = &args.compare {
         let [a, b] = files.as_slice() else {
             bail!("--compare wants two profiles");
         };
-        let (a, b) = (Profile::read(a)?, Profile::read(b)?);
+        let (a, b) = (ProfileReport::read(a)?, ProfileReport::read(b)?);
         let text = match args.json {
             true => serde_json::to_string_pretty(&compare::json(&a, &b))? + "\n",
             false => compare::table(&a, &b),
         };
         print(&text)?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     if args.overload {
         print(&overload(args.json)?)?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     let (profile, outcome) = measure(args)?;
     if let Some(path) = &args.html {
@@ -118,12 +118,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
+fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     let config = args.watch.config()?;
     let named = args.source.as_ref().or(config.source.name.as_ref());
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
-    let watch = Watch {
+    let watch = WatchRun {
         waits: false,
         source: named.map_or("synthetic", |s| s.as_str()).parse()?,
         frames: longest.is_none().then_some(args.frames + args.warm_up),
@@ -131,15 +131,15 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
         realtime: args.realtime || config.source.realtime,
         warm_up: args.warm_up,
         longest,
-        alerts: watch::Alerts::Nowhere,
-        sinks: crate::sink::Settings::default(),
+        alerts: watch::AlertOutput::Nowhere,
+        sinks: crate::sink::SinkSettings::default(),
         config,
     };
     let root = Path::new("/");
     let before = board(root);
     let seen = watch.run(&args.watch, None, None)?;
     let after = board(root);
-    let profile = Profile::of(&seen, before, after);
+    let profile = ProfileReport::of(&seen, before, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
             "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \
@@ -148,7 +148,7 @@ fn measure(args: &Args) -> anyhow::Result<(Profile, Outcome)> {
         );
     }
     #[cfg(feature = "offline")]
-    let profile = Profile {
+    let profile = ProfileReport {
         layers: layers::measure(usize::from(args.layer_passes), &seen),
         ..profile
     };

@@ -2,17 +2,20 @@
 
 use super::calibrate::{place, progress_bar, read};
 use super::label_values::LabelValues;
-use super::{Outcome, model};
+use super::{ExitOutcome, model};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use unmask_engine::{Engine, Options as EngineOptions};
+use unmask_engine::{Engine, EngineOptions};
 use unmask_graph::calibrate::Calibration;
 use unmask_graph::export::write_file;
-use unmask_graph::judge::{self, Verdict, judge};
-use unmask_graph::quantize::{Blocks, Error, Net, Plan, Rest, Rewritten, rewrite, runs, set_fact};
-use unmask_model::Facts;
+use unmask_graph::judge::{self, SensitivityReport, judge};
+use unmask_graph::quantize::{
+    BlockSet, QuantizeError, QuantizeGraph, QuantizePlan, RestPrecision, RewrittenGraph, rewrite,
+    runs, set_fact,
+};
+use unmask_model::ModelMetadata;
 
 const EXAMPLES: &str = "Examples:
   unmask quantize --model model.onnx --precision fp16 --out model.fp16.onnx
@@ -25,7 +28,7 @@ What becomes INT8, what stays float32, and why: docs/quantise.md.";
 /// Arguments of `unmask quantize`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub struct QuantizeArgs {
     /// Float32 model (ONNX) [default: $UNMASK_MODEL, else the shipped one].
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -34,11 +37,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
     /// Lowest precision to use.
-    #[arg(long, value_enum, default_value_t = Precision::Int8)]
-    precision: Precision,
+    #[arg(long, value_enum, default_value_t = PrecisionName::Int8)]
+    precision: PrecisionName,
     /// Precision of what is not INT8.
     #[arg(long, value_enum, default_value_t)]
-    rest: Rest,
+    rest: RestPrecision,
     /// ONNX file to write.
     #[arg(long, value_name = "FILE", default_value = "quantised.onnx")]
     out: PathBuf,
@@ -69,7 +72,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Precision {
+enum PrecisionName {
     /// FP16, with float32 where FP16 loses too much.
     Fp16,
     /// INT8 where it can be, --rest elsewhere.
@@ -81,7 +84,7 @@ fn drop(text: &str) -> Result<f64, String> {
     drop.ok_or_else(|| format!("'{text}' is no number from 0 to 1"))
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &QuantizeArgs) -> anyhow::Result<ExitOutcome> {
     let model = &model::path(args.model.as_deref())?;
     // Its facts may lie beside it, where those of the file to be written will not.
     let (facts, metadata) = {
@@ -90,39 +93,39 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         (engine.facts().clone(), engine.metadata())
     };
     let net = read(model)?;
-    let plan = Plan::new(&net);
+    let plan = QuantizePlan::new(&net);
     let keep = blocks(&plan, &args.keep)?;
     let calibration = match (args.precision, &args.calibration) {
         (_, Some(given)) => Some(given.clone()),
-        (Precision::Int8, None) => Some(standing(model)?),
-        (Precision::Fp16, None) => None,
+        (PrecisionName::Int8, None) => Some(standing(model)?),
+        (PrecisionName::Fp16, None) => None,
     };
     let (written, verdict) = match args.precision {
-        Precision::Fp16 => {
+        PrecisionName::Fp16 => {
             ensure!(
-                args.rest == Rest::Fp16,
+                args.rest == RestPrecision::Fp16,
                 "--precision fp16 with --rest fp32 leaves nothing to do; drop one of them"
             );
             if args.judge.is_some() || !keep.is_empty() {
                 bail!("--judge and --keep choose between INT8 and FP16: give --precision int8");
             }
             (
-                rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16)?,
+                rewrite(&net, &plan, &BlockSet::none(), None, RestPrecision::Fp16)?,
                 None,
             )
         }
-        Precision::Int8 => {
+        PrecisionName::Int8 => {
             let path = calibration.as_deref().context("give --calibration")?;
             int8(args, (model, &facts), &net, &plan, keep, path)?
         }
     };
-    let Rewritten {
+    let RewrittenGraph {
         model: mut new,
         layers,
     } = written;
     let precision = match args.precision {
-        Precision::Fp16 => "fp16",
-        Precision::Int8 => "int8",
+        PrecisionName::Fp16 => "fp16",
+        PrecisionName::Int8 => "int8",
     };
     for (key, text) in metadata {
         if new.fact(key).is_none() {
@@ -177,10 +180,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             100.0 * share
         );
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
-fn engine_options(args: &Args) -> EngineOptions {
+fn engine_options(args: &QuantizeArgs) -> EngineOptions {
     EngineOptions {
         threads: args.threads,
     }
@@ -200,10 +203,10 @@ fn standing(model: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The blocks named by --keep, which must exist.
-fn blocks(plan: &Plan, keep: &[String]) -> Result<BTreeSet<String>, Error> {
+fn blocks(plan: &QuantizePlan, keep: &[String]) -> Result<BTreeSet<String>, QuantizeError> {
     let known: Vec<String> = plan.blocks().iter().map(|(b, _)| (*b).to_owned()).collect();
     match keep.iter().find(|k| !known.contains(k)) {
-        Some(block) => Err(Error::NoBlock {
+        Some(block) => Err(QuantizeError::NoBlock {
             block: block.clone(),
             known,
         }),
@@ -212,13 +215,13 @@ fn blocks(plan: &Plan, keep: &[String]) -> Result<BTreeSet<String>, Error> {
 }
 
 fn int8(
-    args: &Args,
-    model: (&Path, &Facts),
-    net: &Net,
-    plan: &Plan,
+    args: &QuantizeArgs,
+    model: (&Path, &ModelMetadata),
+    net: &QuantizeGraph,
+    plan: &QuantizePlan,
     keep: BTreeSet<String>,
     path: &Path,
-) -> anyhow::Result<(Rewritten, Option<Verdict>)> {
+) -> anyhow::Result<(RewrittenGraph, Option<SensitivityReport>)> {
     let calibration = Calibration::read(path)?;
     calibration.check_graph(net.hash())?;
     let (out, verdict) = match &args.judge {
@@ -231,7 +234,7 @@ fn int8(
     let written = rewrite(
         net,
         plan,
-        &Blocks::AllBut(out),
+        &BlockSet::AllBut(out),
         Some(&calibration),
         args.rest,
     )?;
@@ -239,14 +242,14 @@ fn int8(
 }
 
 fn judged(
-    args: &Args,
-    (model, facts): (&Path, &Facts),
-    net: &Net,
+    args: &QuantizeArgs,
+    (model, facts): (&Path, &ModelMetadata),
+    net: &QuantizeGraph,
     calibration: &Calibration,
     dataset: &Path,
     keep: BTreeSet<String>,
-) -> anyhow::Result<Verdict> {
-    let options = judge::Options {
+) -> anyhow::Result<SensitivityReport> {
+    let options = judge::SensitivityOptions {
         max_drop: args.max_drop,
         rest: args.rest,
         keep,

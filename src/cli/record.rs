@@ -1,14 +1,15 @@
 //! `unmask record`.
 
 use super::run::watch;
-use super::{Outcome, camera_args, shutdown};
+use super::{ExitOutcome, camera_args, shutdown};
 use crate::source::{
-    BadFrame, Camera, CaptureSettings, Clock, Next, Pace, Reader, Recorder, Shot, Source,
+    BadFrame, CaptureSettings, FrameRecorder, NextFrame, OpenSource, RunPace, SourceClock,
+    SourceFrame, SourceReader, SourceUri,
 };
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use unmask_frame::{Moment, escape_control};
+use unmask_frame::{MonotonicTime, escape_control};
 
 /// How often a recording that waits for a frame looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -28,14 +29,14 @@ what the camera gave; GREY, NV21 and MJPG, and all other sources, become PNG. St
 like: what is written is whole.
 
 Exit code: 0 all frames were written; 2 some frames were bad, counted and named; 1 it failed.")]
-pub struct Args {
+pub struct RecordArgs {
     /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
     /// synthetic or synthetic:SEED
     #[arg(long, value_name = "SOURCE")]
     source: String,
 
     #[command(flatten)]
-    camera: camera_args::Args,
+    camera: camera_args::SourceArgs,
 
     /// Folder to write into: new or empty
     #[arg(long, value_name = "DIR")]
@@ -65,10 +66,10 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let source: Source = args.source.parse()?;
+pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
+    let source: SourceUri = args.source.parse()?;
     let settings = args.camera.over(CaptureSettings::default());
-    let mut camera = Camera::open_with(&source, args.rate, &settings)?;
+    let mut camera = OpenSource::open_with(&source, args.rate, &settings)?;
     if !args.png {
         camera.keep_bytes();
     }
@@ -79,24 +80,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    let mut recorder = Recorder::create(&args.out, &source.to_string(), realtime, rate_hz)?;
+    let mut recorder = FrameRecorder::create(&args.out, &source.to_string(), realtime, rate_hz)?;
     let pace = if realtime {
-        Pace::Realtime { rate_hz }
+        RunPace::Realtime { rate_hz }
     } else {
-        Pace::AsTaken
+        RunPace::AsTaken
     };
-    let clock = Clock::start();
+    let clock = SourceClock::start();
     let start = Instant::now();
-    let reader = Reader::start(camera, clock, pace, args.frames)?;
+    let reader = SourceReader::start(camera, clock, pace, args.frames)?;
     let bar = watch::progress_bar(length, "recording");
-    let mut times = Times::new(clock, realtime);
+    let mut times = RecordTimes::new(clock, realtime);
     let mut first_bad: Option<BadFrame> = None;
     let stop = shutdown::on_request();
     while !stop.load(Relaxed) {
         let (shot, captured) = match reader.take_within(LOOK) {
-            Next::Frame(shot, captured) => (shot, captured),
-            Next::Nothing => continue,
-            Next::End => break,
+            NextFrame::Frame(shot, captured) => (shot, captured),
+            NextFrame::Nothing => continue,
+            NextFrame::End => break,
         };
         while let Some((_, event)) = reader.capture().and_then(|capture| capture.event()) {
             bar.suspend(|| eprintln!("unmask: {}", escape_control(&event)));
@@ -125,22 +126,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     tell(args, &recorder, took)?;
     Ok(if recorder.bad() > 0 {
-        Outcome::SomeBadInputs
+        ExitOutcome::SomeBadInputs
     } else {
-        Outcome::Clean
+        ExitOutcome::Clean
     })
 }
 
 /// Gives frames their times.
-struct Times {
-    clock: Clock,
+struct RecordTimes {
+    clock: SourceClock,
     realtime: bool,
-    start: Moment,
-    first: Option<(Moment, Duration)>,
+    start: MonotonicTime,
+    first: Option<(MonotonicTime, Duration)>,
 }
 
-impl Times {
-    fn new(clock: Clock, realtime: bool) -> Self {
+impl RecordTimes {
+    fn new(clock: SourceClock, realtime: bool) -> Self {
         Self {
             clock,
             realtime,
@@ -150,7 +151,7 @@ impl Times {
     }
 
     /// Since the first frame, and on the wall clock, ns since the Unix epoch.
-    fn of(&mut self, shot: &Shot, captured: Moment) -> (Duration, i64) {
+    fn of(&mut self, shot: &SourceFrame, captured: MonotonicTime) -> (Duration, i64) {
         let (first, first_at) = *self.first.get_or_insert((captured, shot.stamp.at));
         let (at, then) = if self.realtime {
             (captured.since(first), captured)
@@ -164,7 +165,7 @@ impl Times {
     }
 }
 
-fn tell(args: &Args, recorder: &Recorder, took: Duration) -> anyhow::Result<()> {
+fn tell(args: &RecordArgs, recorder: &FrameRecorder, took: Duration) -> anyhow::Result<()> {
     let drops = recorder.drops();
     if args.json {
         let summary = serde_json::json!({
@@ -197,15 +198,15 @@ mod tests {
 
     #[test]
     fn times_are_the_worlds_or_the_clocks() {
-        let clock = Clock::start();
-        let mut camera = Camera::open(&Source::Synthetic(1), 4.0).unwrap();
-        let shots: Vec<Shot> = (0..2).map(|_| camera.next().unwrap().unwrap()).collect();
-        let ms = |ms: u64| Moment(ms * 1_000_000);
-        let mut times = Times::new(clock, false);
+        let clock = SourceClock::start();
+        let mut camera = OpenSource::open(&SourceUri::Synthetic(1), 4.0).unwrap();
+        let shots: Vec<SourceFrame> = (0..2).map(|_| camera.next().unwrap().unwrap()).collect();
+        let ms = |ms: u64| MonotonicTime(ms * 1_000_000);
+        let mut times = RecordTimes::new(clock, false);
         let (a, b) = (times.of(&shots[0], ms(5)), times.of(&shots[1], ms(999)));
         assert_eq!((a.0, b.0), (Duration::ZERO, Duration::from_millis(250)));
         assert_eq!(b.1 - a.1, 250_000_000);
-        let mut times = Times::new(clock, true);
+        let mut times = RecordTimes::new(clock, true);
         let (a, b) = (times.of(&shots[0], ms(5)), times.of(&shots[1], ms(999)));
         assert_eq!((a.0, b.0), (Duration::ZERO, Duration::from_millis(994)));
         assert_eq!(b.1 - a.1, 994_000_000);

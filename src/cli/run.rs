@@ -3,12 +3,12 @@
 pub(super) mod beside;
 pub(super) mod watch;
 
-use super::{Outcome, camera_args};
-use crate::sink::Target;
-use crate::source::Source;
+use super::{ExitOutcome, camera_args};
+use crate::sink::SinkUri;
+use crate::source::SourceUri;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
-use watch::Watch;
+use watch::WatchRun;
 
 /// Arguments of `unmask run`.
 #[derive(clap::Args, Debug)]
@@ -27,14 +27,14 @@ Alerts that a broker does not have wait on disk. Every place and what it promise
 
 Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
 lost, counted and named; 1 the run failed.")]
-pub struct Args {
+pub struct RunArgs {
     /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
     /// synthetic or synthetic:SEED
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
 
     #[command(flatten)]
-    watch: watch::Args,
+    watch: watch::WatchArgs,
 
     /// Frames to take [default: all; a synthetic drive has no end]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -58,13 +58,13 @@ pub struct Args {
     /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET, mqtt://HOST[:PORT][/TOPIC],
     /// mqtts://… [default: sink.alerts of the configuration, else stdout]
     #[arg(long, value_name = "PLACE")]
-    alerts: Vec<Target>,
+    alerts: Vec<SinkUri>,
 
     #[command(flatten)]
-    camera: camera_args::Args,
+    camera: camera_args::SourceArgs,
 
     #[command(flatten)]
-    sinks: beside::Args,
+    sinks: beside::TelemetryArgs,
 
     /// Draw every frame into this folder, with a contact sheet and a page (index.html)
     #[arg(long, value_name = "DIR")]
@@ -75,7 +75,7 @@ pub struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
     let mut config = args.watch.config()?;
     config.capture = args.camera.over(config.capture);
     let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
@@ -89,14 +89,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         [] => sinks.alerts.clone(),
         given => given.to_vec(),
     };
-    if args.json && (places.is_empty() || places.contains(&Target::Stdout)) {
+    if args.json && (places.is_empty() || places.contains(&SinkUri::Stdout)) {
         bail!("--json and the alerts both want stdout; send those elsewhere with --alerts FILE");
     }
     if args.json && !unmask_system::stdout_is_open() {
         bail!("--json wants stdout, but it was closed when the program was started");
     }
-    let source: Source = source.parse()?;
-    let watch = Watch {
+    let source: SourceUri = source.parse()?;
+    let watch = WatchRun {
         frames: args.frames.or(config.source.frames),
         rate_hz: args.rate.unwrap_or(config.source.rate_hz),
         // Nobody can wait for a camera's frames.
@@ -105,12 +105,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         source,
         warm_up: 0,
         longest: None,
-        alerts: watch::Alerts::Places(places),
+        alerts: watch::AlertOutput::Places(places),
         sinks,
         config,
     };
     let title = format!("unmask run · {}", watch.source);
-    let gallery = args.overlays.as_ref().map(|folder| watch::Show {
+    let gallery = args.overlays.as_ref().map(|folder| watch::OverlayOutput {
         page_folder: folder.clone(),
         overlay_folder: String::new(),
         only_alerting: false,

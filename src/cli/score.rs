@@ -1,8 +1,8 @@
 //! `unmask score`.
 
 use super::run::watch;
-use super::{Outcome, model, model::parse_size, shutdown};
-use crate::source::Pictures;
+use super::{ExitOutcome, model, model::parse_size, shutdown};
+use crate::source::PictureSource;
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ Writes maps/NAME.npy for every picture photos/NAME.*: float32, [H, W] of the pic
 more anomalous. Read them with numpy.load, or evaluate them with `unmask eval --scores maps`.
 
 Exit code: 0 every picture was scored; 2 some were bad, counted and named; 1 nothing was scored.")]
-pub struct Args {
+pub struct ScoreArgs {
     /// The model, ONNX [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -51,8 +51,8 @@ pub struct Args {
     threads: usize,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let pictures = Pictures::open(&args.images)?;
+pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<ExitOutcome> {
+    let pictures = PictureSource::open(&args.images)?;
     let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
                 bar.position(),
                 pictures.len()
             );
-            return Ok(Outcome::Stopped);
+            return Ok(ExitOutcome::Stopped);
         }
         let stem = path.file_stem().unwrap_or_default();
         let scored = if taken.insert(stem.to_os_string()) {
@@ -107,8 +107,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         args.out.display()
     );
     Ok(if bad == 0 {
-        Outcome::Clean
+        ExitOutcome::Clean
     } else {
-        Outcome::SomeBadInputs
+        ExitOutcome::SomeBadInputs
     })
 }

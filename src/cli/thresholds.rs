@@ -1,14 +1,14 @@
 //! `unmask thresholds`.
 
 use super::run::watch::{self, progress_bar};
-use super::{Outcome, shutdown};
-use crate::source::{Camera, Source};
+use super::{ExitOutcome, shutdown};
+use crate::source::{OpenSource, SourceUri};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;
-use unmask_alert::thresholds::{Bank, lowest, upper_95};
-use unmask_engine::{Engine, Options, find_model};
+use unmask_alert::thresholds::{ScoreBank, lowest, upper_95};
+use unmask_engine::{Engine, EngineOptions, find_model};
 use unmask_frame::escape_control;
 
 /// Arguments of `unmask thresholds`.
@@ -23,7 +23,7 @@ with all rules and the confirmation of a film. `upper_95_per_hour` is the rate t
 cannot exclude: a short one says little, however quiet it is.
 
 Exit code: 0 all frames were used; 2 some were bad; 1 no threshold keeps the rate.")]
-pub struct Args {
+pub struct ThresholdArgs {
     /// Frames of normal driving: a folder of pictures in order of their names, or a source that
     /// ends
     #[arg(long, value_name = "DIR")]
@@ -38,7 +38,7 @@ pub struct Args {
     rate: f64,
 
     #[command(flatten)]
-    watch: watch::Args,
+    watch: watch::WatchArgs,
 
     /// Print the answer as JSON
     #[arg(long)]
@@ -47,7 +47,7 @@ pub struct Args {
 
 /// The answer.
 #[derive(Serialize)]
-struct Answer {
+struct ThresholdAnswer {
     threshold: f32,
     low_threshold: f32,
     false_alarms: u64,
@@ -60,7 +60,7 @@ struct Answer {
     tried: Vec<(f32, u64)>,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
     let wanted = args.false_alarms_per_hour;
     ensure!(
         wanted.is_finite() && wanted >= 0.0,
@@ -70,8 +70,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let source = args
         .frames
         .parse()
-        .unwrap_or_else(|_| Source::Pictures(args.frames.clone().into()));
-    let mut camera = Camera::open(&source, args.rate)?;
+        .unwrap_or_else(|_| SourceUri::Pictures(args.frames.clone().into()));
+    let mut camera = OpenSource::open(&source, args.rate)?;
     let Some(length) = camera.len() else {
         bail!("--frames {source}: this source has no end; give a recording of normal driving");
     };
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         None => find_model()?,
     };
     let threads = config.model.threads;
-    let mut engine = Engine::open(&model, Options { threads })?;
+    let mut engine = Engine::open(&model, EngineOptions { threads })?;
     let road = engine.facts().road.clone();
     camera.serve(engine.facts().camera.as_ref())?;
     let takes = engine.facts().camera.map(|camera| camera.format);
@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         settings.low_threshold = settings.low_threshold.min(threshold);
         settings
     };
-    let mut bank = Bank::new(held, &road)?;
+    let mut bank = ScoreBank::new(held, &road)?;
     let bar = progress_bar(Some(length), "watching");
     let (mut bad, mut number) = (0u64, 0u64);
     let stop = shutdown::on_request();
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         if stop.load(Relaxed) {
             bar.finish_and_clear();
             eprintln!("unmask: stopped: a part of the recording gives no threshold");
-            return Ok(Outcome::Stopped);
+            return Ok(ExitOutcome::Stopped);
         }
         bar.inc(1);
         let at_ns = (number as f64 / args.rate * 1e9) as i128;
@@ -134,7 +134,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             bank.frames()
         );
     };
-    let answer = Answer {
+    let answer = ThresholdAnswer {
         threshold: best.threshold,
         low_threshold: held(best.threshold).low_threshold,
         false_alarms: best.alarms,
@@ -154,14 +154,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     out.write_all(text.as_bytes())
         .context("cannot print the answer")?;
     Ok(if bad == 0 {
-        Outcome::Clean
+        ExitOutcome::Clean
     } else {
-        Outcome::SomeBadInputs
+        ExitOutcome::SomeBadInputs
     })
 }
 
 /// The answer in words.
-fn told(answer: &Answer) -> String {
+fn told(answer: &ThresholdAnswer) -> String {
     let mut out = format!(
         "threshold {:.2}: {} false alarms in {} frames ({:.2} hours), {:.1} an hour\n",
         answer.threshold,
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_short_recording_promises_nothing() {
-        let mut answer = Answer {
+        let mut answer = ThresholdAnswer {
             threshold: 0.8,
             low_threshold: 0.72,
             false_alarms: 0,

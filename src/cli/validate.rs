@@ -1,8 +1,8 @@
 //! `unmask validate`.
 
-use super::Outcome;
-use crate::config::Config;
-use crate::sink::{Target, check_broker_settings, try_broker};
+use super::ExitOutcome;
+use crate::config::RunConfig;
+use crate::sink::{SinkUri, check_broker_settings, try_broker};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ Examples:
 Brokers are asked whether they would take alerts; nothing is sent. One that is away is no error.
 
 Exit code: 0 the configuration is good; 1 it is not: the error names line, key and what is wanted.")]
-pub struct Args {
+pub struct ValidateArgs {
     /// Do not ask brokers
     #[arg(long)]
     offline: bool,
@@ -26,8 +26,8 @@ pub struct Args {
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let config = Config::read(&args.file)?;
+pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitOutcome> {
+    let config = RunConfig::read(&args.file)?;
     let path = args.file.display();
     let usual = config.model.file.iter().map(|file| ("model.file", file));
     let steps = config.ladder.steps.iter();
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             .with_context(|| format!("{path}, key `sink.{key}`: cannot read {}", file.display()))?;
     }
     for target in &config.sink.alerts {
-        let Target::Mqtt(broker) = target else {
+        let SinkUri::Mqtt(broker) = target else {
             continue;
         };
         let asked = match args.offline {
@@ -58,5 +58,5 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     }
     eprintln!("{path} is good");
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

@@ -1,11 +1,11 @@
 //! Values that cannot be.
 
-use super::Config;
+use super::RunConfig;
 
 /// Most steps of the ladder.
 const STEPS_LIMIT: usize = 16;
 
-impl Config {
+impl RunConfig {
     /// The first value that cannot be: its key and what is wanted.
     pub(super) fn fault(&self) -> Option<(String, String)> {
         let decide = &self.decide;
@@ -139,7 +139,11 @@ impl Config {
                 Some((format!("sink.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let error = self.source.name.as_ref()?.parse::<crate::source::Source>();
+                let error = self
+                    .source
+                    .name
+                    .as_ref()?
+                    .parse::<crate::source::SourceUri>();
                 Some(("source.name".into(), format!("a source: {}", error.err()?)))
             })
     }

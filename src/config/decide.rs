@@ -2,12 +2,15 @@
 
 use serde::Deserialize;
 use std::time::Duration;
-use unmask_alert::{Confirm, Ground, Region, Rules, Settings as Decide, Severe};
+use unmask_alert::{
+    AlertSettings as Decide, CameraGeometry, FilterRules, HighSeverity, ImageZone,
+    TrackConfirmation,
+};
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Rule {
+pub struct FilterConfig {
     /// Score above which a cell counts as anomalous; the model's own, where absent.
     pub threshold: Option<f32>,
     /// Score above which neighbouring cells belong to it; the threshold less a quarter, where absent.
@@ -17,9 +20,9 @@ pub struct Rule {
     /// Whether only things on or near the road count.
     pub only_near_road: bool,
     /// Polygon in which things count, corners as shares of the picture; everywhere, where absent.
-    pub region: Option<Region>,
+    pub region: Option<ImageZone>,
     /// `K/N`: seen in K of the last N frames of a film.
-    pub confirm: Confirm,
+    pub confirm: TrackConfirmation,
     /// For how long a thing that ended does not begin anew in its place, s.
     pub cool_down_s: f64,
     /// On the road and up to this distance a thing is of high severity, m.
@@ -27,10 +30,10 @@ pub struct Rule {
     /// Where the distance is not known: from this share of the picture on.
     pub severe_area_share: f32,
     /// What a finding of a film must show to begin an alert.
-    pub rules: Rules,
+    pub rules: FilterRules,
 }
 
-impl Default for Rule {
+impl Default for FilterConfig {
     fn default() -> Self {
         let film = Decide::film(1.0);
         Self {
@@ -48,10 +51,10 @@ impl Default for Rule {
     }
 }
 
-impl Rule {
+impl FilterConfig {
     /// The decision's settings for a source of a `film` or of unrelated stills; `threshold` is
     /// that of the model, or the user's.
-    pub fn settings(&self, threshold: f32, film: bool, ground: Option<Ground>) -> Decide {
+    pub fn settings(&self, threshold: f32, film: bool, ground: Option<CameraGeometry>) -> Decide {
         let usual = if film {
             Decide {
                 confirm: self.confirm,
@@ -68,7 +71,7 @@ impl Rule {
             only_near_road: self.only_near_road,
             region: self.region.clone(),
             ground,
-            severe: Severe {
+            severe: HighSeverity {
                 distance_m: self.severe_distance_m,
                 area_share: self.severe_area_share,
             },

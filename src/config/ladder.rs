@@ -1,14 +1,14 @@
 //! What to do less of: the table `[ladder]`.
 
 use crate::budget::ladder;
-use crate::pipeline::{Degrade, Step};
+use crate::pipeline::{DegradeSettings, DegradeStep};
 use serde::Deserialize;
 use std::path::PathBuf;
 
 /// The degrade ladder.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Ladder {
+pub struct LadderConfig {
     /// Frames a window.
     pub window: u32,
     /// Step down where more than this share of a window missed.
@@ -21,7 +21,7 @@ pub struct Ladder {
     pub steps: Vec<LadderStep>,
 }
 
-impl Default for Ladder {
+impl Default for LadderConfig {
     fn default() -> Self {
         Self {
             window: 100,
@@ -58,13 +58,13 @@ fn one() -> u64 {
     1
 }
 
-impl Ladder {
+impl LadderConfig {
     /// The pipeline's ladder, every step with the usual engine; `None` without steps.
-    pub fn degrade(&self) -> Option<Degrade> {
-        let steps: Vec<Step> = self
+    pub fn degrade(&self) -> Option<DegradeSettings> {
+        let steps: Vec<DegradeStep> = self
             .steps
             .iter()
-            .map(|step| Step {
+            .map(|step| DegradeStep {
                 name: step.name.clone(),
                 refine: step.refine,
                 every: step.every,
@@ -72,8 +72,8 @@ impl Ladder {
                 thresholds: None,
             })
             .collect();
-        (!steps.is_empty()).then_some(Degrade {
-            ladder: ladder::Settings {
+        (!steps.is_empty()).then_some(DegradeSettings {
+            ladder: ladder::LadderSettings {
                 steps: steps.len(),
                 window: self.window,
                 down_above: self.down_above,

@@ -1,10 +1,10 @@
 //! The configuration as users write it.
 
 use super::*;
-use unmask_alert::{Confirm, Rules};
+use unmask_alert::{FilterRules, TrackConfirmation};
 
-fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(text, Path::new("my.toml"))
+fn parse(text: &str) -> Result<RunConfig, ConfigError> {
+    RunConfig::parse(text, Path::new("my.toml"))
 }
 
 /// What is said about a text that is refused.
@@ -14,8 +14,8 @@ fn refused(text: &str) -> String {
 
 #[test]
 fn the_template_holds_the_defaults_and_an_empty_file_means_them() {
-    assert_eq!(parse(TEMPLATE).unwrap(), Config::default());
-    assert_eq!(parse("").unwrap(), Config::default());
+    assert_eq!(parse(TEMPLATE).unwrap(), RunConfig::default());
+    assert_eq!(parse("").unwrap(), RunConfig::default());
 }
 
 #[test]
@@ -182,17 +182,17 @@ fn stills_take_neither_confirmation_nor_rules() {
         config.decide.settings(0.5, true, None),
         config.decide.settings(0.5, false, None),
     );
-    assert_eq!(film.confirm, Confirm::new(3, 4).unwrap());
-    assert_eq!((film.rules, film.min_area_px), (Rules::FILM, 7));
+    assert_eq!(film.confirm, TrackConfirmation::new(3, 4).unwrap());
+    assert_eq!((film.rules, film.min_area_px), (FilterRules::FILM, 7));
     assert_eq!(
         (stills.confirm, stills.rules),
-        (Confirm::AT_ONCE, Rules::NONE)
+        (TrackConfirmation::AT_ONCE, FilterRules::NONE)
     );
     assert_eq!(stills.min_area_px, 7);
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let error = Config::read(Path::new("/nowhere/my.toml")).unwrap_err();
+    let error = RunConfig::read(Path::new("/nowhere/my.toml")).unwrap_err();
     assert!(error.to_string().contains("/nowhere/my.toml"));
 }

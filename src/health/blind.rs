@@ -1,20 +1,20 @@
 //! Blindness: frames that do not come, do not change, or show nothing.
 //!
-//! Every frame gets a [`Glance`]: the mean luma of a grid of cells, and single pixels between
-//! them. [`Signs`] are read off the glance, and [`Watch`] turns signs and times into one state,
+//! Every frame gets a [`FrameGlance`]: the mean luma of a grid of cells, and single pixels between
+//! them. [`BlindSigns`] are read off the glance, and [`TamperMonitor`] turns signs and times into one state,
 //! raised within a second and cleared with hysteresis. Nothing here knows a camera or a clock:
 //! times are given.
 
 mod glance;
 
-pub use glance::{Glance, Signs};
+pub use glance::{BlindSigns, FrameGlance};
 
 use std::time::Duration;
 
 /// Why nothing can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The source is not there yet. Whoever opens it knows; [`Watch`] never raises it.
+pub enum BlindReason {
+    /// The source is not there yet. Whoever opens it knows; [`TamperMonitor`] never raises it.
     Missing,
     /// No frame came for three periods.
     Silent,
@@ -30,33 +30,33 @@ pub enum Cause {
     Blurred,
 }
 
-impl Cause {
+impl BlindReason {
     /// All causes, in the order in which they are told where several hold.
-    pub const ALL: [Cause; 7] = [
-        Cause::Missing,
-        Cause::Silent,
-        Cause::Black,
-        Cause::Overexposed,
-        Cause::Covered,
-        Cause::Blurred,
-        Cause::Frozen,
+    pub const ALL: [BlindReason; 7] = [
+        BlindReason::Missing,
+        BlindReason::Silent,
+        BlindReason::Black,
+        BlindReason::Overexposed,
+        BlindReason::Covered,
+        BlindReason::Blurred,
+        BlindReason::Frozen,
     ];
 
     /// One word for ids and logs.
     pub fn word(self) -> &'static str {
         match self {
-            Cause::Missing => "missing",
-            Cause::Silent => "silent",
-            Cause::Frozen => "frozen",
-            Cause::Black => "black",
-            Cause::Overexposed => "overexposed",
-            Cause::Covered => "covered",
-            Cause::Blurred => "blurred",
+            BlindReason::Missing => "missing",
+            BlindReason::Silent => "silent",
+            BlindReason::Frozen => "frozen",
+            BlindReason::Black => "black",
+            BlindReason::Overexposed => "overexposed",
+            BlindReason::Covered => "covered",
+            BlindReason::Blurred => "blurred",
         }
     }
 }
 
-impl std::fmt::Display for Cause {
+impl std::fmt::Display for BlindReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.word())
     }
@@ -64,7 +64,7 @@ impl std::fmt::Display for Cause {
 
 /// When the picture counts as no picture. Measured on road pictures: `docs/camera.md`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
+pub struct BlindLimits {
     /// Black: 99 in 100 cells are darker than this, luma 0 to 255.
     pub black_luma: f32,
     /// Over-exposed: this share of cells is at 250 or above, 0 to 1.
@@ -78,7 +78,7 @@ pub struct Limits {
     pub hysteresis: f32,
 }
 
-impl Default for Limits {
+impl Default for BlindLimits {
     fn default() -> Self {
         Self {
             black_luma: 20.0,
@@ -90,18 +90,18 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl BlindLimits {
     /// What a single picture suffers from; `raised` asks with the limits of clearing.
-    pub fn judge(&self, signs: &Signs, raised: bool) -> Option<Cause> {
+    pub fn judge(&self, signs: &BlindSigns, raised: bool) -> Option<BlindReason> {
         let slack = if raised { self.hysteresis } else { 1.0 };
         if signs.luma_p99 < self.black_luma * slack {
-            Some(Cause::Black)
+            Some(BlindReason::Black)
         } else if signs.bright_share > self.bright_share / slack {
-            Some(Cause::Overexposed)
+            Some(BlindReason::Overexposed)
         } else if signs.textured_share < self.textured_share * slack {
-            Some(Cause::Covered)
+            Some(BlindReason::Covered)
         } else if signs.sharpness < self.sharpness * slack {
-            Some(Cause::Blurred)
+            Some(BlindReason::Blurred)
         } else {
             None
         }
@@ -119,46 +119,46 @@ const SILENT_PERIODS: u32 = 3;
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum BlindChange {
     /// From here on nothing is seen.
-    Raised(Cause),
+    Raised(BlindReason),
     /// It is over: things are seen again. The cause is the one raised.
-    Cleared(Cause),
+    Cleared(BlindReason),
 }
 
-impl std::fmt::Display for Change {
+impl std::fmt::Display for BlindChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Change::Raised(cause) => write!(f, "blind: {cause}"),
-            Change::Cleared(cause) => write!(f, "sees again (was {cause})"),
+            BlindChange::Raised(cause) => write!(f, "blind: {cause}"),
+            BlindChange::Cleared(cause) => write!(f, "sees again (was {cause})"),
         }
     }
 }
 
 /// Follows frames and tells when the watch is blind and when it sees again.
 #[derive(Debug)]
-pub struct Watch {
-    limits: Limits,
+pub struct TamperMonitor {
+    limits: BlindLimits,
     silent_after: Duration,
-    glance: Glance,
-    before: Glance,
+    glance: FrameGlance,
+    before: FrameGlance,
     /// Time of the last frame.
     last: Option<Duration>,
     /// Since when, and over how many frames, signs held without a break.
     bad: Option<(Duration, u32)>,
     /// Since when, and over how many frames, no sign held.
     good: Option<(Duration, u32)>,
-    raised: Option<Cause>,
+    raised: Option<BlindReason>,
 }
 
-impl Watch {
+impl TamperMonitor {
     /// A watch over a source that is to give a frame every `period`.
-    pub fn new(limits: Limits, period: Duration) -> Self {
+    pub fn new(limits: BlindLimits, period: Duration) -> Self {
         Self {
             limits,
             silent_after: period.saturating_mul(SILENT_PERIODS),
-            glance: Glance::default(),
-            before: Glance::default(),
+            glance: FrameGlance::default(),
+            before: FrameGlance::default(),
             last: None,
             bad: None,
             good: None,
@@ -167,23 +167,23 @@ impl Watch {
     }
 
     /// Why nothing is seen at present.
-    pub fn raised(&self) -> Option<Cause> {
+    pub fn raised(&self) -> Option<BlindReason> {
         self.raised
     }
 
-    /// How long to wait for a frame before calling [`Watch::wait`].
+    /// How long to wait for a frame before calling [`TamperMonitor::wait`].
     pub fn patience(&self) -> Duration {
         self.silent_after
     }
 
     /// A frame came: interleaved RGB, `w` x `h` pixels, captured at `at`.
-    pub fn see(&mut self, w: usize, h: usize, rgb: &[u8], at: Duration) -> Option<Change> {
+    pub fn see(&mut self, w: usize, h: usize, rgb: &[u8], at: Duration) -> Option<BlindChange> {
         std::mem::swap(&mut self.glance, &mut self.before);
         let signs = self.glance.look(w, h, rgb);
         self.judge(signs, at)
     }
 
-    /// As [`Watch::see`], for a frame that is no picture: `pixel` gives the colour at column and
+    /// As [`TamperMonitor::see`], for a frame that is no picture: `pixel` gives the colour at column and
     /// row.
     pub fn see_through(
         &mut self,
@@ -191,20 +191,20 @@ impl Watch {
         h: usize,
         pixel: &dyn Fn(usize, usize) -> [u8; 3],
         at: Duration,
-    ) -> Option<Change> {
+    ) -> Option<BlindChange> {
         std::mem::swap(&mut self.glance, &mut self.before);
         let signs = self.glance.look_through(w, h, pixel);
         self.judge(signs, at)
     }
 
-    fn judge(&mut self, signs: Signs, at: Duration) -> Option<Change> {
+    fn judge(&mut self, signs: BlindSigns, at: Duration) -> Option<BlindChange> {
         let frozen = self.last.is_some() && self.glance.same_pixels(&self.before);
         self.last = Some(at);
         // A burnt-out picture does not change either: what it suffers from says more.
         let cause = self
             .limits
             .judge(&signs, self.raised.is_some())
-            .or(frozen.then_some(Cause::Frozen));
+            .or(frozen.then_some(BlindReason::Frozen));
         let Some(cause) = cause else {
             self.bad = None;
             let (since, frames) = self.good.map_or((at, 1), |(since, n)| (since, n + 1));
@@ -221,25 +221,25 @@ impl Watch {
 
     /// No frame came until `now`, on the clock of the frames' times. Before the first frame the
     /// clock's zero counts as the last one.
-    pub fn wait(&mut self, now: Duration) -> Option<Change> {
+    pub fn wait(&mut self, now: Duration) -> Option<BlindChange> {
         let last = self.last.unwrap_or(Duration::ZERO);
         if now.saturating_sub(last) < self.silent_after {
             return None;
         }
         self.good = None;
-        self.raise(Cause::Silent)
+        self.raise(BlindReason::Silent)
     }
 
-    fn raise(&mut self, cause: Cause) -> Option<Change> {
+    fn raise(&mut self, cause: BlindReason) -> Option<BlindChange> {
         if self.raised.is_some() {
             return None;
         }
         self.raised = Some(cause);
-        Some(Change::Raised(cause))
+        Some(BlindChange::Raised(cause))
     }
 
-    fn clear(&mut self) -> Option<Change> {
-        self.raised.take().map(Change::Cleared)
+    fn clear(&mut self) -> Option<BlindChange> {
+        self.raised.take().map(BlindChange::Cleared)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Readings are files under `/sys`; they are read on a thread of their own, a few times a minute.
 //! A zone is told 5 °C below the point at which it slows the board down: before frames are late.
 
-use super::power::{Board, board};
+use super::power::{HostPower, board};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -20,14 +20,14 @@ const LOWERED: f64 = 0.95;
 /// How the machine is watched: the table `[board]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct HostSettings {
     /// Time between two looks, s; 0 = never.
     pub every_s: f64,
     /// The folder in which `sys`, `proc` and `var` lie.
     pub root: PathBuf,
 }
 
-impl Default for Settings {
+impl Default for HostSettings {
     fn default() -> Self {
         Self {
             every_s: 5.0,
@@ -38,7 +38,7 @@ impl Default for Settings {
 
 /// Something about the machine changed that slows frames down, or will.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct HostChange {
     /// The same for a thing that begins and for its end.
     pub number: u64,
     /// Whether it begins; else it is over.
@@ -47,7 +47,7 @@ pub struct Change {
     pub detail: String,
 }
 
-impl std::fmt::Display for Change {
+impl std::fmt::Display for HostChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.detail)
     }
@@ -55,7 +55,7 @@ impl std::fmt::Display for Change {
 
 /// Tells changes from readings. Pure: it knows neither clock nor files.
 #[derive(Debug, Default)]
-pub struct Judge {
+pub struct HostMonitor {
     /// What goes on, by its kind and name, with its number.
     going_on: BTreeMap<(&'static str, String), u64>,
     /// The most that each clock was allowed, MHz.
@@ -64,9 +64,9 @@ pub struct Judge {
     told: u64,
 }
 
-impl Judge {
+impl HostMonitor {
     /// What changed since the look before.
-    pub fn look(&mut self, board: &Board) -> Vec<Change> {
+    pub fn look(&mut self, board: &HostPower) -> Vec<HostChange> {
         let mut changes = Vec::new();
         for zone in &board.temperatures {
             let Some(limit_c) = zone.limit_c else {
@@ -109,7 +109,7 @@ impl Judge {
             let before = self.mode.replace(mode.clone());
             if let Some(before) = before.filter(|before| before != mode) {
                 self.told += 1;
-                changes.push(Change {
+                changes.push(HostChange {
                     number: self.told,
                     begins: true,
                     detail: format!("the power mode is {mode} now, it was {before}"),
@@ -119,18 +119,18 @@ impl Judge {
         changes
     }
 
-    fn begin(&mut self, key: (&'static str, String), detail: String) -> Change {
+    fn begin(&mut self, key: (&'static str, String), detail: String) -> HostChange {
         self.told += 1;
         self.going_on.insert(key, self.told);
-        Change {
+        HostChange {
             number: self.told,
             begins: true,
             detail,
         }
     }
 
-    fn end(&mut self, key: &(&'static str, String), detail: String) -> Option<Change> {
-        Some(Change {
+    fn end(&mut self, key: &(&'static str, String), detail: String) -> Option<HostChange> {
+        Some(HostChange {
             number: self.going_on.remove(key)?,
             begins: false,
             detail,
@@ -140,18 +140,18 @@ impl Judge {
 
 /// Looks at the machine on a thread of its own, until dropped.
 #[derive(Debug)]
-pub struct Watch {
-    changes: Receiver<Change>,
+pub struct HostWatch {
+    changes: Receiver<HostChange>,
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
+impl HostWatch {
     /// Starts it; `None` where the settings say never.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(settings: &Settings) -> io::Result<Option<Self>> {
+    pub fn start(settings: &HostSettings) -> io::Result<Option<Self>> {
         let every = Duration::try_from_secs_f64(settings.every_s).unwrap_or_default();
         if every.is_zero() {
             return Ok(None);
@@ -162,7 +162,7 @@ impl Watch {
         let thread = std::thread::Builder::new()
             .name("board".into())
             .spawn(move || {
-                let mut judge = Judge::default();
+                let mut judge = HostMonitor::default();
                 loop {
                     for change in judge.look(&board(&root)) {
                         if tell.send(change).is_err() {
@@ -182,12 +182,12 @@ impl Watch {
     }
 
     /// The next change, where there is one; never waits.
-    pub fn next(&self) -> Option<Change> {
+    pub fn next(&self) -> Option<HostChange> {
         self.changes.try_recv().ok()
     }
 }
 
-impl Drop for Watch {
+impl Drop for HostWatch {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
@@ -201,41 +201,41 @@ impl Drop for Watch {
 mod tests {
     use super::*;
     use crate::health::power::ClockRate;
-    use crate::health::thermal::Zone;
+    use crate::health::thermal::ThermalZone;
 
-    fn hot(temperature_c: f64) -> Board {
-        Board {
+    fn hot(temperature_c: f64) -> HostPower {
+        HostPower {
             temperatures: vec![
-                Zone {
+                ThermalZone {
                     name: "gpu-thermal".into(),
                     temperature_c,
                     limit_c: Some(97.0),
                 },
                 // One without a limit is never told.
-                Zone {
+                ThermalZone {
                     name: "wifi".into(),
                     temperature_c: 200.0,
                     limit_c: None,
                 },
             ],
-            ..Board::default()
+            ..HostPower::default()
         }
     }
 
-    fn clocked(most_mhz: f64) -> Board {
-        Board {
+    fn clocked(most_mhz: f64) -> HostPower {
+        HostPower {
             clocks: vec![ClockRate {
                 name: "cpu0".into(),
                 mhz: 100.0,
                 most_mhz,
             }],
-            ..Board::default()
+            ..HostPower::default()
         }
     }
 
     #[test]
     fn heat_is_told_before_the_limit_once_and_when_it_is_over() {
-        let mut judge = Judge::default();
+        let mut judge = HostMonitor::default();
         assert_eq!(judge.look(&hot(91.9)), []);
         let told = judge.look(&hot(92.0));
         assert_eq!(told.len(), 1);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_held_down_is_told_and_an_idle_one_is_not() {
-        let mut judge = Judge::default();
+        let mut judge = HostMonitor::default();
         assert_eq!(judge.look(&clocked(1500.0)), []);
         assert_eq!(judge.look(&clocked(1430.0)), []);
         let told = judge.look(&clocked(800.0));
@@ -263,13 +263,13 @@ mod tests {
 
     #[test]
     fn another_power_mode_is_told() {
-        let mode = |name: &str| Board {
+        let mode = |name: &str| HostPower {
             power_mode: Some(name.into()),
-            ..Board::default()
+            ..HostPower::default()
         };
-        let mut judge = Judge::default();
+        let mut judge = HostMonitor::default();
         assert_eq!(judge.look(&mode("pmode:0000")), []);
-        assert_eq!(judge.look(&Board::default()), []);
+        assert_eq!(judge.look(&HostPower::default()), []);
         let told = judge.look(&mode("pmode:0002"));
         assert!(told[0].begins && told[0].detail.contains("pmode:0002 now, it was pmode:0000"));
         assert_eq!(judge.look(&mode("pmode:0002")), []);
@@ -290,11 +290,11 @@ mod tests {
         put("trip_point_0_type", "passive");
         put("trip_point_0_temp", "97000");
         put("temp", "60000");
-        let settings = Settings {
+        let settings = HostSettings {
             every_s: 0.01,
             root: root.path().into(),
         };
-        let watch = Watch::start(&settings).unwrap().unwrap();
+        let watch = HostWatch::start(&settings).unwrap().unwrap();
         put("temp", "95000");
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         let change = loop {
@@ -306,10 +306,10 @@ mod tests {
         };
         assert!(change.begins && change.to_string().contains("95.0 °C"));
         drop(watch);
-        let never = Settings {
+        let never = HostSettings {
             every_s: 0.0,
             ..settings
         };
-        assert!(Watch::start(&never).unwrap().is_none());
+        assert!(HostWatch::start(&never).unwrap().is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! Every function takes the root of the file system, so that tests bring their own.
 
 use super::file::text;
-use super::thermal::{Zone, zones};
+use super::thermal::{ThermalZone, zones};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -20,13 +20,13 @@ pub struct ClockRate {
 
 /// What is known about the machine at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Board {
+pub struct HostPower {
     /// Jetson's power mode, as its service notes it; absent elsewhere.
     pub power_mode: Option<String>,
     /// Clocks, by name.
     pub clocks: Vec<ClockRate>,
     /// Temperatures, by name.
-    pub temperatures: Vec<Zone>,
+    pub temperatures: Vec<ThermalZone>,
     /// Memory of this process, MiB.
     pub memory_mib: Option<f64>,
     /// The most it ever was, MiB.
@@ -34,9 +34,9 @@ pub struct Board {
 }
 
 /// Reads all that the machine tells. What it does not tell is absent.
-pub fn board(root: &Path) -> Board {
+pub fn board(root: &Path) -> HostPower {
     let status = std::fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
-    Board {
+    HostPower {
         power_mode: text(&root.join("var/lib/nvpmodel/status")),
         clocks: clocks(root),
         temperatures: zones(root),
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_machine_that_tells_nothing_is_empty() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(board(root.path()), Board::default());
+        assert_eq!(board(root.path()), HostPower::default());
     }
 
     #[cfg(target_os = "linux")]

@@ -11,7 +11,7 @@ const NEAR_C: f64 = 5.0;
 
 /// A place whose temperature is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Zone {
+pub struct ThermalZone {
     /// What it is: `cpu-thermal`, `gpu-thermal`, …
     pub name: String,
     /// Its temperature, °C.
@@ -20,7 +20,7 @@ pub struct Zone {
     pub limit_c: Option<f64>,
 }
 
-impl Zone {
+impl ThermalZone {
     /// Whether it is about to slow the board down, or does.
     pub fn is_near_limit(&self) -> bool {
         self.limit_c
@@ -29,9 +29,9 @@ impl Zone {
 }
 
 /// All zones that can be read, by name. None is no error: many machines have none.
-pub fn zones(root: &Path) -> Vec<Zone> {
+pub fn zones(root: &Path) -> Vec<ThermalZone> {
     let folder = root.join("sys/class/thermal");
-    let mut zones: Vec<Zone> = std::fs::read_dir(folder)
+    let mut zones: Vec<ThermalZone> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
@@ -47,14 +47,14 @@ pub fn zones(root: &Path) -> Vec<Zone> {
     zones
 }
 
-fn zone(folder: &Path) -> Option<Zone> {
+fn zone(folder: &Path) -> Option<ThermalZone> {
     let trips = (0..16).filter_map(|i| {
         let kind = text(&folder.join(format!("trip_point_{i}_type")))?;
         // Zones also name points at which a fan starts, or the board goes off.
         let slows = kind == "passive" || kind == "hot";
         slows.then(|| degrees(&folder.join(format!("trip_point_{i}_temp"))))?
     });
-    Some(Zone {
+    Some(ThermalZone {
         name: text(&folder.join("type"))?,
         temperature_c: degrees(&folder.join("temp"))?,
         limit_c: trips.min_by(f64::total_cmp),
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn five_degrees_below_its_limit_a_zone_is_near_it() {
-        let at = |temperature_c, limit_c| Zone {
+        let at = |temperature_c, limit_c| ThermalZone {
             name: "cpu".into(),
             temperature_c,
             limit_c,

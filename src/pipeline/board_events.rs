@@ -1,24 +1,24 @@
 //! Tells what becomes of the machine while a run goes on.
 
-use super::{Noted, Pipeline, PipelineError};
+use super::{AlertPipeline, PipelineError, RunEvent};
 use std::sync::Arc;
-use unmask_alert::{Event, Severity};
-use unmask_frame::Token;
+use unmask_alert::{AlertEvent, AlertSeverity};
+use unmask_frame::FrameMetadata;
 
-impl Pipeline<'_> {
+impl AlertPipeline<'_> {
     /// Tells what changed about the machine since the last call; never waits for it.
     pub(super) fn tell_board(
         &mut self,
-        note: &mut dyn FnMut(Noted<'_>),
+        note: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         while let Some(change) = self.board.as_ref().and_then(|board| board.next()) {
-            note(Noted::Board(&change));
+            note(RunEvent::Board(&change));
             let (event, severity) = match change.begins {
-                true => (Event::Degraded, Severity::Medium),
-                false => (Event::End, Severity::Low),
+                true => (AlertEvent::Degraded, AlertSeverity::Medium),
+                false => (AlertEvent::End, AlertSeverity::Low),
             };
             let now = self.clock.now();
-            let token = Token {
+            let token = FrameMetadata {
                 frame: self.last.as_ref().map_or(0, |last| last.frame),
                 captured: now,
                 age_known: true,

@@ -1,10 +1,10 @@
 //! Wall clock and ids of a run.
 
-use super::{Noted, Pipeline, PipelineError};
+use super::{AlertPipeline, PipelineError, RunEvent};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use unmask_alert::{Event, Severity};
-use unmask_frame::Token;
+use unmask_alert::{AlertEvent, AlertSeverity};
+use unmask_frame::FrameMetadata;
 use uuid::Uuid;
 
 /// How often the kernel is asked how far the wall clock may be off.
@@ -23,11 +23,11 @@ pub(super) struct WallClock {
     steps: u64,
 }
 
-impl Pipeline<'_> {
+impl AlertPipeline<'_> {
     /// Follows the wall clock, and tells where it was set.
     pub(super) fn follow_clock(
         &mut self,
-        note: &mut dyn FnMut(Noted<'_>),
+        note: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         if self.recorded {
             // What the wall clock said then is in the recording.
@@ -46,9 +46,9 @@ impl Pipeline<'_> {
         };
         self.wall.steps += 1;
         let detail = step_in_words(step_ns);
-        note(Noted::Clock(&detail));
+        note(RunEvent::Clock(&detail));
         let now = self.clock.now();
-        let token = Token {
+        let token = FrameMetadata {
             frame: self.last.as_ref().map_or(0, |last| last.frame),
             captured: now,
             age_known: true,
@@ -60,8 +60,8 @@ impl Pipeline<'_> {
         let id: Arc<str> = format!("{}-clock-{}", self.run_id, self.wall.steps).into();
         // It is over as soon as it is told: from here on times are as the clock says now.
         for (event, severity) in [
-            (Event::Degraded, Severity::Medium),
-            (Event::End, Severity::Low),
+            (AlertEvent::Degraded, AlertSeverity::Medium),
+            (AlertEvent::End, AlertSeverity::Low),
         ] {
             let alert =
                 self.author()

@@ -1,33 +1,33 @@
 //! Which frames go on to the engine, what each that was finished teaches, and the moves on the
 //! degrade ladder.
 
-use super::{Pipeline, PipelineError, Settings, Step};
-use crate::budget::ladder::Change;
+use super::{AlertPipeline, DegradeStep, PipelineError, PipelineSettings};
+use crate::budget::ladder::LadderChange;
 use crate::budget::policy::Admission;
-use crate::budget::{Cause, Ledger};
-use crate::source::Pace;
+use crate::budget::{DropReason, LatencyStats};
+use crate::source::RunPace;
 use std::sync::Arc;
 use std::time::Instant;
-use unmask_alert::{Event, Severity};
-use unmask_frame::Moment;
+use unmask_alert::{AlertEvent, AlertSeverity};
+use unmask_frame::MonotonicTime;
 
-impl<'a> Pipeline<'a> {
+impl<'a> AlertPipeline<'a> {
     /// Whether a frame goes on to the engine. Where every frame is waited for, each does.
-    pub(super) fn admit(&mut self, captured: Moment) -> Option<Admission> {
+    pub(super) fn admit(&mut self, captured: MonotonicTime) -> Option<Admission> {
         self.taken += 1;
-        if self.settings.pace == Pace::AsTaken {
+        if self.settings.pace == RunPace::AsTaken {
             return Some(Admission::Serve);
         }
         if let Some(step) = self.step()
             && !self.taken.is_multiple_of(step.every.max(1))
         {
-            self.drop_frame(Cause::LeftOut);
+            self.drop_frame(DropReason::LeftOut);
             return None;
         }
         let deadline = captured.after(self.settings.budget);
         match self.policy.admit(self.clock.now(), deadline) {
             Admission::Drop => {
-                self.drop_frame(Cause::TooLate);
+                self.drop_frame(DropReason::TooLate);
                 let change = self.ladder.note(true);
                 self.moved(change);
                 None
@@ -42,14 +42,14 @@ impl<'a> Pipeline<'a> {
         self.warm && longest.is_some_and(|longest| self.since.elapsed() >= longest)
     }
 
-    fn drop_frame(&mut self, cause: Cause) {
+    fn drop_frame(&mut self, cause: DropReason) {
         self.summary.ledger.drop_frames(cause, 1);
         self.sink.gauges().count_dropped(cause);
     }
 
     /// The step of the ladder the run is on; `None` at the top.
-    pub(super) fn step(&self) -> Option<&'a Step> {
-        let settings: &'a Settings = self.settings;
+    pub(super) fn step(&self) -> Option<&'a DegradeStep> {
+        let settings: &'a PipelineSettings = self.settings;
         let degrade = settings.degrade.as_ref()?;
         degrade.steps.get(self.ladder.step().checked_sub(1)?)
     }
@@ -58,13 +58,13 @@ impl<'a> Pipeline<'a> {
     pub(super) fn learn(
         &mut self,
         admission: Admission,
-        admitted: Moment,
+        admitted: MonotonicTime,
     ) -> Result<(), PipelineError> {
         let Some(token) = &self.last else {
             return Ok(());
         };
         let (now, deadline) = (self.clock.now(), token.deadline());
-        if self.settings.pace != Pace::AsTaken {
+        if self.settings.pace != RunPace::AsTaken {
             self.policy.finished(admission, admitted, now, deadline);
             let change = self.ladder.note(now > deadline);
             self.moved(change);
@@ -81,37 +81,37 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Notes a move on the ladder; it is told with the next frame that is served.
-    pub(super) fn moved(&mut self, change: Option<Change>) {
-        if let Some(Change { from, to }) = change {
+    pub(super) fn moved(&mut self, change: Option<LadderChange>) {
+        if let Some(LadderChange { from, to }) = change {
             self.summary.changes += 1;
             let from = self.untold.map_or(from, |untold| untold.from);
-            self.untold = (from != to).then_some(Change { from, to });
+            self.untold = (from != to).then_some(LadderChange { from, to });
         }
     }
 
     /// Tells of a move on the ladder.
     pub(super) fn tell_change(&mut self) -> Result<(), PipelineError> {
-        let (Some(Change { to, .. }), Some(degrade), Some(token)) =
+        let (Some(LadderChange { to, .. }), Some(degrade), Some(token)) =
             (self.untold.take(), &self.settings.degrade, &self.last)
         else {
             return Ok(());
         };
         let (name, severity) = match to.checked_sub(1).and_then(|i| degrade.steps.get(i)) {
-            Some(step) => (step.name.as_str(), Severity::Medium),
-            None => ("everything as configured", Severity::Low),
+            Some(step) => (step.name.as_str(), AlertSeverity::Medium),
+            None => ("everything as configured", AlertSeverity::Low),
         };
         let detail = format!("step {to} of {}: {name}", degrade.steps.len());
         let id: Arc<str> = format!("{}-ladder", self.run_id).into();
         let now = self.clock.now();
-        let alert = self
-            .author()
-            .write_state(Event::Degraded, &id, detail, severity, token, now);
+        let alert =
+            self.author()
+                .write_state(AlertEvent::Degraded, &id, detail, severity, token, now);
         self.summary.alerts += 1;
         Ok(self.sink.tell(&alert)?)
     }
 }
 
-pub(super) fn new_ledger(settings: &Settings) -> Ledger {
-    let idle_waits = matches!(settings.pace, Pace::Realtime { .. });
-    Ledger::new(settings.budget, idle_waits)
+pub(super) fn new_ledger(settings: &PipelineSettings) -> LatencyStats {
+    let idle_waits = matches!(settings.pace, RunPace::Realtime { .. });
+    LatencyStats::new(settings.budget, idle_waits)
 }

@@ -1,16 +1,16 @@
 //! The engines of a run: the usual one, and those that steps of the ladder ask for.
 
-use unmask_alert::{Author, EngineId};
+use unmask_alert::{AlertBuilder, EngineId};
 use unmask_engine::Engine;
 
 /// The usual engine and others that steps of the degrade ladder name.
 #[derive(Debug)]
-pub struct Engines<'a> {
+pub struct EngineSet<'a> {
     usual: &'a mut Engine,
     others: &'a mut [Engine],
 }
 
-impl<'a> From<&'a mut Engine> for Engines<'a> {
+impl<'a> From<&'a mut Engine> for EngineSet<'a> {
     fn from(usual: &'a mut Engine) -> Self {
         Self {
             usual,
@@ -19,7 +19,7 @@ impl<'a> From<&'a mut Engine> for Engines<'a> {
     }
 }
 
-impl<'a> Engines<'a> {
+impl<'a> EngineSet<'a> {
     /// The usual engine is number 0; `others` are numbers 1, 2 and so on.
     pub fn new(usual: &'a mut Engine, others: &'a mut [Engine]) -> Self {
         Self { usual, others }
@@ -34,11 +34,11 @@ impl<'a> Engines<'a> {
     }
 
     /// Who writes alerts for each, in their order.
-    pub(super) fn authors(&self) -> Vec<Author> {
+    pub(super) fn authors(&self) -> Vec<AlertBuilder> {
         std::iter::once(&*self.usual)
             .chain(self.others.iter())
             .map(|engine| {
-                Author::new(EngineId {
+                AlertBuilder::new(EngineId {
                     name: engine.name().into(),
                     precision: engine.precision().into(),
                     hash: engine.facts().sha256.as_str().into(),

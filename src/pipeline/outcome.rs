@@ -1,10 +1,10 @@
 //! What a run gives: frames to look at, notes while it goes on, a summary, or why it ended early.
 
-use crate::budget::Ledger;
+use crate::budget::LatencyStats;
 use crate::budget::realtime::RealtimeError;
 use crate::health::{blind, board};
 use crate::sink::SinkError;
-use crate::source::{BadFrame, CameraError, CaptureReport};
+use crate::source::{BadFrame, CaptureReport, SourceError};
 use std::time::Duration;
 use unmask_alert::DecideError;
 
@@ -13,7 +13,7 @@ use unmask_alert::DecideError;
 pub enum PipelineError {
     /// The source failed.
     #[error(transparent)]
-    Camera(#[from] CameraError),
+    Camera(#[from] SourceError),
     /// An alert could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -41,9 +41,9 @@ pub enum PipelineError {
 
 /// What a run came to.
 #[derive(Clone, Debug)]
-pub struct Summary {
+pub struct RunSummary {
     /// Times and misses.
-    pub ledger: Ledger,
+    pub ledger: LatencyStats,
     /// Frames that could not be used.
     pub bad: u64,
     /// Frames that did not reach the engine (in real time only), those of the warm-up included.
@@ -64,7 +64,7 @@ pub struct Summary {
     pub first_frame: Option<Duration>,
 }
 
-impl Summary {
+impl RunSummary {
     /// Frames finished a second.
     pub fn frames_per_second(&self) -> f64 {
         let seconds = self.took.as_secs_f64();
@@ -78,17 +78,17 @@ impl Summary {
 
 /// What a run tells while it goes on.
 #[derive(Clone, Copy, Debug)]
-pub enum Noted<'a> {
+pub enum RunEvent<'a> {
     /// A frame was finished.
     Frame,
     /// A frame could not be used.
     Bad(&'a BadFrame),
     /// Nothing is seen any more, or things are seen again.
-    Sight(blind::Change),
+    Sight(blind::BlindChange),
     /// Something befell the camera, or is over.
     Camera(&'a str),
     /// The wall clock was set.
     Clock(&'a str),
     /// The machine gets slower, or will, or is well again.
-    Board(&'a board::Change),
+    Board(&'a board::HostChange),
 }

@@ -1,16 +1,16 @@
 //! How a run is to go.
 
 use crate::budget::ladder;
-use crate::budget::realtime::Realtime;
+use crate::budget::realtime::RealtimeSettings;
 use crate::health::board;
-use crate::source::Pace;
+use crate::source::RunPace;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use unmask_alert::Settings as Decide;
+use unmask_alert::AlertSettings as Decide;
 
 /// A ladder that never moves.
-pub(super) const NO_LADDER: ladder::Settings = ladder::Settings {
+pub(super) const NO_LADDER: ladder::LadderSettings = ladder::LadderSettings {
     steps: 0,
     window: 1,
     down_above: 1.0,
@@ -20,13 +20,13 @@ pub(super) const NO_LADDER: ladder::Settings = ladder::Settings {
 
 /// How a run is to go.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct PipelineSettings {
     /// The source, as the user wrote it: alerts carry it.
     pub source: Arc<str>,
     /// Frames to take; all, where `None`.
     pub frames: Option<u64>,
     /// When frames come.
-    pub pace: Pace,
+    pub pace: RunPace,
     /// How old an alert may be.
     pub budget: Duration,
     /// Whether mask refinement is applied.
@@ -38,34 +38,34 @@ pub struct Settings {
     /// Ends the run so long after the warm-up, as if the source had ended.
     pub longest: Option<Duration>,
     /// What to do less of when frames miss their deadline, in real time.
-    pub degrade: Option<Degrade>,
+    pub degrade: Option<DegradeSettings>,
     /// What the threads of the frame's way are given.
-    pub realtime: Realtime,
+    pub realtime: RealtimeSettings,
     /// How the machine is watched, in real time.
-    pub board: board::Settings,
+    pub board: board::HostSettings,
     /// Set from outside, the run ends as if the source had ended.
     pub stop: Arc<AtomicBool>,
 }
 
 /// The degrade ladder of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Degrade {
+pub struct DegradeSettings {
     /// When it moves; its number of steps is that of `steps`.
-    pub ladder: ladder::Settings,
+    pub ladder: ladder::LadderSettings,
     /// What each step below the top does.
-    pub steps: Vec<Step>,
+    pub steps: Vec<DegradeStep>,
 }
 
 /// A step of the degrade ladder.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct DegradeStep {
     /// What it is called in alerts.
     pub name: String,
     /// Whether mask refinement stays.
     pub refine: bool,
     /// Of so many frames one is served.
     pub every: u64,
-    /// Number of the engine, see [`Engines`].
+    /// Number of the engine, see [`EngineSet`].
     pub engine: usize,
     /// Threshold and low threshold of that engine; those of the settings, where `None`.
     pub thresholds: Option<(f32, f32)>,

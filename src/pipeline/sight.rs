@@ -1,13 +1,13 @@
 //! Watches the watch: while frames are waited for, and on every frame that comes.
 
-use super::{Noted, Pipeline, PipelineError};
-use crate::health::blind::{Cause, Change, Limits, Watch};
-use crate::source::{BadFrame, Feed, Next, Pace, Shot};
+use super::{AlertPipeline, PipelineError, RunEvent};
+use crate::health::blind::{BlindChange, BlindLimits, BlindReason, TamperMonitor};
+use crate::source::{BadFrame, NextFrame, RunPace, SourceFeed, SourceFrame};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use unmask_alert::{Event, Severity};
-use unmask_frame::{Moment, Token};
+use unmask_alert::{AlertEvent, AlertSeverity};
+use unmask_frame::{FrameMetadata, MonotonicTime};
 
 /// Silence is not told sooner, however fast frames should come: a busy board is not blind.
 const LEAST_SILENCE: Duration = Duration::from_millis(200);
@@ -27,9 +27,9 @@ enum Awaited {
 
 /// Whether anything is seen.
 #[derive(Debug)]
-pub(super) struct Sight {
+pub(super) struct CameraHealth {
     /// `None` for pictures: they may have nothing to do with each other.
-    watch: Option<Watch>,
+    watch: Option<TamperMonitor>,
     realtime: bool,
     awaited: Awaited,
     /// Frame of the last picture.
@@ -40,19 +40,19 @@ pub(super) struct Sight {
 }
 
 /// A frame or why it cannot be used, and when it was captured.
-type Taken = (Result<Shot, BadFrame>, Moment);
+type CheckedFrame = (Result<SourceFrame, BadFrame>, MonotonicTime);
 
-impl Sight {
-    pub fn new(feed: &Feed, pace: Pace, run_id: &str) -> Self {
+impl CameraHealth {
+    pub fn new(feed: &SourceFeed, pace: RunPace, run_id: &str) -> Self {
         let period = Duration::try_from_secs_f64(1.0 / feed.rate_hz()).unwrap_or(Duration::MAX);
         let watch = (!feed.is_pictures())
-            .then(|| Watch::new(Limits::default(), period.max(LEAST_SILENCE / 3)));
+            .then(|| TamperMonitor::new(BlindLimits::default(), period.max(LEAST_SILENCE / 3)));
         Self {
             watch,
-            realtime: matches!(pace, Pace::Realtime { .. }),
+            realtime: matches!(pace, RunPace::Realtime { .. }),
             awaited: match feed {
-                Feed::Open(_) => Awaited::No,
-                Feed::Awaited(_) => Awaited::Yes,
+                SourceFeed::Open(_) => Awaited::No,
+                SourceFeed::Awaited(_) => Awaited::Yes,
             },
             frame: 0,
             prefix: format!("{run_id}-blind"),
@@ -67,12 +67,12 @@ impl Sight {
     }
 
     /// No frame came until `now`.
-    fn wait(&mut self, now: Moment) -> Option<Change> {
+    fn wait(&mut self, now: MonotonicTime) -> Option<BlindChange> {
         let now = Duration::from_nanos(now.0);
         match self.awaited {
             Awaited::Yes if now >= LEAST_SILENCE => {
                 self.awaited = Awaited::Told;
-                Some(Change::Raised(Cause::Missing))
+                Some(BlindChange::Raised(BlindReason::Missing))
             }
             Awaited::Yes | Awaited::Told => None,
             // Only frames that come by themselves can fail to come.
@@ -82,12 +82,12 @@ impl Sight {
     }
 
     /// A frame came, whatever it shows: the source is there.
-    fn arrive(&mut self) -> Option<Change> {
+    fn arrive(&mut self) -> Option<BlindChange> {
         let before = std::mem::replace(&mut self.awaited, Awaited::No);
-        (before == Awaited::Told).then_some(Change::Cleared(Cause::Missing))
+        (before == Awaited::Told).then_some(BlindChange::Cleared(BlindReason::Missing))
     }
 
-    fn see(&mut self, shot: &Shot, captured: Moment) -> Option<Change> {
+    fn see(&mut self, shot: &SourceFrame, captured: MonotonicTime) -> Option<BlindChange> {
         self.frame = shot.number;
         let at = if self.realtime {
             Duration::from_nanos(captured.0)
@@ -104,12 +104,12 @@ impl Sight {
     }
 }
 
-impl Pipeline<'_> {
+impl AlertPipeline<'_> {
     /// The next frame; `None` at the end. Blindness is told on the way.
     pub(super) fn next_frame(
         &mut self,
-        note: &mut dyn FnMut(Noted<'_>),
-    ) -> Result<Option<Taken>, PipelineError> {
+        note: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<Option<CheckedFrame>, PipelineError> {
         let patience = self.sight.patience();
         let (shot, captured) = loop {
             if self.settings.stop.load(Relaxed) || self.is_over() {
@@ -119,12 +119,12 @@ impl Pipeline<'_> {
             self.tell_board(note)?;
             let next = self.reader.take_within(patience);
             while let Some((_, event)) = self.reader.capture().and_then(|capture| capture.event()) {
-                note(Noted::Camera(&event));
+                note(RunEvent::Camera(&event));
             }
             match next {
-                Next::Frame(shot, captured) => break (shot, captured),
-                Next::End => return Ok(None),
-                Next::Nothing => {
+                NextFrame::Frame(shot, captured) => break (shot, captured),
+                NextFrame::End => return Ok(None),
+                NextFrame::Nothing => {
                     let now = self.clock.now();
                     if self.sight.awaited != Awaited::No {
                         self.sink.gauges().count_wait();
@@ -148,23 +148,23 @@ impl Pipeline<'_> {
 
     fn tell_sight(
         &mut self,
-        change: Option<Change>,
-        captured: Moment,
+        change: Option<BlindChange>,
+        captured: MonotonicTime,
         captured_unix_ns: i128,
-        note: &mut dyn FnMut(Noted<'_>),
+        note: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         let Some(change) = change else {
             return Ok(());
         };
-        note(Noted::Sight(change));
+        note(RunEvent::Sight(change));
         let (event, cause, severity) = match change {
-            Change::Raised(cause) => {
+            BlindChange::Raised(cause) => {
                 self.sight.told += 1;
-                (Event::Blind, cause, Severity::High)
+                (AlertEvent::Blind, cause, AlertSeverity::High)
             }
-            Change::Cleared(cause) => (Event::End, cause, Severity::Low),
+            BlindChange::Cleared(cause) => (AlertEvent::End, cause, AlertSeverity::Low),
         };
-        let token = Token {
+        let token = FrameMetadata {
             frame: self.sight.frame,
             captured,
             age_known: true,
@@ -189,12 +189,12 @@ mod tests {
     use super::super::tests::{Shared, engine, settings};
     use super::super::*;
     use crate::sink::JsonLines;
-    use crate::source::{Camera, CaptureSettings, Recorder, Source, Stamp};
+    use crate::source::{CaptureSettings, FrameRecorder, FrameTimestamp, OpenSource, SourceUri};
     use unmask_frame::Size;
 
     /// Records a drive of sorts: noise where something is seen, `plain` where nothing is.
     fn recorded(folder: &std::path::Path, frames: &[(u64, Option<u8>)]) {
-        let mut recorder = Recorder::create(folder, "s", true, 10.0).unwrap();
+        let mut recorder = FrameRecorder::create(folder, "s", true, 10.0).unwrap();
         let size = Size::new(256, 128);
         for (number, &(at_ms, plain)) in (0..).zip(frames) {
             let mut picture = Picture::filled(size, [plain.unwrap_or(0); 3]);
@@ -206,14 +206,14 @@ mod tests {
                 }
             }
             let at = Duration::from_millis(at_ms);
-            let shot = Shot {
+            let shot = SourceFrame {
                 number,
                 name: None,
                 picture,
                 bytes: None,
                 truth: None,
                 read: Duration::ZERO,
-                stamp: Stamp {
+                stamp: FrameTimestamp {
                     at,
                     unix_ns: None,
                     captured: Default::default(),
@@ -224,14 +224,14 @@ mod tests {
         }
     }
 
-    fn blindness(folder: &std::path::Path, pace: Pace) -> Vec<(Event, u64, String)> {
-        let camera = Camera::open(&Source::Recording(folder.into()), 10.0).unwrap();
+    fn blindness(folder: &std::path::Path, pace: RunPace) -> Vec<(AlertEvent, u64, String)> {
+        let camera = OpenSource::open(&SourceUri::Recording(folder.into()), 10.0).unwrap();
         blindness_of(camera.into(), pace)
     }
 
-    fn blindness_of(feed: Feed, pace: Pace) -> Vec<(Event, u64, String)> {
+    fn blindness_of(feed: SourceFeed, pace: RunPace) -> Vec<(AlertEvent, u64, String)> {
         let out = Shared::default();
-        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+        let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
         let mut settings = settings("recording:x");
         settings.pace = pace;
         let mut changes = 0;
@@ -243,7 +243,7 @@ mod tests {
             &mut sink,
             None,
             &mut |noted| {
-                changes += usize::from(matches!(noted, Noted::Sight(_)));
+                changes += usize::from(matches!(noted, RunEvent::Sight(_)));
             },
         );
         summary.unwrap();
@@ -267,10 +267,10 @@ mod tests {
             .map(|i| (100 * i, (5..15).contains(&i).then_some(3)))
             .collect();
         recorded(folder.path(), &frames);
-        let told = blindness(folder.path(), Pace::AsTaken);
+        let told = blindness(folder.path(), RunPace::AsTaken);
         let want = [
-            (Event::Blind, 10, "black".to_string()),
-            (Event::End, 25, "black".to_string()),
+            (AlertEvent::Blind, 10, "black".to_string()),
+            (AlertEvent::End, 25, "black".to_string()),
         ];
         assert_eq!(told, want);
     }
@@ -280,23 +280,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (aside, drive) = (folder.path().join("aside"), folder.path().join("drive"));
         recorded(&aside, &[(0, None), (100, None)]);
-        let source = Source::Recording(drive.clone());
-        let feed = Feed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
-        assert!(matches!(feed, Feed::Awaited(_)));
+        let source = SourceUri::Recording(drive.clone());
+        let feed = SourceFeed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
+        assert!(matches!(feed, SourceFeed::Awaited(_)));
         let coming = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(500));
             std::fs::rename(aside, drive).unwrap();
         });
-        let told = blindness_of(feed, Pace::Realtime { rate_hz: 10.0 });
+        let told = blindness_of(feed, RunPace::Realtime { rate_hz: 10.0 });
         coming.join().unwrap();
-        let want = [Event::Blind, Event::End].map(|event| (event, 0, "missing".to_string()));
+        let want =
+            [AlertEvent::Blind, AlertEvent::End].map(|event| (event, 0, "missing".to_string()));
         assert_eq!(told, want);
     }
 
     #[test]
     fn a_run_that_waits_for_its_source_ends_when_it_is_told_to() {
-        let source = Source::Pictures("/nowhere/at/all".into());
-        let feed = Feed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
+        let source = SourceUri::Pictures("/nowhere/at/all".into());
+        let feed = SourceFeed::open(&source, 10.0, &CaptureSettings::default(), true).unwrap();
         let settings = settings("s");
         let stop = settings.stop.clone();
         let start = Instant::now();
@@ -305,21 +306,21 @@ mod tests {
             stop.store(true, Relaxed);
         });
         let out = Shared::default();
-        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+        let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
         let mut engine = engine("mask.onnx");
         let ran = run(&mut engine, feed, &settings, &mut sink, None, &mut |_| {});
         assert_eq!(ran.unwrap().ledger.frames(), 0);
         stopping.join().unwrap();
         assert!(start.elapsed() < Duration::from_secs(3));
-        let told: Vec<Event> = out.alerts().iter().map(|alert| alert.event).collect();
-        assert_eq!(told, [Event::Blind]);
+        let told: Vec<AlertEvent> = out.alerts().iter().map(|alert| alert.event).collect();
+        assert_eq!(told, [AlertEvent::Blind]);
     }
 
     #[test]
     fn silence_is_told_while_it_lasts() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path(), &[(0, None), (1500, None)]);
-        let told = blindness(folder.path(), Pace::Realtime { rate_hz: 10.0 });
-        assert_eq!(told, [(Event::Blind, 0, "silent".to_string())]);
+        let told = blindness(folder.path(), RunPace::Realtime { rate_hz: 10.0 });
+        assert_eq!(told, [(AlertEvent::Blind, 0, "silent".to_string())]);
     }
 }

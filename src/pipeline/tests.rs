@@ -4,12 +4,12 @@ mod realtime;
 
 use super::*;
 use crate::sink::JsonLines;
-use crate::source::{Camera, Source};
+use crate::source::{OpenSource, SourceUri};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use unmask_alert::{Confirm, Rules, Settings as Decide, Severe};
-use unmask_engine::{Engine, Options};
+use unmask_alert::{AlertSettings as Decide, FilterRules, HighSeverity, TrackConfirmation};
+use unmask_engine::{Engine, EngineOptions};
 use unmask_frame::Size;
 use unmask_frame::write_png;
 
@@ -41,7 +41,7 @@ pub(super) fn engine(name: &str) -> Engine {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/models")
         .join(name);
-    Engine::open(&path, Options { threads: 1 }).unwrap()
+    Engine::open(&path, EngineOptions { threads: 1 }).unwrap()
 }
 
 /// Red is road to the small model; a black square on it is an anomaly.
@@ -56,11 +56,11 @@ fn picture(square: Option<(usize, usize)>) -> Picture {
     picture
 }
 
-pub(super) fn settings(source: &str) -> Settings {
-    Settings {
+pub(super) fn settings(source: &str) -> PipelineSettings {
+    PipelineSettings {
         source: source.into(),
         frames: None,
-        pace: Pace::AsTaken,
+        pace: RunPace::AsTaken,
         budget: Duration::from_secs(10),
         refine: true,
         decide: Decide {
@@ -69,11 +69,11 @@ pub(super) fn settings(source: &str) -> Settings {
             min_area_px: 100,
             only_near_road: true,
             region: None,
-            confirm: Confirm::AT_ONCE,
-            rules: Rules::NONE,
+            confirm: TrackConfirmation::AT_ONCE,
+            rules: FilterRules::NONE,
             cool_down: Duration::ZERO,
             ground: None,
-            severe: Severe {
+            severe: HighSeverity {
                 distance_m: 15.0,
                 area_share: 0.01,
             },
@@ -82,7 +82,7 @@ pub(super) fn settings(source: &str) -> Settings {
         longest: None,
         degrade: None,
         realtime: Default::default(),
-        board: board::Settings {
+        board: board::HostSettings {
             every_s: 0.0,
             ..Default::default()
         },
@@ -91,15 +91,20 @@ pub(super) fn settings(source: &str) -> Settings {
 }
 
 struct Ran {
-    result: Result<Summary, PipelineError>,
+    result: Result<RunSummary, PipelineError>,
     alerts: Vec<Alert>,
     bad: Vec<String>,
 }
 
-fn run_folder(folder: &Path, model: &str, settings: &Settings, view: Option<View<'_>>) -> Ran {
-    let camera = Camera::open(&Source::Pictures(folder.to_path_buf()), 10.0).unwrap();
+fn run_folder(
+    folder: &Path,
+    model: &str,
+    settings: &PipelineSettings,
+    view: Option<FrameObserver<'_>>,
+) -> Ran {
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.to_path_buf()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+    let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let mut bad = Vec::new();
     let result = run(
         &mut engine(model),
@@ -108,7 +113,7 @@ fn run_folder(folder: &Path, model: &str, settings: &Settings, view: Option<View
         &mut sink,
         view,
         &mut |noted| {
-            if let Noted::Bad(frame) = noted {
+            if let RunEvent::Bad(frame) = noted {
                 bad.push(frame.to_string());
             }
         },
@@ -133,10 +138,14 @@ fn a_thing_that_appears_moves_and_goes_is_one_alert() {
     }
     let ran = run_folder(folder.path(), "mask.onnx", &settings("pictures:x"), None);
     let summary = ran.result.unwrap();
-    let events: Vec<(Event, u64)> = ran.alerts.iter().map(|a| (a.event, a.frame)).collect();
+    let events: Vec<(AlertEvent, u64)> = ran.alerts.iter().map(|a| (a.event, a.frame)).collect();
     assert_eq!(
         events,
-        [(Event::Begin, 1), (Event::Update, 2), (Event::End, 3)]
+        [
+            (AlertEvent::Begin, 1),
+            (AlertEvent::Update, 2),
+            (AlertEvent::End, 3)
+        ]
     );
     assert!(ran.alerts.iter().all(|a| a.id == ran.alerts[0].id));
     assert_eq!(
@@ -172,8 +181,8 @@ fn what_is_still_there_ends_with_the_run() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "a.png", &picture(Some((100, 60))));
     let ran = run_folder(folder.path(), "mask.onnx", &settings("s"), None);
-    let events: Vec<Event> = ran.alerts.iter().map(|a| a.event).collect();
-    assert_eq!(events, [Event::Begin, Event::End]);
+    let events: Vec<AlertEvent> = ran.alerts.iter().map(|a| a.event).collect();
+    assert_eq!(events, [AlertEvent::Begin, AlertEvent::End]);
     assert_eq!(ran.alerts[1].bbox, ran.alerts[0].bbox);
     ran.result.unwrap();
 }
@@ -248,7 +257,7 @@ fn the_view_sees_every_frame_with_its_alerts() {
         );
     }
     let mut seen = Vec::new();
-    let view: View<'_> = Box::new(|looked: Looked| {
+    let view: FrameObserver<'_> = Box::new(|looked: ProcessedFrame| {
         seen.push((looked.frame.token.frame, looked.alerts.len()));
         Ok(())
     });
@@ -265,7 +274,7 @@ fn a_view_that_fails_ends_the_run_with_its_reason() {
     for i in 0..20 {
         put(folder.path(), &format!("{i:02}.png"), &picture(None));
     }
-    let view: View<'_> = Box::new(|_| Err("the disk is full".into()));
+    let view: FrameObserver<'_> = Box::new(|_| Err("the disk is full".into()));
     let ran = run_folder(folder.path(), "mask.onnx", &settings("s"), Some(view));
     assert!(
         ran.result
@@ -288,8 +297,8 @@ fn a_sink_that_fails_ends_the_run() {
     }
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "a.png", &picture(Some((100, 60))));
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let mut sink = Sinks::from(JsonLines::to_writer("the pipe", Box::new(Closed)));
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.path().into()), 10.0).unwrap();
+    let mut sink = SinkFanout::from(JsonLines::to_writer("the pipe", Box::new(Closed)));
     let mut engine = engine("mask.onnx");
     let ran = run(
         &mut engine,
@@ -305,9 +314,9 @@ fn a_sink_that_fails_ends_the_run() {
 #[test]
 fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
     let told = || {
-        let camera = Camera::open(&Source::Synthetic(2), 10.0).unwrap();
+        let camera = OpenSource::open(&SourceUri::Synthetic(2), 10.0).unwrap();
         let out = Shared::default();
-        let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+        let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
         let mut limited = settings("synthetic:2");
         limited.frames = Some(5);
         limited.decide.only_near_road = false;
@@ -324,7 +333,7 @@ fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
 fn the_warm_up_stays_out_of_the_ledger() {
     let folder = tempfile::tempdir().unwrap();
     (0..7).for_each(|i| put(folder.path(), &format!("{i}.png"), &picture(None)));
-    let warm = Settings {
+    let warm = PipelineSettings {
         warm_up: 3,
         ..settings("s")
     };
@@ -336,7 +345,7 @@ fn the_warm_up_stays_out_of_the_ledger() {
 fn a_run_ends_with_its_time_but_not_before_the_warm_up_does() {
     let folder = tempfile::tempdir().unwrap();
     (0..9).for_each(|i| put(folder.path(), &format!("{i}.png"), &picture(None)));
-    let short = Settings {
+    let short = PipelineSettings {
         warm_up: 3,
         longest: Some(Duration::ZERO),
         ..settings("s")
@@ -358,9 +367,9 @@ fn a_run_that_is_told_to_stop_ends_what_it_began() {
             &picture(Some((100, 90))),
         );
     }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.path().into()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+    let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let settings = settings("s");
     let mut frames = 0;
     let mut engine = engine("mask.onnx");
@@ -373,5 +382,5 @@ fn a_run_that_is_told_to_stop_ends_what_it_began() {
     .unwrap();
     assert_eq!(summary.ledger.frames(), 3);
     assert!(summary.first_frame.is_some());
-    assert_eq!(out.alerts().last().unwrap().event, Event::End);
+    assert_eq!(out.alerts().last().unwrap().event, AlertEvent::End);
 }

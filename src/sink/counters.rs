@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Why an alert was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum DiscardReason {
     /// The sink's ring was full: the sink is slower than the alerts come.
     RingFull,
     /// Nobody listened at the socket for as long as an alert is held.
@@ -27,39 +27,39 @@ pub enum Cause {
     NotFinished,
 }
 
-impl Cause {
+impl DiscardReason {
     /// All causes.
-    pub const ALL: [Cause; 9] = [
-        Cause::RingFull,
-        Cause::NoReceiver,
-        Cause::Write,
-        Cause::TooLong,
-        Cause::OutboxFull,
-        Cause::OutboxWrite,
-        Cause::OutboxDamaged,
-        Cause::Refused,
-        Cause::NotFinished,
+    pub const ALL: [DiscardReason; 9] = [
+        DiscardReason::RingFull,
+        DiscardReason::NoReceiver,
+        DiscardReason::Write,
+        DiscardReason::TooLong,
+        DiscardReason::OutboxFull,
+        DiscardReason::OutboxWrite,
+        DiscardReason::OutboxDamaged,
+        DiscardReason::Refused,
+        DiscardReason::NotFinished,
     ];
 
     /// Its name in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Cause::RingFull => "ring_full",
-            Cause::NoReceiver => "no_receiver",
-            Cause::Write => "write",
-            Cause::TooLong => "too_long",
-            Cause::OutboxFull => "outbox_full",
-            Cause::OutboxWrite => "outbox_write",
-            Cause::OutboxDamaged => "outbox_damaged",
-            Cause::Refused => "refused",
-            Cause::NotFinished => "not_finished",
+            DiscardReason::RingFull => "ring_full",
+            DiscardReason::NoReceiver => "no_receiver",
+            DiscardReason::Write => "write",
+            DiscardReason::TooLong => "too_long",
+            DiscardReason::OutboxFull => "outbox_full",
+            DiscardReason::OutboxWrite => "outbox_write",
+            DiscardReason::OutboxDamaged => "outbox_damaged",
+            DiscardReason::Refused => "refused",
+            DiscardReason::NotFinished => "not_finished",
         }
     }
 }
 
 /// The counters of one sink; read from any thread.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct SinkCounters {
     /// Alerts handed to the sink.
     pub(super) told: AtomicU64,
     /// Alerts on their own disk (MQTT only): these survive the end of the process.
@@ -82,17 +82,17 @@ pub struct Counters {
     fault: Mutex<Option<String>>,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub(super) damaged: AtomicU64,
-    lost: [AtomicU64; Cause::ALL.len()],
+    lost: [AtomicU64; DiscardReason::ALL.len()],
 }
 
-impl Counters {
+impl SinkCounters {
     /// Counts alerts that were stored or delivered before.
-    pub(super) fn lose_stored(&self, cause: Cause, alerts: u64) {
+    pub(super) fn lose_stored(&self, cause: DiscardReason, alerts: u64) {
         self.lost[cause as usize].fetch_add(alerts, Relaxed);
     }
 
     /// Counts alerts that were handed to the sink and are lost.
-    pub(super) fn lose(&self, cause: Cause, alerts: u64) {
+    pub(super) fn lose(&self, cause: DiscardReason, alerts: u64) {
         self.lose_stored(cause, alerts);
         self.settled.fetch_add(alerts, Relaxed);
     }
@@ -113,7 +113,7 @@ impl Counters {
     pub(super) fn abandon_rest(&self) {
         let told = self.told.load(Relaxed);
         let rest = told.saturating_sub(self.settled.load(Relaxed));
-        self.lose(Cause::NotFinished, rest);
+        self.lose(DiscardReason::NotFinished, rest);
     }
 
     pub(super) fn set_fault(&self, fault: Option<String>) {
@@ -121,13 +121,13 @@ impl Counters {
     }
 
     /// Alerts lost for `cause`.
-    pub fn lost(&self, cause: Cause) -> u64 {
+    pub fn lost(&self, cause: DiscardReason) -> u64 {
         self.lost[cause as usize].load(Relaxed)
     }
 
     /// All counters, as they are now.
-    pub fn report(&self, name: &str) -> Report {
-        Report {
+    pub fn report(&self, name: &str) -> SinkReport {
+        SinkReport {
             name: name.to_string(),
             told: self.told.load(Relaxed),
             stored: self.stored.load(Relaxed),
@@ -143,7 +143,7 @@ impl Counters {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             damaged: self.damaged.load(Relaxed),
-            lost: Cause::ALL
+            lost: DiscardReason::ALL
                 .iter()
                 .map(|&cause| (cause.name(), self.lost(cause)))
                 .filter(|(_, alerts)| *alerts > 0)
@@ -154,7 +154,7 @@ impl Counters {
 
 /// A sink's counters at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct SinkReport {
     /// The sink.
     pub name: String,
     /// Alerts handed to it.
@@ -181,14 +181,14 @@ pub struct Report {
     pub lost: std::collections::BTreeMap<&'static str, u64>,
 }
 
-impl Report {
+impl SinkReport {
     /// Alerts lost for any cause.
     pub fn lost_in_all(&self) -> u64 {
         self.lost.values().sum()
     }
 }
 
-impl std::fmt::Display for Report {
+impl std::fmt::Display for SinkReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,

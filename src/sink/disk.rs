@@ -11,7 +11,7 @@ pub(super) mod faults;
 /// What is asked of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(test), allow(dead_code, reason = "only tests ask which one it is"))]
-pub(super) enum Operation {
+pub(super) enum DiskOperation {
     Open,
     Write,
     Sync,
@@ -23,7 +23,7 @@ pub(super) enum Operation {
 
 /// A disk. In the product it does what the system does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk {
+pub(super) struct SinkDisk {
     #[cfg(test)]
     faults: Option<std::sync::Arc<faults::Faults>>,
 }
@@ -44,15 +44,15 @@ impl FileId {
     }
 }
 
-impl Disk {
+impl SinkDisk {
     #[cfg(not(test))]
     #[allow(clippy::unused_self, reason = "tests have something to ask")]
-    fn ask(&self, _: Operation) -> io::Result<()> {
+    fn ask(&self, _: DiskOperation) -> io::Result<()> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn ask(&self, operation: Operation) -> io::Result<()> {
+    fn ask(&self, operation: DiskOperation) -> io::Result<()> {
         match &self.faults {
             Some(faults) => faults.ask(operation),
             None => Ok(()),
@@ -60,18 +60,18 @@ impl Disk {
     }
 
     pub fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.ask(Operation::Open)?;
+        self.ask(DiskOperation::Open)?;
         std::fs::create_dir_all(path)
     }
 
     pub fn open(&self, path: &Path, how: &OpenOptions) -> io::Result<File> {
-        self.ask(Operation::Open)?;
+        self.ask(DiskOperation::Open)?;
         how.open(path)
     }
 
     /// Writes all of `bytes` at `offset`.
     pub fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if let Err(error) = self.ask(Operation::Write) {
+        if let Err(error) = self.ask(DiskOperation::Write) {
             // As a disk does that fills up in the middle.
             let _ = file.write_all_at(&bytes[..bytes.len() / 2], offset);
             return Err(error);
@@ -81,7 +81,7 @@ impl Disk {
 
     /// Appends all of `bytes`; on failure also says how many were written.
     pub fn append(&self, mut file: &File, bytes: &[u8]) -> Result<(), (u64, io::Error)> {
-        if let Err(error) = self.ask(Operation::Write) {
+        if let Err(error) = self.ask(DiskOperation::Write) {
             let half = &bytes[..bytes.len() / 2];
             return Err(match file.write_all(half) {
                 Ok(()) => (half.len() as u64, error),
@@ -101,13 +101,13 @@ impl Disk {
     }
 
     pub fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        self.ask(Operation::Read)?;
+        self.ask(DiskOperation::Read)?;
         file.read_exact_at(bytes, offset)
     }
 
     /// Flushes to the medium. File systems that cannot are no failure.
     pub fn sync(&self, file: &File) -> io::Result<()> {
-        self.ask(Operation::Sync)?;
+        self.ask(DiskOperation::Sync)?;
         #[cfg(test)]
         if self.faults.is_some() {
             // Thousands of histories would wait for the medium.
@@ -131,17 +131,17 @@ impl Disk {
     }
 
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.ask(Operation::Rename)?;
+        self.ask(DiskOperation::Rename)?;
         std::fs::rename(from, to)
     }
 
     pub fn remove(&self, path: &Path) -> io::Result<()> {
-        self.ask(Operation::Remove)?;
+        self.ask(DiskOperation::Remove)?;
         std::fs::remove_file(path)
     }
 
     pub fn truncate(&self, file: &File, bytes: u64) -> io::Result<()> {
-        self.ask(Operation::Truncate)?;
+        self.ask(DiskOperation::Truncate)?;
         file.set_len(bytes)
     }
 }

@@ -7,14 +7,14 @@
 //! not depend on the clock.
 
 use super::{EvidenceSettings, SinkError};
-use crate::view::Overlay;
+use crate::view::OverlayDrawer;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unmask_alert::Looked;
-use unmask_alert::{Alert, Event};
+use unmask_alert::ProcessedFrame;
+use unmask_alert::{Alert, AlertEvent};
 use unmask_frame::Picture;
 use unmask_frame::write_png;
 
@@ -28,18 +28,18 @@ const ENDS: [&str; 3] = [".png", ".overlay.png", ".json"];
 const UNFINISHED: &str = ".part";
 
 #[derive(Debug)]
-struct Kept {
+struct KeptFrame {
     name: String,
     bytes: u64,
 }
 
 /// Keeps frames with alerts, within limits.
 #[derive(Debug)]
-pub struct Evidence {
+pub struct EvidenceSink {
     folder: PathBuf,
     settings: EvidenceSettings,
-    overlay: Overlay,
-    kept: VecDeque<Kept>,
+    overlay: OverlayDrawer,
+    kept: VecDeque<KeptFrame>,
     /// Number of the next frame.
     next: u64,
     last_ns: Option<i128>,
@@ -48,7 +48,7 @@ pub struct Evidence {
 }
 
 #[derive(Serialize)]
-struct Facts<'a> {
+struct EvidenceFacts<'a> {
     schema: &'static str,
     frame: u64,
     source: &'a str,
@@ -64,7 +64,7 @@ struct Facts<'a> {
     alerts: &'a [Alert],
 }
 
-impl Evidence {
+impl EvidenceSink {
     /// Opens the ring in `folder`, which is made where it is missing. `threshold` and `budget`
     /// are those of the run: overlays show them.
     ///
@@ -83,7 +83,7 @@ impl Evidence {
         let mut evidence = Self {
             folder: folder.to_path_buf(),
             settings: settings.clone(),
-            overlay: Overlay::new(threshold, budget),
+            overlay: OverlayDrawer::new(threshold, budget),
             kept,
             next: last.map_or(0, |last| last + 1),
             last_ns: None,
@@ -99,13 +99,13 @@ impl Evidence {
     ///
     /// # Errors
     /// A file cannot be written. Nothing of the frame is left then.
-    pub fn add(&mut self, looked: &Looked) -> io::Result<bool> {
+    pub fn add(&mut self, looked: &ProcessedFrame) -> io::Result<bool> {
         let now_ns = looked.frame.token.captured_unix_ns;
         let spacing_ns = i128::from(self.settings.spacing_ms) * 1_000_000;
         // A clock that was set back must not keep frames out until it is where it was.
         let since = self.last_ns.map(|last| now_ns - last);
         let close = since.is_some_and(|since| (0..spacing_ns).contains(&since));
-        let only_updates = looked.alerts.iter().all(|a| a.event == Event::Update);
+        let only_updates = looked.alerts.iter().all(|a| a.event == AlertEvent::Update);
         if looked.alerts.is_empty() || (close && only_updates) {
             return Ok(false);
         }
@@ -127,7 +127,7 @@ impl Evidence {
         (self.written, self.failed)
     }
 
-    fn write(&mut self, looked: &Looked) -> io::Result<()> {
+    fn write(&mut self, looked: &ProcessedFrame) -> io::Result<()> {
         let token = &looked.frame.token;
         let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
         let name = format!("{PREFIX}{:010}-{unix_ms:013}-{:09}", self.next, token.frame);
@@ -135,7 +135,7 @@ impl Evidence {
         self.next += 1;
         let drawn = self.overlay.draw(looked);
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
-        let facts = Facts {
+        let facts = EvidenceFacts {
             schema: SCHEMA,
             frame: token.frame,
             source: &token.source,
@@ -166,7 +166,7 @@ impl Evidence {
         });
         match written {
             Ok(bytes) => {
-                self.kept.push_back(Kept { name, bytes });
+                self.kept.push_back(KeptFrame { name, bytes });
                 Ok(())
             }
             Err(error) => {
@@ -216,7 +216,7 @@ fn remove(folder: &Path, name: &str) {
 }
 
 /// Whole frames in `folder`, oldest first; removes what is not whole.
-fn scan(folder: &Path) -> io::Result<VecDeque<Kept>> {
+fn scan(folder: &Path) -> io::Result<VecDeque<KeptFrame>> {
     let mut found: std::collections::BTreeMap<String, (u64, usize)> = Default::default();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -235,7 +235,7 @@ fn scan(folder: &Path) -> io::Result<VecDeque<Kept>> {
     let mut kept = Vec::new();
     for (name, (bytes, files)) in found {
         if files == ENDS.len() {
-            kept.push(Kept { name, bytes });
+            kept.push(KeptFrame { name, bytes });
         } else {
             remove(folder, &name);
         }
@@ -269,12 +269,12 @@ mod tests {
         }
     }
 
-    fn open(folder: &Path, settings: &EvidenceSettings) -> Evidence {
-        Evidence::open(folder, settings, 0.5, Duration::from_millis(100)).unwrap()
+    fn open(folder: &Path, settings: &EvidenceSettings) -> EvidenceSink {
+        EvidenceSink::open(folder, settings, 0.5, Duration::from_millis(100)).unwrap()
     }
 
     /// Frame `number`, a tenth of a second after the one before.
-    fn frame(number: u64, event: Event) -> Looked {
+    fn frame(number: u64, event: AlertEvent) -> ProcessedFrame {
         let mut looked = looked(Size::new(64, 48), number, true);
         looked.frame.token.captured_unix_ns = i128::from(number) * 100_000_000;
         for alert in &mut looked.alerts {
@@ -296,11 +296,11 @@ mod tests {
     fn a_frame_is_kept_with_its_overlay_and_facts() {
         let folder = tempfile::tempdir().unwrap();
         let mut evidence = open(folder.path(), &settings(10, 1 << 20, 1000));
-        assert!(evidence.add(&frame(1, Event::Begin)).unwrap());
+        assert!(evidence.add(&frame(1, AlertEvent::Begin)).unwrap());
         // Updates too close are left out, ends are not, and frames without alerts never count.
-        assert!(!evidence.add(&frame(2, Event::Update)).unwrap());
-        assert!(evidence.add(&frame(3, Event::End)).unwrap());
-        assert!(evidence.add(&frame(13, Event::Update)).unwrap());
+        assert!(!evidence.add(&frame(2, AlertEvent::Update)).unwrap());
+        assert!(evidence.add(&frame(3, AlertEvent::End)).unwrap());
+        assert!(evidence.add(&frame(13, AlertEvent::Update)).unwrap());
         let quiet = looked(Size::new(64, 48), 30, false);
         assert!(!evidence.add(&quiet).unwrap());
         assert_eq!(evidence.counts(), (3, 0));
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(facts["alerts"][0]["event"], "begin");
         assert!(facts["engine_ms"].is_number());
         let picture = unmask_frame::read_picture(&folder.path().join(format!("{name}.png")));
-        assert_eq!(picture.unwrap(), frame(1, Event::Begin).frame.picture);
+        assert_eq!(picture.unwrap(), frame(1, AlertEvent::Begin).frame.picture);
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
         std::fs::write(folder.path().join("mine.png"), "x").unwrap();
         let mut evidence = open(folder.path(), &settings(3, 1 << 30, 0));
         for number in 0..7 {
-            evidence.add(&frame(number, Event::Update)).unwrap();
+            evidence.add(&frame(number, AlertEvent::Update)).unwrap();
         }
         let left = names(folder.path());
         assert_eq!(left.len(), 10, "{left:?}");
@@ -359,7 +359,7 @@ mod tests {
         for run in 0..2 {
             let mut evidence = open(folder.path(), &settings(3, 1 << 30, 1000));
             for (step, ms) in times.by_ref().take(3).enumerate() {
-                let mut frame = frame(10 * run + step as u64, Event::Update);
+                let mut frame = frame(10 * run + step as u64, AlertEvent::Update);
                 frame.frame.token.captured_unix_ns = ms * 1_000_000;
                 if evidence.add(&frame).unwrap() {
                     kept.push(frame.frame.token.frame);
@@ -382,12 +382,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = Evidence::open(&file, &settings(1, 1, 0), 0.5, Duration::ZERO).unwrap_err();
+        let error = EvidenceSink::open(&file, &settings(1, 1, 0), 0.5, Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("file"), "{error}");
         let gone = folder.path().join("gone");
         let mut evidence = open(&gone, &settings(1, 1, 0));
         std::fs::remove_dir(&gone).unwrap();
-        assert!(evidence.add(&frame(1, Event::Begin)).is_err());
+        assert!(evidence.add(&frame(1, AlertEvent::Begin)).is_err());
         assert_eq!(evidence.counts(), (0, 1));
     }
 }

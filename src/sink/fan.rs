@@ -1,11 +1,11 @@
 //! From one alert to all sinks.
 
-use super::counters::{Cause, Counters, Report};
-use super::outlet::{self, Outlet};
-use super::rotate::Rotating;
-use super::socket::Socket;
-use super::thread::{Line, Message, Shared, start};
-use super::{Gauges, JsonLines, Settings, SinkError, Target, mqtt, say};
+use super::counters::{DiscardReason, SinkCounters, SinkReport};
+use super::outlet::{self, SinkWriter};
+use super::rotate::RotatingFile;
+use super::socket::AlertSocket;
+use super::thread::{Line, SharedSink, SinkMessage, start};
+use super::{JsonLines, RunMetrics, SinkError, SinkSettings, SinkUri, mqtt, say};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,18 +20,18 @@ const LINE_BYTES: usize = 1024;
 /// How often the end of a run looks whether a sink is done.
 const LOOK: Duration = Duration::from_millis(2);
 
-struct Handed {
+struct SinkWorker {
     name: String,
-    to: SyncSender<Message>,
-    shared: Arc<Shared>,
+    to: SyncSender<SinkMessage>,
+    shared: Arc<SharedSink>,
     thread: JoinHandle<()>,
 }
 
 /// All sinks of a run.
-pub struct Sinks {
+pub struct SinkFanout {
     direct: Vec<JsonLines>,
     direct_told: u64,
-    handed: Vec<Handed>,
+    handed: Vec<SinkWorker>,
     /// Lines to be used again, in turn: the one used longest ago is the one most likely free.
     lines: Vec<Line>,
     next: usize,
@@ -42,11 +42,11 @@ pub struct Sinks {
     when_full: WhenFull,
     close: Duration,
     /// Sinks that have ended, and what became of them.
-    ended: Vec<(Report, Option<SinkError>)>,
-    gauges: Arc<Gauges>,
+    ended: Vec<(SinkReport, Option<SinkError>)>,
+    gauges: Arc<RunMetrics>,
 }
 
-impl std::fmt::Debug for Sinks {
+impl std::fmt::Debug for SinkFanout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sinks")
             .field("direct", &self.direct)
@@ -55,16 +55,16 @@ impl std::fmt::Debug for Sinks {
     }
 }
 
-impl From<JsonLines> for Sinks {
+impl From<JsonLines> for SinkFanout {
     /// One writer on the caller's own thread.
     fn from(lines: JsonLines) -> Self {
-        let mut sinks = Self::empty(&Settings::default(), WhenFull::Wait);
+        let mut sinks = Self::empty(&SinkSettings::default(), WhenFull::Wait);
         sinks.direct.push(lines);
         sinks
     }
 }
 
-impl Sinks {
+impl SinkFanout {
     /// Opens every place of `targets`; stdout, where there is none. For real time with
     /// [`WhenFull::Drop`]: nothing ever waits. For recorded frames with [`WhenFull::Wait`]: nothing
     /// is lost, a file is made anew, and one that cannot be written ends the run.
@@ -73,20 +73,20 @@ impl Sinks {
     /// A file or an outbox cannot be made, a certificate or password cannot be read, or a setting
     /// makes no sense. A missing receiver or broker is no error: it may come later.
     pub fn open(
-        targets: &[Target],
-        settings: &Settings,
+        targets: &[SinkUri],
+        settings: &SinkSettings,
         when_full: WhenFull,
     ) -> Result<Self, SinkError> {
         if let Some((key, want)) = settings.fault() {
             return Err(SinkError::Range { key, want });
         }
         let mut sinks = Self::empty(settings, when_full);
-        let stdout = [Target::Stdout];
+        let stdout = [SinkUri::Stdout];
         let targets = if targets.is_empty() { &stdout } else { targets };
         for target in targets {
             match (target, when_full) {
-                (Target::Stdout, WhenFull::Wait) => sinks.direct.push(JsonLines::stdout()?),
-                (Target::File(path), WhenFull::Wait) => {
+                (SinkUri::Stdout, WhenFull::Wait) => sinks.direct.push(JsonLines::stdout()?),
+                (SinkUri::File(path), WhenFull::Wait) => {
                     sinks.direct.push(JsonLines::to_file(path)?);
                 }
                 _ => sinks.hand_over(target, settings)?,
@@ -103,7 +103,7 @@ impl Sinks {
         JsonLines::to_file(path).map(Self::from)
     }
 
-    fn empty(settings: &Settings, when_full: WhenFull) -> Self {
+    fn empty(settings: &SinkSettings, when_full: WhenFull) -> Self {
         Self {
             direct: Vec::new(),
             direct_told: 0,
@@ -118,18 +118,21 @@ impl Sinks {
     }
 
     /// Starts the thread of `target`.
-    fn hand_over(&mut self, target: &Target, settings: &Settings) -> Result<(), SinkError> {
+    fn hand_over(&mut self, target: &SinkUri, settings: &SinkSettings) -> Result<(), SinkError> {
         let (to, from) = sync_channel(settings.ring);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedSink::default());
         let name = match target {
-            Target::Stdout => "stdout".to_string(),
+            SinkUri::Stdout => "stdout".to_string(),
             target => target.to_string(),
         };
         let outlet = match target {
-            Target::Mqtt(broker) => Err(broker),
-            Target::Stdout => Ok(Outlet::stdout()?),
-            Target::File(path) => Ok(Outlet::File(Rotating::open(path, &settings.file)?)),
-            Target::Socket(path) => Ok(Outlet::Socket(Socket::open(path, &settings.socket)?)),
+            SinkUri::Mqtt(broker) => Err(broker),
+            SinkUri::Stdout => Ok(SinkWriter::stdout()?),
+            SinkUri::File(path) => Ok(SinkWriter::File(RotatingFile::open(path, &settings.file)?)),
+            SinkUri::Socket(path) => Ok(SinkWriter::Socket(AlertSocket::open(
+                path,
+                &settings.socket,
+            )?)),
         };
         let thread = match outlet {
             Err(broker) => mqtt::start(broker, &settings.mqtt, settings.ring, &to, from, &shared)?,
@@ -137,7 +140,7 @@ impl Sinks {
                 outlet::run(outlet, &from, &shared);
             })?,
         };
-        self.handed.push(Handed {
+        self.handed.push(SinkWorker {
             name,
             to,
             shared,
@@ -193,16 +196,16 @@ impl Sinks {
     }
 
     /// Numbers of the run, for those who show them.
-    pub fn gauges(&self) -> &Arc<Gauges> {
+    pub fn gauges(&self) -> &Arc<RunMetrics> {
         &self.gauges
     }
 
     /// What became of the alerts so far, sink by sink.
-    pub fn reports(&self) -> Vec<Report> {
-        let direct = self.direct.iter().map(|lines| Report {
+    pub fn reports(&self) -> Vec<SinkReport> {
+        let direct = self.direct.iter().map(|lines| SinkReport {
             told: self.direct_told,
             delivered: self.direct_told,
-            ..Counters::default().report(lines.name())
+            ..SinkCounters::default().report(lines.name())
         });
         let handed = self.handed.iter();
         direct
@@ -211,7 +214,7 @@ impl Sinks {
     }
 
     /// The counters, for those who read them while the run goes on.
-    pub(super) fn watched(&self) -> Vec<(String, Arc<Shared>)> {
+    pub(super) fn watched(&self) -> Vec<(String, Arc<SharedSink>)> {
         let handed = self.handed.iter();
         handed
             .map(|sink| (sink.name.clone(), sink.shared.clone()))
@@ -223,7 +226,7 @@ impl Sinks {
     ///
     /// # Errors
     /// A sink had given up; the first is named.
-    pub fn close(mut self) -> Result<Vec<Report>, SinkError> {
+    pub fn close(mut self) -> Result<Vec<SinkReport>, SinkError> {
         let mut reports = self.reports();
         let mut ended = std::mem::take(&mut self.ended);
         reports.extend(ended.iter().map(|(report, _)| report.clone()));
@@ -241,14 +244,14 @@ impl Sinks {
     }
 
     /// Delivers what waits, for at most `limit` and `close_ms`, and ends all threads before
-    /// [`Sinks::close`] does: for a run that is told to stop. No alert may be told after it.
+    /// [`SinkFanout::close`] does: for a run that is told to stop. No alert may be told after it.
     pub fn deliver(&mut self, limit: Duration) {
         self.close = self.close.min(limit);
         let ended = self.finish();
         self.ended.extend(ended);
     }
 
-    fn finish(&mut self) -> Vec<(Report, Option<SinkError>)> {
+    fn finish(&mut self) -> Vec<(SinkReport, Option<SinkError>)> {
         let ending: Vec<_> = self
             .handed
             .drain(..)
@@ -280,7 +283,7 @@ impl Sinks {
     }
 }
 
-impl Drop for Sinks {
+impl Drop for SinkFanout {
     fn drop(&mut self) {
         for (_, error) in self.finish() {
             if let Some(error) = error {
@@ -290,17 +293,17 @@ impl Drop for Sinks {
     }
 }
 
-impl Handed {
+impl SinkWorker {
     fn tell(&self, line: &Line, when_full: WhenFull) -> Result<(), SinkError> {
         let counters = &self.shared.counters;
         counters.told.fetch_add(1, Relaxed);
-        let message = Message::Line(line.clone());
+        let message = SinkMessage::Line(line.clone());
         let gone = match when_full {
             WhenFull::Wait => self.to.send(message).is_err(),
             WhenFull::Drop => match self.to.try_send(message) {
                 Ok(()) => false,
                 Err(TrySendError::Full(_)) => {
-                    counters.lose(Cause::RingFull, 1);
+                    counters.lose(DiscardReason::RingFull, 1);
                     false
                 }
                 Err(TrySendError::Disconnected(_)) => true,

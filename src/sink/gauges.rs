@@ -1,6 +1,6 @@
 //! Numbers of a run that others look at while it goes on.
 
-use crate::budget::Cause;
+use crate::budget::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,20 @@ const BUCKETS: usize = OCTAVES * STEPS + 2;
 /// Counters of frames and a histogram of their ages. Written once a frame without a lock, read
 /// from any thread.
 #[derive(Debug)]
-pub struct Gauges {
+pub struct RunMetrics {
     started: Instant,
     on_time: AtomicU64,
     late: AtomicU64,
     unknown: AtomicU64,
     bad: AtomicU64,
     waits: AtomicU64,
-    dropped: [AtomicU64; Cause::ALL.len()],
+    dropped: [AtomicU64; DropReason::ALL.len()],
     alerts: AtomicU64,
     age_us: AtomicU64,
     ages: [AtomicU64; BUCKETS],
 }
 
-impl Default for Gauges {
+impl Default for RunMetrics {
     fn default() -> Self {
         Self {
             started: Instant::now(),
@@ -46,7 +46,7 @@ impl Default for Gauges {
     }
 }
 
-impl Gauges {
+impl RunMetrics {
     /// A frame's alerts are written; it is `age` old.
     pub fn finish_frame(&self, age: Duration, on_time: bool) {
         let us = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
@@ -72,13 +72,13 @@ impl Gauges {
     }
 
     /// A frame did not reach the engine.
-    pub fn count_dropped(&self, cause: Cause) {
+    pub fn count_dropped(&self, cause: DropReason) {
         self.dropped[cause as usize].fetch_add(1, Relaxed);
     }
 
     /// So many frames were overtaken by newer ones since the start of the run.
     pub fn set_overtaken(&self, frames: u64) {
-        self.dropped[Cause::Overtaken as usize].store(frames, Relaxed);
+        self.dropped[DropReason::Overtaken as usize].store(frames, Relaxed);
     }
 
     pub(super) fn count_alert(&self) {
@@ -86,8 +86,8 @@ impl Gauges {
     }
 
     /// The numbers as they are now.
-    pub(super) fn look(&self) -> Look {
-        Look {
+    pub(super) fn look(&self) -> MetricsSnapshot {
+        MetricsSnapshot {
             up: self.started.elapsed(),
             on_time: self.on_time.load(Relaxed),
             late: self.late.load(Relaxed),
@@ -104,7 +104,7 @@ impl Gauges {
 
 /// The numbers at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct MetricsSnapshot {
     pub up: Duration,
     pub on_time: u64,
     pub late: u64,
@@ -113,13 +113,13 @@ pub(super) struct Look {
     /// Looks at a source that was not there.
     pub waits: u64,
     /// By cause, in the order of [`Cause::ALL`].
-    pub dropped: [u64; Cause::ALL.len()],
+    pub dropped: [u64; DropReason::ALL.len()],
     pub alerts: u64,
     pub age_us: u64,
     ages: [u64; BUCKETS],
 }
 
-impl Look {
+impl MetricsSnapshot {
     /// Frames finished.
     pub fn frames(&self) -> u64 {
         self.on_time + self.late + self.unknown
@@ -137,7 +137,7 @@ impl Look {
 
     /// An age that `share` of the frames finished since `before` do not exceed, at most a quarter
     /// too high, ms; `None` without frames.
-    pub fn age_ms(&self, share: f64, before: Option<&Look>) -> Option<f64> {
+    pub fn age_ms(&self, share: f64, before: Option<&MetricsSnapshot>) -> Option<f64> {
         let count = |i: usize| self.ages[i] - before.map_or(0, |b| b.ages[i].min(self.ages[i]));
         let all: u64 = (0..BUCKETS).map(count).sum();
         let rank = (share * all as f64).ceil() as u64;
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_close_and_of_the_time_asked_for() {
-        let gauges = Gauges::default();
+        let gauges = RunMetrics::default();
         assert_eq!(gauges.look().age_ms(0.99, None), None);
         for ms in 1..=100 {
             gauges.finish_frame(Duration::from_millis(ms), ms <= 50);

@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_writer_that_fails_is_named() {
-        struct Full;
-        impl Write for Full {
+        struct FullQueue;
+        impl Write for FullQueue {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
                 Err(std::io::ErrorKind::StorageFull.into())
             }
@@ -115,7 +115,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut sink = JsonLines::to_writer("the test", Box::new(Full));
+        let mut sink = JsonLines::to_writer("the test", Box::new(FullQueue));
         let error = sink.tell(&alert(0)).unwrap_err().to_string();
         assert!(error.contains("the test"), "{error}");
         let error = JsonLines::to_file(Path::new("/nowhere/a.jsonl")).unwrap_err();

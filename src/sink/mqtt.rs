@@ -14,11 +14,11 @@ mod tls;
 
 pub use fault::BrokerFault;
 
-use super::outbox::{Limits, Outbox};
-use super::thread::{Message, Shared, start as start_thread};
-use super::{Broker, MqttSettings, SinkError, say};
-use courier::Courier;
-use link::Link;
+use super::outbox::{AlertOutbox, OutboxLimits};
+use super::thread::{SharedSink, SinkMessage, start as start_thread};
+use super::{BrokerAddress, MqttSettings, SinkError, say};
+use courier::MqttSession;
+use link::MqttLink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,26 +27,26 @@ use std::thread::JoinHandle;
 
 /// Starts the two threads for `broker`; the one returned ends when all is done.
 pub(super) fn start(
-    broker: &Broker,
+    broker: &BrokerAddress,
     settings: &MqttSettings,
     ring: usize,
-    to_courier: &SyncSender<Message>,
-    from: Receiver<Message>,
-    shared: &Arc<Shared>,
+    to_courier: &SyncSender<SinkMessage>,
+    from: Receiver<SinkMessage>,
+    shared: &Arc<SharedSink>,
 ) -> Result<JoinHandle<()>, SinkError> {
     let folder = match &settings.outbox {
         Some(folder) => folder.clone(),
         None => default_folder()?,
     }
     .join(folder_name(broker));
-    let link = Link::new(broker, settings)?;
-    let limits = Limits {
+    let link = MqttLink::new(broker, settings)?;
+    let limits = OutboxLimits {
         bytes: settings.outbox_bytes,
     };
-    let outbox = Outbox::open(&folder, limits)?;
+    let outbox = AlertOutbox::open(&folder, limits)?;
     shared.counters.damaged.store(outbox.damaged(), Relaxed);
     let name = broker.to_string();
-    let courier = Courier::new(name.clone(), outbox, folder, settings, ring, shared.clone());
+    let courier = MqttSession::new(name.clone(), outbox, folder, settings, ring, shared.clone());
     let to_courier = to_courier.clone();
     let shared_by_courier = shared.clone();
     start_thread(&name.clone(), shared, from, move |from, shared| {
@@ -66,8 +66,11 @@ pub(super) fn start(
 ///
 /// # Errors
 /// The first that cannot be read, or does not hold what it should.
-pub fn check_broker_settings(broker: &Broker, settings: &MqttSettings) -> Result<(), SinkError> {
-    Link::new(broker, settings).map(drop)
+pub fn check_broker_settings(
+    broker: &BrokerAddress,
+    settings: &MqttSettings,
+) -> Result<(), SinkError> {
+    MqttLink::new(broker, settings).map(drop)
 }
 
 /// Connects to `broker` once, to see whether it would take alerts, and leaves again. Nothing is
@@ -76,10 +79,10 @@ pub fn check_broker_settings(broker: &Broker, settings: &MqttSettings) -> Result
 /// # Errors
 /// The settings make no sense. What the broker says is the answer: `None` where all is well.
 pub fn try_broker(
-    broker: &Broker,
+    broker: &BrokerAddress,
     settings: &MqttSettings,
 ) -> Result<Option<BrokerFault>, SinkError> {
-    Ok(Link::new(broker, settings)?.try_once())
+    Ok(MqttLink::new(broker, settings)?.try_once())
 }
 
 /// Where outboxes lie unless the settings say otherwise.
@@ -109,7 +112,7 @@ fn default_folder() -> Result<PathBuf, SinkError> {
 }
 
 /// Readable, and different for every address.
-fn folder_name(broker: &Broker) -> String {
+fn folder_name(broker: &BrokerAddress) -> String {
     let host: String = broker
         .host
         .chars()
@@ -125,7 +128,7 @@ fn folder_name(broker: &Broker) -> String {
     format!("{host}-{}-{:08x}", broker.port, fingerprint(broker))
 }
 
-fn fingerprint(broker: &Broker) -> u32 {
+fn fingerprint(broker: &BrokerAddress) -> u32 {
     crc32fast::hash(broker.to_string().as_bytes())
 }
 

@@ -1,7 +1,7 @@
 //! systemd: READY, STATUS and WATCHDOG, as sd_notify(3) has them.
 
-use super::Gauges;
-use super::gauges::Look;
+use super::RunMetrics;
+use super::gauges::MetricsSnapshot;
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
@@ -17,18 +17,18 @@ const LOOKS: u32 = 4;
 /// Tells systemd how the run goes, on a thread of its own. The watchdog is fed only where frames
 /// were finished since the last look: a run that hangs is restarted.
 #[derive(Debug)]
-pub struct Notifier {
+pub struct ServiceNotifier {
     socket: Arc<UnixDatagram>,
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Notifier {
+impl ServiceNotifier {
     /// Where `$NOTIFY_SOCKET` and `$WATCHDOG_USEC` say; `None` where systemd did not ask.
     ///
     /// # Errors
     /// The socket cannot be used.
-    pub fn from_environment(gauges: &Arc<Gauges>) -> io::Result<Option<Self>> {
+    pub fn from_environment(gauges: &Arc<RunMetrics>) -> io::Result<Option<Self>> {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -46,7 +46,11 @@ impl Notifier {
     ///
     /// # Errors
     /// The socket cannot be used.
-    pub fn start(name: &[u8], watchdog: Option<Duration>, gauges: Arc<Gauges>) -> io::Result<Self> {
+    pub fn start(
+        name: &[u8],
+        watchdog: Option<Duration>,
+        gauges: Arc<RunMetrics>,
+    ) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address(name)?)?;
         socket.set_nonblocking(true)?;
@@ -61,7 +65,7 @@ impl Notifier {
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     let now = gauges.look();
                     // A run that waits for its source is alive: to restart it would find no more.
-                    let signs = |look: &Look| look.frames() + look.bad + look.waits;
+                    let signs = |look: &MetricsSnapshot| look.frames() + look.bad + look.waits;
                     let moved = signs(&now) > signs(&before);
                     let feed = if watchdog.is_some() && moved {
                         "WATCHDOG=1\n"
@@ -85,7 +89,7 @@ impl Notifier {
     }
 }
 
-impl Drop for Notifier {
+impl Drop for ServiceNotifier {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
@@ -110,7 +114,7 @@ fn address(name: &[u8]) -> io::Result<SocketAddr> {
 }
 
 /// One line: rate and p99 since the last one, the rest since the start.
-fn status(now: &Look, before: &Look) -> String {
+fn status(now: &MetricsSnapshot, before: &MetricsSnapshot) -> String {
     let seconds = (now.up.saturating_sub(before.up)).as_secs_f64().max(1e-3);
     let rate = (now.frames() - before.frames()) as f64 / seconds;
     let age = match now.age_ms(0.99, Some(before)) {
@@ -136,7 +140,7 @@ fn status(now: &Look, before: &Look) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Cause;
+    use crate::budget::DropReason;
 
     fn next(socket: &UnixDatagram) -> String {
         let mut buffer = [0; 1000];
@@ -152,10 +156,10 @@ mod tests {
         systemd
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Arc::new(RunMetrics::default());
         let name = path.to_str().unwrap().as_bytes();
         let period = Duration::from_millis(80);
-        let notifier = Notifier::start(name, Some(period), gauges.clone()).unwrap();
+        let notifier = ServiceNotifier::start(name, Some(period), gauges.clone()).unwrap();
         notifier.ready();
         assert_eq!(next(&systemd), "READY=1\n");
         // No frame, no food for the watchdog.
@@ -176,7 +180,7 @@ mod tests {
         gauges.finish_frame(Duration::from_millis(30), true);
         gauges.finish_frame(Duration::from_millis(90), false);
         gauges.set_overtaken(2);
-        gauges.count_dropped(Cause::TooLate);
+        gauges.count_dropped(DropReason::TooLate);
         // A look may fall between these lines: the first that is fed need not know them all.
         let (mut fed, mut all) = (false, false);
         while !(fed && all) {
@@ -194,13 +198,13 @@ mod tests {
 
     #[test]
     fn abstract_names_and_bad_ones() {
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Arc::new(RunMetrics::default());
         let name = format!("unmask-test-{}", std::process::id());
         let at = address(format!("@{name}").as_bytes()).unwrap();
         let systemd = UnixDatagram::bind_addr(&at).unwrap();
-        let notifier = Notifier::start(format!("@{name}").as_bytes(), None, gauges.clone());
+        let notifier = ServiceNotifier::start(format!("@{name}").as_bytes(), None, gauges.clone());
         notifier.unwrap().ready();
         assert_eq!(next(&systemd), "READY=1\n");
-        assert!(Notifier::start(b"/nowhere/socket", None, gauges).is_err());
+        assert!(ServiceNotifier::start(b"/nowhere/socket", None, gauges).is_err());
     }
 }

@@ -18,8 +18,8 @@ mod segment;
 mod tests;
 
 use super::SinkError;
-use super::disk::{Disk, FileId};
-use segment::{Segment, checksum, parse, read_acked};
+use super::disk::{FileId, SinkDisk};
+use segment::{OutboxSegment, checksum, parse, read_acked};
 use std::collections::VecDeque;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -36,12 +36,12 @@ const SEGMENT_LEAST: u64 = 4 << 10;
 
 /// How large an outbox may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct OutboxLimits {
     /// Bytes on disk.
     pub bytes: u64,
 }
 
-impl Limits {
+impl OutboxLimits {
     fn segment(self) -> u64 {
         (self.bytes / SEGMENTS).max(SEGMENT_LEAST)
     }
@@ -49,8 +49,8 @@ impl Limits {
 
 /// A line that was taken out to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Its number; give it back with [`Outbox::ack`].
+pub struct PendingAlert {
+    /// Its number; give it back with [`AlertOutbox::ack`].
     pub number: u64,
     /// What was put in.
     pub text: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Pending {
 
 /// Why a line is no longer on disk though nobody acknowledged it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
+enum LossReason {
     /// It made room for newer ones.
     Dropped,
     /// Somebody else removed or changed it.
@@ -66,13 +66,13 @@ enum Loss {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum OutboxState {
     /// On disk, to be taken.
     Waiting,
     /// Taken out, on disk.
     Taken,
     /// Taken out, and no longer on disk: lost unless it is acknowledged.
-    TakenAndGone(Loss),
+    TakenAndGone(LossReason),
     /// The other end has it.
     Acked,
 }
@@ -85,16 +85,16 @@ struct Entry {
     segment: u64,
     offset: u64,
     bytes: u32,
-    state: State,
+    state: OutboxState,
 }
 
 /// A queue on disk of one process.
 #[derive(Debug)]
-pub struct Outbox {
+pub struct AlertOutbox {
     folder: PathBuf,
-    disk: Disk,
-    limits: Limits,
-    segments: VecDeque<Segment>,
+    disk: SinkDisk,
+    limits: OutboxLimits,
+    segments: VecDeque<OutboxSegment>,
     /// Whether the last segment is of this run, to be written to.
     has_tail: bool,
     /// By number. The first is never acknowledged.
@@ -117,16 +117,20 @@ pub struct Outbox {
     lock_id: FileId,
 }
 
-impl Outbox {
+impl AlertOutbox {
     /// Opens the outbox in `folder`, which is made where it is missing.
     ///
     /// # Errors
     /// The folder cannot be made, read or written, or another process holds it.
-    pub fn open(folder: &Path, limits: Limits) -> Result<Self, SinkError> {
-        Self::open_on(Disk::default(), folder, limits)
+    pub fn open(folder: &Path, limits: OutboxLimits) -> Result<Self, SinkError> {
+        Self::open_on(SinkDisk::default(), folder, limits)
     }
 
-    pub(super) fn open_on(disk: Disk, folder: &Path, limits: Limits) -> Result<Self, SinkError> {
+    pub(super) fn open_on(
+        disk: SinkDisk,
+        folder: &Path,
+        limits: OutboxLimits,
+    ) -> Result<Self, SinkError> {
         let refuse = |e: io::Error| SinkError::path("cannot keep an outbox in", folder, e);
         disk.create_folder(folder).map_err(refuse)?;
         let (lock, lock_id) = guard::lock(&disk, folder).map_err(|error| match error {
@@ -165,10 +169,10 @@ impl Outbox {
     }
 
     /// Puts `text`, without line feeds, at the end. It survives the end of the process from then
-    /// on; see [`Outbox::sync`] for the end of power.
+    /// on; see [`AlertOutbox::sync`] for the end of power.
     ///
     /// # Errors
-    /// The disk refuses it, or it cannot be taken ([`Outbox::fits`]). Nothing is kept of it then.
+    /// The disk refuses it, or it cannot be taken ([`AlertOutbox::fits`]). Nothing is kept of it then.
     pub fn push(&mut self, text: &[u8]) -> io::Result<u64> {
         if !Self::fits(text) {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -204,7 +208,7 @@ impl Outbox {
             segment: tail.first,
             offset: tail.bytes,
             bytes: line.len() as u32,
-            state: State::Waiting,
+            state: OutboxState::Waiting,
         });
         tail.bytes += bytes;
         self.waiting += 1;
@@ -221,21 +225,21 @@ impl Outbox {
     ///
     /// # Errors
     /// The disk cannot be read; the line is tried again with the next call.
-    pub fn take(&mut self) -> io::Result<Option<Pending>> {
+    pub fn take(&mut self) -> io::Result<Option<PendingAlert>> {
         loop {
             let at = self.entries.partition_point(|e| e.number < self.cursor);
             let Some(&entry) = self.entries.get(at) else {
                 return Ok(None);
             };
-            if entry.state == State::Waiting {
+            if entry.state == OutboxState::Waiting {
                 match self.read(&entry)? {
                     Some(text) => {
-                        self.entries[at].state = State::Taken;
+                        self.entries[at].state = OutboxState::Taken;
                         self.cursor = entry.number + 1;
                         let number = entry.number;
-                        return Ok(Some(Pending { number, text }));
+                        return Ok(Some(PendingAlert { number, text }));
                     }
-                    None => self.lose_at(at, Loss::Damaged),
+                    None => self.lose_at(at, LossReason::Damaged),
                 }
             }
             self.cursor = entry.number + 1;
@@ -243,16 +247,16 @@ impl Outbox {
         }
     }
 
-    /// Number of the line that [`Outbox::take`] would give.
+    /// Number of the line that [`AlertOutbox::take`] would give.
     pub fn next_number(&self) -> Option<u64> {
         let at = self.entries.partition_point(|e| e.number < self.cursor);
         let rest = self.entries.range(at..);
         rest.into_iter()
-            .find(|e| e.state == State::Waiting)
+            .find(|e| e.state == OutboxState::Waiting)
             .map(|e| e.number)
     }
 
-    /// Passes the next line over until [`Outbox::rewind`], or the next run.
+    /// Passes the next line over until [`AlertOutbox::rewind`], or the next run.
     pub fn pass_over(&mut self) {
         if let Some(number) = self.next_number() {
             self.cursor = number + 1;
@@ -278,18 +282,18 @@ impl Outbox {
             .map(|(_, text)| text.to_vec()))
     }
 
-    /// The other end has line `number`. [`Outbox::save`] makes that last. `false` where it was not
+    /// The other end has line `number`. [`AlertOutbox::save`] makes that last. `false` where it was not
     /// taken out, or counted as lost meanwhile.
     pub fn ack(&mut self, number: u64) -> bool {
         let Ok(at) = self.entries.binary_search_by_key(&number, |e| e.number) else {
             return false;
         };
         match self.entries[at].state {
-            State::Taken => self.waiting -= 1,
-            State::TakenAndGone(_) => {}
-            State::Waiting | State::Acked => return false,
+            OutboxState::Taken => self.waiting -= 1,
+            OutboxState::TakenAndGone(_) => {}
+            OutboxState::Waiting | OutboxState::Acked => return false,
         }
-        self.entries[at].state = State::Acked;
+        self.entries[at].state = OutboxState::Acked;
         self.forget_acked();
         true
     }
@@ -298,9 +302,9 @@ impl Outbox {
     /// it is not there.
     pub fn discard(&mut self, number: u64) -> bool {
         if let Ok(at) = self.entries.binary_search_by_key(&number, |e| e.number)
-            && self.entries[at].state == State::Waiting
+            && self.entries[at].state == OutboxState::Waiting
         {
-            self.entries[at].state = State::Taken;
+            self.entries[at].state = OutboxState::Taken;
         }
         self.ack(number)
     }
@@ -309,12 +313,12 @@ impl Outbox {
     pub fn rewind(&mut self) {
         for at in 0..self.entries.len() {
             match self.entries[at].state {
-                State::Taken => self.entries[at].state = State::Waiting,
-                State::TakenAndGone(loss) => {
+                OutboxState::Taken => self.entries[at].state = OutboxState::Waiting,
+                OutboxState::TakenAndGone(loss) => {
                     self.count_loss(loss);
-                    self.entries[at].state = State::Acked;
+                    self.entries[at].state = OutboxState::Acked;
                 }
-                State::Waiting | State::Acked => {}
+                OutboxState::Waiting | OutboxState::Acked => {}
             }
         }
         self.forget_acked();
@@ -352,7 +356,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Whether [`Outbox::sync`] has something to do.
+    /// Whether [`AlertOutbox::sync`] has something to do.
     pub fn is_unsynced(&self) -> bool {
         self.segments.iter().any(|s| s.synced < s.bytes)
     }
@@ -391,37 +395,37 @@ impl Outbox {
         while self
             .entries
             .front()
-            .is_some_and(|e| e.state == State::Acked)
+            .is_some_and(|e| e.state == OutboxState::Acked)
         {
             self.entries.pop_front();
         }
     }
 
-    fn count_loss(&mut self, loss: Loss) {
+    fn count_loss(&mut self, loss: LossReason) {
         match loss {
-            Loss::Dropped => self.dropped += 1,
-            Loss::Damaged => self.vanished += 1,
+            LossReason::Dropped => self.dropped += 1,
+            LossReason::Damaged => self.vanished += 1,
         }
     }
 
     /// The line of entry `at` is no longer on disk.
-    fn lose_at(&mut self, at: usize, loss: Loss) {
+    fn lose_at(&mut self, at: usize, loss: LossReason) {
         match self.entries[at].state {
-            State::Waiting => {
+            OutboxState::Waiting => {
                 self.waiting -= 1;
                 self.count_loss(loss);
-                self.entries[at].state = State::Acked;
+                self.entries[at].state = OutboxState::Acked;
             }
-            State::Taken => {
+            OutboxState::Taken => {
                 self.waiting -= 1;
-                self.entries[at].state = State::TakenAndGone(loss);
+                self.entries[at].state = OutboxState::TakenAndGone(loss);
             }
-            State::TakenAndGone(_) | State::Acked => {}
+            OutboxState::TakenAndGone(_) | OutboxState::Acked => {}
         }
     }
 
     /// Loses all lines for which `gone` holds.
-    fn lose_where(&mut self, loss: Loss, gone: impl Fn(&Entry) -> bool) {
+    fn lose_where(&mut self, loss: LossReason, gone: impl Fn(&Entry) -> bool) {
         for at in 0..self.entries.len() {
             if gone(&self.entries[at]) {
                 self.lose_at(at, loss);

@@ -1,9 +1,9 @@
 //! Sinks that write alerts as they come, each on a thread of its own.
 
-use super::counters::Cause;
-use super::rotate::Rotating;
-use super::socket::Socket;
-use super::thread::{Message, Shared};
+use super::counters::DiscardReason;
+use super::rotate::RotatingFile;
+use super::socket::AlertSocket;
+use super::thread::{SharedSink, SinkMessage};
 use super::{SinkError, say};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,13 +14,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What a thread writes to.
 #[derive(Debug)]
-pub(super) enum Outlet {
+pub(super) enum SinkWriter {
     Stdout,
-    File(Rotating),
-    Socket(Socket),
+    File(RotatingFile),
+    Socket(AlertSocket),
 }
 
-impl Outlet {
+impl SinkWriter {
     /// Standard output.
     ///
     /// # Errors
@@ -29,25 +29,25 @@ impl Outlet {
         if !unmask_system::stdout_is_open() {
             return Err(SinkError::NoStdout);
         }
-        Ok(Outlet::Stdout)
+        Ok(SinkWriter::Stdout)
     }
 }
 
 /// Writes what comes until nothing more can come.
-pub(super) fn run(outlet: Outlet, from: &Receiver<Message>, shared: &Shared) {
+pub(super) fn run(outlet: SinkWriter, from: &Receiver<SinkMessage>, shared: &SharedSink) {
     match outlet {
-        Outlet::Stdout => stdout(from, shared),
-        Outlet::File(file) => keep_writing(file, from, shared),
-        Outlet::Socket(socket) => socket.run(from, shared),
+        SinkWriter::Stdout => stdout(from, shared),
+        SinkWriter::File(file) => keep_writing(file, from, shared),
+        SinkWriter::Socket(socket) => socket.run(from, shared),
     }
 }
 
 /// Ends once whoever read stdout is gone, and does not come back. A full disk may be free again.
-fn stdout(from: &Receiver<Message>, shared: &Shared) {
+fn stdout(from: &Receiver<SinkMessage>, shared: &SharedSink) {
     let mut out = std::io::stdout();
     let mut failing = false;
     for message in from {
-        let Message::Line(line) = message else {
+        let SinkMessage::Line(line) = message else {
             continue;
         };
         let Err(source) = out.write_all(&line).and_then(|()| out.flush()) else {
@@ -55,7 +55,7 @@ fn stdout(from: &Receiver<Message>, shared: &Shared) {
             failing = false;
             continue;
         };
-        shared.counters.lose(Cause::Write, 1);
+        shared.counters.lose(DiscardReason::Write, 1);
         let name = "stdout".to_string();
         if source.kind() == std::io::ErrorKind::BrokenPipe {
             return shared.fail(SinkError::Write { name, source });
@@ -69,12 +69,12 @@ fn stdout(from: &Receiver<Message>, shared: &Shared) {
 }
 
 /// Goes on after failures: a full disk must not end the watch.
-fn keep_writing(mut file: Rotating, from: &Receiver<Message>, shared: &Shared) {
+fn keep_writing(mut file: RotatingFile, from: &Receiver<SinkMessage>, shared: &SharedSink) {
     let mut failing = false;
     loop {
         let line = match from.recv_timeout(LOOK) {
-            Ok(Message::Line(line)) => line,
-            Ok(Message::Link(_)) => continue,
+            Ok(SinkMessage::Line(line)) => line,
+            Ok(SinkMessage::Link(_)) => continue,
             Err(RecvTimeoutError::Timeout) => {
                 file.look();
                 continue;
@@ -87,7 +87,7 @@ fn keep_writing(mut file: Rotating, from: &Receiver<Message>, shared: &Shared) {
                 failing = false;
             }
             Err(error) => {
-                shared.counters.lose(Cause::Write, 1);
+                shared.counters.lose(DiscardReason::Write, 1);
                 if !std::mem::replace(&mut failing, true) {
                     say(format_args!(
                         "cannot write alerts to {}: {error}; each is tried and those lost are \

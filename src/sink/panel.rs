@@ -17,9 +17,9 @@ const SIDE: usize = 16_384;
 
 /// A display, as the user wrote it: `fb:/dev/fb0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Display(PathBuf);
+pub struct DisplayFormat(PathBuf);
 
-impl FromStr for Display {
+impl FromStr for DisplayFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -32,13 +32,13 @@ impl FromStr for Display {
     }
 }
 
-impl fmt::Display for Display {
+impl fmt::Display for DisplayFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "fb:{}", self.0.display())
     }
 }
 
-impl<'de> Deserialize<'de> for Display {
+impl<'de> Deserialize<'de> for DisplayFormat {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?
             .parse()
@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for Display {
     }
 }
 
-impl Serialize for Display {
+impl Serialize for DisplayFormat {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
@@ -54,7 +54,7 @@ impl Serialize for Display {
 
 /// How a framebuffer lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
+pub struct PanelGeometry {
     /// What is seen, px.
     pub size: Size,
     /// 16 (RGB 565), 24 (BGR) or 32 (BGRX), the lower byte first.
@@ -63,7 +63,7 @@ pub struct Geometry {
     pub stride: usize,
 }
 
-impl Geometry {
+impl PanelGeometry {
     /// Reads the geometry of `name` (`fb0`) below `sysfs`.
     ///
     /// # Errors
@@ -124,20 +124,20 @@ fn mode(text: &str) -> Option<Size> {
 
 /// A framebuffer that pictures are shown on.
 #[derive(Debug)]
-pub struct Panel {
+pub struct StatusPanel {
     file: File,
-    geometry: Geometry,
+    geometry: PanelGeometry,
     bytes: Vec<u8>,
 }
 
-impl Panel {
+impl StatusPanel {
     /// Opens `display`.
     ///
     /// # Errors
     /// The device cannot be written, or the system does not describe it.
-    pub fn open(display: &Display) -> Result<Self, SinkError> {
+    pub fn open(display: &DisplayFormat) -> Result<Self, SinkError> {
         let name = display.0.file_name().and_then(|n| n.to_str()).unwrap_or("");
-        let geometry = Geometry::read(Path::new(SYSFS), name)?;
+        let geometry = PanelGeometry::read(Path::new(SYSFS), name)?;
         Self::with_geometry(&display.0, geometry)
     }
 
@@ -145,7 +145,7 @@ impl Panel {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn with_geometry(path: &Path, geometry: Geometry) -> Result<Self, SinkError> {
+    pub fn with_geometry(path: &Path, geometry: PanelGeometry) -> Result<Self, SinkError> {
         let file = OpenOptions::new().write(true).open(path).map_err(|e| {
             let reason = format!("{e}; the user may have to be in the group video");
             SinkError::path("cannot draw to", path, reason)
@@ -162,7 +162,7 @@ impl Panel {
     /// # Errors
     /// The device cannot be written.
     pub fn show(&mut self, picture: &Picture) -> io::Result<()> {
-        let Geometry { size, bits, stride } = self.geometry;
+        let PanelGeometry { size, bits, stride } = self.geometry;
         let from = picture.size();
         if from.area_px() == 0 {
             return Ok(());
@@ -210,8 +210,8 @@ mod tests {
         folder
     }
 
-    fn read(files: &[(&str, &str)]) -> Result<Geometry, String> {
-        Geometry::read(describe(files).path(), "fb0").map_err(|e| e.to_string())
+    fn read(files: &[(&str, &str)]) -> Result<PanelGeometry, String> {
+        PanelGeometry::read(describe(files).path(), "fb0").map_err(|e| e.to_string())
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
             ("stride", "3328\n"),
         ];
         let size = Size::new(800, 480);
-        let want = |bits, stride| Geometry { size, bits, stride };
+        let want = |bits, stride| PanelGeometry { size, bits, stride };
         assert_eq!(read(&double), Ok(want(32, 3328)));
         let plain = [("virtual_size", "800,480"), ("bits_per_pixel", "16")];
         assert_eq!(read(&plain), Ok(want(16, 1600)));
@@ -254,18 +254,20 @@ mod tests {
             let error = read(&files).unwrap_err();
             assert!(error.contains(file), "{error}");
         }
-        assert!("fb:".parse::<Display>().is_err() && "/dev/fb0".parse::<Display>().is_err());
-        let display: Display = "fb:/nowhere/fb9".parse().unwrap();
-        let error = Panel::open(&display).unwrap_err().to_string();
+        assert!(
+            "fb:".parse::<DisplayFormat>().is_err() && "/dev/fb0".parse::<DisplayFormat>().is_err()
+        );
+        let display: DisplayFormat = "fb:/nowhere/fb9".parse().unwrap();
+        let error = StatusPanel::open(&display).unwrap_err().to_string();
         assert!(error.contains("fb9"), "{error}");
     }
 
-    fn show(geometry: Geometry, picture: &Picture) -> Vec<u8> {
+    fn show(geometry: PanelGeometry, picture: &Picture) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fb");
-        assert!(Panel::with_geometry(&path, geometry).is_err());
+        assert!(StatusPanel::with_geometry(&path, geometry).is_err());
         std::fs::write(&path, "").unwrap();
-        let mut panel = Panel::with_geometry(&path, geometry).unwrap();
+        let mut panel = StatusPanel::with_geometry(&path, geometry).unwrap();
         panel.show(picture).unwrap();
         std::fs::read(&path).unwrap()
     }
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn a_picture_fills_what_it_can_and_the_rest_is_black() {
         let picture = Picture::filled(Size::new(4, 2), [255, 128, 8]);
-        let geometry = Geometry {
+        let geometry = PanelGeometry {
             size: Size::new(4, 4),
             bits: 32,
             stride: 20,
@@ -285,7 +287,7 @@ mod tests {
         assert_eq!(bytes[36..40], [0; 4], "beyond the row");
         // A tall picture, in 24 bits: two columns in the middle.
         let picture = Picture::filled(Size::new(2, 4), [1, 2, 3]);
-        let geometry = Geometry {
+        let geometry = PanelGeometry {
             size: Size::new(4, 4),
             bits: 24,
             stride: 12,
@@ -295,7 +297,7 @@ mod tests {
             [0, 0, 0, 3, 2, 1, 3, 2, 1, 0, 0, 0]
         );
         let white = Picture::filled(Size::new(1, 1), [255, 0, 255]);
-        let geometry = Geometry {
+        let geometry = PanelGeometry {
             size: Size::new(1, 1),
             bits: 16,
             stride: 2,
@@ -310,7 +312,7 @@ mod tests {
     fn pictures_are_scaled_to_the_nearest_pixel() {
         let mut picture = Picture::filled(Size::new(2, 1), [0; 3]);
         picture.rgb_mut()[3..].fill(9);
-        let geometry = Geometry {
+        let geometry = PanelGeometry {
             size: Size::new(4, 2),
             bits: 24,
             stride: 12,

@@ -2,11 +2,11 @@
 
 mod accept;
 
-use super::counters::{Cause, Report};
-use super::gauges::Look;
-use super::thread::Shared;
-use super::{Gauges, SinkError, Sinks};
-use crate::budget::Cause as DropCause;
+use super::counters::{DiscardReason, SinkReport};
+use super::gauges::MetricsSnapshot;
+use super::thread::SharedSink;
+use super::{RunMetrics, SinkError, SinkFanout};
+use crate::budget::DropReason as DropCause;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -29,24 +29,24 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers Prometheus until dropped.
 #[derive(Debug)]
-pub struct Exporter {
+pub struct MetricsExporter {
     address: SocketAddr,
     ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Exporter {
+impl MetricsExporter {
     /// Listens on `address` for questions about `sinks` and their run. With port 0 the system
     /// chooses one.
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub fn start(address: SocketAddr, sinks: &Sinks) -> Result<Self, SinkError> {
+    pub fn start(address: SocketAddr, sinks: &SinkFanout) -> Result<Self, SinkError> {
         let refuse = |source| SinkError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(refuse)?;
         let address = listener.local_addr().map_err(refuse)?;
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Run {
+        registry.register_collector(Box::new(RunLabels {
             gauges: sinks.gauges().clone(),
             sinks: sinks.watched(),
         }));
@@ -81,7 +81,7 @@ impl Exporter {
     }
 }
 
-impl Drop for Exporter {
+impl Drop for MetricsExporter {
     fn drop(&mut self) {
         self.ending.store(true, Relaxed);
         // Wakes the thread; where that fails it ends with the process.
@@ -151,21 +151,21 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 /// What is told about a run.
 #[derive(Debug)]
-struct Run {
-    gauges: Arc<Gauges>,
-    sinks: Vec<(String, Arc<Shared>)>,
+struct RunLabels {
+    gauges: Arc<RunMetrics>,
+    sinks: Vec<(String, Arc<SharedSink>)>,
 }
 
 /// A number of a run, with its name and its meaning.
-type Counted = (&'static str, &'static str, fn(&Look) -> u64);
+type CountedEvents = (&'static str, &'static str, fn(&MetricsSnapshot) -> u64);
 /// A number of a sink, with its name and its meaning.
-type Told = (&'static str, &'static str, fn(&Report) -> u64);
+type PublishedAlerts = (&'static str, &'static str, fn(&SinkReport) -> u64);
 
-const COUNTERS: [Counted; 6] = [
+const COUNTERS: [CountedEvents; 6] = [
     (
         "unmask_frames",
         "Frames whose alerts are written",
-        Look::frames,
+        MetricsSnapshot::frames,
     ),
     ("unmask_frames_on_time", "Frames within the budget", |l| {
         l.on_time
@@ -181,7 +181,7 @@ const COUNTERS: [Counted; 6] = [
     ),
     ("unmask_alerts", "Alerts told", |l| l.alerts),
 ];
-const SINK_COUNTERS: [Told; 5] = [
+const SINK_COUNTERS: [PublishedAlerts; 5] = [
     ("unmask_sink_told", "Alerts handed to the sink", |r| r.told),
     ("unmask_sink_stored", "Alerts put into the outbox", |r| {
         r.stored
@@ -200,7 +200,7 @@ const SINK_COUNTERS: [Told; 5] = [
         r.connections
     }),
 ];
-const SINK_GAUGES: [Told; 4] = [
+const SINK_GAUGES: [PublishedAlerts; 4] = [
     (
         "unmask_sink_waiting",
         "Alerts in the outbox, on disk",
@@ -223,7 +223,7 @@ const SINK_GAUGES: [Told; 4] = [
     ),
 ];
 
-impl Collector for Run {
+impl Collector for RunLabels {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
         let look = self.gauges.look();
         for (name, help, value) in COUNTERS {
@@ -257,7 +257,7 @@ impl Collector for Run {
             &look.histogram(),
             None,
         )?;
-        let reports: Vec<Report> = self
+        let reports: Vec<SinkReport> = self
             .sinks
             .iter()
             .map(|(name, shared)| shared.counters.report(name))
@@ -282,7 +282,7 @@ impl Collector for Run {
         let mut metric =
             to.encode_descriptor("unmask_sink_lost", help, None, MetricType::Counter)?;
         for (name, shared) in &self.sinks {
-            for cause in Cause::ALL {
+            for cause in DiscardReason::ALL {
                 let labels = [("sink", name.as_str()), ("cause", cause.name())];
                 metric
                     .encode_family(&labels)?

@@ -3,7 +3,7 @@
 //! Whatever happens to the file or the disk, no line that was kept is overwritten before the line
 //! that takes its place is on the medium, and `FILE` is there again as soon as it can be.
 
-use super::disk::{Disk, FileId};
+use super::disk::{FileId, SinkDisk};
 use super::{FileSettings, SinkError};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -24,9 +24,9 @@ const PART_LIMIT: u64 = 1 << 20;
 /// Appends lines to `FILE`; before it grows beyond its limit it becomes `FILE.1`, and what was
 /// `FILE.1` becomes `FILE.2`, up to the number kept.
 #[derive(Debug)]
-pub(super) struct Rotating {
+pub(super) struct RotatingFile {
     path: PathBuf,
-    disk: Disk,
+    disk: SinkDisk,
     file: File,
     id: FileId,
     /// Pipes and devices can neither be rotated nor replaced.
@@ -42,12 +42,12 @@ pub(super) struct Rotating {
     trouble_reported: bool,
 }
 
-impl Rotating {
+impl RotatingFile {
     pub fn open(path: &Path, settings: &FileSettings) -> Result<Self, SinkError> {
-        Self::open_on(Disk::default(), path, settings)
+        Self::open_on(SinkDisk::default(), path, settings)
     }
 
-    fn open_on(disk: Disk, path: &Path, settings: &FileSettings) -> Result<Self, SinkError> {
+    fn open_on(disk: SinkDisk, path: &Path, settings: &FileSettings) -> Result<Self, SinkError> {
         let create = |source| SinkError::Create {
             path: path.to_path_buf(),
             source,

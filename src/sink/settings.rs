@@ -1,6 +1,6 @@
 //! Settings of the sinks, as they stand in the configuration file.
 
-use super::{Display, Target};
+use super::{DisplayFormat, SinkUri};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ const KEEP_LIMIT: u32 = 1000;
 /// Everything about where alerts go: the table `[sink]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub struct SinkSettings {
     /// Places for alerts; stdout, where there are none.
-    pub alerts: Vec<Target>,
+    pub alerts: Vec<SinkUri>,
     /// Alerts that a sink's ring holds.
     pub ring: usize,
     /// How long the end of a run waits for slow sinks, ms.
@@ -21,7 +21,7 @@ pub struct Settings {
     /// Address of the Prometheus endpoint, for example `127.0.0.1:9464`; none without it.
     pub metrics: Option<SocketAddr>,
     /// Framebuffer for the overlay, for example `fb:/dev/fb0`; none without it.
-    pub display: Option<Display>,
+    pub display: Option<DisplayFormat>,
     /// Files.
     pub file: FileSettings,
     /// Unix datagram sockets.
@@ -32,7 +32,7 @@ pub struct Settings {
     pub evidence: EvidenceSettings,
 }
 
-impl Default for Settings {
+impl Default for SinkSettings {
     fn default() -> Self {
         Self {
             alerts: Vec::new(),
@@ -48,7 +48,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl SinkSettings {
     /// The first value that cannot be: its key below `[sink]`, and what is wanted.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
         let mqtt = &self.mqtt;

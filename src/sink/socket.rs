@@ -1,7 +1,7 @@
 //! A Unix datagram socket: one datagram an alert.
 
-use super::counters::Cause;
-use super::thread::{Line, Message, Shared};
+use super::counters::DiscardReason;
+use super::thread::{Line, SharedSink, SinkMessage};
 use super::{SinkError, SocketSettings, say};
 use std::collections::VecDeque;
 use std::io;
@@ -16,7 +16,7 @@ const HELD: usize = 4096;
 
 /// Sends to a socket that the receiver makes, whenever it makes it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct AlertSocket {
     path: PathBuf,
     socket: UnixDatagram,
     hold: Duration,
@@ -25,7 +25,7 @@ pub(super) struct Socket {
     absent: bool,
 }
 
-impl Socket {
+impl AlertSocket {
     pub fn open(path: &Path, settings: &SocketSettings) -> Result<Self, SinkError> {
         let refuse = |error: io::Error| SinkError::path("cannot send to the socket", path, error);
         // Checked here, since every later failure is only counted.
@@ -42,7 +42,7 @@ impl Socket {
         })
     }
 
-    pub fn run(mut self, from: &Receiver<Message>, shared: &Shared) {
+    pub fn run(mut self, from: &Receiver<SinkMessage>, shared: &SharedSink) {
         let mut open = true;
         while open || !self.held.is_empty() {
             let got = if self.held.is_empty() {
@@ -51,8 +51,8 @@ impl Socket {
                 from.recv_timeout(self.retry)
             };
             match got {
-                Ok(Message::Line(line)) => self.hold(line, shared),
-                Ok(Message::Link(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(SinkMessage::Line(line)) => self.hold(line, shared),
+                Ok(SinkMessage::Link(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     open = false;
                     if !self.held.is_empty() {
@@ -64,16 +64,16 @@ impl Socket {
         }
     }
 
-    fn hold(&mut self, line: Line, shared: &Shared) {
+    fn hold(&mut self, line: Line, shared: &SharedSink) {
         if self.held.len() >= HELD {
             self.held.pop_front();
-            shared.counters.lose(Cause::NoReceiver, 1);
+            shared.counters.lose(DiscardReason::NoReceiver, 1);
         }
         self.held.push_back((Instant::now(), line));
     }
 
     /// Sends what is held, in order, as far as the receiver takes it.
-    fn send(&mut self, shared: &Shared) {
+    fn send(&mut self, shared: &SharedSink) {
         let counters = &shared.counters;
         while let Some((since, line)) = self.held.front() {
             // A datagram has its own end: no line feed.
@@ -85,7 +85,7 @@ impl Socket {
                         say(format_args!("{}: a receiver is there", self.path.display()));
                     }
                 }
-                Err(error) if is_too_long(&error) => counters.lose(Cause::TooLong, 1),
+                Err(error) if is_too_long(&error) => counters.lose(DiscardReason::TooLong, 1),
                 Err(error) => {
                     counters.retries.fetch_add(1, Relaxed);
                     if error.kind() != io::ErrorKind::WouldBlock && !self.absent {
@@ -99,7 +99,7 @@ impl Socket {
                     if since.elapsed() < self.hold {
                         return;
                     }
-                    counters.lose(Cause::NoReceiver, 1);
+                    counters.lose(DiscardReason::NoReceiver, 1);
                 }
             }
             self.held.pop_front();

@@ -22,7 +22,7 @@ const IN_TOPIC: AsciiSet = IN_USER.remove(b'/').remove(b'$').remove(b':').remove
 
 /// One place for alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum SinkUri {
     /// `-`: standard output.
     Stdout,
     /// `FILE` or `file:FILE`: JSON Lines.
@@ -30,12 +30,12 @@ pub enum Target {
     /// `unix:PATH`: one datagram an alert to a socket that someone else made.
     Socket(PathBuf),
     /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, or `mqtts://` for TLS.
-    Mqtt(Broker),
+    Mqtt(BrokerAddress),
 }
 
 /// A broker and a topic.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Broker {
+pub struct BrokerAddress {
     /// Whether the way there is encrypted.
     pub tls: bool,
     /// Name or address; IPv6 without brackets.
@@ -57,16 +57,16 @@ pub struct Broker {
     "{address:?} is no place for alerts: {reason}. Known: - (stdout), FILE or file:FILE, unix:SOCKET, \
      mqtt://HOST[:PORT][/TOPIC], mqtts://HOST[:PORT][/TOPIC]"
 )]
-pub struct TargetError {
+pub struct SinkUriError {
     address: String,
     reason: &'static str,
 }
 
-impl FromStr for Target {
-    type Err = TargetError;
+impl FromStr for SinkUri {
+    type Err = SinkUriError;
 
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let refuse = |reason| TargetError {
+    fn from_str(text: &str) -> Result<Self, SinkUriError> {
+        let refuse = |reason| SinkUriError {
             address: without_password(text),
             reason,
         };
@@ -75,20 +75,20 @@ impl FromStr for Target {
             path => Ok(PathBuf::from(path)),
         };
         match text.split_once(':') {
-            _ if text == "-" => Ok(Target::Stdout),
-            Some(("file", rest)) => Ok(Target::File(path(rest)?)),
-            Some(("unix", rest)) => Ok(Target::Socket(path(rest)?)),
+            _ if text == "-" => Ok(SinkUri::Stdout),
+            Some(("file", rest)) => Ok(SinkUri::File(path(rest)?)),
+            Some(("unix", rest)) => Ok(SinkUri::Socket(path(rest)?)),
             Some((scheme @ ("mqtt" | "mqtts"), rest)) => {
                 let rest = rest.strip_prefix("//").ok_or(refuse("// is missing"))?;
                 broker(scheme == "mqtts", rest)
-                    .map(Target::Mqtt)
+                    .map(SinkUri::Mqtt)
                     .map_err(refuse)
             }
             // `tcp:HOST` is a mistake rather than a file; `file:tcp:HOST` would be one.
             Some((scheme, rest)) if rest.starts_with("//") || is_word(scheme) => {
                 Err(refuse("unknown scheme"))
             }
-            _ => Ok(Target::File(path(text)?)),
+            _ => Ok(SinkUri::File(path(text)?)),
         }
     }
 }
@@ -143,7 +143,7 @@ fn decoded(text: &str) -> Result<String, &'static str> {
         .map_err(|_| "what % stands for is no UTF-8")
 }
 
-fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
+fn broker(tls: bool, rest: &str) -> Result<BrokerAddress, &'static str> {
     let (address, topic) = match rest.split_once('/') {
         Some((address, topic)) => (address, topic),
         None => (rest, ""),
@@ -187,7 +187,7 @@ fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
             .ok_or("bad port")?,
         None => PORTS[usize::from(tls)],
     };
-    Ok(Broker {
+    Ok(BrokerAddress {
         tls,
         host: host.to_string(),
         port,
@@ -197,23 +197,23 @@ fn broker(tls: bool, rest: &str) -> Result<Broker, &'static str> {
     })
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for SinkUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Stdout => f.write_str("-"),
+            SinkUri::Stdout => f.write_str("-"),
             // `file:` where the path alone would be read as something else.
-            Target::File(path) => match path.to_str().map(Target::from_str) {
-                Some(Ok(Target::File(same))) if same == *path => write!(f, "{}", path.display()),
+            SinkUri::File(path) => match path.to_str().map(SinkUri::from_str) {
+                Some(Ok(SinkUri::File(same))) if same == *path => write!(f, "{}", path.display()),
                 _ => write!(f, "file:{}", path.display()),
             },
-            Target::Socket(path) => write!(f, "unix:{}", path.display()),
-            Target::Mqtt(broker) => broker.fmt(f),
+            SinkUri::Socket(path) => write!(f, "unix:{}", path.display()),
+            SinkUri::Mqtt(broker) => broker.fmt(f),
         }
     }
 }
 
 /// Without the password.
-impl fmt::Display for Broker {
+impl fmt::Display for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "mqtts://" } else { "mqtt://" })?;
         if let Some(user) = &self.user {
@@ -229,13 +229,13 @@ impl fmt::Display for Broker {
 }
 
 /// Without the password.
-impl fmt::Debug for Broker {
+impl fmt::Debug for BrokerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Broker({self})")
     }
 }
 
-impl<'de> Deserialize<'de> for Target {
+impl<'de> Deserialize<'de> for SinkUri {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?
             .parse()
@@ -243,7 +243,7 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-impl Serialize for Target {
+impl Serialize for SinkUri {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
@@ -253,28 +253,28 @@ impl Serialize for Target {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Target {
+    fn read(text: &str) -> SinkUri {
         text.parse().unwrap()
     }
 
     #[test]
     fn every_kind_of_address_is_understood_and_shown_again() {
-        assert_eq!(read("-"), Target::Stdout);
-        assert_eq!(read("a/b.jsonl"), Target::File("a/b.jsonl".into()));
-        assert_eq!(read("file:-"), Target::File("-".into()));
-        assert_eq!(read("C:x"), Target::File("C:x".into()));
+        assert_eq!(read("-"), SinkUri::Stdout);
+        assert_eq!(read("a/b.jsonl"), SinkUri::File("a/b.jsonl".into()));
+        assert_eq!(read("file:-"), SinkUri::File("-".into()));
+        assert_eq!(read("C:x"), SinkUri::File("C:x".into()));
         assert_eq!(
             read("unix:/run/a.sock"),
-            Target::Socket("/run/a.sock".into())
+            SinkUri::Socket("/run/a.sock".into())
         );
-        let Target::Mqtt(plain) = read("mqtt://broker.local") else {
+        let SinkUri::Mqtt(plain) = read("mqtt://broker.local") else {
             panic!("no broker")
         };
         assert_eq!(
             (plain.port, plain.topic.as_str(), plain.tls),
             (1883, TOPIC, false)
         );
-        let Target::Mqtt(full) = read("mqtts://me:p:w@d@[::1]:99/a/b") else {
+        let SinkUri::Mqtt(full) = read("mqtts://me:p:w@d@[::1]:99/a/b") else {
             panic!("no broker")
         };
         assert_eq!(
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_percent_stands_for_is_meant() {
-        let Target::Mqtt(broker) = read("mqtt://b%6Fb:p%40ss%3Aw%2Frd%231@h/a%2fb%20c") else {
+        let SinkUri::Mqtt(broker) = read("mqtt://b%6Fb:p%40ss%3Aw%2Frd%231@h/a%2fb%20c") else {
             panic!("no broker")
         };
         assert_eq!(broker.user.as_deref(), Some("bob"));
@@ -317,7 +317,7 @@ mod tests {
             ("mqtt://h/a%00", "no + and no #"),
             ("mqtt://bob:12/34@h", "%2F"),
         ] {
-            let error = text.parse::<Target>().unwrap_err().to_string();
+            let error = text.parse::<SinkUri>().unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }
@@ -336,7 +336,7 @@ mod tests {
             "mqtt://me:a@secret@h:x",
             "http://me:secret@h",
         ] {
-            let error = text.parse::<Target>().unwrap_err();
+            let error = text.parse::<SinkUri>().unwrap_err();
             let said = format!("{error} {error:?}");
             assert!(
                 !said.contains("secret") && !said.contains("se%cret"),
@@ -371,13 +371,13 @@ mod tests {
             ("http://x", "unknown scheme"),
             ("tcp:localhost:9", "unknown scheme"),
         ] {
-            let error = text.parse::<Target>().unwrap_err().to_string();
+            let error = text.parse::<SinkUri>().unwrap_err().to_string();
             assert!(
                 error.contains(reason) && error.contains("mqtts://"),
                 "{error}"
             );
         }
-        let error = "mqtt://me:secret@h:0".parse::<Target>().unwrap_err();
+        let error = "mqtt://me:secret@h:0".parse::<SinkUri>().unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 }

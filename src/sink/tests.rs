@@ -48,9 +48,9 @@ fn one_alert_goes_to_every_place() {
     let folder = tempfile::tempdir().unwrap();
     let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
     let socket = bind(&path);
-    let targets = [Target::File(file.clone()), Target::Socket(path)];
+    let targets = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
     for overflow in [WhenFull::Drop, WhenFull::Wait] {
-        let mut sinks = Sinks::open(&targets, &Settings::default(), overflow).unwrap();
+        let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), overflow).unwrap();
         for frame in 0..20 {
             sinks.tell(&alert(frame)).unwrap();
             assert_eq!(receive(&socket), frame);
@@ -71,11 +71,11 @@ fn one_alert_goes_to_every_place() {
 fn a_receiver_that_comes_late_gets_what_was_held() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let targets = [Target::Socket(path.clone())];
-    let mut settings = Settings::default();
+    let targets = [SinkUri::Socket(path.clone())];
+    let mut settings = SinkSettings::default();
     settings.socket.retry_ms = 5;
     settings.socket.hold_ms = 20_000;
-    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     for frame in 0..3 {
         sinks.tell(&alert(frame)).unwrap();
     }
@@ -98,12 +98,12 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
 #[test]
 fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [Target::Socket(folder.path().join("nobody"))];
-    let mut settings = Settings::default();
+    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let mut settings = SinkSettings::default();
     settings.socket.hold_ms = 200;
     settings.socket.retry_ms = 5;
     settings.ring = 8;
-    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     let start = Instant::now();
     for frame in 0..200 {
         sinks.tell(&alert(frame)).unwrap();
@@ -122,13 +122,13 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
     let _asleep = bind(&path);
-    let mut settings = Settings {
+    let mut settings = SinkSettings {
         ring: 4,
         close_ms: 50,
-        ..Settings::default()
+        ..SinkSettings::default()
     };
     settings.socket.hold_ms = 60_000;
-    let mut sinks = Sinks::open(&[Target::Socket(path)], &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&[SinkUri::Socket(path)], &settings, WhenFull::Drop).unwrap();
     for frame in 0..6000 {
         sinks.tell(&alert(frame)).unwrap();
     }
@@ -143,21 +143,21 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
 
 #[test]
 fn a_full_disk_is_counted_and_the_run_goes_on() {
-    let targets = [Target::File("/dev/full".into())];
-    let mut sinks = Sinks::open(&targets, &Settings::default(), WhenFull::Drop).unwrap();
+    let targets = [SinkUri::File("/dev/full".into())];
+    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Drop).unwrap();
     for frame in 0..10 {
         sinks.tell(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
     assert_eq!((report.delivered, report.lost["write"]), (0, 10));
     // Where frames are waited for, the run ends instead.
-    let mut sinks = Sinks::open(&targets, &Settings::default(), WhenFull::Wait).unwrap();
+    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Wait).unwrap();
     assert!(sinks.tell(&alert(0)).is_err());
 }
 
 #[test]
 fn settings_are_read_and_unknown_keys_refused() {
-    let settings: Settings = toml::from_str(
+    let settings: SinkSettings = toml::from_str(
         r#"
         alerts = ["-", "a.jsonl", "unix:/run/a", "mqtts://me@broker/road"]
         metrics = "127.0.0.1:9464"
@@ -173,22 +173,25 @@ fn settings_are_read_and_unknown_keys_refused() {
     .unwrap();
     assert_eq!((settings.alerts.len(), settings.file.keep), (4, 8));
     assert_eq!(settings.mqtt.version, MqttVersion::V3);
-    let back: Settings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
+    let back: SinkSettings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
     assert_eq!(back, settings);
-    assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
+    assert_eq!(
+        toml::from_str::<SinkSettings>("").unwrap(),
+        SinkSettings::default()
+    );
     for text in [
         "rings = 3",
         "[mqtt]\nversion = \"4\"",
         "alerts = [\"http://x\"]",
         "display = \"hdmi\"",
     ] {
-        assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+        assert!(toml::from_str::<SinkSettings>(text).is_err(), "{text}");
     }
-    let none = Settings {
+    let none = SinkSettings {
         ring: 0,
-        ..Settings::default()
+        ..SinkSettings::default()
     };
-    let error = Sinks::open(&[], &none, WhenFull::Drop).unwrap_err();
+    let error = SinkFanout::open(&[], &none, WhenFull::Drop).unwrap_err();
     assert!(error.to_string().contains("sink.ring"), "{error}");
 }
 
@@ -197,12 +200,12 @@ fn bad_secrets_and_certificates_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();
-    let tls: Target = "mqtts://me@localhost:1".parse().unwrap();
+    let tls: SinkUri = "mqtts://me@localhost:1".parse().unwrap();
     let open = |edit: &dyn Fn(&mut MqttSettings)| {
-        let mut settings = Settings::default();
+        let mut settings = SinkSettings::default();
         settings.mqtt.outbox = Some(folder.path().join("outbox"));
         edit(&mut settings.mqtt);
-        let opened = Sinks::open(std::slice::from_ref(&tls), &settings, WhenFull::Drop);
+        let opened = SinkFanout::open(std::slice::from_ref(&tls), &settings, WhenFull::Drop);
         opened.err().map(|e| e.to_string()).unwrap_or_default()
     };
     let missing = open(&|s| s.ca_file = Some("/nowhere/ca.pem".into()));
@@ -222,7 +225,7 @@ fn bad_secrets_and_certificates_are_named() {
     assert!(id.contains("client_id") || id.contains("trust"), "{id}");
 }
 
-fn ask(exporter: &Exporter, request: &str) -> String {
+fn ask(exporter: &MetricsExporter, request: &str) -> String {
     let mut stream = TcpStream::connect(exporter.address()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -233,18 +236,18 @@ fn ask(exporter: &Exporter, request: &str) -> String {
 #[test]
 fn metrics_are_told_to_those_who_ask_well() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [Target::Socket(folder.path().join("nobody"))];
-    let mut settings = Settings::default();
+    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let mut settings = SinkSettings::default();
     settings.socket.hold_ms = 0;
-    let mut sinks = Sinks::open(&targets, &settings, WhenFull::Drop).unwrap();
-    let exporter = Exporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
+    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let exporter = MetricsExporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
     sinks.tell(&alert(0)).unwrap();
     let gauges = sinks.gauges();
     gauges.finish_frame(Duration::from_millis(30), true);
     gauges.finish_frame(Duration::from_millis(300), false);
     gauges.count_bad();
     gauges.finish_frame_of_unknown_age();
-    gauges.count_dropped(crate::budget::Cause::TooLate);
+    gauges.count_dropped(crate::budget::DropReason::TooLate);
     let lost = r#"cause="no_receiver"} 1"#;
     let get = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -296,7 +299,7 @@ fn metrics_are_told_to_those_who_ask_well() {
     let mut long = TcpStream::connect(exporter.address()).unwrap();
     let _ = long.write_all(&[b'x'; 20_000]);
     assert!(ask(&exporter, get).starts_with("HTTP/1.1 200 OK"));
-    let taken = Exporter::start(exporter.address(), &sinks).unwrap_err();
+    let taken = MetricsExporter::start(exporter.address(), &sinks).unwrap_err();
     assert!(taken.to_string().contains("another"), "{taken}");
 }
 

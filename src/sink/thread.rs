@@ -1,8 +1,8 @@
 //! The thread of a sink: how it is started, what it is sent, and what its owner sees of it.
 
 use super::SinkError;
-use super::counters::Counters;
-use super::mqtt::publisher::News;
+use super::counters::SinkCounters;
+use super::mqtt::publisher::LinkEvent;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,24 +13,24 @@ pub(super) type Line = Arc<Vec<u8>>;
 
 /// What a sink's thread is sent.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum SinkMessage {
     /// An alert.
     Line(Line),
     /// News of the connection to a broker.
-    Link(News),
+    Link(LinkEvent),
 }
 
 /// What a sink's thread and its owner both see.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub counters: Counters,
+pub(super) struct SharedSink {
+    pub counters: SinkCounters,
     /// No more alerts will come: deliver what is there and end.
     pub closing: AtomicBool,
     /// Why the thread gave up.
     pub failed: Mutex<Option<SinkError>>,
 }
 
-impl Shared {
+impl SharedSink {
     pub fn fail(&self, error: SinkError) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
@@ -46,9 +46,9 @@ impl Shared {
 /// Starts a sink's thread.
 pub(super) fn start(
     name: &str,
-    shared: &Arc<Shared>,
-    from: Receiver<Message>,
-    work: impl FnOnce(Receiver<Message>, Arc<Shared>) + Send + 'static,
+    shared: &Arc<SharedSink>,
+    from: Receiver<SinkMessage>,
+    work: impl FnOnce(Receiver<SinkMessage>, Arc<SharedSink>) + Send + 'static,
 ) -> Result<JoinHandle<()>, SinkError> {
     let shared = shared.clone();
     std::thread::Builder::new()

@@ -1,6 +1,6 @@
 //! A source that is not there yet: it is looked for until it comes.
 
-use super::{Camera, CameraError, CaptureSettings, CaptureWatch, Source};
+use super::{CaptureSettings, CaptureWatch, OpenSource, SourceError, SourceUri};
 use std::time::Duration;
 use unmask_model::CameraInput;
 
@@ -12,53 +12,53 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Where frames come from: now, or once it is there.
 #[expect(clippy::large_enum_variant, reason = "one a run")]
 #[derive(Debug)]
-pub enum Feed {
+pub enum SourceFeed {
     /// An open camera.
-    Open(Camera),
+    Open(OpenSource),
     /// A source that is waited for.
-    Awaited(Awaited),
+    Awaited(AwaitedSource),
 }
 
-impl From<Camera> for Feed {
-    fn from(camera: Camera) -> Self {
-        Feed::Open(camera)
+impl From<OpenSource> for SourceFeed {
+    fn from(camera: OpenSource) -> Self {
+        SourceFeed::Open(camera)
     }
 }
 
-impl From<Awaited> for Feed {
-    fn from(awaited: Awaited) -> Self {
-        Feed::Awaited(awaited)
+impl From<AwaitedSource> for SourceFeed {
+    fn from(awaited: AwaitedSource) -> Self {
+        SourceFeed::Awaited(awaited)
     }
 }
 
-impl Feed {
-    /// Opens `source` as [`Camera::open_with`] does; one that is missing is waited for where
+impl SourceFeed {
+    /// Opens `source` as [`OpenSource::open_with`] does; one that is missing is waited for where
     /// `waits` says so.
     ///
     /// # Errors
-    /// As [`Camera::open_with`].
+    /// As [`OpenSource::open_with`].
     pub fn open(
-        source: &Source,
+        source: &SourceUri,
         rate_hz: f64,
         capture: &CaptureSettings,
         waits: bool,
-    ) -> Result<Feed, CameraError> {
-        match Camera::open_with(source, rate_hz, capture) {
+    ) -> Result<SourceFeed, SourceError> {
+        match OpenSource::open_with(source, rate_hz, capture) {
             Err(error) if waits && error.is_missing() => {
-                Ok(Awaited::new(source.clone(), rate_hz, capture.clone()).into())
+                Ok(AwaitedSource::new(source.clone(), rate_hz, capture.clone()).into())
             }
-            opened => opened.map(Feed::Open),
+            opened => opened.map(SourceFeed::Open),
         }
     }
 
-    /// As [`Camera::serve`], once it is there.
+    /// As [`OpenSource::serve`], once it is there.
     ///
     /// # Errors
-    /// As [`Camera::serve`].
-    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), CameraError> {
+    /// As [`OpenSource::serve`].
+    pub fn serve(&mut self, input: Option<&CameraInput>) -> Result<(), SourceError> {
         match self {
-            Feed::Open(camera) => camera.serve(input),
-            Feed::Awaited(awaited) => {
+            SourceFeed::Open(camera) => camera.serve(input),
+            SourceFeed::Awaited(awaited) => {
                 awaited.input = input.copied();
                 Ok(())
             }
@@ -68,24 +68,24 @@ impl Feed {
     /// Whether its frames may have nothing to do with each other.
     pub fn is_pictures(&self) -> bool {
         match self {
-            Feed::Open(camera) => matches!(camera, Camera::Pictures(_)),
-            Feed::Awaited(awaited) => matches!(awaited.source, Source::Pictures(_)),
+            SourceFeed::Open(camera) => matches!(camera, OpenSource::Pictures(_)),
+            SourceFeed::Awaited(awaited) => matches!(awaited.source, SourceUri::Pictures(_)),
         }
     }
 
     /// Whether its frames were recorded before.
     pub fn is_recording(&self) -> bool {
         match self {
-            Feed::Open(camera) => matches!(camera, Camera::Recording(_)),
-            Feed::Awaited(awaited) => matches!(awaited.source, Source::Recording(_)),
+            SourceFeed::Open(camera) => matches!(camera, OpenSource::Recording(_)),
+            SourceFeed::Awaited(awaited) => matches!(awaited.source, SourceUri::Recording(_)),
         }
     }
 
     /// Number of frames, where it is known and the source ends.
     pub fn len(&self) -> Option<u64> {
         match self {
-            Feed::Open(camera) => camera.len(),
-            Feed::Awaited(_) => None,
+            SourceFeed::Open(camera) => camera.len(),
+            SourceFeed::Awaited(_) => None,
         }
     }
 
@@ -97,33 +97,33 @@ impl Feed {
     /// Frames a second of the source's world.
     pub fn rate_hz(&self) -> f64 {
         match self {
-            Feed::Open(camera) => camera.rate_hz(),
-            Feed::Awaited(awaited) => awaited.rate_hz,
+            SourceFeed::Open(camera) => camera.rate_hz(),
+            SourceFeed::Awaited(awaited) => awaited.rate_hz,
         }
     }
 
     /// How a camera goes.
     pub fn capture(&self) -> Option<CaptureWatch> {
         match self {
-            Feed::Open(camera) => camera.capture(),
-            Feed::Awaited(_) => None,
+            SourceFeed::Open(camera) => camera.capture(),
+            SourceFeed::Awaited(_) => None,
         }
     }
 }
 
 /// A source that is opened once it is there.
 #[derive(Debug)]
-pub struct Awaited {
-    source: Source,
+pub struct AwaitedSource {
+    source: SourceUri,
     rate_hz: f64,
     capture: CaptureSettings,
     /// What a prepared graph takes, where there is one.
     input: Option<CameraInput>,
 }
 
-impl Awaited {
-    /// A source that [`Camera::open_with`] did not find.
-    pub fn new(source: Source, rate_hz: f64, capture: CaptureSettings) -> Self {
+impl AwaitedSource {
+    /// A source that [`OpenSource::open_with`] did not find.
+    pub fn new(source: SourceUri, rate_hz: f64, capture: CaptureSettings) -> Self {
         Self {
             source,
             rate_hz,
@@ -140,7 +140,7 @@ impl Awaited {
     pub(super) fn open(
         self,
         pause: &dyn Fn(Duration) -> bool,
-    ) -> Result<Option<Camera>, CameraError> {
+    ) -> Result<Option<OpenSource>, SourceError> {
         let mut time = FIRST_PAUSE;
         loop {
             match self.look() {
@@ -154,8 +154,8 @@ impl Awaited {
         }
     }
 
-    fn look(&self) -> Result<Camera, CameraError> {
-        let mut camera = Camera::open_with(&self.source, self.rate_hz, &self.capture)?;
+    fn look(&self) -> Result<OpenSource, SourceError> {
+        let mut camera = OpenSource::open_with(&self.source, self.rate_hz, &self.capture)?;
         camera.serve(self.input.as_ref())?;
         Ok(camera)
     }

@@ -1,6 +1,6 @@
 //! A frame as the bytes that a graph takes.
 
-use super::pixels::Reading;
+use super::pixels::PixelReading;
 use std::ops::Deref;
 use unmask_frame::{Picture, Size};
 use unmask_model::FrameFormat;
@@ -8,36 +8,36 @@ use unmask_model::FrameFormat;
 /// A frame in the memory that the driver wrote it to. Dropped, its memory goes back to the driver.
 #[derive(Debug)]
 pub struct FrameBytes {
-    held: Held,
+    held: HeldBytes,
     format: FrameFormat,
-    reading: Reading,
+    reading: PixelReading,
 }
 
 #[derive(Debug)]
-enum Held {
+enum HeldBytes {
     /// Where the driver wrote them.
     #[cfg(target_os = "linux")]
-    Driver(unmask_v4l2::Filled),
+    Driver(unmask_v4l2::FilledBuffer),
     /// A copy.
     Own(Vec<u8>),
 }
 
 impl FrameBytes {
     #[cfg(target_os = "linux")]
-    pub(super) fn of_driver(filled: unmask_v4l2::Filled, format: FrameFormat) -> Self {
+    pub(super) fn of_driver(filled: unmask_v4l2::FilledBuffer, format: FrameFormat) -> Self {
         Self {
-            held: Held::Driver(filled),
+            held: HeldBytes::Driver(filled),
             format,
-            reading: Reading::of(&format),
+            reading: PixelReading::of(&format),
         }
     }
 
     /// Bytes of one's own. `None` where they are not as many as a frame of `format` has.
     pub fn own(bytes: Vec<u8>, format: FrameFormat) -> Option<Self> {
         (bytes.len() == format.bytes()).then(|| Self {
-            held: Held::Own(bytes),
+            held: HeldBytes::Own(bytes),
             format,
-            reading: Reading::of(&format),
+            reading: PixelReading::of(&format),
         })
     }
 
@@ -72,8 +72,8 @@ impl Deref for FrameBytes {
         match &self.held {
             #[cfg(target_os = "linux")]
             // The driver's buffer may be longer than the frame.
-            Held::Driver(filled) => &filled[..filled.len().min(self.format.bytes())],
-            Held::Own(bytes) => bytes,
+            HeldBytes::Driver(filled) => &filled[..filled.len().min(self.format.bytes())],
+            HeldBytes::Own(bytes) => bytes,
         }
     }
 }

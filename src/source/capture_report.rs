@@ -1,6 +1,6 @@
 //! What a camera came to.
 
-use super::Drops;
+use super::FrameDrops;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub struct CaptureReport {
     /// Frames given.
     pub frames: u64,
     /// Frames lost before they were given.
-    pub drops: Drops,
+    pub drops: FrameDrops,
     /// Events by cause; causes without any are left out.
     pub events: BTreeMap<&'static str, u64>,
     /// How often the device was opened.

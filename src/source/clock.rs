@@ -1,7 +1,7 @@
 //! The clock of a run.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use unmask_frame::Moment;
+use unmask_frame::MonotonicTime;
 
 /// A wall clock that moved by so much was set.
 const STEP_NS: i128 = 1_000_000_000;
@@ -10,15 +10,15 @@ const JITTER_NS: i128 = 1_000_000;
 
 /// A monotonic clock that starts with the run, tied to the wall clock.
 ///
-/// The wall clock may be set while a run goes on, which [`Clock::follow`] notices; times within a
+/// The wall clock may be set while a run goes on, which [`SourceClock::follow`] notices; times within a
 /// run never jump.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub struct SourceClock {
     start: Instant,
     start_unix_ns: i128,
 }
 
-impl Clock {
+impl SourceClock {
     /// A clock that starts now.
     pub fn start() -> Self {
         Self {
@@ -45,23 +45,23 @@ impl Clock {
     }
 
     /// Now, since the run's start.
-    pub fn now(&self) -> Moment {
-        Moment(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    pub fn now(&self) -> MonotonicTime {
+        MonotonicTime(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// `instant`, since the run's start; 0 where it lies before.
-    pub fn moment(&self, instant: Instant) -> Moment {
+    pub fn moment(&self, instant: Instant) -> MonotonicTime {
         let since = instant.saturating_duration_since(self.start);
-        Moment(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        MonotonicTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Nanoseconds since the Unix epoch at `moment`.
-    pub fn unix_ns(&self, moment: Moment) -> i128 {
+    pub fn unix_ns(&self, moment: MonotonicTime) -> i128 {
         self.start_unix_ns + i128::from(moment.0)
     }
 
     /// Sleeps until `moment`; returns at once where that is past.
-    pub fn sleep_until(&self, moment: Moment) {
+    pub fn sleep_until(&self, moment: MonotonicTime) {
         std::thread::sleep(moment.since(self.now()));
     }
 }
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_wall_clock_that_is_set_is_followed_and_noticed() {
         for wrong_s in [-3600, 40 * 365 * 86_400, 2] {
-            let mut clock = Clock::start();
+            let mut clock = SourceClock::start();
             assert_eq!(clock.follow(), None);
             let right = clock.unix_ns(clock.now());
             clock.start_unix_ns += wrong_s * STEP_NS;
@@ -95,7 +95,7 @@ mod tests {
             assert_eq!(clock.follow(), None);
         }
         // A drift is followed without a word.
-        let mut clock = Clock::start();
+        let mut clock = SourceClock::start();
         clock.start_unix_ns -= STEP_NS / 2;
         let before = clock.start_unix_ns;
         while clock.start_unix_ns == before {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn time_goes_on_and_is_tied_to_the_wall_clock() {
-        let clock = Clock::start();
+        let clock = SourceClock::start();
         let early = clock.now();
         clock.sleep_until(early.after(Duration::from_millis(5)));
         clock.sleep_until(early);

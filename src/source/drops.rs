@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Sub};
 /// Frames lost, by cause. Every frame that a source made is either used, bad, or counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Drops {
+pub struct FrameDrops {
     /// A newer one came before it was taken.
     pub overtaken: u64,
     /// The driver's sequence numbers leave it out.
@@ -17,7 +17,7 @@ pub struct Drops {
     pub stale: u64,
 }
 
-impl Drops {
+impl FrameDrops {
     /// Frames lost, whatever the cause.
     pub fn total(&self) -> u64 {
         self.overtaken + self.gap + self.corrupt + self.stale
@@ -29,11 +29,11 @@ impl Drops {
     }
 }
 
-impl Add for Drops {
-    type Output = Drops;
+impl Add for FrameDrops {
+    type Output = FrameDrops;
 
-    fn add(self, other: Drops) -> Drops {
-        Drops {
+    fn add(self, other: FrameDrops) -> FrameDrops {
+        FrameDrops {
             overtaken: self.overtaken + other.overtaken,
             gap: self.gap + other.gap,
             corrupt: self.corrupt + other.corrupt,
@@ -42,18 +42,18 @@ impl Add for Drops {
     }
 }
 
-impl AddAssign for Drops {
-    fn add_assign(&mut self, other: Drops) {
+impl AddAssign for FrameDrops {
+    fn add_assign(&mut self, other: FrameDrops) {
         *self = *self + other;
     }
 }
 
-impl Sub for Drops {
-    type Output = Drops;
+impl Sub for FrameDrops {
+    type Output = FrameDrops;
 
     /// What came on top of `earlier`.
-    fn sub(self, earlier: Drops) -> Drops {
-        Drops {
+    fn sub(self, earlier: FrameDrops) -> FrameDrops {
+        FrameDrops {
             overtaken: self.overtaken.saturating_sub(earlier.overtaken),
             gap: self.gap.saturating_sub(earlier.gap),
             corrupt: self.corrupt.saturating_sub(earlier.corrupt),
@@ -62,7 +62,7 @@ impl Sub for Drops {
     }
 }
 
-impl std::fmt::Display for Drops {
+impl std::fmt::Display for FrameDrops {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.total())?;
         let causes = [
@@ -89,22 +89,22 @@ mod tests {
 
     #[test]
     fn causes_add_up_and_are_named() {
-        let a = Drops {
+        let a = FrameDrops {
             overtaken: 2,
             gap: 1,
-            ..Drops::default()
+            ..FrameDrops::default()
         };
-        let b = Drops {
+        let b = FrameDrops {
             corrupt: 4,
             stale: 8,
-            ..Drops::default()
+            ..FrameDrops::default()
         };
         let mut sum = a;
         sum += b;
         assert_eq!((sum.total(), sum - b), (15, a));
         assert_eq!((a - sum).total(), 0);
-        assert!(Drops::default().is_none() && !a.is_none());
-        assert_eq!(Drops::default().to_string(), "0");
+        assert!(FrameDrops::default().is_none() && !a.is_none());
+        assert_eq!(FrameDrops::default().to_string(), "0");
         assert_eq!(
             a.to_string(),
             "3 (2 overtaken by a newer one, 1 missing in the driver's sequence)"

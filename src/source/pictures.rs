@@ -1,6 +1,6 @@
 //! A folder or a list of pictures as a source.
 
-use super::{BadFrame, CameraError, Drops, Shot, Stamp};
+use super::{BadFrame, FrameDrops, FrameTimestamp, SourceError, SourceFrame};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,20 +17,20 @@ const RATE_HZ: f64 = 10.0;
 
 /// The pictures of one folder, in order of their names, or those of a list, in its order.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct PictureSource {
     paths: Vec<PathBuf>,
     rate_hz: f64,
     next: usize,
 }
 
-impl Pictures {
+impl PictureSource {
     /// Lists a folder (not the folders in it; hidden files are left out), or reads a list: a text
     /// file with one picture a line, relative to the list's own folder; empty lines and lines that
     /// start with `#` are left out.
     ///
     /// # Errors
     /// The folder cannot be listed or holds no picture; the list cannot be read or names none.
-    pub fn open(path: &Path) -> Result<Self, CameraError> {
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
         let is_list = std::fs::metadata(path).is_ok_and(|found| !found.is_dir());
         let paths = if is_list {
             read_list(path)?
@@ -63,18 +63,18 @@ impl Pictures {
         self.paths.len() as u64
     }
 
-    /// Whether there is none; never so after [`Pictures::open`].
+    /// Whether there is none; never so after [`PictureSource::open`].
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
 
-    pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+    pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         let path = self.paths.get(self.next)?;
         let number = self.next as u64;
         self.next += 1;
         let start = Instant::now();
         Some(match read_picture(path) {
-            Ok(picture) => Ok(Shot {
+            Ok(picture) => Ok(SourceFrame {
                 number,
                 name: path
                     .file_name()
@@ -83,8 +83,8 @@ impl Pictures {
                 bytes: None,
                 truth: None,
                 read: start.elapsed(),
-                stamp: Stamp::regular(number, self.rate_hz),
-                drops: Drops::default(),
+                stamp: FrameTimestamp::regular(number, self.rate_hz),
+                drops: FrameDrops::default(),
             }),
             Err(reason) => Err(BadFrame {
                 number,
@@ -95,8 +95,8 @@ impl Pictures {
     }
 }
 
-fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
-    let refuse = |source| CameraError::Folder {
+fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let refuse = |source| SourceError::Folder {
         path: folder.to_path_buf(),
         source,
     };
@@ -108,7 +108,7 @@ fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
         }
     }
     if paths.is_empty() {
-        return Err(CameraError::NoPictures {
+        return Err(SourceError::NoPictures {
             path: folder.to_path_buf(),
         });
     }
@@ -116,9 +116,9 @@ fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
     Ok(paths)
 }
 
-fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
+fn read_list(list: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let text = unmask_frame::read_regular_text(list, LIST_LIMIT_BYTES).map_err(|source| {
-        CameraError::List {
+        SourceError::List {
             path: list.to_path_buf(),
             source,
         }
@@ -131,7 +131,7 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>, CameraError> {
         .map(|line| folder.join(line))
         .collect();
     if paths.is_empty() {
-        return Err(CameraError::EmptyList {
+        return Err(SourceError::EmptyList {
             path: list.to_path_buf(),
         });
     }
@@ -175,7 +175,7 @@ mod tests {
         put("notes.txt", b"x");
         put(".hidden.png", &png);
         std::fs::create_dir(folder.path().join("deeper.png")).unwrap();
-        let mut pictures = Pictures::open(folder.path()).unwrap();
+        let mut pictures = PictureSource::open(folder.path()).unwrap();
         assert_eq!((pictures.len(), pictures.is_empty()), (4, false));
         let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
         let names: Vec<_> = all
@@ -200,11 +200,11 @@ mod tests {
         let list = folder.path().join("list.txt");
         // As an editor on Windows saves it.
         std::fs::write(&list, "\u{feff}a.png\r\ndeep/b.png\r\n").unwrap();
-        let pictures = Pictures::open(&list).unwrap();
+        let pictures = PictureSource::open(&list).unwrap();
         assert_eq!(pictures.paths()[0], folder.path().join("a.png"));
         assert_eq!(pictures.paths()[1], folder.path().join("deep/b.png"));
         std::fs::write(&list, "# two\ndeep/b.png\r\n\n a.png\ngone.png\ndeep/b.png").unwrap();
-        let mut pictures = Pictures::open(&list).unwrap().at_rate(4.0);
+        let mut pictures = PictureSource::open(&list).unwrap().at_rate(4.0);
         assert_eq!(pictures.len(), 4);
         let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
         let told: Vec<_> = all
@@ -222,19 +222,19 @@ mod tests {
         ];
         assert_eq!(told, want);
         std::fs::write(&list, "# nothing\n").unwrap();
-        let error = Pictures::open(&list).unwrap_err().to_string();
+        let error = PictureSource::open(&list).unwrap_err().to_string();
         assert!(error.contains("names no picture"), "{error}");
         std::fs::write(&list, b"\xff\xfe").unwrap();
-        let error = Pictures::open(&list).unwrap_err().to_string();
+        let error = PictureSource::open(&list).unwrap_err().to_string();
         assert!(error.contains("cannot read the list"), "{error}");
     }
 
     #[test]
     fn a_missing_or_empty_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Pictures::open(folder.path()).unwrap_err().to_string();
+        let error = PictureSource::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("holds no picture"), "{error}");
-        let error = Pictures::open(&folder.path().join("gone"))
+        let error = PictureSource::open(&folder.path().join("gone"))
             .unwrap_err()
             .to_string();
         assert!(error.contains("gone: No such file"), "{error}");

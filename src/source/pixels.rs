@@ -1,11 +1,11 @@
 //! A driver's bytes as a picture.
 
 use unmask_frame::{Picture, Size, decode_jpeg};
-use unmask_model::{FrameFormat, Matrix, PixelFormat, Range};
+use unmask_model::{ColourMatrix, ColourRange, FrameFormat, PixelFormat};
 
 /// How a driver lays out a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Layout {
+pub enum PixelLayout {
     /// One that a graph can take as it is.
     Graph(PixelFormat),
     /// A plane of Y, then one of interleaved V U at half width and height (V4L2 `NV21`).
@@ -17,18 +17,18 @@ pub enum Layout {
 }
 
 /// The layouts, the best first: what a graph takes, what is smallest, what must be decoded last.
-const LAYOUTS: [(&[u8; 4], Layout); 8] = [
-    (b"NV12", Layout::Graph(PixelFormat::Nv12)),
-    (b"YUYV", Layout::Graph(PixelFormat::Yuyv)),
-    (b"UYVY", Layout::Graph(PixelFormat::Uyvy)),
-    (b"RGB3", Layout::Graph(PixelFormat::Rgb24)),
-    (b"BGR3", Layout::Graph(PixelFormat::Bgr24)),
-    (b"NV21", Layout::Nv21),
-    (b"MJPG", Layout::Mjpg),
-    (b"GREY", Layout::Grey),
+const LAYOUTS: [(&[u8; 4], PixelLayout); 8] = [
+    (b"NV12", PixelLayout::Graph(PixelFormat::Nv12)),
+    (b"YUYV", PixelLayout::Graph(PixelFormat::Yuyv)),
+    (b"UYVY", PixelLayout::Graph(PixelFormat::Uyvy)),
+    (b"RGB3", PixelLayout::Graph(PixelFormat::Rgb24)),
+    (b"BGR3", PixelLayout::Graph(PixelFormat::Bgr24)),
+    (b"NV21", PixelLayout::Nv21),
+    (b"MJPG", PixelLayout::Mjpg),
+    (b"GREY", PixelLayout::Grey),
 ];
 
-impl Layout {
+impl PixelLayout {
     /// The four letters of every layout, the best first.
     pub fn all() -> impl Iterator<Item = [u8; 4]> {
         LAYOUTS.iter().map(|(letters, _)| **letters)
@@ -49,17 +49,19 @@ impl Layout {
     /// Bytes of a row without padding; 0 where rows have no length.
     pub fn row_bytes(self, width: usize) -> usize {
         match self {
-            Layout::Graph(PixelFormat::Yuyv | PixelFormat::Uyvy) => 2 * width,
-            Layout::Graph(PixelFormat::Rgb24 | PixelFormat::Bgr24) => 3 * width,
-            Layout::Graph(PixelFormat::Nv12) | Layout::Nv21 | Layout::Grey => width,
-            Layout::Mjpg => 0,
+            PixelLayout::Graph(PixelFormat::Yuyv | PixelFormat::Uyvy) => 2 * width,
+            PixelLayout::Graph(PixelFormat::Rgb24 | PixelFormat::Bgr24) => 3 * width,
+            PixelLayout::Graph(PixelFormat::Nv12) | PixelLayout::Nv21 | PixelLayout::Grey => width,
+            PixelLayout::Mjpg => 0,
         }
     }
 
     /// Rows of bytes of a frame: those of the chroma plane are rows, too.
     pub fn rows(self, height: usize) -> usize {
         match self {
-            Layout::Graph(PixelFormat::Nv12) | Layout::Nv21 => height + height.div_ceil(2),
+            PixelLayout::Graph(PixelFormat::Nv12) | PixelLayout::Nv21 => {
+                height + height.div_ceil(2)
+            }
             _ => height,
         }
     }
@@ -67,8 +69,8 @@ impl Layout {
 
 /// What is needed to read a frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
-    layout: Layout,
+pub struct PixelReading {
+    layout: PixelLayout,
     size: Size,
     /// From one row to the next, bytes.
     stride: usize,
@@ -80,9 +82,15 @@ pub struct Reading {
 /// One, in fixed point.
 const ONE: f64 = 65536.0;
 
-impl Reading {
+impl PixelReading {
     /// For frames of `size` whose rows lie `stride` bytes apart; 0: without padding.
-    pub fn new(layout: Layout, size: Size, stride: usize, matrix: Matrix, range: Range) -> Self {
+    pub fn new(
+        layout: PixelLayout,
+        size: Size,
+        stride: usize,
+        matrix: ColourMatrix,
+        range: ColourRange,
+    ) -> Self {
         let format = FrameFormat {
             pixels: PixelFormat::Yuyv,
             size,
@@ -103,7 +111,7 @@ impl Reading {
 
     /// For the frames of a graph's camera.
     pub fn of(format: &FrameFormat) -> Self {
-        let layout = Layout::Graph(format.pixels);
+        let layout = PixelLayout::Graph(format.pixels);
         Self::new(layout, format.size, 0, format.matrix, format.range)
     }
 
@@ -128,26 +136,28 @@ impl Reading {
         let at = |i: usize| bytes.get(i).copied().unwrap_or(0);
         let row = y * self.stride;
         match self.layout {
-            Layout::Graph(PixelFormat::Rgb24) => std::array::from_fn(|c| at(row + 3 * x + c)),
-            Layout::Graph(PixelFormat::Bgr24) => std::array::from_fn(|c| at(row + 3 * x + 2 - c)),
-            Layout::Graph(PixelFormat::Yuyv) => {
+            PixelLayout::Graph(PixelFormat::Rgb24) => std::array::from_fn(|c| at(row + 3 * x + c)),
+            PixelLayout::Graph(PixelFormat::Bgr24) => {
+                std::array::from_fn(|c| at(row + 3 * x + 2 - c))
+            }
+            PixelLayout::Graph(PixelFormat::Yuyv) => {
                 let pair = row + x / 2 * 4;
                 self.colour(at(row + 2 * x), at(pair + 1), at(pair + 3))
             }
-            Layout::Graph(PixelFormat::Uyvy) => {
+            PixelLayout::Graph(PixelFormat::Uyvy) => {
                 let pair = row + x / 2 * 4;
                 self.colour(at(row + 2 * x + 1), at(pair), at(pair + 2))
             }
-            Layout::Graph(PixelFormat::Nv12) => {
+            PixelLayout::Graph(PixelFormat::Nv12) => {
                 let pair = (self.size.h + y / 2) * self.stride + x / 2 * 2;
                 self.colour(at(row + x), at(pair), at(pair + 1))
             }
-            Layout::Nv21 => {
+            PixelLayout::Nv21 => {
                 let pair = (self.size.h + y / 2) * self.stride + x / 2 * 2;
                 self.colour(at(row + x), at(pair + 1), at(pair))
             }
-            Layout::Grey => [at(row + x); 3],
-            Layout::Mjpg => [0; 3],
+            PixelLayout::Grey => [at(row + x); 3],
+            PixelLayout::Mjpg => [0; 3],
         }
     }
 
@@ -156,7 +166,7 @@ impl Reading {
     /// # Errors
     /// There are too few bytes; a compressed frame is damaged or of another size.
     pub fn picture(&self, bytes: &[u8]) -> Result<Picture, String> {
-        if self.layout == Layout::Mjpg {
+        if self.layout == PixelLayout::Mjpg {
             return self.decode(bytes);
         }
         if !self.is_whole(bytes) {
@@ -169,29 +179,31 @@ impl Reading {
             let row = &bytes[y * self.stride..][..self.layout.row_bytes(w)];
             let chroma = || &bytes[(h + y / 2) * self.stride..][..w];
             match self.layout {
-                Layout::Graph(PixelFormat::Rgb24) => rgb.extend_from_slice(row),
-                Layout::Graph(PixelFormat::Bgr24) => {
+                PixelLayout::Graph(PixelFormat::Rgb24) => rgb.extend_from_slice(row),
+                PixelLayout::Graph(PixelFormat::Bgr24) => {
                     let (pixels, _) = row.as_chunks::<3>();
                     rgb.extend(pixels.iter().flat_map(|&[b, g, r]| [r, g, b]));
                 }
-                Layout::Graph(PixelFormat::Yuyv) => {
+                PixelLayout::Graph(PixelFormat::Yuyv) => {
                     let (pairs, _) = row.as_chunks::<4>();
                     for &[a, u, b, v] in pairs {
                         rgb.extend_from_slice(&self.colour(a, u, v));
                         rgb.extend_from_slice(&self.colour(b, u, v));
                     }
                 }
-                Layout::Graph(PixelFormat::Uyvy) => {
+                PixelLayout::Graph(PixelFormat::Uyvy) => {
                     let (pairs, _) = row.as_chunks::<4>();
                     for &[u, a, v, b] in pairs {
                         rgb.extend_from_slice(&self.colour(a, u, v));
                         rgb.extend_from_slice(&self.colour(b, u, v));
                     }
                 }
-                Layout::Graph(PixelFormat::Nv12) => self.shared(row, chroma(), false, &mut rgb),
-                Layout::Nv21 => self.shared(row, chroma(), true, &mut rgb),
-                Layout::Grey => rgb.extend(row.iter().flat_map(|&y| [y; 3])),
-                Layout::Mjpg => {}
+                PixelLayout::Graph(PixelFormat::Nv12) => {
+                    self.shared(row, chroma(), false, &mut rgb)
+                }
+                PixelLayout::Nv21 => self.shared(row, chroma(), true, &mut rgb),
+                PixelLayout::Grey => rgb.extend(row.iter().flat_map(|&y| [y; 3])),
+                PixelLayout::Mjpg => {}
             }
         }
         let refuse = || format!("a frame of {} cannot be: its width is odd", self.size);
@@ -255,8 +267,8 @@ mod tests {
             PixelFormat::Bgr24,
         ] {
             for (matrix, range) in [
-                (Matrix::Bt601, Range::Limited),
-                (Matrix::Bt709, Range::Full),
+                (ColourMatrix::Bt601, ColourRange::Limited),
+                (ColourMatrix::Bt709, ColourRange::Full),
             ] {
                 let format = FrameFormat {
                     pixels,
@@ -265,8 +277,8 @@ mod tests {
                     range,
                 };
                 let bytes = format.encode(&picture).unwrap();
-                let layout = Layout::Graph(pixels);
-                let got = Reading::of(&format).picture(&bytes).unwrap();
+                let layout = PixelLayout::Graph(pixels);
+                let got = PixelReading::of(&format).picture(&bytes).unwrap();
                 let exact = !pixels.is_yuv();
                 for (a, b) in got.rgb().iter().zip(picture.rgb()) {
                     let apart = a.abs_diff(*b);
@@ -275,7 +287,7 @@ mod tests {
                 // Rows with padding, and single pixels, are the same.
                 let row = layout.row_bytes(size.w);
                 let wide = padded(&bytes, row, 5);
-                let reading = Reading::new(layout, size, row + 5, matrix, range);
+                let reading = PixelReading::new(layout, size, row + 5, matrix, range);
                 assert_eq!(reading.picture(&wide).unwrap(), got, "{format}");
                 for (x, y) in [(0, 0), (15, 7), (6, 3), (7, 4)] {
                     assert_eq!(reading.pixel(&wide, x, y), got.at(x, y), "{format} {x},{y}");
@@ -292,13 +304,19 @@ mod tests {
         let format = FrameFormat {
             pixels: PixelFormat::Nv12,
             size,
-            matrix: Matrix::Bt601,
-            range: Range::Limited,
+            matrix: ColourMatrix::Bt601,
+            range: ColourRange::Limited,
         };
         let mut bytes = format.encode(&blocks(size)).unwrap();
-        let want = Reading::of(&format).picture(&bytes).unwrap();
+        let want = PixelReading::of(&format).picture(&bytes).unwrap();
         bytes[32..].chunks_mut(2).for_each(|pair| pair.swap(0, 1));
-        let reading = Reading::new(Layout::Nv21, size, 0, Matrix::Bt601, Range::Limited);
+        let reading = PixelReading::new(
+            PixelLayout::Nv21,
+            size,
+            0,
+            ColourMatrix::Bt601,
+            ColourRange::Limited,
+        );
         assert_eq!(reading.picture(&bytes).unwrap(), want);
         assert_eq!(reading.pixel(&bytes, 5, 2), want.at(5, 2));
     }
@@ -306,7 +324,13 @@ mod tests {
     #[test]
     fn grey_is_grey() {
         let size = Size::new(3, 2);
-        let reading = Reading::new(Layout::Grey, size, 4, Matrix::Bt601, Range::Full);
+        let reading = PixelReading::new(
+            PixelLayout::Grey,
+            size,
+            4,
+            ColourMatrix::Bt601,
+            ColourRange::Full,
+        );
         let picture = reading.picture(&[1, 2, 3, 0, 4, 5, 6]).unwrap();
         assert_eq!((picture.at(2, 0), picture.at(0, 1)), ([3; 3], [4; 3]));
         assert_eq!(reading.pixel(&[1, 2, 3, 0, 4, 5, 6], 0, 1), [4; 3]);
@@ -320,7 +344,13 @@ mod tests {
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 95)
             .encode(picture.rgb(), 16, 8, image::ExtendedColorType::Rgb8)
             .unwrap();
-        let reading = Reading::new(Layout::Mjpg, size, 0, Matrix::Bt601, Range::Full);
+        let reading = PixelReading::new(
+            PixelLayout::Mjpg,
+            size,
+            0,
+            ColourMatrix::Bt601,
+            ColourRange::Full,
+        );
         let got = reading.picture(&file).unwrap();
         assert!(
             got.at(3, 3)
@@ -334,15 +364,21 @@ mod tests {
                 .unwrap_err();
             assert!(error.contains("the JPEG is"), "{error}");
         }
-        let other = Reading::new(Layout::Mjpg, Size::new(8, 8), 0, Matrix::Bt601, Range::Full);
+        let other = PixelReading::new(
+            PixelLayout::Mjpg,
+            Size::new(8, 8),
+            0,
+            ColourMatrix::Bt601,
+            ColourRange::Full,
+        );
         assert!(other.picture(&file).unwrap_err().contains("16x8"));
     }
 
     #[test]
     fn layouts_have_their_letters() {
-        for letters in Layout::all() {
-            assert_eq!(Layout::of(letters).unwrap().fourcc(), letters);
+        for letters in PixelLayout::all() {
+            assert_eq!(PixelLayout::of(letters).unwrap().fourcc(), letters);
         }
-        assert_eq!(Layout::of(*b"H264"), None);
+        assert_eq!(PixelLayout::of(*b"H264"), None);
     }
 }

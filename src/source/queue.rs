@@ -7,17 +7,17 @@ use unmask_frame::WhenFull;
 
 /// A queue of fixed capacity between two threads.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(super) struct FrameQueue<T> {
     capacity: usize,
     /// With [`WhenFull::Drop`] the oldest goes: the newest is always there.
     when_full: WhenFull,
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     changed: Condvar,
 }
 
 /// What came of waiting.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken<T> {
+pub(super) enum QueueItem<T> {
     /// A value, and how many were dropped before it.
     Value(T, u64),
     /// Nothing came in time.
@@ -27,7 +27,7 @@ pub(super) enum Taken<T> {
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct QueueState<T> {
     waiting: VecDeque<T>,
     dropped: u64,
     /// No more will be sent.
@@ -36,12 +36,12 @@ struct State<T> {
     closed: bool,
 }
 
-impl<T> Queue<T> {
+impl<T> FrameQueue<T> {
     pub fn new(capacity: usize, when_full: WhenFull) -> Self {
         Self {
             capacity: capacity.max(1),
             when_full,
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 waiting: VecDeque::with_capacity(capacity.max(1)),
                 dropped: 0,
                 ended: false,
@@ -52,11 +52,11 @@ impl<T> Queue<T> {
     }
 
     /// A thread that panicked while it held the lock left a state that is still whole.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    fn wait<'a>(&self, state: MutexGuard<'a, QueueState<T>>) -> MutexGuard<'a, QueueState<T>> {
         self.changed
             .wait(state)
             .unwrap_or_else(PoisonError::into_inner)
@@ -85,21 +85,21 @@ impl<T> Queue<T> {
     /// Takes the oldest, waiting for it, with how many were dropped before it; `None` at the end.
     pub fn take(&self) -> Option<(T, u64)> {
         match self.take_until(None) {
-            Taken::Value(value, dropped) => Some((value, dropped)),
-            Taken::Nothing | Taken::End => None,
+            QueueItem::Value(value, dropped) => Some((value, dropped)),
+            QueueItem::Nothing | QueueItem::End => None,
         }
     }
 
     /// Like [`Queue::take`], but gives up at `deadline`.
-    pub fn take_until(&self, deadline: Option<Instant>) -> Taken<T> {
+    pub fn take_until(&self, deadline: Option<Instant>) -> QueueItem<T> {
         let mut state = self.lock();
         loop {
             if let Some(value) = state.waiting.pop_front() {
                 self.changed.notify_all();
-                return Taken::Value(value, state.dropped);
+                return QueueItem::Value(value, state.dropped);
             }
             if state.ended {
-                return Taken::End;
+                return QueueItem::End;
             }
             let Some(deadline) = deadline else {
                 state = self.wait(state);
@@ -107,7 +107,7 @@ impl<T> Queue<T> {
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Taken::Nothing;
+                return QueueItem::Nothing;
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn waiting_loses_nothing_and_keeps_the_order() {
-        let queue = Queue::new(2, WhenFull::Wait);
+        let queue = FrameQueue::new(2, WhenFull::Wait);
         scope(|s| {
             s.spawn(|| {
                 (0..500).for_each(|i| assert!(queue.send(i)));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn dropping_keeps_the_newest_and_counts() {
-        let queue = Queue::new(1, WhenFull::Drop);
+        let queue = FrameQueue::new(1, WhenFull::Drop);
         for i in 0..5 {
             assert!(queue.send(i));
         }
@@ -185,18 +185,18 @@ mod tests {
 
     #[test]
     fn waiting_has_an_end() {
-        let queue = Queue::new(1, WhenFull::Wait);
+        let queue = FrameQueue::new(1, WhenFull::Wait);
         let soon = || Some(Instant::now() + Duration::from_millis(5));
-        assert_eq!(queue.take_until(soon()), Taken::Nothing);
+        assert_eq!(queue.take_until(soon()), QueueItem::Nothing);
         assert!(queue.send(3));
-        assert_eq!(queue.take_until(soon()), Taken::Value(3, 0));
+        assert_eq!(queue.take_until(soon()), QueueItem::Value(3, 0));
         queue.end();
-        assert_eq!(queue.take_until(soon()), Taken::End);
+        assert_eq!(queue.take_until(soon()), QueueItem::End);
     }
 
     #[test]
     fn a_pause_lasts_its_time_or_until_the_queue_is_closed() {
-        let queue: Queue<()> = Queue::new(1, WhenFull::Wait);
+        let queue: FrameQueue<()> = FrameQueue::new(1, WhenFull::Wait);
         let start = Instant::now();
         assert!(queue.pause(Duration::from_millis(20)));
         assert!(start.elapsed() >= Duration::from_millis(20));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn closing_frees_a_waiting_sender() {
-        let queue = Queue::new(1, WhenFull::Wait);
+        let queue = FrameQueue::new(1, WhenFull::Wait);
         assert!(queue.send(0));
         scope(|s| {
             let sender = s.spawn(|| queue.send(1));

@@ -1,13 +1,16 @@
 //! Reads ahead on a thread of its own.
 
-use super::queue::{Queue, Taken};
-use super::{BadFrame, Camera, CameraError, CaptureWatch, Clock, Drops, Feed, Shot};
+use super::queue::{FrameQueue, QueueItem};
+use super::{
+    BadFrame, CaptureWatch, FrameDrops, OpenSource, SourceClock, SourceError, SourceFeed,
+    SourceFrame,
+};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use unmask_frame::{Moment, WhenFull};
+use unmask_frame::{MonotonicTime, WhenFull};
 
 /// Frames that wait for the engine where none may be lost: one ready, one in the making.
 const AHEAD: usize = 2;
@@ -22,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// When frames come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
+pub enum RunPace {
     /// As fast as they are taken; none is lost. A frame counts as captured when it is taken.
     AsTaken,
     /// At a fixed rate, or as they were recorded, whether or not they are taken: a frame that a
@@ -35,19 +38,19 @@ pub enum Pace {
 
 /// A frame with its time, or why there is none.
 #[derive(Debug)]
-struct Item {
-    shot: Result<Shot, BadFrame>,
-    captured: Option<Moment>,
+struct ReaderItem {
+    shot: Result<SourceFrame, BadFrame>,
+    captured: Option<MonotonicTime>,
     /// What the source itself lost, up to here.
-    lost: Drops,
+    lost: FrameDrops,
 }
 
 /// What came of waiting for a frame.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "taken apart at once")]
-pub enum Next {
+pub enum NextFrame {
     /// A frame, or why there is none in its place, and when it was captured.
-    Frame(Result<Shot, BadFrame>, Moment),
+    Frame(Result<SourceFrame, BadFrame>, MonotonicTime),
     /// No frame came in time.
     Nothing,
     /// The source has ended.
@@ -56,35 +59,35 @@ pub enum Next {
 
 /// A camera on its own thread.
 #[derive(Debug)]
-pub struct Reader {
-    queue: Arc<Queue<Item>>,
-    clock: Clock,
+pub struct SourceReader {
+    queue: Arc<FrameQueue<ReaderItem>>,
+    clock: SourceClock,
     /// Frames lost up to the last one taken.
-    lost: Cell<Drops>,
+    lost: Cell<FrameDrops>,
     /// How the camera goes, once it is known to be one.
     capture: Arc<OnceLock<CaptureWatch>>,
     /// Whether the source is not there yet.
     missing: Arc<AtomicBool>,
     /// Why a source that was waited for cannot be used.
-    failed: Arc<Mutex<Option<CameraError>>>,
+    failed: Arc<Mutex<Option<SourceError>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Reader {
+impl SourceReader {
     /// Starts reading up to `frames` frames (all, where `None`) from a camera, or from a source
     /// that is waited for.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        feed: impl Into<Feed>,
-        clock: Clock,
-        pace: Pace,
+        feed: impl Into<SourceFeed>,
+        clock: SourceClock,
+        pace: RunPace,
         frames: Option<u64>,
-    ) -> Result<Self, CameraError> {
+    ) -> Result<Self, SourceError> {
         let queue = Arc::new(match pace {
-            Pace::AsTaken => Queue::new(AHEAD, WhenFull::Wait),
-            Pace::Realtime { .. } => Queue::new(NEWEST, WhenFull::Drop),
+            RunPace::AsTaken => FrameQueue::new(AHEAD, WhenFull::Wait),
+            RunPace::Realtime { .. } => FrameQueue::new(NEWEST, WhenFull::Drop),
         });
         let feed = feed.into();
         let capture = Arc::new(OnceLock::new());
@@ -96,7 +99,7 @@ impl Reader {
             clock,
             lost: Cell::default(),
             capture,
-            missing: Arc::new(AtomicBool::new(matches!(feed, Feed::Awaited(_)))),
+            missing: Arc::new(AtomicBool::new(matches!(feed, SourceFeed::Awaited(_)))),
             failed: Arc::default(),
             thread: None,
         };
@@ -107,8 +110,8 @@ impl Reader {
             .spawn(move || {
                 let to = EndOnDrop(&to);
                 let opened = match feed {
-                    Feed::Open(camera) => Ok(Some(camera)),
-                    Feed::Awaited(awaited) => awaited.open(&|time| to.0.pause(time)),
+                    SourceFeed::Open(camera) => Ok(Some(camera)),
+                    SourceFeed::Awaited(awaited) => awaited.open(&|time| to.0.pause(time)),
                 };
                 match opened {
                     Ok(Some(camera)) => {
@@ -124,7 +127,7 @@ impl Reader {
                     }
                 }
             })
-            .map_err(|source| CameraError::Thread { source })?;
+            .map_err(|source| SourceError::Thread { source })?;
         reader.thread = Some(thread);
         Ok(reader)
     }
@@ -135,40 +138,44 @@ impl Reader {
     }
 
     /// Why a source that was waited for, and has come, cannot be used.
-    pub fn failure(&self) -> Option<CameraError> {
+    pub fn failure(&self) -> Option<SourceError> {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.take()
     }
 
     /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
     /// all that were lost since the one taken before.
-    pub fn take(&self) -> Option<(Result<Shot, BadFrame>, Moment)> {
+    pub fn take(&self) -> Option<(Result<SourceFrame, BadFrame>, MonotonicTime)> {
         let (item, overtaken) = self.queue.take()?;
         Some(self.dress(item, overtaken))
     }
 
-    /// Like [`Reader::take`], but waits no longer than `patience`.
-    pub fn take_within(&self, patience: Duration) -> Next {
+    /// Like [`SourceReader::take`], but waits no longer than `patience`.
+    pub fn take_within(&self, patience: Duration) -> NextFrame {
         match self.queue.take_until(Instant::now().checked_add(patience)) {
-            Taken::Value(item, overtaken) => {
+            QueueItem::Value(item, overtaken) => {
                 let (shot, captured) = self.dress(item, overtaken);
-                Next::Frame(shot, captured)
+                NextFrame::Frame(shot, captured)
             }
-            Taken::Nothing => Next::Nothing,
-            Taken::End => Next::End,
+            QueueItem::Nothing => NextFrame::Nothing,
+            QueueItem::End => NextFrame::End,
         }
     }
 
-    fn dress(&self, item: Item, overtaken: u64) -> (Result<Shot, BadFrame>, Moment) {
-        let Item {
+    fn dress(
+        &self,
+        item: ReaderItem,
+        overtaken: u64,
+    ) -> (Result<SourceFrame, BadFrame>, MonotonicTime) {
+        let ReaderItem {
             mut shot,
             captured,
             lost,
         } = item;
         if let Ok(shot) = &mut shot {
-            let overtaken = Drops {
+            let overtaken = FrameDrops {
                 overtaken,
-                ..Drops::default()
+                ..FrameDrops::default()
             };
             let lost = lost + overtaken;
             shot.drops = lost - self.lost.replace(lost);
@@ -190,7 +197,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for SourceReader {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(capture) = self.capture.get() {
@@ -211,7 +218,7 @@ impl Drop for Reader {
 }
 
 /// Ends the queue however the thread ends: whoever waits at the other side must go on.
-struct EndOnDrop<'a>(&'a Queue<Item>);
+struct EndOnDrop<'a>(&'a FrameQueue<ReaderItem>);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
@@ -220,11 +227,17 @@ impl Drop for EndOnDrop<'_> {
 }
 
 /// Gives what `camera` gives until it ends, or nobody takes it any more.
-fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue<Item>) {
+fn read(
+    mut camera: OpenSource,
+    clock: SourceClock,
+    pace: RunPace,
+    frames: u64,
+    queue: &FrameQueue<ReaderItem>,
+) {
     let start = clock.now();
-    let recorded = matches!(camera, Camera::Recording(_));
+    let recorded = matches!(camera, OpenSource::Recording(_));
     let live = camera.is_live();
-    let (mut lost, mut due) = (Drops::default(), Duration::ZERO);
+    let (mut lost, mut due) = (FrameDrops::default(), Duration::ZERO);
     for i in 0..frames {
         let Some(shot) = camera.next() else { return };
         if let Ok(shot) = &shot {
@@ -236,8 +249,8 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
         };
         let captured = match pace {
             _ if live => Some(instant.map_or_else(|| clock.now(), |then| clock.moment(then))),
-            Pace::AsTaken => None,
-            Pace::Realtime { rate_hz } => {
+            RunPace::AsTaken => None,
+            RunPace::Realtime { rate_hz } => {
                 due = match &shot {
                     Ok(shot) if recorded => shot.stamp.at,
                     Err(_) if recorded => due,
@@ -250,7 +263,7 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
                 Some(clock.now())
             }
         };
-        let item = Item {
+        let item = ReaderItem {
             shot,
             captured,
             lost,
@@ -263,17 +276,17 @@ fn read(mut camera: Camera, clock: Clock, pace: Pace, frames: u64, queue: &Queue
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Awaited, CaptureSettings, Recorder, Source};
+    use super::super::{AwaitedSource, CaptureSettings, FrameRecorder, SourceUri};
     use super::*;
 
-    fn camera() -> Camera {
-        Camera::open(&Source::Synthetic(3), 10.0).unwrap()
+    fn camera() -> OpenSource {
+        OpenSource::open(&SourceUri::Synthetic(3), 10.0).unwrap()
     }
 
     #[test]
     fn frames_come_in_order_and_stop_at_the_limit() {
-        let clock = Clock::start();
-        let reader = Reader::start(camera(), clock, Pace::AsTaken, Some(4)).unwrap();
+        let clock = SourceClock::start();
+        let reader = SourceReader::start(camera(), clock, RunPace::AsTaken, Some(4)).unwrap();
         let taken: Vec<_> = std::iter::from_fn(|| reader.take()).collect();
         let numbers: Vec<u64> = taken.iter().map(|t| t.0.as_ref().unwrap().number).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
@@ -283,9 +296,9 @@ mod tests {
 
     #[test]
     fn in_real_time_the_newest_is_taken_and_the_overtaken_are_counted() {
-        let clock = Clock::start();
-        let pace = Pace::Realtime { rate_hz: 1000.0 };
-        let reader = Reader::start(camera(), clock, pace, Some(6)).unwrap();
+        let clock = SourceClock::start();
+        let pace = RunPace::Realtime { rate_hz: 1000.0 };
+        let reader = SourceReader::start(camera(), clock, pace, Some(6)).unwrap();
         // The thread ends by itself: nothing waits for a taker.
         while !reader.thread.as_ref().unwrap().is_finished() {
             std::thread::sleep(Duration::from_millis(1));
@@ -298,17 +311,17 @@ mod tests {
 
     #[test]
     fn in_real_time_frames_keep_their_distance() {
-        let clock = Clock::start();
-        let pace = Pace::Realtime { rate_hz: 5.0 };
-        let reader = Reader::start(camera(), clock, pace, Some(3)).unwrap();
-        let at: Vec<Moment> = std::iter::from_fn(|| reader.take()).map(|t| t.1).collect();
+        let clock = SourceClock::start();
+        let pace = RunPace::Realtime { rate_hz: 5.0 };
+        let reader = SourceReader::start(camera(), clock, pace, Some(3)).unwrap();
+        let at: Vec<MonotonicTime> = std::iter::from_fn(|| reader.take()).map(|t| t.1).collect();
         assert!(at[2].since(at[0]) >= Duration::from_millis(200));
     }
 
     #[test]
     fn a_recording_keeps_its_own_times_and_losses() {
         let folder = tempfile::tempdir().unwrap();
-        let mut recorder = Recorder::create(folder.path(), "s", true, 5.0).unwrap();
+        let mut recorder = FrameRecorder::create(folder.path(), "s", true, 5.0).unwrap();
         let mut camera = camera();
         for (i, at_ms) in [0, 10, 60].into_iter().enumerate() {
             let mut shot = camera.next().unwrap().unwrap();
@@ -316,18 +329,18 @@ mod tests {
             let at = Duration::from_millis(at_ms);
             recorder.add(&shot, at, at.as_nanos() as i64).unwrap();
         }
-        let source = Source::Recording(folder.path().into());
-        let open = || Camera::open(&source, 0.1).unwrap();
-        let clock = Clock::start();
+        let source = SourceUri::Recording(folder.path().into());
+        let open = || OpenSource::open(&source, 0.1).unwrap();
+        let clock = SourceClock::start();
         // The pace would give a frame every 10 seconds.
-        let pace = Pace::Realtime { rate_hz: 0.1 };
-        let reader = Reader::start(open(), clock, pace, None).unwrap();
+        let pace = RunPace::Realtime { rate_hz: 0.1 };
+        let reader = SourceReader::start(open(), clock, pace, None).unwrap();
         let start = Instant::now();
         while reader.take().is_some() {}
         assert!(start.elapsed() < Duration::from_secs(5));
         assert_eq!(reader.dropped() - reader.queue.dropped(), 3);
 
-        let reader = Reader::start(open(), clock, Pace::AsTaken, None).unwrap();
+        let reader = SourceReader::start(open(), clock, RunPace::AsTaken, None).unwrap();
         let gaps: Vec<u64> = std::iter::from_fn(|| reader.take())
             .map(|(shot, _)| shot.unwrap().drops.gap)
             .collect();
@@ -336,20 +349,26 @@ mod tests {
 
     #[test]
     fn a_frame_that_does_not_come_is_told() {
-        let pace = Pace::Realtime { rate_hz: 1.0 };
-        let reader = Reader::start(camera(), Clock::start(), pace, Some(2)).unwrap();
+        let pace = RunPace::Realtime { rate_hz: 1.0 };
+        let reader = SourceReader::start(camera(), SourceClock::start(), pace, Some(2)).unwrap();
         let long = Duration::from_secs(60);
-        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
+        assert!(matches!(
+            reader.take_within(long),
+            NextFrame::Frame(Ok(_), _)
+        ));
         let next = reader.take_within(Duration::from_millis(5));
-        assert!(matches!(next, Next::Nothing));
-        assert!(matches!(reader.take_within(long), Next::Frame(Ok(_), _)));
-        assert!(matches!(reader.take_within(long), Next::End));
+        assert!(matches!(next, NextFrame::Nothing));
+        assert!(matches!(
+            reader.take_within(long),
+            NextFrame::Frame(Ok(_), _)
+        ));
+        assert!(matches!(reader.take_within(long), NextFrame::End));
     }
 
     #[test]
     fn a_reader_goes_at_once_though_its_next_frame_is_far_away() {
-        let pace = Pace::Realtime { rate_hz: 0.01 };
-        let reader = Reader::start(camera(), Clock::start(), pace, None).unwrap();
+        let pace = RunPace::Realtime { rate_hz: 0.01 };
+        let reader = SourceReader::start(camera(), SourceClock::start(), pace, None).unwrap();
         assert!(reader.take().is_some());
         let start = Instant::now();
         drop(reader);
@@ -358,9 +377,9 @@ mod tests {
 
     #[test]
     fn a_reading_thread_that_hangs_is_left_behind() {
-        let reader = Reader {
-            queue: Arc::new(Queue::new(1, WhenFull::Wait)),
-            clock: Clock::start(),
+        let reader = SourceReader {
+            queue: Arc::new(FrameQueue::new(1, WhenFull::Wait)),
+            clock: SourceClock::start(),
             lost: Cell::default(),
             capture: Arc::default(),
             missing: Arc::default(),
@@ -378,14 +397,14 @@ mod tests {
     fn a_source_that_comes_later_is_read_from_its_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let drive = folder.path().join("drive");
-        let source = Source::Recording(drive.clone());
-        let awaited = Awaited::new(source, 10.0, CaptureSettings::default());
-        let pace = Pace::Realtime { rate_hz: 10.0 };
-        let reader = Reader::start(awaited, Clock::start(), pace, None).unwrap();
+        let source = SourceUri::Recording(drive.clone());
+        let awaited = AwaitedSource::new(source, 10.0, CaptureSettings::default());
+        let pace = RunPace::Realtime { rate_hz: 10.0 };
+        let reader = SourceReader::start(awaited, SourceClock::start(), pace, None).unwrap();
         let next = reader.take_within(Duration::from_millis(150));
-        assert!(matches!(next, Next::Nothing) && reader.is_missing());
+        assert!(matches!(next, NextFrame::Nothing) && reader.is_missing());
         let aside = folder.path().join("aside");
-        let mut recorder = Recorder::create(&aside, "s", true, 10.0).unwrap();
+        let mut recorder = FrameRecorder::create(&aside, "s", true, 10.0).unwrap();
         let shot = camera().next().unwrap().unwrap();
         recorder.add(&shot, Duration::ZERO, 0).unwrap();
         std::fs::rename(&aside, &drive).unwrap();
@@ -397,9 +416,10 @@ mod tests {
     #[test]
     fn a_source_that_comes_and_cannot_be_used_says_why() {
         let folder = tempfile::tempdir().unwrap();
-        let source = Source::Recording(folder.path().join("drive"));
-        let awaited = Awaited::new(source, 10.0, CaptureSettings::default());
-        let reader = Reader::start(awaited, Clock::start(), Pace::AsTaken, None).unwrap();
+        let source = SourceUri::Recording(folder.path().join("drive"));
+        let awaited = AwaitedSource::new(source, 10.0, CaptureSettings::default());
+        let reader =
+            SourceReader::start(awaited, SourceClock::start(), RunPace::AsTaken, None).unwrap();
         let aside = folder.path().join("aside");
         std::fs::create_dir(&aside).unwrap();
         std::fs::write(aside.join("recording.json"), "{}").unwrap();
@@ -411,14 +431,15 @@ mod tests {
 
     #[test]
     fn a_reader_of_a_source_that_never_comes_goes_at_once() {
-        let awaited = Awaited::new(
-            Source::Pictures("/nowhere/at/all".into()),
+        let awaited = AwaitedSource::new(
+            SourceUri::Pictures("/nowhere/at/all".into()),
             10.0,
             CaptureSettings::default(),
         );
-        let reader = Reader::start(awaited, Clock::start(), Pace::AsTaken, None).unwrap();
+        let reader =
+            SourceReader::start(awaited, SourceClock::start(), RunPace::AsTaken, None).unwrap();
         let next = reader.take_within(Duration::from_millis(300));
-        assert!(matches!(next, Next::Nothing));
+        assert!(matches!(next, NextFrame::Nothing));
         let start = Instant::now();
         drop(reader);
         assert!(start.elapsed() < Duration::from_secs(1));
@@ -426,7 +447,8 @@ mod tests {
 
     #[test]
     fn a_reader_may_go_before_its_source_ends() {
-        let reader = Reader::start(camera(), Clock::start(), Pace::AsTaken, None).unwrap();
+        let reader =
+            SourceReader::start(camera(), SourceClock::start(), RunPace::AsTaken, None).unwrap();
         assert!(reader.take().is_some());
         drop(reader);
     }

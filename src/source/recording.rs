@@ -8,15 +8,15 @@
 mod read;
 mod write;
 
-pub use read::Recording;
-pub use write::Recorder;
+pub use read::RecordingSource;
+pub use write::FrameRecorder;
 
-use super::Drops;
+use super::FrameDrops;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use unmask_frame::Size;
-use unmask_model::{FrameFormat, Matrix, PixelFormat, Range};
+use unmask_model::{ColourMatrix, ColourRange, FrameFormat, PixelFormat};
 
 /// Name and version of the form of recordings.
 const SCHEMA: &str = "unmask.recording/1";
@@ -79,7 +79,7 @@ impl RecordingError {
 /// What the folder is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+struct RecordingHeader {
     schema: String,
     /// The source, as the user wrote it.
     source: String,
@@ -91,22 +91,22 @@ struct Head {
 
 /// A frame, or why there is none in its place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Line {
+struct RecordingLine {
     frame: u64,
     /// The frame's own name, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// Frames lost between the one before and this one.
-    #[serde(default, skip_serializing_if = "Drops::is_none")]
-    drops: Drops,
+    #[serde(default, skip_serializing_if = "FrameDrops::is_none")]
+    drops: FrameDrops,
     #[serde(flatten)]
-    what: What,
+    what: RecordedEvent,
 }
 
 /// What is in the place of a frame.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum What {
+enum RecordedEvent {
     /// A frame.
     Seen {
         /// The frame's file, in the same folder.
@@ -117,10 +117,10 @@ enum What {
         unix_ns: i64,
         /// Whether that is only when it arrived.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        age: Option<Age>,
+        age: Option<RecordedAge>,
         /// What the file's bytes are, where it is no picture.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        bytes: Option<Layout>,
+        bytes: Option<RecordedLayout>,
     },
     /// Nothing: why not.
     Bad {
@@ -132,14 +132,14 @@ enum What {
 /// What is said of a frame's age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Age {
+enum RecordedAge {
     /// Nobody knows how long it took to arrive.
     Unknown,
 }
 
 /// What the bytes of a frame are, in the words of `unmask prepare`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Layout {
+struct RecordedLayout {
     pixels: String,
     width: u16,
     height: u16,
@@ -147,7 +147,7 @@ struct Layout {
     range: String,
 }
 
-impl From<&FrameFormat> for Layout {
+impl From<&FrameFormat> for RecordedLayout {
     fn from(format: &FrameFormat) -> Self {
         // A camera's frame is far from these limits; one that is not is refused when it is read.
         let side = |px: usize| u16::try_from(px).unwrap_or(0);
@@ -161,7 +161,7 @@ impl From<&FrameFormat> for Layout {
     }
 }
 
-impl Layout {
+impl RecordedLayout {
     /// The same in this program's own words.
     fn format(&self) -> Result<FrameFormat, String> {
         fn named<T: ValueEnum>(what: &str, text: &str) -> Result<T, String> {
@@ -170,8 +170,8 @@ impl Layout {
         let format = FrameFormat {
             pixels: named::<PixelFormat>("pixels", &self.pixels)?,
             size: Size::new(self.width.into(), self.height.into()),
-            matrix: named::<Matrix>("luma weights", &self.matrix)?,
-            range: named::<Range>("byte values", &self.range)?,
+            matrix: named::<ColourMatrix>("luma weights", &self.matrix)?,
+            range: named::<ColourRange>("byte values", &self.range)?,
         };
         if !format.is_whole() {
             return Err(format!("a frame of {format} cannot be"));

@@ -1,6 +1,6 @@
 //! What the user writes to name a source.
 
-use super::CameraError;
+use super::SourceError;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ const DEFAULT_SEED: u64 = 1;
 
 /// Where frames are to come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum SourceUri {
     /// `pictures:DIR`: the pictures of a folder, in order of their names; `pictures:LIST.txt`:
     /// those that a list names, in its order.
     Pictures(PathBuf),
@@ -23,18 +23,18 @@ pub enum Source {
     V4l2(PathBuf),
 }
 
-impl Source {
+impl SourceUri {
     /// Whether frames come by themselves and cannot be waited for.
     pub fn is_live(&self) -> bool {
-        matches!(self, Source::V4l2(_))
+        matches!(self, SourceUri::V4l2(_))
     }
 }
 
-impl FromStr for Source {
-    type Err = CameraError;
+impl FromStr for SourceUri {
+    type Err = SourceError;
 
-    fn from_str(text: &str) -> Result<Self, CameraError> {
-        let refuse = |reason| CameraError::Source {
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        let refuse = |reason| SourceError::Source {
             text: text.to_string(),
             reason,
         };
@@ -44,28 +44,28 @@ impl FromStr for Source {
         };
         match (kind, rest) {
             ("pictures", None | Some("")) => Err(refuse("the folder is missing")),
-            ("pictures", Some(folder)) => Ok(Source::Pictures(folder.into())),
+            ("pictures", Some(folder)) => Ok(SourceUri::Pictures(folder.into())),
             ("recording", None | Some("")) => Err(refuse("the folder is missing")),
-            ("recording", Some(folder)) => Ok(Source::Recording(folder.into())),
-            ("synthetic", None) => Ok(Source::Synthetic(DEFAULT_SEED)),
+            ("recording", Some(folder)) => Ok(SourceUri::Recording(folder.into())),
+            ("synthetic", None) => Ok(SourceUri::Synthetic(DEFAULT_SEED)),
             ("synthetic", Some(seed)) => seed
                 .parse()
-                .map(Source::Synthetic)
+                .map(SourceUri::Synthetic)
                 .map_err(|_| refuse("the seed is no whole number of at most 64 bits")),
             ("v4l2", None | Some("")) => Err(refuse("the device is missing")),
-            ("v4l2", Some(device)) => Ok(Source::V4l2(device.into())),
+            ("v4l2", Some(device)) => Ok(SourceUri::V4l2(device.into())),
             _ => Err(refuse("unknown kind")),
         }
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SourceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Pictures(folder) => write!(f, "pictures:{}", folder.display()),
-            Source::Recording(folder) => write!(f, "recording:{}", folder.display()),
-            Source::Synthetic(seed) => write!(f, "synthetic:{seed}"),
-            Source::V4l2(device) => write!(f, "v4l2:{}", device.display()),
+            SourceUri::Pictures(folder) => write!(f, "pictures:{}", folder.display()),
+            SourceUri::Recording(folder) => write!(f, "recording:{}", folder.display()),
+            SourceUri::Synthetic(seed) => write!(f, "synthetic:{seed}"),
+            SourceUri::V4l2(device) => write!(f, "v4l2:{}", device.display()),
         }
     }
 }
@@ -77,24 +77,26 @@ mod tests {
     #[test]
     fn valid_forms_are_read_and_written() {
         let cases = [
-            ("pictures:a/b", Source::Pictures("a/b".into())),
-            ("pictures:c:d", Source::Pictures("c:d".into())),
-            ("recording:a", Source::Recording("a".into())),
-            ("synthetic", Source::Synthetic(1)),
-            ("synthetic:0", Source::Synthetic(0)),
+            ("pictures:a/b", SourceUri::Pictures("a/b".into())),
+            ("pictures:c:d", SourceUri::Pictures("c:d".into())),
+            ("recording:a", SourceUri::Recording("a".into())),
+            ("synthetic", SourceUri::Synthetic(1)),
+            ("synthetic:0", SourceUri::Synthetic(0)),
             (
                 "synthetic:18446744073709551615",
-                Source::Synthetic(u64::MAX),
+                SourceUri::Synthetic(u64::MAX),
             ),
             (
                 "v4l2:/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0",
-                Source::V4l2("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0".into()),
+                SourceUri::V4l2(
+                    "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0".into(),
+                ),
             ),
         ];
         for (text, want) in cases {
-            let source: Source = text.parse().unwrap();
+            let source: SourceUri = text.parse().unwrap();
             assert_eq!(source, want);
-            assert_eq!(source.to_string().parse::<Source>().unwrap(), want);
+            assert_eq!(source.to_string().parse::<SourceUri>().unwrap(), want);
         }
     }
 
@@ -112,13 +114,13 @@ mod tests {
             "v4l2",
             "v4l2:",
         ] {
-            let error = text.parse::<Source>().unwrap_err().to_string();
+            let error = text.parse::<SourceUri>().unwrap_err().to_string();
             assert!(
                 error.contains("pictures:DIR") && error.contains("synthetic:SEED"),
                 "{error}"
             );
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }
-        assert!("v4l2:/dev/video0".parse::<Source>().unwrap().is_live());
+        assert!("v4l2:/dev/video0".parse::<SourceUri>().unwrap().is_live());
     }
 }

@@ -1,8 +1,8 @@
 //! The synthetic drive as a source.
 
-use super::{CameraError, Drops, Shot, Stamp};
+use super::{FrameDrops, FrameTimestamp, SourceError, SourceFrame};
 use std::time::Instant;
-use unmask_drive::{Drive, Settings, Truth};
+use unmask_drive::{Drive, DriveSettings, GroundTruth};
 use unmask_frame::Size;
 
 /// Size of the drive's pictures, px.
@@ -10,15 +10,15 @@ pub const SYNTHETIC_SIZE: Size = Size::new(640, 360);
 
 /// A rendered drive, frame after frame, without end.
 #[derive(Debug)]
-pub struct Synthetic {
+pub struct SyntheticSource {
     drive: Drive,
     rate_hz: f64,
     next: u64,
 }
 
-impl Synthetic {
-    pub(super) fn open(seed: u64, rate_hz: f64) -> Result<Self, CameraError> {
-        let drive = Drive::new(Settings {
+impl SyntheticSource {
+    pub(super) fn open(seed: u64, rate_hz: f64) -> Result<Self, SourceError> {
+        let drive = Drive::new(DriveSettings {
             seed,
             size: SYNTHETIC_SIZE,
             rate_hz,
@@ -35,23 +35,23 @@ impl Synthetic {
         self.rate_hz
     }
 
-    pub(super) fn next(&mut self) -> Shot {
+    pub(super) fn next(&mut self) -> SourceFrame {
         let start = Instant::now();
         let scene = self.drive.scene(self.next);
         let number = self.next;
         self.next += 1;
-        Shot {
+        SourceFrame {
             number,
             name: None,
             picture: scene.picture,
             bytes: None,
-            truth: Some(Truth {
+            truth: Some(GroundTruth {
                 instances: scene.instances,
                 objects: scene.objects,
             }),
             read: start.elapsed(),
-            stamp: Stamp::regular(number, self.rate_hz),
-            drops: Drops::default(),
+            stamp: FrameTimestamp::regular(number, self.rate_hz),
+            drops: FrameDrops::default(),
         }
     }
 }

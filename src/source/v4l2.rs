@@ -3,27 +3,29 @@
 
 pub(in crate::source) mod watch;
 
-use super::pixels::{Layout, Reading};
+use super::pixels::{PixelLayout, PixelReading};
 use super::watch::CaptureWatch;
 use super::{
-    BadFrame, CameraError, CaptureMemory, CaptureSettings, Captured, Drops, FrameBytes, Shot, Stamp,
+    BadFrame, CaptureMemory, CaptureSettings, CaptureTime, FrameBytes, FrameDrops, FrameTimestamp,
+    SourceError, SourceFrame,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use unmask_frame::{Picture, Size};
-use unmask_model::{CameraInput, FrameFormat, Matrix, Range};
+use unmask_model::{CameraInput, ColourMatrix, ColourRange, FrameFormat};
 use unmask_v4l2::{
-    Age, Capture, Colour, Format, FourCc, Frame, Kernel, Kind, Settings, Wanted, Wish,
+    CaptureOptions, CaptureSession, CapturedFrame, ColourInfo, FormatRequest, FourCc, FrameAge,
+    MemoryKind, V4l2Api, VideoFormat, WantedCapture,
 };
 
-use watch::{Copies, Watch};
+use watch::{CopyCounter, FaultWatch};
 
 /// A camera.
 #[derive(Debug)]
-pub struct V4l2 {
-    capture: Capture,
+pub struct V4l2Source {
+    capture: CaptureSession,
     path: PathBuf,
     period: Duration,
     /// What a prepared graph takes, where there is one.
@@ -34,45 +36,45 @@ pub struct V4l2 {
     copies: Arc<AtomicU8>,
 }
 
-impl V4l2 {
+impl V4l2Source {
     /// Opens and sets the device.
     ///
     /// # Errors
     /// There is no such device, or it cannot be set to that.
     pub fn open(
-        kernel: Arc<dyn Kernel>,
+        kernel: Arc<dyn V4l2Api>,
         path: &Path,
         settings: &CaptureSettings,
-    ) -> Result<Self, CameraError> {
+    ) -> Result<Self, SourceError> {
         if let Some((key, want)) = settings.fault() {
-            return Err(CameraError::Capture {
+            return Err(SourceError::Capture {
                 missing: false,
                 reason: format!("capture.{key}: wanted {want}"),
             });
         }
         let memory = match settings.memory {
-            CaptureMemory::Auto => Wanted::Auto,
-            CaptureMemory::Userptr => Wanted::Only(Kind::User),
-            CaptureMemory::Dmabuf => Wanted::Only(Kind::Shared),
-            CaptureMemory::Mmap => Wanted::Only(Kind::Mmap),
+            CaptureMemory::Auto => WantedCapture::Auto,
+            CaptureMemory::Userptr => WantedCapture::Only(MemoryKind::User),
+            CaptureMemory::Dmabuf => WantedCapture::Only(MemoryKind::Shared),
+            CaptureMemory::Mmap => WantedCapture::Only(MemoryKind::Mmap),
         };
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
-        let wish = Wish {
-            fourcc: fourcc.transpose().map_err(|reason| CameraError::Capture {
+        let wish = FormatRequest {
+            fourcc: fourcc.transpose().map_err(|reason| SourceError::Capture {
                 missing: false,
                 reason: reason.into(),
             })?,
-            known: Layout::all().map(FourCc).collect(),
+            known: PixelLayout::all().map(FourCc).collect(),
             size: settings.size.map(|size| (side(size.w), side(size.h))),
             rate_hz: settings.rate_hz,
             controls: settings.controls.clone().into_iter().collect(),
         };
         if let Some(fourcc) = wish.fourcc
-            && Layout::of(fourcc.0).is_none()
+            && PixelLayout::of(fourcc.0).is_none()
         {
             let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
-            return Err(CameraError::Capture {
+            return Err(SourceError::Capture {
                 missing: false,
                 reason: format!(
                     "frames of format {fourcc} cannot be read; these can: {}",
@@ -80,9 +82,9 @@ impl V4l2 {
                 ),
             });
         }
-        let capture = Capture::open(
+        let capture = CaptureSession::open(
             kernel,
-            Settings {
+            CaptureOptions {
                 path: path.to_path_buf(),
                 wish,
                 memory,
@@ -97,7 +99,7 @@ impl V4l2 {
             graph: None,
             keep: false,
             first: None,
-            copies: Arc::new(AtomicU8::new(Copies::Picture as u8)),
+            copies: Arc::new(AtomicU8::new(CopyCounter::Picture as u8)),
         })
     }
 
@@ -105,17 +107,17 @@ impl V4l2 {
     ///
     /// # Errors
     /// The device cannot do that.
-    pub fn serve(&mut self, input: &CameraInput) -> Result<(), CameraError> {
+    pub fn serve(&mut self, input: &CameraInput) -> Result<(), SourceError> {
         let format = input.format;
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
-        let wish = Wish {
-            fourcc: Some(FourCc(Layout::Graph(format.pixels).fourcc())),
+        let wish = FormatRequest {
+            fourcc: Some(FourCc(PixelLayout::Graph(format.pixels).fourcc())),
             size: Some((side(format.size.w), side(format.size.h))),
             ..self.capture.settings().wish.clone()
         };
         self.capture.set_wish(wish).map_err(refuse)?;
         self.graph = Some(format);
-        self.copies.store(Copies::None as u8, Relaxed);
+        self.copies.store(CopyCounter::None as u8, Relaxed);
         Ok(())
     }
 
@@ -136,7 +138,7 @@ impl V4l2 {
     /// What others may ask and tell it.
     pub fn watch(&self) -> CaptureWatch {
         CaptureWatch {
-            inner: Watch {
+            inner: FaultWatch {
                 handle: self.capture.handle(),
                 path: self.path.clone(),
                 copies: self.copies.clone(),
@@ -145,13 +147,13 @@ impl V4l2 {
     }
 
     /// The next frame as the driver gave it, with its bytes; `None` once it was stopped.
-    pub fn next_raw(&mut self) -> Option<Frame> {
+    pub fn next_raw(&mut self) -> Option<CapturedFrame> {
         self.capture.next()
     }
 
     /// The next frame. One that its decoder finds cut short or torn is no picture: it is counted
     /// like one that the driver marks, and the one after it is taken.
-    pub(super) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+    pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         loop {
             let frame = self.capture.next()?;
             if let Some(taken) = self.shot(frame) {
@@ -161,8 +163,8 @@ impl V4l2 {
     }
 
     /// What `frame` shows; none where it is damaged.
-    fn shot(&mut self, frame: Frame) -> Option<Result<Shot, BadFrame>> {
-        let Frame {
+    fn shot(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
+        let CapturedFrame {
             filled,
             format,
             number,
@@ -171,8 +173,8 @@ impl V4l2 {
             lost,
         } = frame;
         let captured = match age {
-            Age::Known(age) => Captured::Known(arrived.checked_sub(age).unwrap_or(arrived)),
-            Age::Unknown => Captured::Unknown(arrived),
+            FrameAge::Known(age) => CaptureTime::Known(arrived.checked_sub(age).unwrap_or(arrived)),
+            FrameAge::Unknown => CaptureTime::Unknown(arrived),
         };
         let at = *captured.instant().unwrap_or(&arrived);
         let first = *self.first.get_or_insert(at);
@@ -197,9 +199,9 @@ impl V4l2 {
                 };
                 let compressed = format.stride == 0;
                 let copies = if compressed {
-                    Copies::Decoded
+                    CopyCounter::Decoded
                 } else {
-                    Copies::Picture
+                    CopyCounter::Picture
                 };
                 self.copies.store(copies as u8, Relaxed);
                 match reading.picture(&filled) {
@@ -213,19 +215,19 @@ impl V4l2 {
                 }
             }
         };
-        Some(Ok(Shot {
+        Some(Ok(SourceFrame {
             number,
             name: None,
             picture,
             bytes,
             truth: None,
             read: arrived.elapsed(),
-            stamp: Stamp {
+            stamp: FrameTimestamp {
                 at: at.saturating_duration_since(first),
                 unix_ns: None,
                 captured,
             },
-            drops: Drops {
+            drops: FrameDrops {
                 overtaken: lost.overtaken,
                 gap: lost.gap,
                 corrupt: lost.corrupt,
@@ -235,20 +237,20 @@ impl V4l2 {
     }
 }
 
-fn refuse(error: unmask_v4l2::CaptureError) -> CameraError {
-    CameraError::Capture {
-        missing: error.fault().is_some_and(unmask_v4l2::Error::is_gone),
+fn refuse(error: unmask_v4l2::CaptureError) -> SourceError {
+    SourceError::Capture {
+        missing: error.fault().is_some_and(unmask_v4l2::V4l2Error::is_gone),
         reason: error.to_string(),
     }
 }
 
 /// How the bytes of `format` are read.
-fn reading(format: &Format) -> Result<Reading, String> {
-    let layout = Layout::of(format.fourcc.0)
+fn reading(format: &VideoFormat) -> Result<PixelReading, String> {
+    let layout = PixelLayout::of(format.fourcc.0)
         .ok_or_else(|| format!("frames of format {} cannot be read", format.fourcc))?;
     let size = Size::new(format.width as usize, format.height as usize);
     let (matrix, range) = coding(format.colour);
-    Ok(Reading::new(
+    Ok(PixelReading::new(
         layout,
         size,
         format.stride as usize,
@@ -258,8 +260,8 @@ fn reading(format: &Format) -> Result<Reading, String> {
 }
 
 /// What the bytes of `format` are, where a graph could take them.
-fn as_it_lies(format: &Format) -> Option<FrameFormat> {
-    let Some(Layout::Graph(pixels)) = Layout::of(format.fourcc.0) else {
+fn as_it_lies(format: &VideoFormat) -> Option<FrameFormat> {
+    let Some(PixelLayout::Graph(pixels)) = PixelLayout::of(format.fourcc.0) else {
         return None;
     };
     let size = Size::new(format.width as usize, format.height as usize);
@@ -277,32 +279,32 @@ fn as_it_lies(format: &Format) -> Option<FrameFormat> {
 /// the colour space, as `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` of
 /// `linux/videodev2.h` say. Constant luminance (7) is no matrix: the weights are those of BT.2020,
 /// the nearest there is.
-fn coding(colour: Colour) -> (Matrix, Range) {
+fn coding(colour: ColourInfo) -> (ColourMatrix, ColourRange) {
     const SMPTE240M: u32 = 2;
     const REC709: u32 = 3;
     const JPEG: u32 = 7;
     const BT2020: u32 = 10;
     const DCI_P3: u32 = 12;
     let matrix = match (colour.coding, colour.space) {
-        (2 | 4, _) | (0, REC709 | DCI_P3) => Matrix::Bt709,
-        (6 | 7, _) | (0, BT2020) => Matrix::Bt2020,
-        (8, _) | (0, SMPTE240M) => Matrix::Smpte240m,
-        _ => Matrix::Bt601,
+        (2 | 4, _) | (0, REC709 | DCI_P3) => ColourMatrix::Bt709,
+        (6 | 7, _) | (0, BT2020) => ColourMatrix::Bt2020,
+        (8, _) | (0, SMPTE240M) => ColourMatrix::Smpte240m,
+        _ => ColourMatrix::Bt601,
     };
     let range = match (colour.quantization, colour.space) {
-        (1, _) | (0, JPEG) => Range::Full,
-        _ => Range::Limited,
+        (1, _) | (0, JPEG) => ColourRange::Full,
+        _ => ColourRange::Limited,
     };
     (matrix, range)
 }
 
 /// The bytes of a frame for a graph that takes `wanted`.
 fn bytes_for(
-    filled: unmask_v4l2::Filled,
-    format: &Format,
+    filled: unmask_v4l2::FilledBuffer,
+    format: &VideoFormat,
     wanted: FrameFormat,
-) -> Result<(FrameBytes, Copies), String> {
-    let layout = Layout::Graph(wanted.pixels);
+) -> Result<(FrameBytes, CopyCounter), String> {
+    let layout = PixelLayout::Graph(wanted.pixels);
     let size = Size::new(format.width as usize, format.height as usize);
     if (format.fourcc.0, size) != (layout.fourcc(), wanted.size) {
         return Err(format!(
@@ -315,14 +317,14 @@ fn bytes_for(
         if filled.len() < wanted.bytes() {
             return Err(format!("{} bytes are too few for {wanted}", filled.len()));
         }
-        return Ok((FrameBytes::of_driver(filled, wanted), Copies::None));
+        return Ok((FrameBytes::of_driver(filled, wanted), CopyCounter::None));
     }
     let mut bytes = Vec::with_capacity(wanted.bytes());
     for line in filled.chunks(stride).take(layout.rows(size.h)) {
         bytes.extend_from_slice(&line[..row.min(line.len())]);
     }
     FrameBytes::own(bytes, wanted)
-        .map(|bytes| (bytes, Copies::Padding))
+        .map(|bytes| (bytes, CopyCounter::Padding))
         .ok_or_else(|| format!("{} bytes are too few for {wanted}", filled.len()))
 }
 

@@ -17,13 +17,13 @@ const SMALL_BELOW_PX: usize = 300;
 pub(super) type Colour = [u8; 3];
 
 /// A picture under the pen. Coordinates are those of the pen: pixels, or pairs of pixels.
-pub(super) struct Canvas<'a> {
+pub(super) struct PictureCanvas<'a> {
     picture: &'a mut Picture,
     scale: usize,
     font: &'static MonoFont<'static>,
 }
 
-impl<'a> Canvas<'a> {
+impl<'a> PictureCanvas<'a> {
     /// A canvas whose pen fits the height of the picture.
     pub fn new(picture: &'a mut Picture) -> Self {
         let height = picture.size().h;
@@ -130,14 +130,14 @@ impl<'a> Canvas<'a> {
     }
 }
 
-impl OriginDimensions for Canvas<'_> {
+impl OriginDimensions for PictureCanvas<'_> {
     fn size(&self) -> embedded_graphics::geometry::Size {
         let extent = self.extent();
         embedded_graphics::geometry::Size::new(extent.w as u32, extent.h as u32)
     }
 }
 
-impl DrawTarget for Canvas<'_> {
+impl DrawTarget for PictureCanvas<'_> {
     type Color = Rgb888;
     type Error = Infallible;
 
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn drawing_over_the_edge_is_cut_off() {
         let mut picture = Picture::filled(Size::new(20, 10), [0; 3]);
-        let mut canvas = Canvas::new(&mut picture);
+        let mut canvas = PictureCanvas::new(&mut picture);
         canvas.outline([-3, -3, 100, 100], 2, [5; 3]);
         canvas.text("too long for this picture", 3, 2, [255; 3], Some([1; 3]));
         canvas.fill([-5, -5, 8, 8], [9, 9, 9]);
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn large_pictures_are_drawn_with_doubled_pixels() {
         let mut picture = Picture::filled(Size::new(1000, 1000), [0; 3]);
-        let mut canvas = Canvas::new(&mut picture);
+        let mut canvas = PictureCanvas::new(&mut picture);
         assert_eq!((canvas.scale(), canvas.extent()), (2, Size::new(500, 500)));
         canvas.fill([10, 20, 1, 1], [1, 2, 3]);
         for (x, y) in [(20, 40), (21, 40), (20, 41), (21, 41)] {
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn darkening_halves() {
         let mut picture = Picture::filled(Size::new(4, 4), [100; 3]);
-        Canvas::new(&mut picture).darken([0, 0, 2, 4], 128);
+        PictureCanvas::new(&mut picture).darken([0, 0, 2, 4], 128);
         assert_eq!((picture.at(1, 3), picture.at(2, 3)), ([50; 3], [100; 3]));
     }
 }

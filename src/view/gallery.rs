@@ -1,12 +1,12 @@
 //! Keeps what a page about a run shows while the run goes on.
 
-use super::page::Span;
+use super::page::StageSpan;
 use super::sheet::{TILE_W, shrink};
-use super::{Overlay, Tile, ViewError, contact_sheet};
+use super::{OverlayDrawer, SheetTile, ViewError, contact_sheet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unmask_alert::Looked;
-use unmask_alert::{Alert, Event};
+use unmask_alert::ProcessedFrame;
+use unmask_alert::{Alert, AlertEvent};
 use unmask_frame::write_png;
 
 /// Tiles on a contact sheet.
@@ -37,11 +37,11 @@ pub struct GallerySettings {
 /// Draws frames into a folder and remembers what the sheet and the page need: a bounded amount,
 /// however long the run.
 #[derive(Debug)]
-pub struct Gallery {
+pub struct AlertGallery {
     settings: GallerySettings,
-    overlay: Overlay,
-    tiles: Vec<Kept>,
-    spans: Vec<Span>,
+    overlay: OverlayDrawer,
+    tiles: Vec<KeptTile>,
+    spans: Vec<StageSpan>,
     /// Things beyond those listed.
     more_spans: u64,
     links: Vec<String>,
@@ -49,21 +49,21 @@ pub struct Gallery {
 }
 
 #[derive(Debug)]
-struct Kept {
-    rank: Rank,
+struct KeptTile {
+    rank: TileRank,
     frame: u64,
-    tile: Tile,
+    tile: SheetTile,
 }
 
 /// What makes a frame worth a tile; larger is better.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-struct Rank {
+struct TileRank {
     begins: bool,
     alerts: bool,
     score: f32,
 }
 
-impl Gallery {
+impl AlertGallery {
     /// An empty gallery; makes the folder.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Gallery {
         std::fs::create_dir_all(&settings.folder)
             .map_err(|e| ViewError::write(&settings.folder, e))?;
         Ok(Self {
-            overlay: Overlay::new(settings.threshold, settings.budget),
+            overlay: OverlayDrawer::new(settings.threshold, settings.budget),
             settings,
             tiles: Vec::new(),
             spans: Vec::new(),
@@ -86,18 +86,18 @@ impl Gallery {
     ///
     /// # Errors
     /// The overlay cannot be written.
-    pub fn add(&mut self, looked: &Looked) -> Result<(), ViewError> {
+    pub fn add(&mut self, looked: &ProcessedFrame) -> Result<(), ViewError> {
         for alert in &looked.alerts {
             self.follow(alert);
         }
         let told: Vec<&Alert> = looked
             .alerts
             .iter()
-            .filter(|a| a.event != Event::End)
+            .filter(|a| a.event != AlertEvent::End)
             .collect();
         let frame = looked.frame.token.frame;
-        let rank = Rank {
-            begins: told.iter().any(|a| a.event == Event::Begin),
+        let rank = TileRank {
+            begins: told.iter().any(|a| a.event == AlertEvent::Begin),
             alerts: !told.is_empty(),
             score: told.iter().map(|a| a.score_max).fold(0.0, f32::max),
         };
@@ -116,31 +116,31 @@ impl Gallery {
             }
         }
         if wanted {
-            let tile = Tile {
+            let tile = SheetTile {
                 picture: shrink(&picture, TILE_W),
                 caption: caption(frame, &told),
             };
-            self.keep(Kept { rank, frame, tile });
+            self.keep(KeptTile { rank, frame, tile });
         }
         Ok(())
     }
 
-    fn wants(&self, rank: Rank, frame: u64) -> bool {
+    fn wants(&self, rank: TileRank, frame: u64) -> bool {
         if !rank.alerts && !frame.is_multiple_of(QUIET_STEP) {
             return false;
         }
-        let near = |kept: &&Kept| self.is_near(kept, frame);
+        let near = |kept: &&KeptTile| self.is_near(kept, frame);
         match self.tiles.iter().find(near) {
             Some(neighbour) => neighbour.rank < rank,
             None => self.tiles.len() < TILES || self.tiles.iter().any(|kept| kept.rank < rank),
         }
     }
 
-    fn is_near(&self, kept: &Kept, frame: u64) -> bool {
+    fn is_near(&self, kept: &KeptTile, frame: u64) -> bool {
         kept.frame.abs_diff(frame) < self.settings.tile_spacing
     }
 
-    fn keep(&mut self, new: Kept) {
+    fn keep(&mut self, new: KeptTile) {
         if let Some(i) = (0..self.tiles.len()).find(|&i| self.is_near(&self.tiles[i], new.frame)) {
             self.tiles[i] = new;
             return;
@@ -164,13 +164,13 @@ impl Gallery {
         let room = self.spans.len() < SPANS;
         let known = self.spans.iter_mut().rev().find(|s| s.id == *alert.id);
         match (known, alert.event) {
-            (Some(span), Event::Update | Event::Begin) => {
+            (Some(span), AlertEvent::Update | AlertEvent::Begin) => {
                 span.last = alert.frame;
                 span.score_max = span.score_max.max(alert.score_max);
                 span.area_px = span.area_px.max(alert.area_px);
                 span.late |= !alert.on_time;
             }
-            (None, Event::Begin) if room => self.spans.push(Span {
+            (None, AlertEvent::Begin) if room => self.spans.push(StageSpan {
                 id: alert.id.to_string(),
                 first: alert.frame,
                 last: alert.frame,
@@ -179,7 +179,7 @@ impl Gallery {
                 late: !alert.on_time,
                 real: None,
             }),
-            (None, Event::Begin) => self.more_spans += 1,
+            (None, AlertEvent::Begin) => self.more_spans += 1,
             _ => {}
         }
     }
@@ -190,21 +190,21 @@ impl Gallery {
     /// The file cannot be written.
     pub fn write_sheet(&mut self, path: &Path, title: &str) -> Result<(), ViewError> {
         self.tiles.sort_by_key(|kept| kept.frame);
-        let tiles: Vec<Tile> = self.tiles.iter().map(|kept| kept.tile.clone()).collect();
+        let tiles: Vec<SheetTile> = self.tiles.iter().map(|kept| kept.tile.clone()).collect();
         Ok(write_png(path, &contact_sheet(title, &tiles))?)
     }
 
     /// The things told of, in the order they began.
-    pub fn spans(&self) -> &[Span] {
+    pub fn spans(&self) -> &[StageSpan] {
         &self.spans
     }
 
     /// The things told of, to note what is true of them.
-    pub fn spans_mut(&mut self) -> &mut [Span] {
+    pub fn spans_mut(&mut self) -> &mut [StageSpan] {
         &mut self.spans
     }
 
-    /// Things told of beyond those in [`Gallery::spans`].
+    /// Things told of beyond those in [`AlertGallery::spans`].
     pub fn more_spans(&self) -> u64 {
         self.more_spans
     }
@@ -236,8 +236,10 @@ fn caption(frame: u64, told: &[&Alert]) -> String {
     for alert in told {
         let number = alert.id.rsplit('-').next().unwrap_or("");
         let verb = match alert.event {
-            Event::Begin => "begins",
-            Event::Update | Event::End | Event::Blind | Event::Degraded => "goes on",
+            AlertEvent::Begin => "begins",
+            AlertEvent::Update | AlertEvent::End | AlertEvent::Blind | AlertEvent::Degraded => {
+                "goes on"
+            }
         };
         text.push_str(&format!("  #{number} {verb}, {:.2}", alert.score_max));
     }
@@ -248,12 +250,12 @@ fn caption(frame: u64, told: &[&Alert]) -> String {
 pub(crate) mod tests {
     use super::*;
     use unmask_alert::{EngineId, SCHEMA};
-    use unmask_frame::Times;
-    use unmask_frame::{Frame, LabelMap, Moment, Picture, ScoreMap, Size, Token};
-    use unmask_score::Scored;
+    use unmask_frame::EngineTimes;
+    use unmask_frame::{Frame, FrameMetadata, LabelMap, MonotonicTime, Picture, ScoreMap, Size};
+    use unmask_score::ScoredFrame;
 
     /// A grey frame with an anomaly in its middle, told of where `alerting`.
-    pub fn looked(size: Size, frame: u64, alerting: bool) -> Looked {
+    pub fn looked(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
         let grid = Size::new(16, 10);
         let mut score = ScoreMap::filled(grid, 0.05);
         for y in 4..7 {
@@ -263,12 +265,12 @@ pub(crate) mod tests {
         let alert = Alert {
             schema: SCHEMA.into(),
             id: "1f-4".into(),
-            event: Event::Begin,
+            event: AlertEvent::Begin,
             frame,
             captured_at: String::new(),
             clock_error_ms: None,
             age_ms: 20.0,
-            age: unmask_alert::Knowledge::Known,
+            age: unmask_alert::AgeKnowledge::Known,
             budget_ms: 100.0,
             on_time: frame.is_multiple_of(2),
             bbox: [w * 6 / 16, h * 4 / 10, w / 4, h * 3 / 10],
@@ -276,7 +278,7 @@ pub(crate) mod tests {
             score_max: 0.95,
             score_mean: 0.9,
             on_road: true,
-            severity: unmask_alert::Severity::Medium,
+            severity: unmask_alert::AlertSeverity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {
@@ -287,11 +289,11 @@ pub(crate) mod tests {
             source: "test".into(),
             detail: None,
         };
-        Looked {
+        ProcessedFrame {
             frame: Frame {
-                token: Token {
+                token: FrameMetadata {
                     frame,
-                    captured: Moment(0),
+                    captured: MonotonicTime(0),
                     age_known: true,
                     captured_unix_ns: 0,
                     budget_ns: 100_000_000,
@@ -301,13 +303,13 @@ pub(crate) mod tests {
                 picture: Picture::filled(size, [110, 115, 120]),
             },
             truth: None,
-            scored: Scored {
+            scored: ScoredFrame {
                 score,
                 classes: LabelMap::filled(grid, 0),
                 qualified: 0,
             },
             alerts: if alerting { vec![alert] } else { Vec::new() },
-            times: Times {
+            times: EngineTimes {
                 prepare: Duration::from_millis(2),
                 engine: Duration::from_millis(30),
                 score: Duration::from_millis(1),
@@ -316,8 +318,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn gallery(folder: &Path, only_alerting: bool) -> Gallery {
-        Gallery::new(GallerySettings {
+    fn gallery(folder: &Path, only_alerting: bool) -> AlertGallery {
+        AlertGallery::new(GallerySettings {
             folder: folder.join("deep/er"),
             only_alerting,
             threshold: 0.5,
@@ -351,10 +353,10 @@ pub(crate) mod tests {
         let size = Size::new(64, 40);
         gallery.add(&looked(size, 2, true)).unwrap();
         let mut next = looked(size, 5, true);
-        next.alerts[0].event = Event::Update;
+        next.alerts[0].event = AlertEvent::Update;
         next.alerts[0].score_max = 0.99;
         gallery.add(&next).unwrap();
-        next.alerts[0].event = Event::End;
+        next.alerts[0].event = AlertEvent::End;
         next.alerts[0].frame = 9;
         gallery.add(&next).unwrap();
         let span = &gallery.spans()[0];
@@ -375,9 +377,9 @@ pub(crate) mod tests {
             for alert in &mut frame.alerts {
                 alert.id = format!("1-{}", alert.frame).into();
                 alert.event = if alert.frame == 77 {
-                    Event::Begin
+                    AlertEvent::Begin
                 } else {
-                    Event::Update
+                    AlertEvent::Update
                 };
             }
             gallery.add(&frame).unwrap();
@@ -424,7 +426,7 @@ pub(crate) mod tests {
             tile_spacing: 1,
         };
         assert!(
-            Gallery::new(settings)
+            AlertGallery::new(settings)
                 .unwrap_err()
                 .to_string()
                 .contains("deep/er")

@@ -1,9 +1,9 @@
 //! One frame with what was seen in it: tinted anomaly map, boxes, labels, latency bar.
 
-use super::canvas::{Canvas, Colour};
+use super::canvas::{Colour, PictureCanvas};
 use std::time::Duration;
-use unmask_alert::Looked;
-use unmask_alert::{Alert, Event};
+use unmask_alert::ProcessedFrame;
+use unmask_alert::{Alert, AlertEvent};
 use unmask_frame::{Picture, ScoreMap};
 use unmask_score::Upsampler;
 
@@ -29,13 +29,13 @@ const BAR_BUDGETS: f64 = 2.0;
 
 /// Draws overlays of frames; keeps its tables.
 #[derive(Debug)]
-pub struct Overlay {
+pub struct OverlayDrawer {
     threshold: f32,
     budget: Duration,
     upsampler: Option<Upsampler>,
 }
 
-impl Overlay {
+impl OverlayDrawer {
     /// For a run that tells of scores above `threshold`, within `budget`.
     pub fn new(threshold: f32, budget: Duration) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Overlay {
     }
 
     /// The picture of `looked` with everything drawn on it.
-    pub fn draw(&mut self, looked: &Looked) -> Picture {
+    pub fn draw(&mut self, looked: &ProcessedFrame) -> Picture {
         let (from, to) = (looked.scored.score.size(), looked.frame.picture.size());
         if !self.upsampler.as_ref().is_some_and(|u| u.is_for(from, to)) {
             self.upsampler = Some(Upsampler::new(from, to));
@@ -59,8 +59,8 @@ impl Overlay {
         {
             tint(&mut picture, &map, self.threshold);
         }
-        let mut canvas = Canvas::new(&mut picture);
-        for alert in looked.alerts.iter().filter(|a| a.event != Event::End) {
+        let mut canvas = PictureCanvas::new(&mut picture);
+        for alert in looked.alerts.iter().filter(|a| a.event != AlertEvent::End) {
             draw_alert(&mut canvas, alert);
         }
         draw_bar(&mut canvas, looked, self.budget);
@@ -68,9 +68,9 @@ impl Overlay {
     }
 }
 
-/// The picture of `looked` with everything drawn on it: see [`Overlay::draw`].
-pub fn overlay(looked: &Looked, threshold: f32, budget: Duration) -> Picture {
-    Overlay::new(threshold, budget).draw(looked)
+/// The picture of `looked` with everything drawn on it: see [`OverlayDrawer::draw`].
+pub fn overlay(looked: &ProcessedFrame, threshold: f32, budget: Duration) -> Picture {
+    OverlayDrawer::new(threshold, budget).draw(looked)
 }
 
 /// Lays the anomaly map over the picture.
@@ -103,10 +103,10 @@ fn tint_at(t: f32) -> ([f32; 3], f32) {
     (std::array::from_fn(|c| mix(a[c], b[c])), mix(low, high))
 }
 
-fn draw_alert(canvas: &mut Canvas<'_>, alert: &Alert) {
+fn draw_alert(canvas: &mut PictureCanvas<'_>, alert: &Alert) {
     let colour = match alert.event {
-        Event::Begin => BEGIN,
-        Event::Update | Event::End | Event::Blind | Event::Degraded => UPDATE,
+        AlertEvent::Begin => BEGIN,
+        AlertEvent::Update | AlertEvent::End | AlertEvent::Blind | AlertEvent::Degraded => UPDATE,
     };
     let scale = canvas.scale() as u32;
     let [x, y, w, h] = alert.bbox;
@@ -130,7 +130,7 @@ fn draw_alert(canvas: &mut Canvas<'_>, alert: &Alert) {
 }
 
 /// The strip at the bottom: frame, age, and where the time went.
-fn draw_bar(canvas: &mut Canvas<'_>, looked: &Looked, budget: Duration) {
+fn draw_bar(canvas: &mut PictureCanvas<'_>, looked: &ProcessedFrame, budget: Duration) {
     let extent = canvas.extent();
     let (width, height) = (extent.w as i32, extent.h as i32);
     let line = canvas.line_height();

@@ -2,12 +2,12 @@
 
 mod charts;
 
-use crate::budget::{Ledger, Stage};
+use crate::budget::{FrameStage, LatencyStats};
 use std::fmt::Write;
 
 /// A figure at the top of the page.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fact {
+pub struct PageFact {
     /// The figure.
     pub value: String,
     /// What it is.
@@ -16,7 +16,7 @@ pub struct Fact {
     pub good: Option<bool>,
 }
 
-impl Fact {
+impl PageFact {
     /// A figure that is neither good nor bad.
     pub fn plain(value: impl Into<String>, label: impl Into<String>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Fact {
 
 /// A thing told of, or a thing that was truly there, over the frames of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
+pub struct StageSpan {
     /// Its id, or what it is.
     pub id: String,
     /// First frame.
@@ -56,21 +56,21 @@ pub struct Span {
 
 /// What a page says.
 #[derive(Debug)]
-pub struct Page<'a> {
+pub struct RunPage<'a> {
     /// Heading.
     pub title: &'a str,
     /// One sentence below it.
     pub lead: &'a str,
     /// The figures at the top.
-    pub facts: &'a [Fact],
+    pub facts: &'a [PageFact],
     /// Frames of the run: length of the timeline.
     pub frames: u64,
     /// Things told of.
-    pub alerts: &'a [Span],
+    pub alerts: &'a [StageSpan],
     /// Things truly there, where that is known.
-    pub truth: Option<&'a [Span]>,
+    pub truth: Option<&'a [StageSpan]>,
     /// Times of the run.
-    pub ledger: &'a Ledger,
+    pub ledger: &'a LatencyStats,
     /// How old an alert may be, ms.
     pub budget_ms: f64,
     /// Path of the contact sheet, from the page.
@@ -84,7 +84,7 @@ pub struct Page<'a> {
 }
 
 /// Writes the page.
-pub fn html(page: &Page<'_>) -> String {
+pub fn html(page: &RunPage<'_>) -> String {
     let mut out = String::with_capacity(32 * 1024);
     let title = escape(page.title);
     // Writing into a string cannot fail; the results are dropped for that reason.
@@ -122,7 +122,7 @@ pub fn html(page: &Page<'_>) -> String {
     out
 }
 
-fn facts(out: &mut String, facts: &[Fact]) {
+fn facts(out: &mut String, facts: &[PageFact]) {
     out.push_str("<section class=\"facts\">\n");
     for fact in facts {
         let class = match fact.good {
@@ -140,12 +140,12 @@ fn facts(out: &mut String, facts: &[Fact]) {
     out.push_str("</section>\n");
 }
 
-fn latency(out: &mut String, page: &Page<'_>) {
+fn latency(out: &mut String, page: &RunPage<'_>) {
     out.push_str(
         "<section><h2>Where the time goes</h2>\n<table>\n<tr><th>stage</th><th>p50 ms</th>\
          <th>p99 ms</th><th>max ms</th></tr>\n",
     );
-    for stage in Stage::ALL {
+    for stage in FrameStage::ALL {
         let p = page.ledger.stage(stage);
         let _ = writeln!(
             out,
@@ -169,7 +169,7 @@ fn latency(out: &mut String, page: &Page<'_>) {
     );
 }
 
-fn overlays(out: &mut String, page: &Page<'_>) {
+fn overlays(out: &mut String, page: &RunPage<'_>) {
     if page.overlays.is_empty() {
         return;
     }
@@ -225,8 +225,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn span(id: &str, real: Option<bool>, late: bool) -> Span {
-        Span {
+    fn span(id: &str, real: Option<bool>, late: bool) -> StageSpan {
+        StageSpan {
             id: id.into(),
             first: 3,
             last: 9,
@@ -237,18 +237,18 @@ mod tests {
         }
     }
 
-    fn page(alerts: &[Span], truth: Option<&[Span]>) -> String {
-        let mut ledger = Ledger::new(Duration::from_millis(50), false);
+    fn page(alerts: &[StageSpan], truth: Option<&[StageSpan]>) -> String {
+        let mut ledger = LatencyStats::new(Duration::from_millis(50), false);
         for i in 0..20 {
-            ledger.add(Stage::Engine, Duration::from_millis(30 + i));
+            ledger.add(FrameStage::Engine, Duration::from_millis(30 + i));
             ledger.finish_frame(Duration::from_millis(40 + i));
         }
-        html(&Page {
+        html(&RunPage {
             title: "A <run> & more",
             lead: "lead",
             facts: &[
-                Fact::plain("12", "frames"),
-                Fact::judged("3", "missed", false),
+                PageFact::plain("12", "frames"),
+                PageFact::judged("3", "missed", false),
             ],
             frames: 20,
             alerts,
@@ -324,13 +324,13 @@ mod tests {
         let html = page(&[], None);
         assert!(html.contains("Nothing was told"));
         assert_balanced(&html);
-        let many: Vec<Span> = (0..100)
+        let many: Vec<StageSpan> = (0..100)
             .map(|i| span(&format!("f-{i}"), None, false))
             .collect();
         let html = page(&many, None);
         assert!(html.contains("60 more are not shown"));
-        let none = Ledger::new(Duration::ZERO, false);
-        let empty = self::html(&Page {
+        let none = LatencyStats::new(Duration::ZERO, false);
+        let empty = self::html(&RunPage {
             title: "t",
             lead: "l",
             facts: &[],

@@ -1,6 +1,6 @@
 //! The contact sheet: a run's most telling frames on one picture.
 
-use super::canvas::Canvas;
+use super::canvas::PictureCanvas;
 use unmask_frame::{Picture, Size};
 
 /// Tiles a row.
@@ -16,7 +16,7 @@ const DIM: [u8; 3] = [160, 160, 170];
 
 /// A small picture with a line of text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tile {
+pub struct SheetTile {
     /// The picture, at any size.
     pub picture: Picture,
     /// What stands below it.
@@ -24,7 +24,7 @@ pub struct Tile {
 }
 
 /// Lays `tiles` out, three a row, below `title`.
-pub fn contact_sheet(title: &str, tiles: &[Tile]) -> Picture {
+pub fn contact_sheet(title: &str, tiles: &[SheetTile]) -> Picture {
     let small: Vec<Picture> = tiles.iter().map(|t| shrink(&t.picture, TILE_W)).collect();
     let tile_h = small.iter().map(|p| p.size().h).max().unwrap_or(0);
     let columns = tiles.len().clamp(1, COLUMNS);
@@ -43,7 +43,7 @@ pub fn contact_sheet(title: &str, tiles: &[Tile]) -> Picture {
         let (x, y) = place(i);
         paste(&mut sheet, picture, x, y);
     }
-    let mut canvas = Canvas::plain(&mut sheet);
+    let mut canvas = PictureCanvas::plain(&mut sheet);
     canvas.text(title, GAP as i32, 10, INK, None);
     let most = TILE_W / canvas.text_width("m").max(1) as usize;
     for (i, tile) in tiles.iter().enumerate() {
@@ -89,8 +89,8 @@ fn paste(onto: &mut Picture, picture: &Picture, x: usize, y: usize) {
 mod tests {
     use super::*;
 
-    fn tile(colour: [u8; 3]) -> Tile {
-        Tile {
+    fn tile(colour: [u8; 3]) -> SheetTile {
+        SheetTile {
             picture: Picture::filled(Size::new(640, 360), colour),
             caption: "frame 1: #1 begins, a caption that is far too long for its tile, by some"
                 .into(),
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn tiles_stand_in_rows_of_three() {
-        let tiles: Vec<Tile> = (0..4).map(|i| tile([i * 60 + 10, 0, 0])).collect();
+        let tiles: Vec<SheetTile> = (0..4).map(|i| tile([i * 60 + 10, 0, 0])).collect();
         let sheet = contact_sheet("a run", &tiles);
         assert_eq!(
             sheet.size(),
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn an_empty_sheet_and_tiny_pictures_are_drawn() {
         assert!(contact_sheet("nothing", &[]).size().h > 0);
-        let small = Tile {
+        let small = SheetTile {
             picture: Picture::filled(Size::new(3, 2), [1; 3]),
             caption: "x".into(),
         };

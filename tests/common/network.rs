@@ -1,11 +1,11 @@
 //! The network of `tests/fixtures/network/tiny.safetensors`.
 
 use std::collections::HashMap;
-use unmask_network::{Attention, Config, Head};
+use unmask_network::{AttentionKind, HeadKind, NetworkConfig};
 
 /// Its sizes.
-pub fn tiny() -> Config {
-    Config {
+pub fn tiny() -> NetworkConfig {
+    NetworkConfig {
         swin: None,
         efficientnet: None,
         depth: 18,
@@ -21,13 +21,13 @@ pub fn tiny() -> Config {
         decoder_ffn: 16,
         queries: 6,
         classes: 4,
-        attention: Attention::Global,
-        head: Head::Mask,
+        attention: AttentionKind::Global,
+        head: HeadKind::Mask,
     }
 }
 
 /// The header of a checkpoint of such a network.
-pub fn header(config: &Config) -> HashMap<String, String> {
+pub fn header(config: &NetworkConfig) -> HashMap<String, String> {
     [
         ("unmask.config", serde_json::to_string(config).unwrap()),
         ("unmask.mean", "[123.675, 116.28, 103.53]".to_owned()),

@@ -37,23 +37,23 @@ fn weights_that_do_not_fit_are_all_named() {
     tensors.insert("extra.weight".to_owned(), (vec![2], vec![0.0; 2]));
     let (_dir, path) = folder(&tensors, &tiny());
     let checkpoint = Checkpoint::read(&path).unwrap();
-    let error = export::model(&checkpoint, &Options::default()).unwrap_err();
-    let Error::Unfit { problems } = &error else {
+    let error = export::model(&checkpoint, &ExportOptions::default()).unwrap_err();
+    let GraphError::Unfit { problems } = &error else {
         panic!("{error}");
     };
-    let missing = |key: &str, expected: &[usize]| Problem::Missing {
+    let missing = |key: &str, expected: &[usize]| WeightProblem::Missing {
         key: key.to_owned(),
         expected: expected.to_vec(),
     };
     let want = [
         missing("backbone.stem.conv1.norm.running_var", &[2]),
         missing("backbone.res3.0.conv1.weight", &[4, 2, 3, 3]),
-        Problem::Shape {
+        WeightProblem::Shape {
             key: format!("{HEAD}.class_embed.weight"),
             expected: vec![5, 8],
             found: vec![8, 5],
         },
-        Problem::Extra {
+        WeightProblem::Extra {
             key: "extra.weight".to_owned(),
             found: vec![2],
         },
@@ -176,5 +176,5 @@ fn counters_of_batch_norms_are_passed_over() {
     tensors.insert(key, (vec![], vec![1.0]));
     let (_dir, path) = folder(&tensors, &tiny());
     let checkpoint = Checkpoint::read(&path).unwrap();
-    export::model(&checkpoint, &Options::default()).unwrap();
+    export::model(&checkpoint, &ExportOptions::default()).unwrap();
 }

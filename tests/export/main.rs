@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use unmask_frame::Size;
 use unmask_graph::checkpoint::{self, Checkpoint};
-use unmask_graph::export::{self, Options};
-use unmask_graph::write::Sampling;
-use unmask_graph::{Error, Problem};
-use unmask_network::{Attention, Config, Head};
+use unmask_graph::export::{self, ExportOptions};
+use unmask_graph::write::SamplingForm;
+use unmask_graph::{GraphError, WeightProblem};
+use unmask_network::{AttentionKind, HeadKind, NetworkConfig};
 use unmask_onnx::messages::ModelProto;
 
 const HEAD: &str = "sem_seg_head.predictor";
@@ -61,7 +61,7 @@ fn write_f32(path: &Path, tensors: &Tensors, header: HashMap<String, String>) {
 }
 
 /// A folder with a checkpoint of `tensors` in it.
-fn folder(tensors: &Tensors, config: &Config) -> (tempfile::TempDir, PathBuf) {
+fn folder(tensors: &Tensors, config: &NetworkConfig) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint.safetensors");
     write_f32(&path, tensors, header(config));
@@ -73,16 +73,16 @@ fn folder(tensors: &Tensors, config: &Config) -> (tempfile::TempDir, PathBuf) {
 fn parity(
     label: &str,
     tensors: &Tensors,
-    config: &Config,
+    config: &NetworkConfig,
     image: &Values,
     want: &[(&str, &Values)],
 ) {
     let (_dir, path) = folder(tensors, config);
     let checkpoint = Checkpoint::read(&path).unwrap();
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
-        let options = Options {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
+        let options = ExportOptions {
             sampling,
-            ..Options::default()
+            ..ExportOptions::default()
         };
         let model = export::model(&checkpoint, &options).unwrap();
         let (lean, report) = export::lean(&model).unwrap();
@@ -123,8 +123,8 @@ fn masked_attention_is_exported_exactly() {
     let mut tensors = weights(&all);
     tensors.retain(|k, _| !k.contains("multihead_attn_"));
     tensors.extend(weights(&masked));
-    let config = Config {
-        attention: Attention::Masked,
+    let config = NetworkConfig {
+        attention: AttentionKind::Masked,
         ..tiny()
     };
     let want = [
@@ -140,8 +140,8 @@ fn the_per_pixel_head_is_exported_exactly() {
     let mut tensors = weights(&all);
     tensors.retain(|k, _| !k.starts_with(HEAD));
     tensors.extend(weights(&pixel));
-    let config = Config {
-        head: Head::PerPixel,
+    let config = NetworkConfig {
+        head: HeadKind::PerPixel,
         ..tiny()
     };
     let want = [("logits", &pixel["io.logits"])];
@@ -151,7 +151,7 @@ fn the_per_pixel_head_is_exported_exactly() {
 #[test]
 fn bottleneck_blocks_are_exported_exactly() {
     let (tiny_file, all) = (fixture("tiny"), fixture("bottleneck"));
-    let config = Config {
+    let config = NetworkConfig {
         depth: 50,
         width: 1,
         encoder_layers: 1,
@@ -175,9 +175,9 @@ fn bottleneck_blocks_are_exported_exactly() {
 fn the_file_keeps_the_contract() {
     let (_dir, path) = folder(&weights(&fixture("tiny")), &tiny());
     let checkpoint = Checkpoint::read(&path).unwrap();
-    let options = Options {
+    let options = ExportOptions {
         size: Some(Size::new(128, 32)),
-        ..Options::default()
+        ..ExportOptions::default()
     };
     let model = export::model(&checkpoint, &options).unwrap();
     assert_eq!(model.opset_import[0].version, Some(17));
@@ -200,11 +200,11 @@ fn the_file_keeps_the_contract() {
         ]
     );
     // Facts survive, the size is the one exported for.
-    let facts = checkpoint::Facts::from_lookup(4, |key| model.fact(key)).unwrap();
+    let facts = checkpoint::CheckpointMetadata::from_lookup(4, |key| model.fact(key)).unwrap();
     assert_eq!(facts.size, Size::new(128, 32));
     assert_eq!(facts.classes, checkpoint.facts.classes);
     assert_eq!(facts.recipe.as_deref(), Some(r#"{"seed": 7}"#));
-    let config: Config = serde_json::from_str(model.fact("unmask.config").unwrap()).unwrap();
+    let config: NetworkConfig = serde_json::from_str(model.fact("unmask.config").unwrap()).unwrap();
     assert_eq!(config, tiny());
     // Norms are folded, names are unique and say where a node belongs, every value is used, and
     // only the last head's classes are computed.
@@ -253,9 +253,9 @@ fn every_size_in_use_can_be_exported() {
     let (_dir, path) = folder(&weights(&fixture("tiny")), &tiny());
     let checkpoint = Checkpoint::read(&path).unwrap();
     for (h, w) in [(32, 32), (64, 32), (160, 288)] {
-        let options = Options {
+        let options = ExportOptions {
             size: Some(Size::new(w, h)),
-            ..Options::default()
+            ..ExportOptions::default()
         };
         let bytes = export::model(&checkpoint, &options).unwrap().to_bytes();
         export::check(&bytes).unwrap();
@@ -297,10 +297,10 @@ fn onnx_runtime_gives_the_same() {
     let mut files = vec![put("image", &all["io.image"].1)];
     files.push(put("class", &all["io.class_logits.3"].1));
     files.push(put("mask", &all["io.mask_logits.3"].1));
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
-        let options = Options {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
+        let options = ExportOptions {
             sampling,
-            ..Options::default()
+            ..ExportOptions::default()
         };
         let model = dir.path().join("model.onnx");
         let whole = export::model(&checkpoint, &options).unwrap();

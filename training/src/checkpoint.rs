@@ -4,9 +4,9 @@
 //! needs. A *state* holds everything to go on with: the same, the optimizer's memory and the place
 //! in the recipe.
 
-use crate::optimizer::{Memory, Optim};
-use crate::params::Params;
-use crate::recipe::Recipe;
+use crate::optimizer::{OptimizerSettings, OptimizerState};
+use crate::params::ParamStore;
+use crate::recipe::TrainingRecipe;
 use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +36,7 @@ pub enum CheckpointError {
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CheckpointFolder {
     /// Index of the stage.
     pub stage: usize,
     /// Steps done in it.
@@ -44,7 +44,7 @@ pub struct Place {
 }
 
 /// Facts of a model, as export wants them.
-fn facts(recipe: &Recipe) -> HashMap<String, String> {
+fn facts(recipe: &TrainingRecipe) -> HashMap<String, String> {
     let json = |v: serde_json::Value| v.to_string();
     let config = recipe.config().expect("checked when the recipe was read");
     let mut facts = HashMap::from([
@@ -84,9 +84,9 @@ fn facts(recipe: &Recipe) -> HashMap<String, String> {
 /// [`CheckpointError::Io`].
 pub fn write_model(
     path: &Path,
-    recipe: &Recipe,
-    params: &Params,
-    memory: &Memory,
+    recipe: &TrainingRecipe,
+    params: &ParamStore,
+    memory: &OptimizerState,
 ) -> Result<(), CheckpointError> {
     let tensors = params.iter().map(|(name, param)| {
         let value = match memory.mean(name) {
@@ -105,10 +105,10 @@ pub fn write_model(
 /// [`CheckpointError::Io`].
 pub fn write_state(
     path: &Path,
-    recipe: &Recipe,
-    params: &Params,
-    memory: &Memory,
-    place: Place,
+    recipe: &TrainingRecipe,
+    params: &ParamStore,
+    memory: &OptimizerState,
+    place: CheckpointFolder,
 ) -> Result<(), CheckpointError> {
     let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = params
         .iter()
@@ -141,9 +141,9 @@ pub fn write_state(
 /// [`CheckpointError`] naming the file.
 pub fn read_state(
     path: &Path,
-    recipe: &Recipe,
+    recipe: &TrainingRecipe,
     device: &Device,
-) -> Result<(Params, Memory, Place), CheckpointError> {
+) -> Result<(ParamStore, OptimizerState, CheckpointFolder), CheckpointError> {
     let (tensors, facts) = read(path)?;
     let foreign = |what: &str| CheckpointError::Foreign {
         path: path.to_owned(),
@@ -164,11 +164,11 @@ pub fn read_state(
             "no place in a recipe: this is a model, not a state",
         ));
     };
-    let place = Place {
+    let place = CheckpointFolder {
         stage: stage as usize,
         step,
     };
-    let mut params = Params::new(device.clone(), recipe.seed);
+    let mut params = ParamStore::new(device.clone(), recipe.seed);
     let mut vectors = BTreeMap::new();
     for (name, (shape, values)) in tensors {
         match name.strip_prefix("p.") {
@@ -181,8 +181,8 @@ pub fn read_state(
     let optim = recipe
         .stages
         .get(place.stage)
-        .map_or_else(Optim::default, |s| s.optim.clone());
-    let mut memory = Memory::new(&optim);
+        .map_or_else(OptimizerSettings::default, |s| s.optim.clone());
+    let mut memory = OptimizerState::new(&optim);
     memory.restore(&params, vectors, time);
     Ok((params, memory, place))
 }
@@ -191,18 +191,18 @@ pub fn read_state(
 ///
 /// # Errors
 /// [`CheckpointError`] naming the file.
-pub fn read_model(path: &Path, seed: u64, device: &Device) -> Result<Params, CheckpointError> {
+pub fn read_model(path: &Path, seed: u64, device: &Device) -> Result<ParamStore, CheckpointError> {
     let (tensors, _) = read(path)?;
-    let mut params = Params::new(device.clone(), seed);
+    let mut params = ParamStore::new(device.clone(), seed);
     for (name, (shape, values)) in tensors {
         params.insert(&name, &shape, values, !name.contains(".running_"));
     }
     Ok(params)
 }
 
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+type TensorMap = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-fn read(path: &Path) -> Result<(Tensors, HashMap<String, String>), CheckpointError> {
+fn read(path: &Path) -> Result<(TensorMap, HashMap<String, String>), CheckpointError> {
     let io = |source| CheckpointError::Io {
         path: path.to_owned(),
         source,

@@ -21,21 +21,21 @@ mod polygon;
 mod resample;
 mod rng;
 
-pub use augment::{Augment, Jitter, ShortSide};
+pub use augment::{AugmentSettings, ColourJitter, ShortSide};
 pub use dataset::{
-    CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND, Dataset, FrameSource,
-    IDD_LITE_GROUPS, Sample,
+    CAMVID_CLASSES, CAMVID_GROUND, CITYSCAPES_CLASSES, CITYSCAPES_GROUND, FrameSource,
+    IDD_LITE_GROUPS, LabelledSample, PictureDataset,
 };
 pub use error::DataError;
-pub use example::{Example, Normalise, fit_example, make_example};
+pub use example::{InputNormalisation, TrainingExample, fit_example, make_example};
 pub use files::{read_labels, read_picture};
-pub use loader::{Batch, Loader, Provider, Recipe};
-pub use mixture::Mixture;
+pub use loader::{BatchLoader, BatchProvider, ExampleBatch, LoaderRecipe};
+pub use mixture::SourceMixture;
 pub use outlier::{
-    Cut, Outlier, OutlierCounts, OutlierSet, ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80, read_coco,
-    read_yolo,
+    CutSettings, OutlierCounts, OutlierObject, OutlierSet, ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80,
+    read_coco, read_yolo,
 };
-pub use paste::Paste;
+pub use paste::PasteSettings;
 pub use rng::Rng;
 
 /// Label of a pixel that no loss looks at as a known class: unlabelled, or outside the picture.

@@ -4,11 +4,11 @@ mod sampling;
 #[macro_use]
 mod value;
 
-use crate::params::Params;
+use crate::params::ParamStore;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
-use unmask_network::ops::{ConvOptions, Init, Ops, Side};
-pub use value::Value;
+use unmask_network::ops::{ConvOptions, NetworkOps, PadSide, WeightInit};
+pub use value::BurnValue;
 
 /// What a blocked key's score is lowered by: `exp` of it is 0 in float32.
 const BLOCKED: f32 = -1e4;
@@ -18,7 +18,7 @@ const MOMENTUM: f64 = 0.1;
 
 /// How deformable sampling is computed; the values are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampling {
+pub enum SamplingBackend {
     /// Rows gathered by index: fastest on CPUs.
     Rows,
     /// `grid_sample`: for GPUs, where row gathers run serially.
@@ -28,11 +28,11 @@ pub enum Sampling {
 /// Runs the network on `burn` tensors.
 #[derive(Debug)]
 pub struct BurnOps<'a> {
-    params: &'a mut Params,
+    params: &'a mut ParamStore,
     device: Device,
     /// Batch statistics in the norms, and their running averages moved.
     training: bool,
-    sampling: Sampling,
+    sampling: SamplingBackend,
     /// Burn has no gradient for `interpolate` on GPUs: two constant products do the same.
     resize_by_products: bool,
     /// Parameters whose names start with one of these get no gradient.
@@ -41,13 +41,13 @@ pub struct BurnOps<'a> {
 
 impl<'a> BurnOps<'a> {
     /// An interpreter over `params`; `training` uses and moves batch statistics.
-    pub fn new(params: &'a mut Params, training: bool) -> Self {
+    pub fn new(params: &'a mut ParamStore, training: bool) -> Self {
         let device = params.device().clone();
         Self {
             params,
             device,
             training,
-            sampling: Sampling::Rows,
+            sampling: SamplingBackend::Rows,
             resize_by_products: false,
             frozen: Vec::new(),
         }
@@ -71,13 +71,13 @@ impl<'a> BurnOps<'a> {
 
     /// The forms that GPUs run well.
     pub fn for_gpu(mut self) -> Self {
-        self.sampling = Sampling::Grid;
+        self.sampling = SamplingBackend::Grid;
         self.resize_by_products = true;
         self
     }
 
     /// Another way to sample.
-    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+    pub fn with_sampling(mut self, sampling: SamplingBackend) -> Self {
         self.sampling = sampling;
         self
     }
@@ -92,41 +92,41 @@ impl<'a> BurnOps<'a> {
     }
 }
 
-impl Ops for BurnOps<'_> {
-    type T = Value;
+impl NetworkOps for BurnOps<'_> {
+    type T = BurnValue;
 
-    fn shape(&self, x: &Value) -> Vec<usize> {
+    fn shape(&self, x: &BurnValue) -> Vec<usize> {
         x.shape()
     }
 
-    fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Value {
+    fn param(&mut self, name: &str, shape: &[usize], init: WeightInit) -> BurnValue {
         let flat = self
             .params
             .get_or_init(name, shape, init, true)
             .value
             .clone();
-        Value::R1(self.unless_frozen(name, flat)).reshaped(shape)
+        BurnValue::R1(self.unless_frozen(name, flat)).reshaped(shape)
     }
 
-    fn constant(&mut self, shape: &[usize], values: &[f32]) -> Value {
-        Value::R1(self.tensor([values.len()], values)).reshaped(shape)
+    fn constant(&mut self, shape: &[usize], values: &[f32]) -> BurnValue {
+        BurnValue::R1(self.tensor([values.len()], values)).reshaped(shape)
     }
 
-    fn batch_norm(&mut self, x: &Value, name: &str, frozen: bool) -> Value {
+    fn batch_norm(&mut self, x: &BurnValue, name: &str, frozen: bool) -> BurnValue {
         let x = x.r4();
         let [n, c, h, w] = x.dims();
-        let mut get = |part: &str, init: Init, trained: bool| {
+        let mut get = |part: &str, init: WeightInit, trained: bool| {
             let name = format!("{name}.{part}");
             let value = self.params.get_or_init(&name, &[c], init, trained);
             let value = value.value.clone();
             self.unless_frozen(&name, value)
         };
-        let gamma = get("weight", Init::Ones, true);
-        let beta = get("bias", Init::Zeros, true);
-        let mean = get("running_mean", Init::Zeros, false);
-        let var = get("running_var", Init::Ones, false);
+        let gamma = get("weight", WeightInit::Ones, true);
+        let beta = get("bias", WeightInit::Zeros, true);
+        let mean = get("running_mean", WeightInit::Zeros, false);
+        let var = get("running_var", WeightInit::Ones, false);
         if !self.training || frozen {
-            return Value::R4(module::batch_norm(x, gamma, beta, mean, var, EPS));
+            return BurnValue::R4(module::batch_norm(x, gamma, beta, mean, var, EPS));
         }
         let out = module::batch_norm_train(x, gamma, beta, EPS);
         // The running variance is the unbiased one, as in PyTorch.
@@ -139,17 +139,17 @@ impl Ops for BurnOps<'_> {
         );
         self.params
             .set(&format!("{name}.running_var"), moved(var, unbiased));
-        Value::R4(out.output)
+        BurnValue::R4(out.output)
     }
 
     fn conv2d(
         &mut self,
-        x: &Value,
-        w: &Value,
-        b: Option<&Value>,
+        x: &BurnValue,
+        w: &BurnValue,
+        b: Option<&BurnValue>,
         stride: usize,
         pad: usize,
-    ) -> Value {
+    ) -> BurnValue {
         let options = ConvOptions {
             stride,
             pads: [pad; 4],
@@ -160,11 +160,11 @@ impl Ops for BurnOps<'_> {
 
     fn conv2d_with(
         &mut self,
-        x: &Value,
-        w: &Value,
-        b: Option<&Value>,
+        x: &BurnValue,
+        w: &BurnValue,
+        b: Option<&BurnValue>,
         options: ConvOptions,
-    ) -> Value {
+    ) -> BurnValue {
         let [top, left, bottom, right] = options.pads;
         let mut x = x.r4();
         let mut pads = [top, left];
@@ -174,10 +174,10 @@ impl Ops for BurnOps<'_> {
         }
         let options =
             burn::tensor::ops::ConvOptions::new([options.stride; 2], pads, [1, 1], options.groups);
-        Value::R4(module::conv2d(x, w.r4(), b.map(Value::r1), options))
+        BurnValue::R4(module::conv2d(x, w.r4(), b.map(BurnValue::r1), options))
     }
 
-    fn linear(&mut self, x: &Value, w: &Value, b: Option<&Value>) -> Value {
+    fn linear(&mut self, x: &BurnValue, w: &BurnValue, b: Option<&BurnValue>) -> BurnValue {
         let shape = x.shape();
         let inputs = *shape.last().expect("a linear layer's input has an axis");
         // One product over all rows: batched products of the same weight are slower everywhere.
@@ -190,14 +190,20 @@ impl Ops for BurnOps<'_> {
         *shape
             .last_mut()
             .expect("a linear layer's input has an axis") = y.dims()[1];
-        Value::R2(y).reshaped(&shape)
+        BurnValue::R2(y).reshaped(&shape)
     }
 
-    fn matmul(&mut self, a: &Value, b: &Value) -> Value {
+    fn matmul(&mut self, a: &BurnValue, b: &BurnValue) -> BurnValue {
         both!(a, b, x, y => x.matmul(y))
     }
 
-    fn group_norm(&mut self, x: &Value, groups: usize, gamma: &Value, beta: &Value) -> Value {
+    fn group_norm(
+        &mut self,
+        x: &BurnValue,
+        groups: usize,
+        gamma: &BurnValue,
+        beta: &BurnValue,
+    ) -> BurnValue {
         let x = x.r4();
         let [n, c, h, w] = x.dims();
         let flat = x.reshape([n, groups, c / groups * h * w]);
@@ -205,54 +211,54 @@ impl Ops for BurnOps<'_> {
         let var = centred.clone().square().mean_dim(2);
         let y = (centred / (var + EPS).sqrt()).reshape([n, c, h, w]);
         let gamma = gamma.r1().reshape([1, c, 1, 1]);
-        Value::R4(y * gamma + beta.r1().reshape([1, c, 1, 1]))
+        BurnValue::R4(y * gamma + beta.r1().reshape([1, c, 1, 1]))
     }
 
-    fn layer_norm(&mut self, x: &Value, gamma: &Value, beta: &Value) -> Value {
+    fn layer_norm(&mut self, x: &BurnValue, gamma: &BurnValue, beta: &BurnValue) -> BurnValue {
         each!(x, t => module::layer_norm(t, gamma.r1(), Some(beta.r1()), EPS))
     }
 
-    fn max_pool3s2(&mut self, x: &Value) -> Value {
+    fn max_pool3s2(&mut self, x: &BurnValue) -> BurnValue {
         let options = burn::tensor::ops::MaxPoolOptions::new([3, 3])
             .with_stride([2, 2])
             .with_padding([1, 1]);
-        Value::R4(module::max_pool2d(x.r4(), options))
+        BurnValue::R4(module::max_pool2d(x.r4(), options))
     }
 
-    fn relu(&mut self, x: &Value) -> Value {
+    fn relu(&mut self, x: &BurnValue) -> BurnValue {
         each!(x, t => activation::relu(t))
     }
 
-    fn relu6(&mut self, x: &Value) -> Value {
+    fn relu6(&mut self, x: &BurnValue) -> BurnValue {
         each!(x, t => t.clamp(0.0, 6.0))
     }
 
-    fn gelu(&mut self, x: &Value) -> Value {
+    fn gelu(&mut self, x: &BurnValue) -> BurnValue {
         each!(x, t => activation::gelu(t))
     }
 
-    fn softmax(&mut self, x: &Value) -> Value {
+    fn softmax(&mut self, x: &BurnValue) -> BurnValue {
         let last = x.shape().len() - 1;
         each!(x, t => activation::softmax(t, last))
     }
 
-    fn add(&mut self, a: &Value, b: &Value) -> Value {
+    fn add(&mut self, a: &BurnValue, b: &BurnValue) -> BurnValue {
         both!(a, b, x, y => x + y)
     }
 
-    fn mul(&mut self, a: &Value, b: &Value) -> Value {
+    fn mul(&mut self, a: &BurnValue, b: &BurnValue) -> BurnValue {
         both!(a, b, x, y => x * y)
     }
 
-    fn scale(&mut self, x: &Value, by: f32) -> Value {
+    fn scale(&mut self, x: &BurnValue, by: f32) -> BurnValue {
         each!(x, t => t.mul_scalar(by))
     }
 
-    fn reshape(&mut self, x: &Value, shape: &[usize]) -> Value {
+    fn reshape(&mut self, x: &BurnValue, shape: &[usize]) -> BurnValue {
         x.reshaped(shape)
     }
 
-    fn permute(&mut self, x: &Value, order: &[usize]) -> Value {
+    fn permute(&mut self, x: &BurnValue, order: &[usize]) -> BurnValue {
         fn axes<const D: usize>(order: &[usize]) -> [usize; D] {
             let mut to = [0; D];
             to.copy_from_slice(order);
@@ -261,11 +267,11 @@ impl Ops for BurnOps<'_> {
         each!(x, t => t.permute(axes(order)))
     }
 
-    fn slice(&mut self, x: &Value, axis: usize, start: usize, len: usize) -> Value {
+    fn slice(&mut self, x: &BurnValue, axis: usize, start: usize, len: usize) -> BurnValue {
         each!(x, t => t.narrow(axis, start, len))
     }
 
-    fn concat(&mut self, xs: &[&Value], axis: usize) -> Value {
+    fn concat(&mut self, xs: &[&BurnValue], axis: usize) -> BurnValue {
         macro_rules! cat {
             ($($rank:ident),*) => {
                 match xs[0] {
@@ -284,26 +290,26 @@ impl Ops for BurnOps<'_> {
         cat!(R1, R2, R3, R4, R5, R6)
     }
 
-    fn pad_bottom_right(&mut self, x: &Value, bottom: usize, right: usize) -> Value {
-        Value::R4(x.r4().pad((0, right, 0, bottom), 0.0))
+    fn pad_bottom_right(&mut self, x: &BurnValue, bottom: usize, right: usize) -> BurnValue {
+        BurnValue::R4(x.r4().pad((0, right, 0, bottom), 0.0))
     }
 
-    fn rows(&mut self, table: &Value, indices: &[usize]) -> Value {
+    fn rows(&mut self, table: &BurnValue, indices: &[usize]) -> BurnValue {
         let indices = self.ints(indices.iter().map(|&i| i as i32).collect());
-        Value::R2(table.r2().select(0, indices))
+        BurnValue::R2(table.r2().select(0, indices))
     }
 
-    fn resize(&mut self, x: &Value, h: usize, w: usize) -> Value {
+    fn resize(&mut self, x: &BurnValue, h: usize, w: usize) -> BurnValue {
         let x = x.r4();
         let [n, c, h0, w0] = x.dims();
         if (h, w) == (h0, w0) {
-            return Value::R4(x);
+            return BurnValue::R4(x);
         }
         if !self.resize_by_products {
             let options = InterpolateOptions::new(InterpolateMode::Bilinear)
                 .with_output_size([h, w])
                 .with_align_corners(false);
-            return Value::R4(module::interpolate(x, options));
+            return BurnValue::R4(module::interpolate(x, options));
         }
         let across = self.tensor([w, w0], &resize_matrix(w0, w)).transpose();
         let down = self.tensor([h, h0], &resize_matrix(h0, h));
@@ -312,38 +318,38 @@ impl Ops for BurnOps<'_> {
             .matmul(across)
             .reshape([n * c, h0, w]);
         let y = down.unsqueeze::<3>().expand([n * c, h, h0]).matmul(y);
-        Value::R4(y.reshape([n, c, h, w]))
+        BurnValue::R4(y.reshape([n, c, h, w]))
     }
 
-    fn repeat_batch(&mut self, x: &Value, n: usize) -> Value {
+    fn repeat_batch(&mut self, x: &BurnValue, n: usize) -> BurnValue {
         each!(x, t => t.repeat_dim(0, n))
     }
 
-    fn detach(&mut self, x: &Value) -> Value {
+    fn detach(&mut self, x: &BurnValue) -> BurnValue {
         each!(x, t => t.detach())
     }
 
-    fn attention_mask(&mut self, logits: &Value, side: Side) -> Value {
+    fn attention_mask(&mut self, logits: &BurnValue, side: PadSide) -> BurnValue {
         let logits = logits.r3();
         let blocked = match side {
-            Side::Foreground => logits.lower_scalar(0.0),
-            Side::Background => logits.greater_scalar(0.0),
+            PadSide::Foreground => logits.lower_scalar(0.0),
+            PadSide::Background => logits.greater_scalar(0.0),
         };
         // 1 where a row has an open key: a row without one is opened whole.
         let any_open = blocked.clone().all_dim(2).bool_not().float();
-        Value::R3(blocked.float() * any_open * BLOCKED)
+        BurnValue::R3(blocked.float() * any_open * BLOCKED)
     }
 
     fn deformable_sample(
         &mut self,
-        value: &Value,
+        value: &BurnValue,
         levels: &[(usize, usize)],
-        locations: &Value,
-        weights: &Value,
-    ) -> Value {
+        locations: &BurnValue,
+        weights: &BurnValue,
+    ) -> BurnValue {
         match self.sampling {
-            Sampling::Rows => self.sample_rows(value, levels, locations, weights),
-            Sampling::Grid => self.sample_grid(value, levels, locations, weights),
+            SamplingBackend::Rows => self.sample_rows(value, levels, locations, weights),
+            SamplingBackend::Grid => self.sample_grid(value, levels, locations, weights),
         }
     }
 }

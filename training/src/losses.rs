@@ -4,14 +4,14 @@
 mod group;
 
 use crate::data::{PASTED, Rng, VOID};
-use crate::interpreter::Value;
-use crate::matcher::{self, Labels, Predictions, Weights};
-use crate::points::{self, Points};
+use crate::interpreter::BurnValue;
+use crate::matcher::{self, MatchLabels, MatchPredictions, MatchWeights};
+use crate::points::{self, PointSampler};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Int, Tensor, TensorData, activation, module};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use unmask_frame::{Map, Size};
+use unmask_frame::{PixelMap, Size};
 use unmask_network::MaskHead;
 
 pub use group::group_loss;
@@ -20,7 +20,7 @@ use unmask_score::components::label;
 
 /// Labels of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Targets<'a> {
+pub struct LossTargets<'a> {
     /// `[batch, h, w]` train ids, [`VOID`] or [`PASTED`].
     pub labels: &'a [u8],
     /// Pictures.
@@ -31,7 +31,7 @@ pub struct Targets<'a> {
     pub h: usize,
 }
 
-impl<'a> Targets<'a> {
+impl<'a> LossTargets<'a> {
     /// Whether picture `b` has grouped labels.
     fn is_grouped(&self, b: usize) -> bool {
         let labels = self.picture(b).labels;
@@ -39,9 +39,9 @@ impl<'a> Targets<'a> {
     }
 
     /// Labels of picture `b`.
-    pub fn picture(&self, b: usize) -> Labels<'a> {
+    pub fn picture(&self, b: usize) -> MatchLabels<'a> {
         let area = self.w * self.h;
-        Labels {
+        MatchLabels {
             labels: &self.labels[b * area..(b + 1) * area],
             w: self.w,
             h: self.h,
@@ -62,7 +62,7 @@ pub struct SetLoss {
 
 impl SetLoss {
     /// The weighted sum.
-    pub fn total(&self, weights: &Weights) -> Tensor<1> {
+    pub fn total(&self, weights: &MatchWeights) -> Tensor<1> {
         self.class.clone() * weights.class
             + self.mask.clone() * weights.mask
             + self.dice.clone() * weights.dice
@@ -71,7 +71,7 @@ impl SetLoss {
 
 /// Logits of all heads, one after the other along the batch.
 #[derive(Clone, Debug)]
-pub struct Stacked {
+pub struct StackedTargets {
     /// `[heads * batch, Q, K + 1]`.
     pub class_logits: Tensor<3>,
     /// `[heads * batch, Q, h, w]`.
@@ -80,9 +80,9 @@ pub struct Stacked {
     pub heads: usize,
 }
 
-impl Stacked {
+impl StackedTargets {
     /// Stacks the heads, which all count alike (deep supervision).
-    pub fn new(heads: &[MaskHead<Value>]) -> Self {
+    pub fn new(heads: &[MaskHead<BurnValue>]) -> Self {
         Self {
             class_logits: Tensor::cat(heads.iter().map(|h| h.class_logits.r3()).collect(), 0),
             mask_logits: Tensor::cat(heads.iter().map(|h| h.mask_logits.r4()).collect(), 0),
@@ -93,7 +93,7 @@ impl Stacked {
 
 /// A query matched with a target.
 #[derive(Clone, Debug)]
-pub struct Match {
+pub struct MatchedPairs {
     /// Row of the stacked `[heads * batch * Q, h * w]` masks.
     pub row: usize,
     /// Entry of the stacked `[heads * batch]` pictures.
@@ -101,16 +101,16 @@ pub struct Match {
     /// Class of the target.
     pub class: u8,
     /// Where it is judged; as many as for every other match.
-    pub points: Vec<points::Point>,
+    pub points: Vec<points::SamplePoint>,
 }
 
 /// The set loss: Hungarian matching for every head and picture, cross-entropy with a weight for
 /// "no object", mask BCE and dice at sampled points, both divided by the number of targets.
 pub fn set_loss(
-    stacked: &Stacked,
-    targets: &Targets<'_>,
-    weights: &Weights,
-    how: &Points,
+    stacked: &StackedTargets,
+    targets: &LossTargets<'_>,
+    weights: &MatchWeights,
+    how: &PointSampler,
     seed: &[u64],
 ) -> SetLoss {
     let [entries, queries, k1] = stacked.class_logits.dims();
@@ -119,12 +119,12 @@ pub fn set_loss(
     let class_host = to_vec(&stacked.class_logits);
     let mask_host = to_vec(&stacked.mask_logits);
 
-    let matches: Vec<Match> = (0..entries)
+    let matches: Vec<MatchedPairs> = (0..entries)
         .into_par_iter()
         .flat_map_iter(|entry| {
             let labels = targets.picture(entry % targets.batch);
             let present = labels.present(k1 - 1);
-            let predictions = Predictions {
+            let predictions = MatchPredictions {
                 class_logits: &class_host[entry * queries * k1..(entry + 1) * queries * k1],
                 mask_logits: &mask_host[entry * queries * area..(entry + 1) * queries * area],
                 queries,
@@ -142,7 +142,7 @@ pub fn set_loss(
                 let Some(q) = query else { continue };
                 let mask = &predictions.mask_logits[q * area..(q + 1) * area];
                 let points = points::uncertain(mask, w, h, how, &mut rng);
-                out.push(Match {
+                out.push(MatchedPairs {
                     row: entry * queries + q,
                     entry,
                     class,
@@ -203,8 +203,8 @@ pub fn point_losses(
 /// Pictures that are `grouped` (one entry per picture) do not count: a query without a match says
 /// nothing there.
 pub fn class_loss(
-    stacked: &Stacked,
-    matches: &[Match],
+    stacked: &StackedTargets,
+    matches: &[MatchedPairs],
     no_object: f32,
     grouped: &[bool],
 ) -> Tensor<1> {
@@ -240,7 +240,7 @@ pub fn class_loss(
 }
 
 /// Mask logits of the matches at their points, `[matches, points]`.
-pub fn gather_points(masks: &Tensor<4>, matches: &[Match]) -> Tensor<2> {
+pub fn gather_points(masks: &Tensor<4>, matches: &[MatchedPairs]) -> Tensor<2> {
     let device = &masks.device();
     let count = matches.first().map_or(0, |m| m.points.len());
     let [entries, queries, h, w] = masks.dims();
@@ -273,7 +273,7 @@ pub fn gather_points(masks: &Tensor<4>, matches: &[Match]) -> Tensor<2> {
 }
 
 /// Cross-entropy of the per-pixel head at label size; [`VOID`] and [`PASTED`] pixels do not count.
-pub fn pixel_loss(logits: &Tensor<4>, targets: &Targets<'_>) -> Tensor<1> {
+pub fn pixel_loss(logits: &Tensor<4>, targets: &LossTargets<'_>) -> Tensor<1> {
     let [batch, classes, _, _] = logits.dims();
     let device = logits.device();
     let area = targets.w * targets.h;
@@ -301,7 +301,7 @@ pub fn pixel_loss(logits: &Tensor<4>, targets: &Targets<'_>) -> Tensor<1> {
 /// Which way the margin loss pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sign {
+pub enum ContrastiveSign {
     /// As the authors' code has it: `s = −max_c P_c`, known pixels are pulled to 0 and pasted ones
     /// to `outlier`, so both lose confidence; what holds the known ones up is the set loss.
     Authors,
@@ -312,9 +312,9 @@ pub enum Sign {
 /// Settings of the margin loss.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Margin {
+pub struct MarginLoss {
     /// Which way it pushes.
-    pub sign: Sign,
+    pub sign: ContrastiveSign,
     /// Pasted pixels below this score cost (1.0 in the authors' code, 0.75 in the paper).
     pub outlier: f32,
     /// Known pixels above this score cost; only with [`Sign::Separating`].
@@ -329,17 +329,17 @@ pub struct Margin {
     pub weight: f32,
 }
 
-impl Margin {
+impl MarginLoss {
     /// Whether a pixel with this label is one that is known.
     fn knows(&self, label: u8) -> bool {
-        label != PASTED && (label != VOID || self.sign == Sign::Authors)
+        label != PASTED && (label != VOID || self.sign == ContrastiveSign::Authors)
     }
 }
 
-impl Default for Margin {
+impl Default for MarginLoss {
     fn default() -> Self {
         Self {
-            sign: Sign::Separating,
+            sign: ContrastiveSign::Separating,
             outlier: 0.75,
             inlier: 0.1,
             hard: 0.0,
@@ -352,7 +352,11 @@ impl Default for Margin {
 /// The margin loss of mask contrastive learning, summed over the heads: mean over known pixels plus
 /// mean over pasted pixels of a squared distance, halved, at label size. Void pixels count as known
 /// for [`Sign::Authors`] (as in their code) and not at all for [`Sign::Separating`].
-pub fn margin_loss(stacked: &Stacked, targets: &Targets<'_>, margin: &Margin) -> Tensor<1> {
+pub fn margin_loss(
+    stacked: &StackedTargets,
+    targets: &LossTargets<'_>,
+    margin: &MarginLoss,
+) -> Tensor<1> {
     let [entries, queries, k1] = stacked.class_logits.dims();
     let [_, _, h, w] = stacked.mask_logits.dims();
     let device = stacked.class_logits.device();
@@ -383,12 +387,12 @@ pub fn margin_loss(stacked: &Stacked, targets: &Targets<'_>, margin: &Margin) ->
     };
     let known = share(&|l| margin.knows(l));
     let (below, above) = match margin.sign {
-        Sign::Authors => {
+        ContrastiveSign::Authors => {
             let score = confidence.neg();
             let above = activation::relu(score.clone().neg() + margin.outlier);
             (score, above)
         }
-        Sign::Separating => {
+        ContrastiveSign::Separating => {
             let score = confidence.neg() + 1.0;
             let above = activation::relu(score.clone().neg() + margin.outlier);
             let below = activation::relu(score - margin.inlier);
@@ -410,12 +414,12 @@ pub fn margin_loss(stacked: &Stacked, targets: &Targets<'_>, margin: &Margin) ->
 
 /// Weights `[batch · area]` of the pasted pixels, together 1: those of a thing of `a` connected pixels
 /// weigh `a^(1 − even)` together. `None` where nothing was pasted.
-fn evened(targets: &Targets<'_>, even: f32) -> Option<Vec<f32>> {
+fn evened(targets: &LossTargets<'_>, even: f32) -> Option<Vec<f32>> {
     let size = Size::new(targets.w, targets.h);
     let mut weights = Vec::with_capacity(targets.labels.len());
     for labels in targets.labels.chunks(size.area_px()) {
         let pasted = labels.iter().map(|&l| l == PASTED).collect();
-        let things = label(&Map::new(size, pasted).expect("as many labels as pixels"));
+        let things = label(&PixelMap::new(size, pasted).expect("as many labels as pixels"));
         let weight = |k: usize| (things.list()[k].area_px as f32).powf(-even);
         let thing = things.to_map();
         weights.extend(thing.data().iter().map(|&k| match k {
@@ -430,7 +434,7 @@ fn evened(targets: &Targets<'_>, even: f32) -> Option<Vec<f32>> {
 
 /// Weights `[heads, batch · area]` that take the mean, in each head, over the share
 /// [`Margin::hard`] of the known pixels that are furthest off.
-fn hardest(below: &Tensor<2>, targets: &Targets<'_>, margin: &Margin) -> Tensor<2> {
+fn hardest(below: &Tensor<2>, targets: &LossTargets<'_>, margin: &MarginLoss) -> Tensor<2> {
     let [heads, area] = below.dims();
     let far = to_vec(below);
     let known: Vec<usize> = (0..area)

@@ -5,15 +5,15 @@ use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use unmask_train::recipe::Recipe;
-use unmask_train::trainer::{self, Ending, Folders, Manner};
+use unmask_train::recipe::TrainingRecipe;
+use unmask_train::trainer::{self, DataFolders, Ending, RunManner};
 
 /// Trains a network by a recipe: closed set, then contrastive with pasted outliers.
 ///
 /// Example: unmask-train --recipe engines/unmask-small.toml --data data --out runs/small
 #[derive(Parser, Debug)]
 #[command(name = "unmask-train", version)]
-struct Args {
+struct TrainArgs {
     /// The recipe (TOML).
     #[arg(long)]
     recipe: PathBuf,
@@ -33,8 +33,8 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     backbone: Option<PathBuf>,
     /// Where to compute.
-    #[arg(long, value_enum, default_value_t = Backend::Flex)]
-    backend: Backend,
+    #[arg(long, value_enum, default_value_t = BackendName::Flex)]
+    backend: BackendName,
     /// Save a state every so many steps.
     #[arg(long, default_value_t = 200)]
     save_every: u64,
@@ -45,7 +45,7 @@ struct Args {
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Backend {
+enum BackendName {
     /// CPU, pure Rust.
     Flex,
     /// CPU through LibTorch (feature `libtorch`).
@@ -54,13 +54,13 @@ enum Backend {
     Cuda,
 }
 
-fn device(backend: Backend) -> anyhow::Result<Device> {
+fn device(backend: BackendName) -> anyhow::Result<Device> {
     match backend {
-        Backend::Flex => Ok(Device::flex()),
+        BackendName::Flex => Ok(Device::flex()),
         #[cfg(feature = "libtorch")]
-        Backend::Libtorch => Ok(Device::libtorch()),
+        BackendName::Libtorch => Ok(Device::libtorch()),
         #[cfg(feature = "cuda")]
-        Backend::Cuda => Ok(Device::cuda(0)),
+        BackendName::Cuda => Ok(Device::cuda(0)),
         #[allow(unreachable_patterns)]
         other => {
             let name = format!("{other:?}").to_lowercase();
@@ -69,18 +69,18 @@ fn device(backend: Backend) -> anyhow::Result<Device> {
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
-    let recipe = Recipe::read(&args.recipe)?;
-    let manner = Manner {
+fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let recipe = TrainingRecipe::read(&args.recipe)?;
+    let manner = RunManner {
         resume: args.resume,
         init: args.init.clone(),
         backbone: args.backbone.clone(),
         save_every: args.save_every.max(1),
         stop_after: args.stop_after,
         loader_threads: 1,
-        gpu: args.backend == Backend::Cuda,
+        gpu: args.backend == BackendName::Cuda,
     };
-    let folders = Folders {
+    let folders = DataFolders {
         data: args.data.clone(),
         out: args.out.clone(),
     };
@@ -98,7 +98,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    match run(&TrainArgs::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!(

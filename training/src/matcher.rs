@@ -1,13 +1,13 @@
 //! Which query answers for which target: bipartite matching by class, mask and dice cost
 //! (Mask2Former, `HungarianMatcher`).
 
-use crate::points::{self, Point};
+use crate::points::{self, SamplePoint};
 use pathfinding::prelude::{Matrix, kuhn_munkres_min};
 
 /// Weights of the losses, also of the matching costs.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Weights {
+pub struct MatchWeights {
     /// Cross-entropy of the class (2).
     pub class: f32,
     /// Binary cross-entropy of the mask (5).
@@ -20,7 +20,7 @@ pub struct Weights {
     pub group: f32,
 }
 
-impl Default for Weights {
+impl Default for MatchWeights {
     fn default() -> Self {
         Self {
             class: 2.0,
@@ -34,7 +34,7 @@ impl Default for Weights {
 
 /// One picture's predictions on the host.
 #[derive(Clone, Copy, Debug)]
-pub struct Predictions<'a> {
+pub struct MatchPredictions<'a> {
     /// `[Q, K + 1]`.
     pub class_logits: &'a [f32],
     /// `[Q, h * w]`.
@@ -49,7 +49,7 @@ pub struct Predictions<'a> {
 
 /// One picture's labels: the classes that occur are its targets.
 #[derive(Clone, Copy, Debug)]
-pub struct Labels<'a> {
+pub struct MatchLabels<'a> {
     /// `w * h` train ids.
     pub labels: &'a [u8],
     /// Width.
@@ -58,7 +58,7 @@ pub struct Labels<'a> {
     pub h: usize,
 }
 
-impl Labels<'_> {
+impl MatchLabels<'_> {
     /// The classes below `classes` that occur, ascending.
     pub fn present(&self, classes: usize) -> Vec<u8> {
         let mut seen = [false; 256];
@@ -74,11 +74,11 @@ impl Labels<'_> {
 
 /// Costs `[Q, targets]`, row by row: every query against every target class, over `at` points.
 pub fn costs(
-    predictions: &Predictions<'_>,
-    labels: &Labels<'_>,
+    predictions: &MatchPredictions<'_>,
+    labels: &MatchLabels<'_>,
     targets: &[u8],
-    at: &[Point],
-    weights: &Weights,
+    at: &[SamplePoint],
+    weights: &MatchWeights,
 ) -> Vec<f32> {
     let n = at.len();
     let target_values: Vec<Vec<f32>> = targets
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_perfect_query_costs_least() {
         let labels: Vec<u8> = (0..64).map(|i| u8::from(i % 8 >= 4)).collect();
-        let labels = Labels {
+        let labels = MatchLabels {
             labels: &labels,
             w: 8,
             h: 8,
@@ -203,7 +203,7 @@ mod tests {
             .map(|x| -x)
             .chain(right.iter().copied())
             .collect();
-        let predictions = Predictions {
+        let predictions = MatchPredictions {
             class_logits: &[5.0, 0.0, 0.0, 0.0, 5.0, 0.0],
             mask_logits: &masks,
             queries: 2,
@@ -212,7 +212,13 @@ mod tests {
         };
         let at = points::uniform(&mut crate::data::Rng::new(&[3]), 256);
         assert_eq!(labels.present(2), [0, 1]);
-        let costs = costs(&predictions, &labels, &[0, 1], &at, &Weights::default());
+        let costs = costs(
+            &predictions,
+            &labels,
+            &[0, 1],
+            &at,
+            &MatchWeights::default(),
+        );
         assert_eq!(assign(&costs, 2, 2), [Some(0), Some(1)]);
     }
 }

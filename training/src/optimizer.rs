@@ -1,7 +1,7 @@
 //! AdamW over flat parameters, with the whole model's gradient clipped, a polynomial schedule, and
 //! a running mean of the weights.
 
-use crate::params::Params;
+use crate::params::ParamStore;
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// Settings of the optimizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Optim {
+pub struct OptimizerSettings {
     /// Learning rate at the start (1e-4 in the paper's stage 1, 1e-5 in stage 2).
     pub lr: f64,
     /// The backbone's rate is this share of it (0.1 in the paper, which starts from trained
@@ -29,7 +29,7 @@ pub struct Optim {
     pub ema: f64,
 }
 
-impl Default for Optim {
+impl Default for OptimizerSettings {
     fn default() -> Self {
         Self {
             lr: 1e-4,
@@ -43,7 +43,7 @@ impl Default for Optim {
     }
 }
 
-impl Optim {
+impl OptimizerSettings {
     /// The learning rate at `step` of `steps`.
     pub fn rate(&self, step: u64, steps: u64) -> f64 {
         let left = 1.0 - step as f64 / steps.max(1) as f64;
@@ -57,14 +57,14 @@ impl Optim {
 
 /// The optimizer's memory.
 #[derive(Clone)]
-pub struct Memory {
+pub struct OptimizerState {
     adam: BTreeMap<String, AdamWState<1>>,
     mean: BTreeMap<String, Tensor<1>>,
     decayed: AdamW,
     plain: AdamW,
 }
 
-impl std::fmt::Debug for Memory {
+impl std::fmt::Debug for OptimizerState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Memory of {} parameters", self.adam.len())
     }
@@ -81,9 +81,9 @@ fn decays(name: &str) -> bool {
         || group_norm)
 }
 
-impl Memory {
+impl OptimizerState {
     /// Nothing remembered yet.
-    pub fn new(settings: &Optim) -> Self {
+    pub fn new(settings: &OptimizerSettings) -> Self {
         // PyTorch's eps; burn's own default is another.
         let adam = |decay: f32| {
             AdamWConfig::new()
@@ -103,9 +103,9 @@ impl Memory {
     /// not finite changes nothing (the norm returned says so).
     pub fn step(
         &mut self,
-        params: &mut Params,
+        params: &mut ParamStore,
         gradients: &Gradients,
-        settings: &Optim,
+        settings: &OptimizerSettings,
         rate: f64,
     ) -> f32 {
         let mut found = Vec::new();
@@ -160,7 +160,7 @@ impl Memory {
     }
 
     /// Moves the running mean of all parameters and statistics.
-    fn average(&mut self, params: &Params, decay: f64) {
+    fn average(&mut self, params: &ParamStore, decay: f64) {
         for (name, param) in params.iter() {
             let value = param.value.clone().inner();
             let mean = match self.mean.remove(name) {
@@ -196,7 +196,12 @@ impl Memory {
 
     /// The reverse of [`Memory::to_vectors`], on the inner device of `params`. Names that are no
     /// part of a memory are passed over.
-    pub fn restore(&mut self, params: &Params, mut vectors: BTreeMap<String, Vec<f32>>, time: u64) {
+    pub fn restore(
+        &mut self,
+        params: &ParamStore,
+        mut vectors: BTreeMap<String, Vec<f32>>,
+        time: u64,
+    ) {
         let device = params.device().clone().inner();
         let tensor = |values: Vec<f32>| -> Tensor<1> {
             let n = values.len();
@@ -221,11 +226,11 @@ mod tests {
 
     #[test]
     fn the_rate_warms_up_and_falls_to_nothing() {
-        let o = Optim {
+        let o = OptimizerSettings {
             lr: 1.0,
             warmup_steps: 10,
             power: 1.0,
-            ..Optim::default()
+            ..OptimizerSettings::default()
         };
         assert!((o.rate(0, 100) - 0.1).abs() < 1e-9);
         assert!((o.rate(50, 100) - 0.5).abs() < 1e-9);

@@ -5,11 +5,11 @@
 use crate::data::Rng;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::collections::BTreeMap;
-use unmask_network::ops::Init;
+use unmask_network::ops::WeightInit;
 
 /// One parameter, or one running statistic.
 #[derive(Clone, Debug)]
-pub struct Param {
+pub struct NamedParam {
     /// Its shape.
     pub shape: Vec<usize>,
     /// Its values, flat.
@@ -20,13 +20,13 @@ pub struct Param {
 
 /// All parameters of a network, by detectron2 name.
 #[derive(Clone, Debug)]
-pub struct Params {
+pub struct ParamStore {
     device: Device,
     seed: u64,
-    map: BTreeMap<String, Param>,
+    map: BTreeMap<String, NamedParam>,
 }
 
-impl Params {
+impl ParamStore {
     /// No parameters yet: the first forward pass makes them, each from its own stream of `seed`,
     /// so that a start does not depend on the order of creation.
     pub fn new(device: Device, seed: u64) -> Self {
@@ -47,9 +47,9 @@ impl Params {
         &mut self,
         name: &str,
         shape: &[usize],
-        init: Init,
+        init: WeightInit,
         trained: bool,
-    ) -> &Param {
+    ) -> &NamedParam {
         if !self.map.contains_key(name) {
             let values = start(self.seed, name, shape, &init);
             self.insert(name, shape, values, trained);
@@ -68,7 +68,7 @@ impl Params {
         let value = self.leaf(Tensor::from_data(data, &self.device), trained);
         self.map.insert(
             name.to_owned(),
-            Param {
+            NamedParam {
                 shape: shape.to_vec(),
                 value,
                 trained,
@@ -94,7 +94,7 @@ impl Params {
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Param)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &NamedParam)> {
         self.map.iter()
     }
 
@@ -125,7 +125,7 @@ impl Params {
     }
 
     /// The parameter `name`.
-    pub fn get(&self, name: &str) -> Option<&Param> {
+    pub fn get(&self, name: &str) -> Option<&NamedParam> {
         self.map.get(name)
     }
 
@@ -140,7 +140,7 @@ impl Params {
 }
 
 /// Starting values of `name`, from a stream of its own.
-fn start(seed: u64, name: &str, shape: &[usize], init: &Init) -> Vec<f32> {
+fn start(seed: u64, name: &str, shape: &[usize], init: &WeightInit) -> Vec<f32> {
     let n: usize = shape.iter().product();
     // FNV-1a: any stable spread of names over streams does.
     let stream = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
@@ -166,13 +166,13 @@ fn start(seed: u64, name: &str, shape: &[usize], init: &Init) -> Vec<f32> {
             .collect()
     };
     match init {
-        Init::Zeros => vec![0.0; n],
-        Init::Ones => vec![1.0; n],
-        Init::Normal(deviation) => normal(&mut rng, *deviation),
-        Init::XavierUniform => uniform(&mut rng, (6.0 / (fan_in + fan_out) as f32).sqrt()),
-        Init::C2Xavier => uniform(&mut rng, (3.0 / fan_in as f32).sqrt()),
-        Init::TorchDefault { fan_in } => uniform(&mut rng, 1.0 / (*fan_in as f32).sqrt()),
-        Init::Msra => normal(&mut rng, (2.0 / fan_out as f32).sqrt()),
-        Init::Values(values) => values.clone(),
+        WeightInit::Zeros => vec![0.0; n],
+        WeightInit::Ones => vec![1.0; n],
+        WeightInit::Normal(deviation) => normal(&mut rng, *deviation),
+        WeightInit::XavierUniform => uniform(&mut rng, (6.0 / (fan_in + fan_out) as f32).sqrt()),
+        WeightInit::C2Xavier => uniform(&mut rng, (3.0 / fan_in as f32).sqrt()),
+        WeightInit::TorchDefault { fan_in } => uniform(&mut rng, 1.0 / (*fan_in as f32).sqrt()),
+        WeightInit::Msra => normal(&mut rng, (2.0 / fan_out as f32).sqrt()),
+        WeightInit::Values(values) => values.clone(),
     }
 }

@@ -36,7 +36,7 @@ pub enum PlotError {
 }
 
 /// A named line: (step over all stages, value).
-type Series = (&'static str, Vec<(f64, f64)>);
+type PlotSeries = (&'static str, Vec<(f64, f64)>);
 
 /// Draws `log` (JSON Lines as the trainer writes them) as an SVG file.
 ///
@@ -56,16 +56,16 @@ pub fn draw(log: &Path, svg: &Path) -> Result<(), PlotError> {
     area.present().map_err(|e| failed(e.to_string()))
 }
 
-fn read(path: &Path) -> Result<(Vec<Series>, Vec<Series>), PlotError> {
+fn read(path: &Path) -> Result<(Vec<PlotSeries>, Vec<PlotSeries>), PlotError> {
     let text =
         unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| PlotError::Read {
             path: path.to_owned(),
             source,
         })?;
-    let mut losses: Vec<Series> = ["loss", "class", "mask", "dice", "margin"]
+    let mut losses: Vec<PlotSeries> = ["loss", "class", "mask", "dice", "margin"]
         .map(|n| (n, Vec::new()))
         .into();
-    let mut validation: Vec<Series> = ["miou", "accuracy", "auprc", "fpr95"]
+    let mut validation: Vec<PlotSeries> = ["miou", "accuracy", "auprc", "fpr95"]
         .map(|n| (n, Vec::new()))
         .into();
     let (mut stage, mut before, mut last) = (Value::Null, 0.0, 0.0);
@@ -99,7 +99,7 @@ fn read(path: &Path) -> Result<(Vec<Series>, Vec<Series>), PlotError> {
 fn chart<B: DrawingBackend>(
     area: &DrawingArea<B, plotters::coord::Shift>,
     title: &str,
-    series: &[Series],
+    series: &[PlotSeries],
 ) -> Result<(), String> {
     let points = || series.iter().flat_map(|(_, points)| points);
     let far = points().map(|p| p.0).fold(1.0, f64::max);

@@ -4,10 +4,10 @@
 use crate::data::Rng;
 
 /// A point of a map: (x, y) in `[0, 1]`, pixel centres at (i + 0.5) / size.
-pub type Point = (f32, f32);
+pub type SamplePoint = (f32, f32);
 
 /// `n` uniform points.
-pub fn uniform(rng: &mut Rng, n: usize) -> Vec<Point> {
+pub fn uniform(rng: &mut Rng, n: usize) -> Vec<SamplePoint> {
     (0..n)
         .map(|_| (rng.unit() as f32, rng.unit() as f32))
         .collect()
@@ -15,7 +15,7 @@ pub fn uniform(rng: &mut Rng, n: usize) -> Vec<Point> {
 
 /// The four pixels around a point of a `w`×`h` map and their bilinear weights; a weight is 0 where
 /// the pixel lies outside (`grid_sample` with zero padding, `align_corners = false`).
-pub fn corners((x, y): Point, w: usize, h: usize) -> [(usize, f32); 4] {
+pub fn corners((x, y): SamplePoint, w: usize, h: usize) -> [(usize, f32); 4] {
     let (x, y) = (x * w as f32 - 0.5, y * h as f32 - 0.5);
     let (x0, y0) = (x.floor(), y.floor());
     let (fx, fy) = (x - x0, y - y0);
@@ -31,7 +31,7 @@ pub fn corners((x, y): Point, w: usize, h: usize) -> [(usize, f32); 4] {
 }
 
 /// The value of a `w`×`h` map at a point.
-pub fn sample(map: &[f32], w: usize, h: usize, point: Point) -> f32 {
+pub fn sample(map: &[f32], w: usize, h: usize, point: SamplePoint) -> f32 {
     corners(point, w, h)
         .iter()
         .map(|&(i, weight)| map[i] * weight)
@@ -39,7 +39,7 @@ pub fn sample(map: &[f32], w: usize, h: usize, point: Point) -> f32 {
 }
 
 /// How much of the pixels around a point carry the label `class` (a binary mask, sampled).
-pub fn sample_label(labels: &[u8], w: usize, h: usize, class: u8, point: Point) -> f32 {
+pub fn sample_label(labels: &[u8], w: usize, h: usize, class: u8, point: SamplePoint) -> f32 {
     let hit = |i: usize| if labels[i] == class { 1.0 } else { 0.0 };
     corners(point, w, h)
         .iter()
@@ -50,7 +50,7 @@ pub fn sample_label(labels: &[u8], w: usize, h: usize, class: u8, point: Point) 
 /// How points of a mask are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Points {
+pub struct PointSampler {
     /// Points a mask (12,544 in the paper).
     pub count: usize,
     /// Candidates per point (3).
@@ -59,7 +59,7 @@ pub struct Points {
     pub uncertain: f32,
 }
 
-impl Default for Points {
+impl Default for PointSampler {
     fn default() -> Self {
         Self {
             count: 12_544,
@@ -70,14 +70,20 @@ impl Default for Points {
 }
 
 /// Points of one mask: most where the logit is nearest 0 (PointRend, sec. 3.1).
-pub fn uncertain(logits: &[f32], w: usize, h: usize, how: &Points, rng: &mut Rng) -> Vec<Point> {
+pub fn uncertain(
+    logits: &[f32],
+    w: usize,
+    h: usize,
+    how: &PointSampler,
+    rng: &mut Rng,
+) -> Vec<SamplePoint> {
     let candidates = uniform(rng, (how.count as f32 * how.oversample) as usize);
     let sure: Vec<f32> = candidates
         .iter()
         .map(|&p| sample(logits, w, h, p).abs())
         .collect();
     let keep = ((how.count as f32 * how.uncertain) as usize).min(candidates.len());
-    let mut chosen: Vec<Point> = least(&sure, keep)
+    let mut chosen: Vec<SamplePoint> = least(&sure, keep)
         .into_iter()
         .map(|i| candidates[i])
         .collect();
@@ -116,7 +122,7 @@ mod tests {
         assert_eq!(least(&[0.5, 0.1, 0.3, 0.1], 3), [1, 3, 2]);
         assert_eq!(least(&[2.0, 1.0], 5), [1, 0]);
         let logits: Vec<f32> = (0..64).map(|i| i as f32 % 8.0 - 3.5).collect();
-        let how = Points {
+        let how = PointSampler {
             count: 40,
             oversample: 3.0,
             uncertain: 0.75,

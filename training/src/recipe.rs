@@ -1,22 +1,23 @@
 //! What a training run does, as a TOML file: network, data, stages.
 
 use crate::data::{
-    self, Augment, CAMVID_CLASSES, CITYSCAPES_CLASSES, Cut, DataError, Dataset, Mixture, Normalise,
-    Outlier, PASTED, Paste, ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80, Sample, VOID,
+    self, AugmentSettings, CAMVID_CLASSES, CITYSCAPES_CLASSES, CutSettings, DataError,
+    InputNormalisation, LabelledSample, OutlierObject, PASTED, PasteSettings, PictureDataset,
+    ROAD_CLASS_NAMES, ROAD_CLASSES_COCO80, SourceMixture, VOID,
 };
-use crate::losses::Margin;
-use crate::matcher::Weights;
-use crate::optimizer::Optim;
-use crate::points::Points;
+use crate::losses::MarginLoss;
+use crate::matcher::MatchWeights;
+use crate::optimizer::OptimizerSettings;
+use crate::points::PointSampler;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unmask_network::{Attention, Config, ConfigError, EfficientNet, Head};
+use unmask_network::{AttentionKind, EfficientNet, HeadKind, NetworkConfig, NetworkConfigError};
 
 /// A training run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct TrainingRecipe {
     /// Name of the run, and of the files it writes.
     pub name: String,
     /// Every random choice follows from it.
@@ -25,14 +26,14 @@ pub struct Recipe {
     pub network: NetworkChoice,
     /// Classes by name; where absent, those of the data (CamVid or Cityscapes).
     #[serde(default)]
-    pub normalise: Normalise,
+    pub normalise: InputNormalisation,
     /// Outlier objects: folders relative to the data folder.
     #[serde(default)]
     pub outliers: Vec<OutlierSource>,
     /// Validation pictures.
-    pub validation: Validation,
+    pub validation: ValidationSettings,
     /// Stages, one after the other.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<TrainingStage>,
 }
 
 /// A preset and what differs from it.
@@ -42,9 +43,9 @@ pub struct NetworkChoice {
     /// `tiny`, `small` or `r50`.
     pub preset: String,
     /// Cross-attention, where another than the preset's.
-    pub attention: Option<Attention>,
+    pub attention: Option<AttentionKind>,
     /// Head, where another than the preset's.
-    pub head: Option<Head>,
+    pub head: Option<HeadKind>,
     /// ResNet depth, where another than the preset's.
     pub depth: Option<usize>,
     /// Base width, where another than the preset's.
@@ -58,7 +59,7 @@ pub struct NetworkChoice {
 /// Where labelled pictures come from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Source {
+pub enum DataSource {
     /// `PATH/train/{images,labels}` with CamVid's 11 classes.
     Camvid {
         /// Folder, relative to the data folder.
@@ -117,9 +118,9 @@ pub enum OutlierSource {
 /// How progress is judged while training; not the figures of the model card.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Validation {
+pub struct ValidationSettings {
     /// Labelled pictures (their `val` split).
-    pub source: Source,
+    pub source: DataSource,
     /// At most so many of them.
     pub pictures: u64,
     /// Every so many steps.
@@ -131,7 +132,7 @@ pub struct Validation {
 /// One stage of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stage {
+pub struct TrainingStage {
     /// Name, for logs and files.
     pub name: String,
     /// Steps.
@@ -139,17 +140,17 @@ pub struct Stage {
     /// Pictures a step.
     pub batch: usize,
     /// Labelled pictures.
-    pub sources: Vec<Source>,
+    pub sources: Vec<DataSource>,
     /// How examples are cut; the crop is a multiple of 32.
     #[serde(default)]
-    pub augment: Augment,
+    pub augment: AugmentSettings,
     /// Pasting of outliers; absent = closed set.
-    pub paste: Option<Paste>,
+    pub paste: Option<PasteSettings>,
     /// The margin loss; absent = none.
-    pub margin: Option<Margin>,
+    pub margin: Option<MarginLoss>,
     /// Optimizer.
     #[serde(default)]
-    pub optim: Optim,
+    pub optim: OptimizerSettings,
     /// Keep the batch norms' statistics as they are: for small batches.
     #[serde(default)]
     pub frozen_norm: bool,
@@ -158,10 +159,10 @@ pub struct Stage {
     pub frozen_stages: usize,
     /// Point sampling.
     #[serde(default)]
-    pub points: Points,
+    pub points: PointSampler,
     /// Weights of the set loss.
     #[serde(default)]
-    pub weights: Weights,
+    pub weights: MatchWeights,
 }
 
 /// Why a recipe cannot be followed.
@@ -193,13 +194,13 @@ pub enum RecipeError {
     },
     /// The network cannot be built.
     #[error("recipe: network: {0}")]
-    Network(#[from] ConfigError),
+    Network(#[from] NetworkConfigError),
     /// The data cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
 }
 
-impl Recipe {
+impl TrainingRecipe {
     /// Reads a recipe.
     ///
     /// # Errors
@@ -279,8 +280,8 @@ impl Recipe {
     ///
     /// # Errors
     /// [`RecipeError::Network`].
-    pub fn config(&self) -> Result<Config, RecipeError> {
-        let mut config = Config::preset(&self.network.preset)?;
+    pub fn config(&self) -> Result<NetworkConfig, RecipeError> {
+        let mut config = NetworkConfig::preset(&self.network.preset)?;
         config.attention = self.network.attention.unwrap_or(config.attention);
         config.head = self.network.head.unwrap_or(config.head);
         config.depth = self.network.depth.unwrap_or(config.depth);
@@ -295,8 +296,8 @@ impl Recipe {
     /// Class names, in the order of their train ids.
     pub fn classes(&self) -> &'static [&'static str] {
         match &self.validation.source {
-            Source::Cityscapes { .. } => &CITYSCAPES_CLASSES,
-            Source::Camvid { .. } | Source::IddLite { .. } | Source::Drive { .. } => {
+            DataSource::Cityscapes { .. } => &CITYSCAPES_CLASSES,
+            DataSource::Camvid { .. } | DataSource::IddLite { .. } | DataSource::Drive { .. } => {
                 &CAMVID_CLASSES
             }
         }
@@ -336,13 +337,15 @@ impl Recipe {
     ///
     /// # Errors
     /// [`RecipeError::Data`].
-    pub fn read_outliers(&self, root: &Path) -> Result<Vec<Outlier>, RecipeError> {
+    pub fn read_outliers(&self, root: &Path) -> Result<Vec<OutlierObject>, RecipeError> {
         let mut out = Vec::new();
         for source in &self.outliers {
             let set = match source {
-                OutlierSource::Yolo { path } => {
-                    data::read_yolo(&root.join(path), &ROAD_CLASSES_COCO80, &Cut::default())?
-                }
+                OutlierSource::Yolo { path } => data::read_yolo(
+                    &root.join(path),
+                    &ROAD_CLASSES_COCO80,
+                    &CutSettings::default(),
+                )?,
                 OutlierSource::Coco {
                     annotations,
                     images,
@@ -350,7 +353,7 @@ impl Recipe {
                     &root.join(annotations),
                     &root.join(images),
                     &ROAD_CLASS_NAMES,
-                    &Cut::default(),
+                    &CutSettings::default(),
                 )?,
             };
             out.extend(set.outliers);
@@ -362,7 +365,7 @@ impl Recipe {
 /// Names of the backbone's stages, in order.
 const BACKBONE_STAGES: [&str; 5] = ["stem", "res2", "res3", "res4", "res5"];
 
-impl Stage {
+impl TrainingStage {
     /// What the names of parameters that are not trained start with.
     pub fn frozen_prefixes(&self) -> Vec<String> {
         let frozen = BACKBONE_STAGES.iter().take(self.frozen_stages);
@@ -376,9 +379,9 @@ impl Stage {
     pub fn provider(
         &self,
         root: &Path,
-        outliers: &Arc<[Outlier]>,
-        normalise: Normalise,
-    ) -> Result<data::Recipe, RecipeError> {
+        outliers: &Arc<[OutlierObject]>,
+        normalise: InputNormalisation,
+    ) -> Result<data::LoaderRecipe, RecipeError> {
         // Anomalies of the drive teach where outliers do; the closed set must not see them.
         let open = self.paste.is_some() || self.margin.is_some();
         let anomaly = if open { PASTED } else { VOID };
@@ -386,8 +389,8 @@ impl Stage {
         for source in &self.sources {
             parts.push(source.open(root, "train", anomaly)?);
         }
-        let provider = data::Recipe {
-            mixture: Mixture::new(parts)?,
+        let provider = data::LoaderRecipe {
+            mixture: SourceMixture::new(parts)?,
             augment: self.augment.clone(),
             paste: self.paste.clone().map(|p| (p, outliers.clone())),
             normalise,
@@ -398,7 +401,7 @@ impl Stage {
     }
 }
 
-impl Source {
+impl DataSource {
     /// The data set and its share. Anomalies of the drive get the label `anomaly`.
     ///
     /// # Errors
@@ -408,16 +411,18 @@ impl Source {
         root: &Path,
         split: &str,
         anomaly: u8,
-    ) -> Result<(Dataset, f64), RecipeError> {
+    ) -> Result<(PictureDataset, f64), RecipeError> {
         Ok(match self {
-            Source::Camvid { path, share } => (Dataset::camvid(&root.join(path), split)?, *share),
-            Source::IddLite { path, share } => {
-                (Dataset::idd_lite(&root.join(path), split)?, *share)
+            DataSource::Camvid { path, share } => {
+                (PictureDataset::camvid(&root.join(path), split)?, *share)
             }
-            Source::Cityscapes { path, share } => {
-                (Dataset::cityscapes(&root.join(path), split)?, *share)
+            DataSource::IddLite { path, share } => {
+                (PictureDataset::idd_lite(&root.join(path), split)?, *share)
             }
-            Source::Drive {
+            DataSource::Cityscapes { path, share } => {
+                (PictureDataset::cityscapes(&root.join(path), split)?, *share)
+            }
+            DataSource::Drive {
                 seed,
                 stills,
                 size,
@@ -435,24 +440,24 @@ fn drive(
     size: (usize, usize),
     crossings: f64,
     anomaly: u8,
-) -> Result<Dataset, RecipeError> {
+) -> Result<PictureDataset, RecipeError> {
     if !(0.0..=1.0).contains(&crossings) {
         return Err(RecipeError::Setting {
             key: "sources: drive: crossings".into(),
             what: format!("{crossings} is no share: give 0 to 1"),
         });
     }
-    let settings = unmask_drive::Settings {
+    let settings = unmask_drive::DriveSettings {
         seed,
         size: unmask_frame::Size::new(size.0, size.1),
-        ..unmask_drive::Settings::default()
+        ..unmask_drive::DriveSettings::default()
     };
     let drive = unmask_drive::Drive::new(settings).map_err(|e| RecipeError::Setting {
         key: "sources: drive".into(),
         what: e.to_string(),
     })?;
     let lookup: Vec<u8> = (0..CAMVID_CLASSES.len() as u8).collect();
-    Ok(Dataset::frames(
+    Ok(PictureDataset::frames(
         "the synthetic drive",
         stills,
         CAMVID_CLASSES.len(),
@@ -463,7 +468,7 @@ fn drive(
             } else {
                 drive.random_scene(n)
             };
-            Sample::from_scene(
+            LabelledSample::from_scene(
                 format!("drive-{n}"),
                 scene.picture,
                 scene.classes.data(),

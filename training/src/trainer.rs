@@ -1,15 +1,16 @@
 //! The training loop: stages in order, a log, checkpoints, validation.
 
-use crate::checkpoint::{self, CheckpointError, Place};
+use crate::checkpoint::{self, CheckpointError, CheckpointFolder};
 use crate::data::{
-    Batch, CAMVID_GROUND, CITYSCAPES_GROUND, DataError, IDD_LITE_GROUPS, Loader, Outlier, VOID,
+    BatchLoader, CAMVID_GROUND, CITYSCAPES_GROUND, DataError, ExampleBatch, IDD_LITE_GROUPS,
+    OutlierObject, VOID,
 };
-use crate::interpreter::{BurnOps, Value};
-use crate::losses::{self, Stacked, Targets};
-use crate::optimizer::Memory;
-use crate::params::Params;
+use crate::interpreter::{BurnOps, BurnValue};
+use crate::losses::{self, LossTargets, StackedTargets};
+use crate::optimizer::OptimizerState;
+use crate::params::ParamStore;
 use crate::pretrained::{self, PretrainedError};
-use crate::recipe::{Recipe, RecipeError, Source, Stage};
+use crate::recipe::{DataSource, RecipeError, TrainingRecipe, TrainingStage};
 use crate::validate;
 use burn::tensor::{Device, Tensor, TensorData};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +19,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use unmask_network::{Network, Outputs};
+use unmask_network::{MaskNetwork, NetworkOutputs};
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,7 @@ pub enum TrainError {
 
 /// Where a run reads and writes.
 #[derive(Clone, Debug)]
-pub struct Folders {
+pub struct DataFolders {
     /// The data folder that the recipe's paths are relative to.
     pub data: PathBuf,
     /// Checkpoints and the log go here.
@@ -78,7 +79,7 @@ pub struct Folders {
 
 /// How a run is carried out; none of it changes its result.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub struct RunManner {
     /// Go on from the state in the folder.
     pub resume: bool,
     /// Start from this model instead of from nothing.
@@ -118,9 +119,9 @@ const PATIENCE: u64 = 20;
 /// # Errors
 /// [`TrainError`]. What was saved before stays.
 pub fn run(
-    recipe: &Recipe,
-    folders: &Folders,
-    manner: &Manner,
+    recipe: &TrainingRecipe,
+    folders: &DataFolders,
+    manner: &RunManner,
     device: &Device,
 ) -> Result<Ending, TrainError> {
     let device = device.clone().autodiff();
@@ -133,44 +134,44 @@ pub fn run(
     if !manner.resume && state.exists() {
         return Err(TrainError::Occupied { path: state });
     }
-    let network = Network::new(recipe.config()?).map_err(RecipeError::from)?;
+    let network = MaskNetwork::new(recipe.config()?).map_err(RecipeError::from)?;
     let first = &recipe.stages[0];
     let (mut params, mut memory, place) = if manner.resume && state.exists() {
         checkpoint::read_state(&state, recipe, &device)?
     } else {
         let mut params = match &manner.init {
             Some(path) => checkpoint::read_model(path, recipe.seed, &device)?,
-            None => Params::new(device.clone(), recipe.seed),
+            None => ParamStore::new(device.clone(), recipe.seed),
         };
         if let Some(path) = &manner.backbone {
             pretrained::read_backbone(path, network.config(), &mut params)?;
         }
         (
             params,
-            Memory::new(&first.optim),
-            Place { stage: 0, step: 0 },
+            OptimizerState::new(&first.optim),
+            CheckpointFolder { stage: 0, step: 0 },
         )
     };
-    let mut log = Log::open(&folders.out.join("log.jsonl"))?;
+    let mut log = TrainLog::open(&folders.out.join("log.jsonl"))?;
     let outliers = recipe.read_outliers(&folders.data)?;
     // Every tenth object is only ever pasted into validation pictures.
-    let (kept, held): (Vec<(usize, Outlier)>, Vec<_>) = outliers
+    let (kept, held): (Vec<(usize, OutlierObject)>, Vec<_>) = outliers
         .into_iter()
         .enumerate()
         .partition(|(i, _)| i % 10 != 9);
-    let outliers: Arc<[Outlier]> = kept.into_iter().map(|(_, o)| o).collect();
-    let held: Vec<Outlier> = held.into_iter().map(|(_, o)| o).collect();
+    let outliers: Arc<[OutlierObject]> = kept.into_iter().map(|(_, o)| o).collect();
+    let held: Vec<OutlierObject> = held.into_iter().map(|(_, o)| o).collect();
     let set = validation_set(recipe, &folders.data, &held)?;
 
     let mut left = manner.stop_after.unwrap_or(u64::MAX);
     for (index, stage) in recipe.stages.iter().enumerate().skip(place.stage) {
         let start = if index == place.stage { place.step } else { 0 };
         if index != place.stage {
-            memory = Memory::new(&stage.optim);
+            memory = OptimizerState::new(&stage.optim);
         }
         let provider = stage.provider(&folders.data, &outliers, recipe.normalise)?;
         let seed = recipe.seed.wrapping_mul(1000).wrapping_add(index as u64);
-        let loader = Loader::new(provider, manner.loader_threads, seed)?;
+        let loader = BatchLoader::new(provider, manner.loader_threads, seed)?;
         let bar = progress(stage);
         bar.set_position(start);
         let mut broken = 0;
@@ -228,7 +229,7 @@ pub fn run(
                 crate::plot::draw(&log.path, &folders.out.join("log.svg"))?;
             }
             if last || (step + 1) % manner.save_every == 0 || left == 0 {
-                let place = Place {
+                let place = CheckpointFolder {
                     stage: index,
                     step: step + 1,
                 };
@@ -242,20 +243,20 @@ pub fn run(
         checkpoint::write_model(&done, recipe, &params, &memory)?;
         params = resting(&params, &memory, &device).moving(&device);
     }
-    checkpoint::write_model(&model, recipe, &params, &Memory::new(&first.optim))?;
+    checkpoint::write_model(&model, recipe, &params, &OptimizerState::new(&first.optim))?;
     Ok(Ending::Finished { model })
 }
 
 /// A copy of the parameters without gradients: the running mean where one is kept.
-fn resting(params: &Params, memory: &Memory, device: &Device) -> Params {
+fn resting(params: &ParamStore, memory: &OptimizerState, device: &Device) -> ParamStore {
     params.resting(&device.clone().inner(), |name| memory.mean(name).cloned())
 }
 
 fn validation_set(
-    recipe: &Recipe,
+    recipe: &TrainingRecipe,
     root: &Path,
-    outliers: &[Outlier],
-) -> Result<validate::Set, TrainError> {
+    outliers: &[OutlierObject],
+) -> Result<validate::ValidationSet, TrainError> {
     let (set, _) = recipe.validation.source.open(root, "val", VOID)?;
     let n = set.len().min(recipe.validation.pictures);
     let mut samples = Vec::new();
@@ -264,11 +265,13 @@ fn validation_set(
         samples.push(set.get(i * set.len() / n.max(1))?);
     }
     let ground: &[u8] = match recipe.validation.source {
-        Source::Cityscapes { .. } => &CITYSCAPES_GROUND,
-        Source::Camvid { .. } | Source::IddLite { .. } | Source::Drive { .. } => &CAMVID_GROUND,
+        DataSource::Cityscapes { .. } => &CITYSCAPES_GROUND,
+        DataSource::Camvid { .. } | DataSource::IddLite { .. } | DataSource::Drive { .. } => {
+            &CAMVID_GROUND
+        }
     };
     let size = recipe.validation.size;
-    Ok(validate::Set::new(
+    Ok(validate::ValidationSet::new(
         &samples,
         outliers,
         ground,
@@ -278,7 +281,7 @@ fn validation_set(
 }
 
 /// What a step did.
-struct Done {
+struct TrainSummary {
     loss: f32,
     class: f32,
     mask: f32,
@@ -290,18 +293,18 @@ struct Done {
 }
 
 fn train_step(
-    network: &Network,
-    stage: &Stage,
-    batch: &Batch,
-    params: &mut Params,
-    memory: &mut Memory,
+    network: &MaskNetwork,
+    stage: &TrainingStage,
+    batch: &ExampleBatch,
+    params: &mut ParamStore,
+    memory: &mut OptimizerState,
     key: &[u64; 2],
-    manner: &Manner,
-) -> Done {
+    manner: &RunManner,
+) -> TrainSummary {
     let device = params.device().clone();
     let data = TensorData::new(batch.images.clone(), [batch.n, 3, batch.h, batch.w]);
     let image: Tensor<4> = Tensor::from_data(data, &device);
-    let targets = Targets {
+    let targets = LossTargets {
         labels: &batch.labels,
         batch: batch.n,
         w: batch.w,
@@ -312,7 +315,7 @@ fn train_step(
         ops = ops.for_gpu();
     }
     let rate = stage.optim.rate(key[1], stage.steps);
-    let mut done = Done {
+    let mut done = TrainSummary {
         loss: 0.0,
         class: 0.0,
         mask: 0.0,
@@ -323,9 +326,9 @@ fn train_step(
         rate,
     };
     let read = |x: &Tensor<1>| x.clone().into_scalar::<f32>();
-    let loss = match network.forward(&mut ops, &Value::R4(image)) {
-        Outputs::Mask(heads) => {
-            let stacked = Stacked::new(&heads);
+    let loss = match network.forward(&mut ops, &BurnValue::R4(image)) {
+        NetworkOutputs::Mask(heads) => {
+            let stacked = StackedTargets::new(&heads);
             let set = losses::set_loss(&stacked, &targets, &stage.weights, &stage.points, key);
             (done.class, done.mask, done.dice) =
                 (read(&set.class), read(&set.mask), read(&set.dice));
@@ -341,7 +344,7 @@ fn train_step(
             }
             loss
         }
-        Outputs::PerPixel(logits) => losses::pixel_loss(&logits.r4(), &targets),
+        NetworkOutputs::PerPixel(logits) => losses::pixel_loss(&logits.r4(), &targets),
     };
     done.loss = read(&loss);
     if done.loss.is_finite() {
@@ -351,7 +354,7 @@ fn train_step(
     done
 }
 
-fn progress(stage: &Stage) -> ProgressBar {
+fn progress(stage: &TrainingStage) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{prefix} {wide_bar} {pos}/{len} {msg} {elapsed} (left {eta})",
     )
@@ -362,12 +365,12 @@ fn progress(stage: &Stage) -> ProgressBar {
 }
 
 /// The log: one JSON object a line, appended and flushed.
-struct Log {
+struct TrainLog {
     path: PathBuf,
     file: std::fs::File,
 }
 
-impl Log {
+impl TrainLog {
     fn open(path: &Path) -> Result<Self, TrainError> {
         let file = std::fs::OpenOptions::new()
             .create(true)

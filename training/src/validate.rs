@@ -2,18 +2,18 @@
 //! from the rest. Indicators at mask resolution, not the figures of the model card.
 
 use crate::data::{
-    Augment, DataError, Example, Jitter, Normalise, Outlier, PASTED, Paste, Rng, Sample, ShortSide,
-    fit_example, make_example,
+    AugmentSettings, ColourJitter, DataError, InputNormalisation, LabelledSample, OutlierObject,
+    PASTED, PasteSettings, Rng, ShortSide, TrainingExample, fit_example, make_example,
 };
-use crate::interpreter::{BurnOps, Value};
-use crate::params::Params;
+use crate::interpreter::{BurnOps, BurnValue};
+use crate::params::ParamStore;
 use burn::tensor::{Tensor, TensorData, activation};
 use serde::Serialize;
-use unmask_network::{Network, Outputs};
+use unmask_network::{MaskNetwork, NetworkOutputs};
 
 /// What a validation found.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Report {
+pub struct ValidationReport {
     /// Mean over the classes that occur of intersection / union.
     pub miou: f64,
     /// Share of labelled pixels with the right class.
@@ -26,47 +26,47 @@ pub struct Report {
 
 /// Pictures to validate on, plain and with objects pasted.
 #[derive(Debug)]
-pub struct Set {
-    plain: Vec<Example>,
-    pasted: Vec<Example>,
+pub struct ValidationSet {
+    plain: Vec<TrainingExample>,
+    pasted: Vec<TrainingExample>,
 }
 
-impl Set {
+impl ValidationSet {
     /// Prepares `samples`, squeezed to `size` (width, height). Objects are pasted with draws that
     /// only depend on the sample's place, so that figures compare over a run.
     ///
     /// # Errors
     /// [`DataError`] of a sample.
     pub fn new(
-        samples: &[Sample],
-        outliers: &[Outlier],
+        samples: &[LabelledSample],
+        outliers: &[OutlierObject],
         ground: &[u8],
         size: (usize, usize),
-        normalise: &Normalise,
+        normalise: &InputNormalisation,
     ) -> Result<Self, DataError> {
         let mut set = Self {
             plain: Vec::new(),
             pasted: Vec::new(),
         };
-        let paste = Paste {
+        let paste = PasteSettings {
             probability: 1.0,
             height: (0.08, 0.3),
             on_ground: 1.0,
             ground: ground.to_vec(),
-            ..Paste::default()
+            ..PasteSettings::default()
         };
         for (i, sample) in samples.iter().enumerate() {
             set.plain.push(fit_example(sample, size, normalise)?);
             if !outliers.is_empty() {
-                let augment = Augment {
+                let augment = AugmentSettings {
                     short_side: ShortSide::Choice(vec![size.1 as u32]),
                     crop: size,
                     hflip: 0.0,
-                    colour: Jitter {
+                    colour: ColourJitter {
                         probability: 0.0,
-                        ..Jitter::default()
+                        ..ColourJitter::default()
                     },
-                    ..Augment::default()
+                    ..AugmentSettings::default()
                 };
                 let mut rng = Rng::new(&[0x7a11d, i as u64]);
                 let paste = Some((&paste, outliers));
@@ -78,7 +78,7 @@ impl Set {
     }
 
     /// Runs the network over the set.
-    pub fn run(&self, network: &Network, params: &mut Params) -> Report {
+    pub fn run(&self, network: &MaskNetwork, params: &mut ParamStore) -> ValidationReport {
         let classes = network.config().classes;
         let mut hits = vec![0u64; classes];
         let mut unions = vec![0u64; classes];
@@ -130,7 +130,7 @@ impl Set {
             .filter(|(_, union)| **union > 0)
             .map(|(&hit, &union)| hit as f64 / union as f64)
             .collect();
-        Report {
+        ValidationReport {
             miou: ious.iter().sum::<f64>() / ious.len().max(1) as f64,
             accuracy: right as f64 / all.max(1) as f64,
             auprc,
@@ -140,7 +140,7 @@ impl Set {
 }
 
 /// The label under the centre of mask pixel (x, y).
-fn label_at(example: &Example, x: usize, y: usize, w: usize, h: usize) -> u8 {
+fn label_at(example: &TrainingExample, x: usize, y: usize, w: usize, h: usize) -> u8 {
     let at = |i: usize, n: usize, full: usize| (i * full + full / 2) / n;
     example.labels[at(y, h, example.h) * example.w + at(x, w, example.w)]
 }
@@ -148,16 +148,16 @@ fn label_at(example: &Example, x: usize, y: usize, w: usize, h: usize) -> u8 {
 /// Class confidences `[K, h, w]` at mask resolution: `Σ_q softmax · sigmoid`, or the softmax of
 /// the per-pixel head.
 fn class_sums(
-    network: &Network,
-    params: &mut Params,
-    example: &Example,
+    network: &MaskNetwork,
+    params: &mut ParamStore,
+    example: &TrainingExample,
 ) -> (Vec<f32>, usize, usize) {
     let device = params.device().clone();
     let data = TensorData::new(example.image.clone(), [1, 3, example.h, example.w]);
     let image: Tensor<4> = Tensor::from_data(data, &device);
     let mut ops = BurnOps::new(params, false);
-    let sums = match network.forward(&mut ops, &Value::R4(image)) {
-        Outputs::Mask(heads) => {
+    let sums = match network.forward(&mut ops, &BurnValue::R4(image)) {
+        NetworkOutputs::Mask(heads) => {
             let last = heads.last().expect("a decoder has at least one head");
             let class = activation::softmax(last.class_logits.r3(), 2);
             let [_, queries, k1] = class.dims();
@@ -168,7 +168,7 @@ fn class_sums(
                 .matmul(masks.reshape([1, queries, h * w]))
                 .reshape([1, k1 - 1, h, w])
         }
-        Outputs::PerPixel(logits) => activation::softmax(logits.r4(), 1),
+        NetworkOutputs::PerPixel(logits) => activation::softmax(logits.r4(), 1),
     };
     let [_, _, h, w] = sums.dims();
     (

@@ -8,17 +8,17 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, read};
 use std::path::Path;
 use unmask_network::efficientnet::{self, NETWORK_EPS, PRETRAINED_EPS, parameter_names};
-use unmask_network::ops::{Init, Ops};
-use unmask_network::{Config, EfficientNet, Network, Outputs};
-use unmask_train::interpreter::{BurnOps, Value};
-use unmask_train::params::Params;
+use unmask_network::ops::{NetworkOps, WeightInit};
+use unmask_network::{EfficientNet, MaskNetwork, NetworkConfig, NetworkOutputs};
+use unmask_train::interpreter::{BurnOps, BurnValue};
+use unmask_train::params::ParamStore;
 use unmask_train::pretrained::{PretrainedError, read_backbone};
 
 const SIDE: usize = 64;
 
 /// Parameters with hashed values; the network names them while it runs.
-fn hashed_params(device: &Device) -> Params {
-    let mut params = Params::new(device.clone(), 1);
+fn hashed_params(device: &Device) -> ParamStore {
+    let mut params = ParamStore::new(device.clone(), 1);
     let image = image(device);
     efficientnet::forward(
         EfficientNet::Lite0,
@@ -37,11 +37,11 @@ fn hashed_params(device: &Device) -> Params {
     params
 }
 
-fn image(device: &Device) -> Value {
+fn image(device: &Device) -> BurnValue {
     let values = hashed::values("image", &[1, 3, SIDE, SIDE]);
     let data = TensorData::new(values, [1, 3, SIDE, SIDE]);
     let image: Tensor<4> = Tensor::from_data(data, device);
-    Value::R4(image)
+    BurnValue::R4(image)
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn lite0_maps_agree_with_pytorch() {
 #[test]
 fn frozen_stages_get_no_gradient() {
     let device = Device::flex().autodiff();
-    let mut params = Params::new(device.clone(), 1);
+    let mut params = ParamStore::new(device.clone(), 1);
     let image = image(&device);
     let frozen = ["stem", "res2", "res3"].map(|stage| format!("backbone.{stage}."));
     let mut ops = BurnOps::new(&mut params, true).with_frozen(frozen.to_vec());
@@ -87,13 +87,13 @@ fn frozen_stages_get_no_gradient() {
 fn a_network_on_lite0_runs() {
     let device = Device::flex();
     let mut params = hashed_params(&device);
-    let config = Config {
+    let config = NetworkConfig {
         efficientnet: Some(EfficientNet::Lite0),
-        ..Config::preset("tiny").unwrap()
+        ..NetworkConfig::preset("tiny").unwrap()
     };
-    let network = Network::new(config).unwrap();
+    let network = MaskNetwork::new(config).unwrap();
     let mut ops = BurnOps::new(&mut params, false);
-    let Outputs::Mask(heads) = network.forward(&mut ops, &image(&device)) else {
+    let NetworkOutputs::Mask(heads) = network.forward(&mut ops, &image(&device)) else {
         panic!("a mask head was asked for");
     };
     let last = heads.last().unwrap();
@@ -104,11 +104,11 @@ fn a_network_on_lite0_runs() {
 #[test]
 fn weights_of_another_network_are_refused() {
     let device = Device::flex();
-    let mut params = Params::new(device, 1);
-    let resnet = Config::preset("tiny").unwrap();
+    let mut params = ParamStore::new(device, 1);
+    let resnet = NetworkConfig::preset("tiny").unwrap();
     let error = read_backbone(Path::new("none.pth"), &resnet, &mut params).unwrap_err();
     assert!(matches!(error, PretrainedError::Backbone), "{error}");
-    let lite = Config {
+    let lite = NetworkConfig {
         efficientnet: Some(EfficientNet::Lite0),
         ..resnet
     };
@@ -124,17 +124,17 @@ fn public_weights_are_read() {
         return;
     };
     let device = Device::flex();
-    let mut params = Params::new(device.clone(), 1);
-    let config = Config {
+    let mut params = ParamStore::new(device.clone(), 1);
+    let config = NetworkConfig {
         efficientnet: Some(EfficientNet::Lite0),
-        ..Config::preset("tiny").unwrap()
+        ..NetworkConfig::preset("tiny").unwrap()
     };
     read_backbone(Path::new(&path), &config, &mut params).unwrap();
     let known = params.iter().count();
     let mut ops = BurnOps::new(&mut params, false);
     // A loader that ignores strides gives maps that hardly depend on the image.
-    let grey = ops.param("test.grey", &[1, 3, SIDE, SIDE], Init::Zeros);
-    let of = |ops: &mut BurnOps<'_>, image: &Value| {
+    let grey = ops.param("test.grey", &[1, 3, SIDE, SIDE], WeightInit::Zeros);
+    let of = |ops: &mut BurnOps<'_>, image: &BurnValue| {
         efficientnet::forward(EfficientNet::Lite0, ops, image)[3].to_vec()
     };
     let (plain, noise) = (of(&mut ops, &grey), of(&mut ops, &image(&device)));

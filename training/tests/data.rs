@@ -19,7 +19,7 @@ fn camvid_is_whole() {
         return;
     };
     for (split, len) in [("train", 367), ("val", 101)] {
-        let set = Dataset::camvid(&root.join("camvid"), split).unwrap();
+        let set = PictureDataset::camvid(&root.join("camvid"), split).unwrap();
         assert_eq!(set.len(), len);
         let wrong = set.check(|| ());
         assert!(wrong.is_empty(), "{}", wrong[0]);
@@ -31,17 +31,22 @@ fn coco128_has_581_objects_that_do_not_belong() {
     let Some(root) = real("coco128_has_581_objects_that_do_not_belong") else {
         return;
     };
-    let set = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &Cut::default()).unwrap();
+    let set = read_yolo(
+        &root.join("coco128"),
+        &ROAD_CLASSES_COCO80,
+        &CutSettings::default(),
+    )
+    .unwrap();
     println!("{:?}", set.counts);
     assert_eq!(set.counts.objects - set.counts.excluded, 581);
-    let all = Cut {
+    let all = CutSettings {
         min_area_px: 0,
-        ..Cut::default()
+        ..CutSettings::default()
     };
     let every = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &all).unwrap();
     let (kept, counts) = (every.outliers.len(), every.counts);
     assert_eq!(kept + counts.empty + counts.no_picture, 581);
-    assert!(every.outliers.iter().all(Outlier::is_sound));
+    assert!(every.outliers.iter().all(OutlierObject::is_sound));
 }
 
 #[test]
@@ -50,33 +55,33 @@ fn a_resumed_run_sees_the_same_real_batches() {
         return;
     };
     let recipe = |probability| {
-        let set = Dataset::camvid(&root.join("camvid"), "train").unwrap();
-        let cut = Cut {
+        let set = PictureDataset::camvid(&root.join("camvid"), "train").unwrap();
+        let cut = CutSettings {
             max_objects: Some(40),
-            ..Cut::default()
+            ..CutSettings::default()
         };
         let objects = read_yolo(&root.join("coco128"), &ROAD_CLASSES_COCO80, &cut).unwrap();
-        let paste = Paste {
+        let paste = PasteSettings {
             probability,
             ground: CAMVID_GROUND.to_vec(),
-            ..Paste::default()
+            ..PasteSettings::default()
         };
-        let recipe = Recipe {
-            mixture: Mixture::new(vec![(set, 1.0)]).unwrap(),
-            augment: Augment {
+        let recipe = LoaderRecipe {
+            mixture: SourceMixture::new(vec![(set, 1.0)]).unwrap(),
+            augment: AugmentSettings {
                 crop: (256, 128),
-                ..Augment::default()
+                ..AugmentSettings::default()
             },
             paste: Some((paste, objects.outliers.into())),
-            normalise: Normalise::default(),
+            normalise: InputNormalisation::default(),
             batch_size: 4,
         };
         recipe.check().unwrap();
         recipe
     };
-    let run = Loader::new(recipe(1.0), 1, 11).unwrap();
-    let batches: Vec<Batch> = (0..4).map(|step| run.batch(step).unwrap()).collect();
-    let resumed = Loader::new(recipe(1.0), 2, 11).unwrap();
+    let run = BatchLoader::new(recipe(1.0), 1, 11).unwrap();
+    let batches: Vec<ExampleBatch> = (0..4).map(|step| run.batch(step).unwrap()).collect();
+    let resumed = BatchLoader::new(recipe(1.0), 2, 11).unwrap();
     assert_eq!(resumed.batch(3).unwrap(), batches[3]);
 
     for batch in &batches {
@@ -98,7 +103,10 @@ fn a_resumed_run_sees_the_same_real_batches() {
             .count();
         assert!(pasted >= 3, "{pasted} of 4 have an object in sight");
     }
-    let plain = Loader::new(recipe(0.0), 1, 11).unwrap().batch(0).unwrap();
+    let plain = BatchLoader::new(recipe(0.0), 1, 11)
+        .unwrap()
+        .batch(0)
+        .unwrap();
     assert!(!plain.labels.contains(&PASTED));
     assert_eq!(plain.names, batches[0].names);
 }

@@ -4,11 +4,13 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::{Fixture, assert_close, read, tensor};
-use unmask_train::losses::{self, Margin, Match, Sign, Stacked, Targets};
-use unmask_train::matcher::{self, Labels, Predictions, Weights};
+use unmask_train::losses::{
+    self, ContrastiveSign, LossTargets, MarginLoss, MatchedPairs, StackedTargets,
+};
+use unmask_train::matcher::{self, MatchLabels, MatchPredictions, MatchWeights};
 use unmask_train::points;
 
-fn points_of(fixture: &Fixture, name: &str, row: usize) -> Vec<points::Point> {
+fn points_of(fixture: &Fixture, name: &str, row: usize) -> Vec<points::SamplePoint> {
     let (shape, values) = &fixture[name];
     let n = shape[1] * 2;
     values[row * n..(row + 1) * n]
@@ -18,9 +20,9 @@ fn points_of(fixture: &Fixture, name: &str, row: usize) -> Vec<points::Point> {
 }
 
 /// Stacked logits with gradients: one head, a batch of two.
-fn stacked(fixture: &Fixture, prefix: &str) -> Stacked {
+fn stacked(fixture: &Fixture, prefix: &str) -> StackedTargets {
     let device = Device::flex().autodiff();
-    Stacked {
+    StackedTargets {
         class_logits: tensor::<3>(fixture, &format!("{prefix}.class_logits"), &device)
             .require_grad(),
         mask_logits: tensor::<4>(fixture, &format!("{prefix}.mask_logits"), &device).require_grad(),
@@ -36,7 +38,7 @@ fn costs_and_assignments_agree() {
     let mut first = 0;
     for b in 0..2 {
         let n = counts[b] as usize;
-        let predictions = Predictions {
+        let predictions = MatchPredictions {
             class_logits: &f["set.class_logits"].1[b * 30..(b + 1) * 30],
             mask_logits: &f["set.mask_logits"].1[b * 576..(b + 1) * 576],
             queries: 6,
@@ -53,12 +55,18 @@ fn costs_and_assignments_agree() {
                 .iter()
                 .map(|&m| if m > 0.5 { class } else { 255 })
                 .collect();
-            let labels = Labels {
+            let labels = MatchLabels {
                 labels: &labels,
                 w: 24,
                 h: 16,
             };
-            let costs = matcher::costs(&predictions, &labels, &[class], &at, &Weights::default());
+            let costs = matcher::costs(
+                &predictions,
+                &labels,
+                &[class],
+                &at,
+                &MatchWeights::default(),
+            );
             for (q, cost) in costs.into_iter().enumerate() {
                 found[q * n + t] = cost;
             }
@@ -99,11 +107,11 @@ fn assignments_that_greed_gets_wrong() {
 fn set_loss_and_gradients_agree() {
     let f = read("losses");
     let stacked = stacked(&f, "set");
-    let matches: Vec<Match> = f["set.matches"]
+    let matches: Vec<MatchedPairs> = f["set.matches"]
         .1
         .chunks_exact(3)
         .enumerate()
-        .map(|(row, m)| Match {
+        .map(|(row, m)| MatchedPairs {
             row: m[0] as usize * 6 + m[1] as usize,
             entry: m[0] as usize,
             class: f["set.target_classes"].1[m[2] as usize] as u8,
@@ -120,7 +128,7 @@ fn set_loss_and_gradients_agree() {
     assert_close("class", &value(&class), &f["set.ce"].1, 1e-5);
     assert_close("mask", &value(&mask), &f["set.bce"].1, 1e-5);
     assert_close("dice", &value(&dice), &f["set.dice"].1, 1e-5);
-    let total = losses::SetLoss { class, mask, dice }.total(&Weights::default());
+    let total = losses::SetLoss { class, mask, dice }.total(&MatchWeights::default());
     assert_close("total", &value(&total), &f["set.total"].1, 1e-5);
     let gradients = total.backward();
     let class = stacked.class_logits.grad(&gradients).unwrap().to_data();
@@ -183,16 +191,16 @@ fn margin_loss_and_gradients_agree() {
         .iter()
         .map(|&l| if l == 254 { 1 } else { l })
         .collect();
-    let authors = |outlier| Margin {
-        sign: Sign::Authors,
+    let authors = |outlier| MarginLoss {
+        sign: ContrastiveSign::Authors,
         outlier,
         inlier: 0.0,
         hard: 0.0,
         even: 0.0,
         weight: 1.0,
     };
-    let separating = |inlier, outlier| Margin {
-        sign: Sign::Separating,
+    let separating = |inlier, outlier| MarginLoss {
+        sign: ContrastiveSign::Separating,
         outlier,
         inlier,
         hard: 0.0,
@@ -208,7 +216,7 @@ fn margin_loss_and_gradients_agree() {
         ("separating_clean", separating(0.2, 0.9), &clean),
     ] {
         let stacked = stacked(&f, "margin");
-        let targets = Targets {
+        let targets = LossTargets {
             labels,
             batch: 2,
             w: 22,
@@ -233,8 +241,8 @@ fn margin_loss_and_gradients_agree() {
 }
 
 /// The value of the margin loss on the fixture.
-fn margin_value(margin: Margin, labels: &[u8]) -> f32 {
-    let targets = Targets {
+fn margin_value(margin: MarginLoss, labels: &[u8]) -> f32 {
+    let targets = LossTargets {
         labels,
         batch: 2,
         w: 22,
@@ -246,9 +254,9 @@ fn margin_value(margin: Margin, labels: &[u8]) -> f32 {
 
 /// A margin in which a share of the known pixels is hard. No outlier is below a bound of -10: what
 /// is left of the loss is the part of the known pixels.
-fn hard_margin(hard: f32) -> Margin {
-    Margin {
-        sign: Sign::Separating,
+fn hard_margin(hard: f32) -> MarginLoss {
+    MarginLoss {
+        sign: ContrastiveSign::Separating,
         outlier: -10.0,
         inlier: 0.2,
         hard,
@@ -291,10 +299,10 @@ fn evened_things_count_alike_whatever_their_size() {
         labels
     };
     let value = |even: f32, labels: &[u8]| {
-        let margin = Margin {
+        let margin = MarginLoss {
             outlier: 2.0,
             even,
-            ..Margin::default()
+            ..MarginLoss::default()
         };
         margin_value(margin, labels)
     };

@@ -5,22 +5,29 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::network::tiny;
 use common::{assert_close, read, tensor, weights};
-use unmask_network::{Attention, Config, Head, MaskHead, Network, Outputs};
-use unmask_train::interpreter::{BurnOps, Sampling, Value};
-use unmask_train::params::Params;
+use unmask_network::{
+    AttentionKind, HeadKind, MaskHead, MaskNetwork, NetworkConfig, NetworkOutputs,
+};
+use unmask_train::interpreter::{BurnOps, BurnValue, SamplingBackend};
+use unmask_train::params::ParamStore;
 
 /// Outputs agree to this share of their largest value.
 const RELATIVE: f32 = 1e-4;
 
-fn forward(config: Config, files: &[&str], sampling: Sampling, gpu: bool) -> Outputs<Value> {
+fn forward(
+    config: NetworkConfig,
+    files: &[&str],
+    sampling: SamplingBackend,
+    gpu: bool,
+) -> NetworkOutputs<BurnValue> {
     let device = Device::flex();
-    let mut params = Params::new(device.clone(), 1);
+    let mut params = ParamStore::new(device.clone(), 1);
     for file in files {
         weights(&mut params, &read(file));
     }
     let known = params.iter().count();
-    let image = Value::R4(tensor(&read("tiny"), "io.image", &device));
-    let network = Network::new(config).unwrap();
+    let image = BurnValue::R4(tensor(&read("tiny"), "io.image", &device));
+    let network = MaskNetwork::new(config).unwrap();
     let mut ops = BurnOps::new(&mut params, false).with_sampling(sampling);
     if gpu {
         ops = ops.for_gpu();
@@ -34,10 +41,10 @@ fn forward(config: Config, files: &[&str], sampling: Sampling, gpu: bool) -> Out
     out
 }
 
-fn heads(out: Outputs<Value>) -> Vec<MaskHead<Value>> {
+fn heads(out: NetworkOutputs<BurnValue>) -> Vec<MaskHead<BurnValue>> {
     match out {
-        Outputs::Mask(heads) => heads,
-        Outputs::PerPixel(_) => panic!("a mask head was asked for"),
+        NetworkOutputs::Mask(heads) => heads,
+        NetworkOutputs::PerPixel(_) => panic!("a mask head was asked for"),
     }
 }
 
@@ -45,9 +52,9 @@ fn heads(out: Outputs<Value>) -> Vec<MaskHead<Value>> {
 fn every_head_of_the_mask_network_agrees() {
     let want = read("tiny");
     for (sampling, gpu) in [
-        (Sampling::Rows, false),
-        (Sampling::Grid, false),
-        (Sampling::Grid, true),
+        (SamplingBackend::Rows, false),
+        (SamplingBackend::Grid, false),
+        (SamplingBackend::Grid, true),
     ] {
         let heads = heads(forward(tiny(), &["tiny"], sampling, gpu));
         assert_eq!(heads.len(), 4);
@@ -70,16 +77,16 @@ fn every_head_of_the_mask_network_agrees() {
 #[test]
 fn masked_attention_agrees() {
     let want = read("tiny_masked");
-    let config = Config {
-        attention: Attention::Masked,
+    let config = NetworkConfig {
+        attention: AttentionKind::Masked,
         ..tiny()
     };
     let device = Device::flex();
-    let mut params = Params::new(device.clone(), 1);
+    let mut params = ParamStore::new(device.clone(), 1);
     weights(&mut params, &read("tiny"));
     weights(&mut params, &want);
-    let image = Value::R4(tensor(&read("tiny"), "io.image", &device));
-    let out = Network::new(config)
+    let image = BurnValue::R4(tensor(&read("tiny"), "io.image", &device));
+    let out = MaskNetwork::new(config)
         .unwrap()
         .forward(&mut BurnOps::new(&mut params, false), &image);
     let last = heads(out).pop().unwrap();
@@ -99,22 +106,27 @@ fn masked_attention_agrees() {
 
 #[test]
 fn per_pixel_head_agrees() {
-    let config = Config {
-        head: Head::PerPixel,
+    let config = NetworkConfig {
+        head: HeadKind::PerPixel,
         ..tiny()
     };
-    match forward(config, &["tiny", "tiny_pixel"], Sampling::Rows, false) {
-        Outputs::PerPixel(logits) => {
+    match forward(
+        config,
+        &["tiny", "tiny_pixel"],
+        SamplingBackend::Rows,
+        false,
+    ) {
+        NetworkOutputs::PerPixel(logits) => {
             let want = read("tiny_pixel");
             assert_close("logits", &logits.to_vec(), &want["io.logits"].1, RELATIVE);
         }
-        Outputs::Mask(_) => panic!("a per-pixel head was asked for"),
+        NetworkOutputs::Mask(_) => panic!("a per-pixel head was asked for"),
     }
 }
 
 #[test]
 fn bottleneck_blocks_agree() {
-    let config = Config {
+    let config = NetworkConfig {
         depth: 50,
         width: 1,
         encoder_layers: 1,
@@ -122,9 +134,14 @@ fn bottleneck_blocks_agree() {
         ..tiny()
     };
     let want = read("bottleneck");
-    let last = heads(forward(config, &["bottleneck"], Sampling::Rows, false))
-        .pop()
-        .unwrap();
+    let last = heads(forward(
+        config,
+        &["bottleneck"],
+        SamplingBackend::Rows,
+        false,
+    ))
+    .pop()
+    .unwrap();
     assert_close(
         "class logits",
         &last.class_logits.to_vec(),
@@ -144,17 +161,17 @@ fn gradients_and_running_statistics_agree() {
     let want = read("tiny_train");
     for gpu in [false, true] {
         let device = Device::flex().autodiff();
-        let mut params = Params::new(device.clone(), 1);
+        let mut params = ParamStore::new(device.clone(), 1);
         weights(&mut params, &read("tiny"));
         let image: Tensor<4> = tensor(&read("tiny"), "io.image", &device);
         let batch = Tensor::cat(vec![image.clone(), image.flip([3])], 0);
-        let network = Network::new(tiny()).unwrap();
+        let network = MaskNetwork::new(tiny()).unwrap();
         let mut ops = BurnOps::new(&mut params, true);
         // The grid form's gradient is burn's own on this device; its resize is ours.
         if gpu {
             ops = ops.for_gpu();
         }
-        let heads = heads(network.forward(&mut ops, &Value::R4(batch)));
+        let heads = heads(network.forward(&mut ops, &BurnValue::R4(batch)));
         let class: Tensor<3> = tensor(&want, "g.class_logits", &device);
         let mask: Tensor<4> = tensor(&want, "g.mask_logits", &device);
         let mut loss = Tensor::<1>::zeros([1], &device);

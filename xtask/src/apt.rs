@@ -1,8 +1,8 @@
 //! Debian packages without installing any: an apt of our own beside the machine's, which takes the
 //! machine's mirrors and leaves its state, its configuration and its architectures as they are.
 
-use crate::arch::Arch;
-use crate::process::{Runner, clear, require};
+use crate::arch::TargetArch;
+use crate::process::{ProcessRunner, clear, require};
 use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::fs;
@@ -23,20 +23,20 @@ const KEYS: [&str; 2] = [
 ];
 
 /// An apt that knows the packages of both architectures.
-pub struct Apt<'a> {
-    runner: &'a Runner,
+pub struct AptCache<'a> {
+    runner: &'a ProcessRunner,
     root: PathBuf,
     work: PathBuf,
     /// A release other than the machine's own.
     release: Option<&'static str>,
     /// The only kind of processor whose packages are known.
-    arch: Option<Arch>,
+    arch: Option<TargetArch>,
     fresh: Cell<bool>,
 }
 
-impl<'a> Apt<'a> {
+impl<'a> AptCache<'a> {
     /// Checks that there is an apt at all; fetches nothing yet.
-    pub fn new(runner: &'a Runner, cache: &Path, work: &Path) -> anyhow::Result<Self> {
+    pub fn new(runner: &'a ProcessRunner, cache: &Path, work: &Path) -> anyhow::Result<Self> {
         require(&TOOLS)?;
         Ok(Self {
             runner,
@@ -50,7 +50,7 @@ impl<'a> Apt<'a> {
 
     /// An apt that knows another release of Debian, by its codename, from the machine's mirror; with
     /// `arch`, that kind of processor alone, as a machine of that kind does.
-    pub fn of_release(&self, release: &'static str, arch: Option<Arch>) -> Self {
+    pub fn of_release(&self, release: &'static str, arch: Option<TargetArch>) -> Self {
         let name = match arch {
             None => format!("apt-{release}"),
             Some(arch) => format!("apt-{release}-{}", arch.name()),
@@ -66,7 +66,7 @@ impl<'a> Apt<'a> {
     }
 
     /// The newest kernel package for `arch`.
-    pub fn kernel(&self, arch: Arch) -> anyhow::Result<String> {
+    pub fn kernel(&self, arch: TargetArch) -> anyhow::Result<String> {
         self.update()?;
         let meta = format!("linux-image-{0}:{0}", arch.debian());
         let shown = self
@@ -189,7 +189,10 @@ impl<'a> Apt<'a> {
         let root = self.root.display();
         let (host, all) = match self.arch {
             Some(arch) => (arch.debian(), format!("\"{}\"", arch.debian())),
-            None => (Arch::host()?.debian(), "\"amd64\"; \"arm64\"".to_string()),
+            None => (
+                TargetArch::host()?.debian(),
+                "\"amd64\"; \"arm64\"".to_string(),
+            ),
         };
         Ok(format!(
             "APT::Architecture \"{host}\"; APT::Architectures {{ {all}; }};\n\

@@ -4,7 +4,7 @@ use anyhow::bail;
 
 /// Which kinds of processor a task is for.
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
-pub enum Architectures {
+pub enum ArchChoice {
     /// A PC
     #[value(name = "x86_64")]
     X86_64,
@@ -14,27 +14,27 @@ pub enum Architectures {
     Both,
 }
 
-impl Architectures {
+impl ArchChoice {
     /// Each of them.
-    pub fn all(self) -> Vec<Arch> {
+    pub fn all(self) -> Vec<TargetArch> {
         match self {
-            Self::X86_64 => vec![Arch::X86_64],
-            Self::Aarch64 => vec![Arch::Aarch64],
-            Self::Both => vec![Arch::X86_64, Arch::Aarch64],
+            Self::X86_64 => vec![TargetArch::X86_64],
+            Self::Aarch64 => vec![TargetArch::Aarch64],
+            Self::Both => vec![TargetArch::X86_64, TargetArch::Aarch64],
         }
     }
 }
 
 /// A kind of processor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Arch {
+pub enum TargetArch {
     /// 64-bit PC.
     X86_64,
     /// 64-bit Arm.
     Aarch64,
 }
 
-impl Arch {
+impl TargetArch {
     /// Name in Rust's targets and in the emulator's programs.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,12 +7,12 @@ mod image;
 mod kernel;
 mod report;
 
-use crate::apt::Apt;
-use crate::arch::{Arch, Architectures};
+use crate::apt::AptCache;
+use crate::arch::{ArchChoice, TargetArch};
 use crate::cache::Cache;
-use crate::process::{Runner, require};
+use crate::process::{ProcessRunner, require};
 use anyhow::Context;
-use board_guest::{Line, Plan};
+use board_guest::{GuestPlan, ReportLine};
 use debian::Init;
 use std::fs;
 use std::path::PathBuf;
@@ -31,14 +31,14 @@ Needs Debian's apt-get, dpkg-deb, tar and xz, and no rights. Kernel, emulator an
 installed.
 
 Exit code: 0 every case passed; 1 one did not, or the board could not be had.")]
-pub struct Args {
+pub struct BoardArgs {
     /// Leave the endurance cases out
     #[arg(long)]
     fast: bool,
 
     /// Which board
-    #[arg(long, value_enum, default_value_t = Architectures::X86_64)]
-    arch: Architectures,
+    #[arg(long, value_enum, default_value_t = ArchChoice::X86_64)]
+    arch: ArchChoice,
 
     /// What it boots into; with systemd the packaged service is tried
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Init::Bare])]
@@ -66,7 +66,7 @@ pub struct Args {
 }
 
 /// Runs the task. True if every case passed.
-pub fn run(args: &Args) -> anyhow::Result<bool> {
+pub fn run(args: &BoardArgs) -> anyhow::Result<bool> {
     require(&["cargo", "cc", "ldd", "strip"])?;
     let cache = Cache::open(args.cache.as_deref())?;
     let all = boards_in(args, &cache)?;
@@ -74,12 +74,12 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     if args.write {
         report::write(&cache.repository().join("docs/board.md"), &all)?;
     }
-    Ok(all.iter().all(report::Board::passed))
+    Ok(all.iter().all(report::BoardReport::passed))
 }
 
-fn boards_in(args: &Args, cache: &Cache) -> anyhow::Result<Vec<report::Board>> {
-    let runner = Runner::new()?;
-    let apt = Apt::new(&runner, cache.folder(), cache.work())?;
+fn boards_in(args: &BoardArgs, cache: &Cache) -> anyhow::Result<Vec<report::BoardReport>> {
+    let runner = ProcessRunner::new()?;
+    let apt = AptCache::new(&runner, cache.folder(), cache.work())?;
     let mut all = Vec::new();
     for arch in args.arch.all() {
         for &init in &args.init {
@@ -91,13 +91,13 @@ fn boards_in(args: &Args, cache: &Cache) -> anyhow::Result<Vec<report::Board>> {
 
 /// Prepares and boots one board.
 fn one(
-    args: &Args,
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    args: &BoardArgs,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     init: Init,
     cache: &Cache,
-) -> anyhow::Result<report::Board> {
+) -> anyhow::Result<report::BoardReport> {
     let started = Instant::now();
     let (repository, folder, work) = (cache.repository(), cache.folder(), cache.work());
     let kernel = kernel::prepare(apt, runner, arch, folder, work)?;
@@ -112,7 +112,7 @@ fn one(
             Some(debian::root(apt, arch, release, folder)?),
         ),
     };
-    let plan = Plan {
+    let plan = GuestPlan {
         fast: args.fast,
         only: args.only.clone(),
         systemd: root.is_some(),
@@ -133,7 +133,7 @@ fn one(
         started.elapsed().as_secs_f64()
     );
     let serial = work.join("serial");
-    let mut board = report::Board::new(report::Label { arch, init });
+    let mut board = report::BoardReport::new(report::Label { arch, init });
     let ended = emulator.boot(
         runner,
         &kernel.image,
@@ -141,7 +141,7 @@ fn one(
         &serial,
         Duration::from_secs(args.limit),
         |line| {
-            if let Line::Case(case) = &line {
+            if let ReportLine::Case(case) = &line {
                 eprintln!("{}", report::one_line(case));
             }
             board.take(line);

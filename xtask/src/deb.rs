@@ -3,11 +3,11 @@
 mod contents;
 mod roots;
 
-use crate::apt::Apt;
-use crate::arch::{Arch, Architectures};
+use crate::apt::AptCache;
+use crate::arch::{ArchChoice, TargetArch};
 use crate::cache::Cache;
 use crate::dist;
-use crate::process::{Runner, clear, on_path, require};
+use crate::process::{ProcessRunner, clear, on_path, require};
 use anyhow::{Context, bail};
 use contents::Contents;
 use std::fs;
@@ -28,10 +28,10 @@ older one with an edited configuration, removed and purged in Debian roots (mmde
 root).
 
 Exit code: 0 packed and every check passed; 1 not.")]
-pub struct Args {
+pub struct DebArgs {
     /// Which processor
-    #[arg(long, value_enum, default_value_t = Architectures::Aarch64)]
-    arch: Architectures,
+    #[arg(long, value_enum, default_value_t = ArchChoice::Aarch64)]
+    arch: ArchChoice,
 
     /// Install, upgrade, remove and purge it in Debian roots
     #[arg(long = "try")]
@@ -47,7 +47,7 @@ pub struct Args {
 }
 
 /// Runs the task.
-pub fn run(args: &Args) -> anyhow::Result<bool> {
+pub fn run(args: &DebArgs) -> anyhow::Result<bool> {
     require(&[
         "cargo", "cc", "readelf", "strip", "dpkg-deb", "md5sum", "gzip",
     ])?;
@@ -55,8 +55,8 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         require(&["mmdebstrap"])?;
     }
     let cache = Cache::open(args.cache.as_deref())?;
-    let runner = Runner::new()?;
-    let apt = Apt::new(&runner, cache.folder(), cache.work())?;
+    let runner = ProcessRunner::new()?;
+    let apt = AptCache::new(&runner, cache.folder(), cache.work())?;
     let pages = pages(&runner, &cache)?;
     for arch in args.arch.all() {
         let program = dist::build(&apt, &runner, arch, &cache)?;
@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
 }
 
 /// Man pages and completions, made from the command line's definition.
-fn pages(runner: &Runner, cache: &Cache) -> anyhow::Result<PathBuf> {
+fn pages(runner: &ProcessRunner, cache: &Cache) -> anyhow::Result<PathBuf> {
     let folder = cache.work().join("pages");
     let mut cargo = Command::new("cargo");
     cargo
@@ -89,7 +89,7 @@ fn pages(runner: &Runner, cache: &Cache) -> anyhow::Result<PathBuf> {
 }
 
 /// Packs twice and compares the bytes.
-fn pack(runner: &Runner, contents: &Contents, cache: &Cache) -> anyhow::Result<PathBuf> {
+fn pack(runner: &ProcessRunner, contents: &Contents, cache: &Cache) -> anyhow::Result<PathBuf> {
     let name = contents.file_name();
     let package = cache.repository().join("target/dist").join(&name);
     one(runner, contents, cache, &package)?;
@@ -103,7 +103,12 @@ fn pack(runner: &Runner, contents: &Contents, cache: &Cache) -> anyhow::Result<P
     Ok(package)
 }
 
-fn one(runner: &Runner, contents: &Contents, cache: &Cache, to: &Path) -> anyhow::Result<()> {
+fn one(
+    runner: &ProcessRunner,
+    contents: &Contents,
+    cache: &Cache,
+    to: &Path,
+) -> anyhow::Result<()> {
     let tree = cache.work().join("tree");
     clear(&tree)?;
     contents.stage(runner, &tree)?;
@@ -121,7 +126,7 @@ fn one(runner: &Runner, contents: &Contents, cache: &Cache, to: &Path) -> anyhow
 }
 
 /// What Debian's checker says: nothing, beside what is explained in the overrides.
-fn lint(runner: &Runner, package: &Path) -> anyhow::Result<()> {
+fn lint(runner: &ProcessRunner, package: &Path) -> anyhow::Result<()> {
     if !on_path("lintian") {
         println!("skipped lintian: it is not installed");
         return Ok(());
@@ -139,6 +144,6 @@ fn lint(runner: &Runner, package: &Path) -> anyhow::Result<()> {
 }
 
 /// Debian's name of the kind of processor, for messages.
-fn name(arch: Arch) -> &'static str {
+fn name(arch: TargetArch) -> &'static str {
     arch.debian()
 }

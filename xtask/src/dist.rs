@@ -3,10 +3,10 @@
 mod alerts;
 mod elf;
 
-use crate::apt::Apt;
-use crate::arch::{Arch, Architectures};
+use crate::apt::AptCache;
+use crate::arch::{ArchChoice, TargetArch};
 use crate::cache::Cache;
-use crate::process::{Runner, require};
+use crate::process::{ProcessRunner, require};
 use crate::toolchain::Toolchain;
 use anyhow::{Context, bail};
 pub use elf::newest_glibc;
@@ -31,10 +31,10 @@ that it runs: a few frames of the synthetic drive with a tiny model, under qemu'
 processor is another. With `both` the alerts of the two are compared.
 
 Exit code: 0 every check passed; 1 one did not.")]
-pub struct Args {
+pub struct DistArgs {
     /// Which processor
-    #[arg(long, value_enum, default_value_t = Architectures::Aarch64)]
-    arch: Architectures,
+    #[arg(long, value_enum, default_value_t = ArchChoice::Aarch64)]
+    arch: ArchChoice,
 
     /// Folder for what is fetched and unpacked [default: target/board]
     #[arg(long, value_name = "DIR")]
@@ -42,12 +42,12 @@ pub struct Args {
 }
 
 /// Runs the task.
-pub fn run(args: &Args) -> anyhow::Result<bool> {
+pub fn run(args: &DistArgs) -> anyhow::Result<bool> {
     require(&["cargo", "cc", "readelf", "strip"])?;
     let cache = Cache::open(args.cache.as_deref())?;
-    let runner = Runner::new()?;
-    let apt = Apt::new(&runner, cache.folder(), cache.work())?;
-    let mut seen: Vec<(Arch, alerts::Alerts)> = Vec::new();
+    let runner = ProcessRunner::new()?;
+    let apt = AptCache::new(&runner, cache.folder(), cache.work())?;
+    let mut seen: Vec<(TargetArch, alerts::Alerts)> = Vec::new();
     for arch in args.arch.all() {
         let program = build(&apt, &runner, arch, &cache)?;
         let alerts = alerts::of(&apt, &runner, arch, &cache, &program)?;
@@ -67,7 +67,12 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
 }
 
 /// Builds, strips and checks the binary. Gives its place.
-pub fn build(apt: &Apt<'_>, runner: &Runner, arch: Arch, cache: &Cache) -> anyhow::Result<PathBuf> {
+pub fn build(
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
+    cache: &Cache,
+) -> anyhow::Result<PathBuf> {
     let repository = cache.repository();
     let toolchain = Toolchain::oldest(apt, runner, arch, repository, cache.folder())?;
     eprintln!("dist: building for {}", arch.name());
@@ -81,7 +86,7 @@ pub fn build(apt: &Apt<'_>, runner: &Runner, arch: Arch, cache: &Cache) -> anyho
 }
 
 /// Size, C library and strings of a binary.
-fn check(runner: &Runner, program: &Path, repository: &Path) -> anyhow::Result<()> {
+fn check(runner: &ProcessRunner, program: &Path, repository: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
     let size = bytes.len() as u64;
     if size > LARGEST {

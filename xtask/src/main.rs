@@ -19,26 +19,26 @@ use std::process::ExitCode;
 /// Tasks of this repository that are no part of the product.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
-enum Task {
+enum XtaskCommand {
     /// Run the camera suite on a virtual board: a Linux with a real V4L2 driver
-    Board(board::Args),
+    Board(board::BoardArgs),
     /// Make the Debian package and try it
-    Deb(deb::Args),
+    Deb(deb::DebArgs),
     /// Build the release binary for a processor, check it and try it
-    Dist(dist::Args),
+    Dist(dist::DistArgs),
     /// Count type names of one word, and names that several types share
-    Names(names::Args),
+    Names(names::NamesArgs),
     /// Build our graphs with NVIDIA's TensorRT-RTX, which needs no GPU
-    Rtx(rtx::Args),
+    Rtx(rtx::RtxArgs),
 }
 
 fn main() -> ExitCode {
-    let done = match Task::parse() {
-        Task::Board(args) => board::run(&args),
-        Task::Deb(args) => deb::run(&args),
-        Task::Dist(args) => dist::run(&args),
-        Task::Names(args) => names::run(&args),
-        Task::Rtx(args) => rtx::run(&args),
+    let done = match XtaskCommand::parse() {
+        XtaskCommand::Board(args) => board::run(&args),
+        XtaskCommand::Deb(args) => deb::run(&args),
+        XtaskCommand::Dist(args) => dist::run(&args),
+        XtaskCommand::Names(args) => names::run(&args),
+        XtaskCommand::Rtx(args) => rtx::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ const SHARED_PERCENT: f64 = 15.0;
 /// and fuzz targets. A name is one word where no lower-case letter or digit is followed by a
 /// capital.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct NamesArgs {
     /// Fail above 35 % names of one word or 15 % shared names
     #[arg(long)]
     check: bool,
@@ -81,7 +81,7 @@ impl NameCount {
 ///
 /// # Errors
 /// Git cannot list the files, or one cannot be read or parsed.
-pub fn run(args: &Args) -> anyhow::Result<bool> {
+pub fn run(args: &NamesArgs) -> anyhow::Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask lies in the repository")?;

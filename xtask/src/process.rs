@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs children, and ends them when this process is told to stop.
-pub struct Runner {
+pub struct ProcessRunner {
     stop: Arc<AtomicBool>,
 }
 
@@ -25,9 +25,9 @@ pub struct Output {
 }
 
 /// A child with all of its own children.
-struct Group(Child);
+struct ProcessGroup(Child);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Ok(None) = self.0.try_wait() {
             if let Some(pid) = Pid::from_raw(self.0.id() as i32) {
@@ -39,7 +39,7 @@ impl Drop for Group {
     }
 }
 
-impl Runner {
+impl ProcessRunner {
     /// From here on, TERM, INT and HUP end the work in order.
     pub fn new() -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -62,7 +62,7 @@ impl Runner {
         let name = command.get_program().to_string_lossy().into_owned();
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
-        let mut group = Group(child.with_context(|| format!("cannot start {name}"))?);
+        let mut group = ProcessGroup(child.with_context(|| format!("cannot start {name}"))?);
         loop {
             if let Some(status) = group.0.try_wait()? {
                 tick()?;
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_failure_carries_what_the_command_said() {
-        let runner = Runner::new().unwrap();
+        let runner = ProcessRunner::new().unwrap();
         let error = runner
             .output(
                 &mut sh("echo no such package >&2; exit 3"),
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_limit_ends_the_command_and_its_children() {
-        let runner = Runner::new().unwrap();
+        let runner = ProcessRunner::new().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let mark = dir.path().join("mark");
         let script = format!("(sleep 1; touch {}) & wait", mark.display());

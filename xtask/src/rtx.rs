@@ -22,7 +22,7 @@ you accept its licence, which lies beside it. Among other things it forbids redi
 where failure may threaten life without a separate agreement.
 
 Exit code: 0 every test passed; 1 one did not, was skipped, or the library could not be had.")]
-pub struct Args {
+pub struct RtxArgs {
     /// Folder with libtensorrt_rtx.so.1 and libtensorrt_onnxparser_rtx.so.1 [default: fetched]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -82,7 +82,7 @@ const SUITES: [(&str, &str, bool); 3] = [
 ];
 
 /// Runs the task. True if every test passed.
-pub fn run(args: &Args) -> anyhow::Result<bool> {
+pub fn run(args: &RtxArgs) -> anyhow::Result<bool> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask lies in no repository")?;

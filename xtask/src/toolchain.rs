@@ -1,9 +1,9 @@
 //! How programs are built for a kind of processor: on this machine, with Debian's cross compiler,
 //! or against the oldest C library that the product runs on.
 
-use crate::apt::Apt;
-use crate::arch::Arch;
-use crate::process::{Runner, last_lines, on_path};
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
+use crate::process::{ProcessRunner, last_lines, on_path};
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::fs;
@@ -21,7 +21,7 @@ pub const OLDEST: &str = "bullseye";
 
 /// What cargo needs to build for a kind of processor.
 pub struct Toolchain {
-    arch: Arch,
+    arch: TargetArch,
     /// Environment of cargo.
     environment: Vec<(String, OsString)>,
     /// Folder of cargo's own; the repository's where it builds for this machine.
@@ -36,7 +36,7 @@ pub struct Toolchain {
 
 impl Toolchain {
     /// As `cargo build` does it.
-    pub fn of_machine(arch: Arch) -> Self {
+    pub fn of_machine(arch: TargetArch) -> Self {
         Self {
             arch,
             environment: Vec::new(),
@@ -48,7 +48,12 @@ impl Toolchain {
     }
 
     /// Debian's cross compiler, and Debian's Rust where rustup has not the target.
-    pub fn cross(apt: &Apt<'_>, runner: &Runner, arch: Arch, cache: &Path) -> anyhow::Result<Self> {
+    pub fn cross(
+        apt: &AptCache<'_>,
+        runner: &ProcessRunner,
+        arch: TargetArch,
+        cache: &Path,
+    ) -> anyhow::Result<Self> {
         let (compiler, strip, root) = cross_compiler(apt, arch, cache)?;
         let linker = cache.join(format!("cc-{}", arch.name()));
         let line = format!("{compiler} --sysroot={} \"$@\"\n", quoted(&root));
@@ -65,16 +70,16 @@ impl Toolchain {
 
     /// The same, or this machine's compiler, with the oldest C library to run on.
     pub fn oldest(
-        apt: &Apt<'_>,
-        runner: &Runner,
-        arch: Arch,
+        apt: &AptCache<'_>,
+        runner: &ProcessRunner,
+        arch: TargetArch,
         repository: &Path,
         cache: &Path,
     ) -> anyhow::Result<Self> {
         let (linker, root) = oldest_linker(apt, arch, cache)?;
         let mut environment = environment(apt, runner, arch, cache, &linker)?;
         environment.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags(repository)?));
-        let strip = match arch == Arch::host()? {
+        let strip = match arch == TargetArch::host()? {
             true => PathBuf::from("strip"),
             false => cross_compiler(apt, arch, cache)?.1,
         };
@@ -90,7 +95,7 @@ impl Toolchain {
 
     /// Links the programs with the oldest C library to run on; all that they are made of stays as it
     /// is, and is not built anew.
-    pub fn linked_with_oldest(mut self, apt: &Apt<'_>, cache: &Path) -> anyhow::Result<Self> {
+    pub fn linked_with_oldest(mut self, apt: &AptCache<'_>, cache: &Path) -> anyhow::Result<Self> {
         let (linker, root) = oldest_linker(apt, self.arch, cache)?;
         self.last_linker = Some(linker);
         self.root = Some(root);
@@ -105,7 +110,7 @@ impl Toolchain {
     /// Builds a package of the workspace. Gives the program of the package's name.
     pub fn build(
         &self,
-        runner: &Runner,
+        runner: &ProcessRunner,
         repository: &Path,
         package: &str,
         more: &[&str],
@@ -144,7 +149,7 @@ impl Toolchain {
     }
 
     /// Copies a program without its symbols.
-    pub fn strip(&self, runner: &Runner, from: &Path, to: &Path) -> anyhow::Result<()> {
+    pub fn strip(&self, runner: &ProcessRunner, from: &Path, to: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(&self.strip);
         command.arg("-o").arg(to).arg(from);
         runner.output(&mut command, Duration::from_secs(120))?;
@@ -164,8 +169,8 @@ fn executable(messages: &str, package: &str) -> Option<PathBuf> {
 
 /// The command that compiles, the program that strips, and the root of both.
 fn cross_compiler(
-    apt: &Apt<'_>,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    arch: TargetArch,
     cache: &Path,
 ) -> anyhow::Result<(String, PathBuf, PathBuf)> {
     let root = cache.join(format!("cross-{}", arch.name()));
@@ -183,7 +188,11 @@ fn cross_compiler(
 }
 
 /// A linker with Debian 11's C library, and that library's root.
-fn oldest_linker(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+fn oldest_linker(
+    apt: &AptCache<'_>,
+    arch: TargetArch,
+    cache: &Path,
+) -> anyhow::Result<(PathBuf, PathBuf)> {
     let root = cache.join(format!("sysroot-{}", arch.name()));
     if !root.exists() {
         let packages = ["libc6-dev", "libc6", "libgcc-s1", "linux-libc-dev"]
@@ -192,7 +201,7 @@ fn oldest_linker(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<(Pat
         let apt = apt.of_release(OLDEST, None);
         apt.unpack(&names, false, &root, &[])?;
     }
-    let compiler = match arch == Arch::host()? {
+    let compiler = match arch == TargetArch::host()? {
         true => "exec cc".to_string(),
         false => cross_compiler(apt, arch, cache)?.0,
     };
@@ -209,9 +218,9 @@ fn oldest_linker(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<(Pat
 
 /// What cargo is told of the compiler and of Rust's library.
 fn environment(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     cache: &Path,
     linker: &Path,
 ) -> anyhow::Result<Vec<(String, OsString)>> {
@@ -252,11 +261,11 @@ fn flags(repository: &Path) -> anyhow::Result<OsString> {
 
 /// A program of an unpacked root, run with that root's loader and libraries.
 pub fn with_own_libraries(root: &Path, program: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let host = Arch::host()?;
+    let host = TargetArch::host()?;
     let triple = format!("{}-linux-gnu", host.name());
     let loader = match host {
-        Arch::X86_64 => "lib64/ld-linux-x86-64.so.2".to_string(),
-        Arch::Aarch64 => "lib/ld-linux-aarch64.so.1".to_string(),
+        TargetArch::X86_64 => "lib64/ld-linux-x86-64.so.2".to_string(),
+        TargetArch::Aarch64 => "lib/ld-linux-aarch64.so.1".to_string(),
     };
     let mut libraries = std::ffi::OsString::new();
     for (n, folder) in [
@@ -282,12 +291,12 @@ pub fn with_own_libraries(root: &Path, program: &str) -> anyhow::Result<Vec<Path
 
 /// Folders of the shared libraries that an unpacked compiler of this machine needs.
 fn library_path(root: &Path) -> anyhow::Result<String> {
-    let host = Arch::host()?.name();
+    let host = TargetArch::host()?.name();
     Ok(format!("{}/usr/lib/{host}-linux-gnu", quoted(root)))
 }
 
 /// True if the compiler that cargo takes has the standard library for `arch`.
-fn rustup_has(runner: &Runner, arch: Arch) -> anyhow::Result<bool> {
+fn rustup_has(runner: &ProcessRunner, arch: TargetArch) -> anyhow::Result<bool> {
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", &arch.target()]);
     let folder = runner.output(&mut rustc, Duration::from_secs(60))?;
@@ -300,7 +309,7 @@ fn rustup_has(runner: &Runner, arch: Arch) -> anyhow::Result<bool> {
 }
 
 /// Debian's newest Rust with the standard libraries of both kinds of processor.
-fn rust_of_debian(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<PathBuf> {
+fn rust_of_debian(apt: &AptCache<'_>, arch: TargetArch, cache: &Path) -> anyhow::Result<PathBuf> {
     let root = cache.join(format!("rust-{}", arch.name()));
     if !root.exists() {
         let library = format!("libstd-rust-web-dev:{}", arch.debian());

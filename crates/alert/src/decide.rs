@@ -1,22 +1,24 @@
 //! The decision: which findings are told.
 
-use super::find::{Cut, Finder};
-use super::track::{Confirm, Rule, Seen, Tracker};
-use super::{Event, Finding, Ground, Place, Region, Severity, Track};
+use super::find::{DetectionFinder, HysteresisThresholds};
+use super::track::{TrackConfirmation, TrackFilter, TrackUpdate, Tracker};
+use super::{
+    AlertEvent, AlertSeverity, CameraGeometry, Detection, GroundPosition, ImageZone, TrackSnapshot,
+};
 use std::time::Duration;
 use unmask_frame::Size;
-use unmask_score::Scored;
+use unmask_score::ScoredFrame;
 
 /// Most findings of a frame that are looked at, the largest first.
 const FINDINGS_LIMIT: usize = 128;
 /// How far the low threshold lies below the threshold, as a share of it.
 const LOW_SHARE: f32 = 0.25;
 /// How often a thing must be seen in a film.
-const FILM_CONFIRM: Confirm = Confirm::new(4, 6).unwrap();
+const FILM_CONFIRM: TrackConfirmation = TrackConfirmation::new(4, 6).unwrap();
 
 /// What counts as a thing to tell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct AlertSettings {
     /// Score above which a cell counts as anomalous: a thing holds such a cell.
     pub threshold: f32,
     /// Score above which neighbouring cells belong to it; at most `threshold`.
@@ -26,20 +28,20 @@ pub struct Settings {
     /// Whether only things on or near the road count.
     pub only_near_road: bool,
     /// Where things count; everywhere, where `None`.
-    pub region: Option<Region>,
+    pub region: Option<ImageZone>,
     /// How often a thing must be seen, by findings that keep all of `rules`.
-    pub confirm: Confirm,
+    pub confirm: TrackConfirmation,
     /// What a finding must show to count towards a beginning.
-    pub rules: Rules,
+    pub rules: FilterRules,
     /// For how long a thing that ended does not begin anew in its place.
     pub cool_down: Duration,
     /// Place and optics of the camera, where known.
-    pub ground: Option<Ground>,
+    pub ground: Option<CameraGeometry>,
     /// When a thing is severe.
-    pub severe: Severe,
+    pub severe: HighSeverity,
 }
 
-impl Settings {
+impl AlertSettings {
     /// For a film, from a moving camera or a fixed one, and a model whose own threshold is
     /// `threshold`.
     pub fn film(threshold: f32) -> Self {
@@ -50,10 +52,10 @@ impl Settings {
             only_near_road: true,
             region: None,
             confirm: FILM_CONFIRM,
-            rules: Rules::FILM,
+            rules: FilterRules::FILM,
             cool_down: Duration::from_secs(3),
             ground: None,
-            severe: Severe {
+            severe: HighSeverity {
                 distance_m: 15.0,
                 area_share: 0.01,
             },
@@ -63,8 +65,8 @@ impl Settings {
     /// For pictures that have nothing to do with each other: each is told of at once.
     pub fn stills(threshold: f32) -> Self {
         Self {
-            confirm: Confirm::AT_ONCE,
-            rules: Rules::NONE,
+            confirm: TrackConfirmation::AT_ONCE,
+            rules: FilterRules::NONE,
             cool_down: Duration::ZERO,
             ..Self::film(threshold)
         }
@@ -74,7 +76,7 @@ impl Settings {
 /// What a finding must show to count towards a beginning. What has begun goes on without them.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Rules {
+pub struct FilterRules {
     /// Least difference between the mean score inside and that of the ring around it, as a share
     /// of the threshold: a thing stands out, a doubtful stretch of the map does not.
     pub min_contrast: f32,
@@ -94,15 +96,15 @@ pub struct Rules {
     pub max_rise: f32,
 }
 
-impl Default for Rules {
+impl Default for FilterRules {
     fn default() -> Self {
         Self::FILM
     }
 }
 
-impl Rules {
+impl FilterRules {
     /// Nothing is asked: for pictures that have nothing to do with each other, and for tests.
-    pub const NONE: Rules = Rules {
+    pub const NONE: FilterRules = FilterRules {
         min_contrast: f32::NEG_INFINITY,
         min_thickness_px: 0.0,
         min_fill: 0.0,
@@ -113,7 +115,7 @@ impl Rules {
     };
 
     /// For a film.
-    pub const FILM: Rules = Rules {
+    pub const FILM: FilterRules = FilterRules {
         min_contrast: 0.5,
         min_thickness_px: 10.0,
         min_fill: 0.35,
@@ -123,7 +125,7 @@ impl Rules {
         max_rise: 0.5,
     };
 
-    fn keeps(&self, finding: &Finding, threshold: f32) -> bool {
+    fn keeps(&self, finding: &Detection, threshold: f32) -> bool {
         finding.contrast >= self.min_contrast * threshold.abs()
             && finding.fill >= self.min_fill
             && finding.thickness_px >= self.min_thickness_px
@@ -134,7 +136,7 @@ impl Rules {
 
 /// When a thing on the road is of high severity: near, or large in the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Severe {
+pub struct HighSeverity {
     /// Up to this distance, m (where the distance is known).
     pub distance_m: f32,
     /// From this share of the picture on (where it is not).
@@ -173,21 +175,21 @@ pub enum DecideError {
 
 /// Decides frame after frame.
 #[derive(Debug)]
-pub struct Decider {
-    settings: Settings,
-    finder: Finder,
+pub struct AlertDecider {
+    settings: AlertSettings,
+    finder: DetectionFinder,
     tracker: Tracker,
-    findings: Vec<(Finding, bool)>,
-    seen: Vec<(Event, Seen)>,
+    findings: Vec<(Detection, bool)>,
+    seen: Vec<(AlertEvent, TrackUpdate)>,
     picture: Size,
 }
 
-impl Decider {
+impl AlertDecider {
     /// A decider; `road` are the classes one drives on.
     ///
     /// # Errors
     /// Thresholds that are not finite or the wrong way round; a camera that cannot be.
-    pub fn new(settings: Settings, road: &[usize]) -> Result<Self, DecideError> {
+    pub fn new(settings: AlertSettings, road: &[usize]) -> Result<Self, DecideError> {
         let (high, low) = (settings.threshold, settings.low_threshold);
         if !high.is_finite() {
             return Err(DecideError::Threshold { threshold: high });
@@ -198,7 +200,7 @@ impl Decider {
         if let Some((key, want)) = settings.ground.and_then(|g| g.fault()) {
             return Err(DecideError::Ground { key, want });
         }
-        let rule = Rule {
+        let rule = TrackFilter {
             confirm: settings.confirm,
             min_growth: settings.rules.min_growth,
             max_rise: settings.rules.max_rise,
@@ -206,7 +208,7 @@ impl Decider {
         };
         Ok(Self {
             settings,
-            finder: Finder::new(road),
+            finder: DetectionFinder::new(road),
             tracker: Tracker::new(rule),
             findings: Vec::with_capacity(FINDINGS_LIMIT),
             seen: Vec::with_capacity(FINDINGS_LIMIT),
@@ -234,13 +236,13 @@ impl Decider {
     /// `events`.
     pub fn step(
         &mut self,
-        scored: &Scored,
+        scored: &ScoredFrame,
         picture: Size,
         captured_unix_ns: i128,
-        events: &mut Vec<(Event, Track)>,
+        events: &mut Vec<(AlertEvent, TrackSnapshot)>,
     ) {
         self.picture = picture;
-        let cut = Cut {
+        let cut = HysteresisThresholds {
             high: self.settings.threshold,
             low: self.settings.low_threshold,
             min_area_px: self.settings.min_area_px,
@@ -267,48 +269,54 @@ impl Decider {
     }
 
     /// Ends everything that is followed.
-    pub fn finish(&mut self, events: &mut Vec<(Event, Track)>) {
+    pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
         self.tracker.finish(&mut self.seen);
         self.hand_over(events);
     }
 
-    fn hand_over(&mut self, events: &mut Vec<(Event, Track)>) {
+    fn hand_over(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
         let (settings, picture) = (&self.settings, self.picture);
-        events.extend(self.seen.drain(..).map(|(event, Seen { id, last })| {
-            let place = settings.ground.map_or_else(Place::default, |ground| {
-                ground.place(last.bbox, [picture.w as u32, picture.h as u32])
-            });
-            let severity = settings.severe.of(&last, place, picture);
-            let track = Track {
-                id,
-                last,
-                place,
-                severity,
-            };
-            (event, track)
-        }));
+        events.extend(
+            self.seen
+                .drain(..)
+                .map(|(event, TrackUpdate { id, last })| {
+                    let place = settings
+                        .ground
+                        .map_or_else(GroundPosition::default, |ground| {
+                            ground.place(last.bbox, [picture.w as u32, picture.h as u32])
+                        });
+                    let severity = settings.severe.of(&last, place, picture);
+                    let track = TrackSnapshot {
+                        id,
+                        last,
+                        place,
+                        severity,
+                    };
+                    (event, track)
+                }),
+        );
     }
 }
 
-impl Severe {
-    fn of(&self, finding: &Finding, place: Place, picture: Size) -> Severity {
+impl HighSeverity {
+    fn of(&self, finding: &Detection, place: GroundPosition, picture: Size) -> AlertSeverity {
         if !finding.on_road {
-            return Severity::Low;
+            return AlertSeverity::Low;
         }
         let high = match place.distance_m {
             Some(distance_m) => distance_m <= self.distance_m,
             None => finding.area_px as f32 >= self.area_share * picture.area_px() as f32,
         };
         if high {
-            Severity::High
+            AlertSeverity::High
         } else {
-            Severity::Medium
+            AlertSeverity::Medium
         }
     }
 }
 
 /// The middle of the lower edge of its box, as shares of the picture.
-fn foot(finding: &Finding, picture: Size) -> [f32; 2] {
+fn foot(finding: &Detection, picture: Size) -> [f32; 2] {
     let [x, y, w, h] = finding.bbox.map(|v| v as f32);
     [
         (x + w / 2.0) / picture.w.max(1) as f32,

@@ -10,8 +10,8 @@
 
 use std::ops::Range;
 use unmask_frame::{LabelMap, Size};
-use unmask_score::Scored;
-use unmask_score::components::Labeller;
+use unmask_score::ScoredFrame;
+use unmask_score::components::ComponentLabeller;
 
 /// Rows of cells below a component in which its road may begin.
 const FOOT_ROWS: usize = 2;
@@ -22,7 +22,7 @@ const RING_CELLS: usize = 2;
 
 /// A component of the anomaly map.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finding {
+pub struct Detection {
     /// Left, top, width, height in the picture, px.
     pub bbox: [u32; 4],
     /// Area in the picture, px.
@@ -47,7 +47,7 @@ pub struct Finding {
 
 /// The two thresholds and the least area.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cut {
+pub(super) struct HysteresisThresholds {
     /// A component must hold a cell above this. (Above, not from: the threshold that `unmask eval`
     /// prints is meant so.)
     pub high: f32,
@@ -59,22 +59,22 @@ pub(super) struct Cut {
 
 /// Finds components, frame after frame.
 #[derive(Debug)]
-pub(super) struct Finder {
+pub(super) struct DetectionFinder {
     road: [bool; 256],
-    cells: Labeller,
-    road_cells: Labeller,
+    cells: ComponentLabeller,
+    road_cells: ComponentLabeller,
     spans: Vec<Option<(usize, usize)>>,
-    parts: Vec<Part>,
+    parts: Vec<DetectionPart>,
     /// Component a cell, plus one; 0 = none.
     owner: Vec<u32>,
     /// Component in whose ring a cell was counted last, plus one.
     ringed: Vec<u32>,
-    found: Vec<Finding>,
+    found: Vec<Detection>,
 }
 
 /// What is summed up over the cells of a component.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct DetectionPart {
     cells: usize,
     max: f32,
     sum: f64,
@@ -85,20 +85,20 @@ struct Part {
 
 /// What lies around a component.
 #[derive(Clone, Copy, Debug, Default)]
-struct Ring {
+struct ContourRing {
     cells: usize,
     sum: f64,
     low_cells: usize,
     low_road: usize,
 }
 
-impl Finder {
+impl DetectionFinder {
     /// `road` are the classes one drives on.
     pub fn new(road: &[usize]) -> Self {
         Self {
             road: std::array::from_fn(|class| road.contains(&class)),
-            cells: Labeller::default(),
-            road_cells: Labeller::default(),
+            cells: ComponentLabeller::default(),
+            road_cells: ComponentLabeller::default(),
             spans: Vec::new(),
             parts: Vec::new(),
             owner: Vec::new(),
@@ -108,15 +108,20 @@ impl Finder {
     }
 
     /// All components of `scored` that pass `cut`, the largest first.
-    pub fn find(&mut self, scored: &Scored, picture: Size, cut: Cut) -> &[Finding] {
+    pub fn find(
+        &mut self,
+        scored: &ScoredFrame,
+        picture: Size,
+        cut: HysteresisThresholds,
+    ) -> &[Detection] {
         self.found.clear();
         let grid = scored.score.size();
         let score = scored.score.data();
         self.cells.label(grid, |i| score[i] > cut.low);
         self.sum_up(scored);
         let cell_px = picture.area_px() as f64 / grid.area_px() as f64;
-        let area = |part: &Part| (part.cells as f64 * cell_px).round() as u32;
-        let passes = |part: &Part| part.max > cut.high && area(part) >= cut.min_area_px;
+        let area = |part: &DetectionPart| (part.cells as f64 * cell_px).round() as u32;
+        let passes = |part: &DetectionPart| part.max > cut.high && area(part) >= cut.min_area_px;
         if !self.parts.iter().any(passes) {
             return &self.found;
         }
@@ -137,7 +142,7 @@ impl Finder {
             };
             let [left, top, right, bottom] = part.reach;
             let bbox = to_picture([left, top, right - left, bottom - top], grid, picture);
-            self.found.push(Finding {
+            self.found.push(Detection {
                 bbox,
                 area_px: area(&part),
                 score_max: part.max,
@@ -155,8 +160,8 @@ impl Finder {
         &self.found
     }
 
-    fn sum_up(&mut self, scored: &Scored) {
-        let none = Part {
+    fn sum_up(&mut self, scored: &ScoredFrame) {
+        let none = DetectionPart {
             cells: 0,
             max: f32::NEG_INFINITY,
             sum: 0.0,
@@ -196,12 +201,12 @@ impl Finder {
     }
 
     /// The cells within [`RING_CELLS`] of component `k`, each once.
-    fn ring(&mut self, k: usize, scored: &Scored) -> Ring {
+    fn ring(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
         let grid = scored.score.size();
         let (score, classes) = (scored.score.data(), scored.classes.data());
         let [_, top, _, bottom] = self.parts[k].reach;
         let (own, half) = (k as u32 + 1, (top + bottom) / 2);
-        let mut ring = Ring::default();
+        let mut ring = ContourRing::default();
         for run in self.cells.runs_of(k) {
             let rows = around(run.y as usize, run.y as usize + 1, grid.h);
             let columns = around(run.start as usize, run.end as usize, grid.w);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Place and optics of the camera.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ground {
+pub struct CameraGeometry {
     /// Height above the road, m.
     pub height_m: f32,
     /// Tipped down by, degrees (0 = level).
@@ -37,14 +37,14 @@ fn furthest_m() -> f32 {
 
 /// A place on the road, seen from the camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place {
+pub struct GroundPosition {
     /// Along the ground from below the camera, m; `None` above the horizon or too far.
     pub distance_m: Option<f32>,
     /// Right of the camera's axis, degrees.
     pub bearing_deg: Option<f32>,
 }
 
-impl Ground {
+impl CameraGeometry {
     /// What is wrong with the numbers, as the key and what it must be.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
         let within = |v: f32, low: f32, high: f32| v.is_finite() && v > low && v <= high;
@@ -67,7 +67,7 @@ impl Ground {
     }
 
     /// Where the middle of the lower edge of `bbox` stands; `picture` = width and height, px.
-    pub fn place(&self, [x, y, w, h]: [u32; 4], picture: [u32; 2]) -> Place {
+    pub fn place(&self, [x, y, w, h]: [u32; 4], picture: [u32; 2]) -> GroundPosition {
         let [pw, ph] = picture.map(|v| v as f32);
         let across = (x as f32 + 0.5 * w as f32) - self.centre[0] * pw;
         let down = (y + h) as f32 - self.centre[1] * ph;
@@ -79,7 +79,7 @@ impl Ground {
         let bearing = right.atan2(ahead).to_degrees();
         let distance = self.height_m / falls * right.hypot(ahead);
         let seen = falls > 0.0 && distance <= self.furthest_m;
-        Place {
+        GroundPosition {
             distance_m: seen.then_some(distance),
             bearing_deg: Some(bearing),
         }
@@ -90,7 +90,7 @@ impl Ground {
 mod tests {
     use super::*;
 
-    const CAMERA: Ground = Ground {
+    const CAMERA: CameraGeometry = CameraGeometry {
         height_m: 1.5,
         pitch_deg: 0.0,
         focal_widths: 1.0,
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_tipped_camera_sees_the_same_place_higher_in_the_picture() {
-        let tipped = Ground {
+        let tipped = CameraGeometry {
             pitch_deg: 10.0,
             ..CAMERA
         };
@@ -145,42 +145,42 @@ mod tests {
         assert_eq!(CAMERA.fault(), None);
         let bad = [
             (
-                Ground {
+                CameraGeometry {
                     height_m: 0.0,
                     ..CAMERA
                 },
                 "height_m",
             ),
             (
-                Ground {
+                CameraGeometry {
                     pitch_deg: f32::NAN,
                     ..CAMERA
                 },
                 "pitch_deg",
             ),
             (
-                Ground {
+                CameraGeometry {
                     focal_widths: -1.0,
                     ..CAMERA
                 },
                 "focal_widths",
             ),
             (
-                Ground {
+                CameraGeometry {
                     focal_down_widths: Some(0.0),
                     ..CAMERA
                 },
                 "focal_down_widths",
             ),
             (
-                Ground {
+                CameraGeometry {
                     centre: [0.5, 1.5],
                     ..CAMERA
                 },
                 "centre",
             ),
             (
-                Ground {
+                CameraGeometry {
                     furthest_m: f32::INFINITY,
                     ..CAMERA
                 },

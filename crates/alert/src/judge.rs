@@ -1,8 +1,8 @@
 //! Compares alerts with the truth of the synthetic drive: what was found, missed, falsely told.
 
-use super::{Alert, Event};
+use super::{Alert, AlertEvent};
 use std::collections::BTreeMap;
-use unmask_drive::Truth;
+use unmask_drive::GroundTruth;
 
 /// An alert is true where at least this share of its area is something that does not belong.
 const TRUE_SHARE: f64 = 0.1;
@@ -12,7 +12,7 @@ const FOUND_SHARE: f64 = 0.25;
 
 /// A thing that did not belong, over the run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Thing {
+pub struct LabelledObject {
     /// What it is.
     pub kind: &'static str,
     /// First and last frame in which it was seen at all.
@@ -25,19 +25,19 @@ pub struct Thing {
 
 /// Follows a run whose truth is known.
 #[derive(Clone, Debug, Default)]
-pub struct Judge {
+pub struct AlertEvaluator {
     least_px: u32,
     frames: u64,
-    things: BTreeMap<u32, Thing>,
+    things: BTreeMap<u32, LabelledObject>,
     /// Alerts by id: whether anything was there in any of their frames.
     told: BTreeMap<String, bool>,
 }
 
 /// What a run comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct AlertEvaluation {
     /// Things that had to be found: larger than the least area in some frame.
-    pub things: Vec<Thing>,
+    pub things: Vec<LabelledObject>,
     /// How many of them were.
     pub found: usize,
     /// Alerts about nothing.
@@ -46,14 +46,14 @@ pub struct Verdict {
     pub false_per_minute: f64,
 }
 
-impl Verdict {
+impl AlertEvaluation {
     /// Things that had to be found and were not.
     pub fn missed(&self) -> usize {
         self.things.len() - self.found
     }
 }
 
-impl Judge {
+impl AlertEvaluator {
     /// Judges things whose visible area exceeds `least_px` in some frame.
     pub fn new(least_px: u32) -> Self {
         Self {
@@ -63,11 +63,11 @@ impl Judge {
     }
 
     /// Takes a frame with its truth and what was told about it.
-    pub fn add(&mut self, frame: u64, truth: &Truth, alerts: &[Alert]) {
+    pub fn add(&mut self, frame: u64, truth: &GroundTruth, alerts: &[Alert]) {
         self.frames += 1;
         let odd: Vec<_> = truth.objects.iter().filter(|o| o.anomaly).collect();
         for object in &odd {
-            let thing = self.things.entry(object.id).or_insert(Thing {
+            let thing = self.things.entry(object.id).or_insert(LabelledObject {
                 kind: object.kind,
                 frames: (frame, frame),
                 area_px: 0,
@@ -76,7 +76,7 @@ impl Judge {
             thing.frames.1 = frame;
             thing.area_px = thing.area_px.max(object.area_px);
         }
-        let shown = |a: &&Alert| matches!(a.event, Event::Begin | Event::Update);
+        let shown = |a: &&Alert| matches!(a.event, AlertEvent::Begin | AlertEvent::Update);
         for alert in alerts.iter().filter(shown) {
             let inside = odd
                 .iter()
@@ -102,8 +102,8 @@ impl Judge {
     }
 
     /// The verdict on everything so far, for a source of `rate_hz` frames a second.
-    pub fn verdict(&self, rate_hz: f64) -> Verdict {
-        let things: Vec<Thing> = self
+    pub fn verdict(&self, rate_hz: f64) -> AlertEvaluation {
+        let things: Vec<LabelledObject> = self
             .things
             .values()
             .filter(|t| t.area_px > self.least_px)
@@ -111,7 +111,7 @@ impl Judge {
             .collect();
         let false_alerts = self.told.values().filter(|real| !**real).count();
         let minutes = self.frames as f64 / rate_hz / 60.0;
-        Verdict {
+        AlertEvaluation {
             found: things.iter().filter(|t| t.found.is_some()).count(),
             things,
             false_alerts,
@@ -125,7 +125,7 @@ impl Judge {
 }
 
 /// Pixels of object `id` inside a box.
-fn pixels_inside(truth: &Truth, id: u32, [x, y, w, h]: [u32; 4]) -> u32 {
+fn pixels_inside(truth: &GroundTruth, id: u32, [x, y, w, h]: [u32; 4]) -> u32 {
     let size = truth.instances.size();
     let (left, top) = ((x as usize).min(size.w), (y as usize).min(size.h));
     let right = (x as usize + w as usize).min(size.w);
@@ -144,17 +144,17 @@ fn pixels_inside(truth: &Truth, id: u32, [x, y, w, h]: [u32; 4]) -> u32 {
 mod tests {
     use super::*;
     use crate::{EngineId, SCHEMA};
-    use unmask_drive::Object;
-    use unmask_frame::{Map, Size};
+    use unmask_drive::SceneObject;
+    use unmask_frame::{PixelMap, Size};
 
     /// An anomaly of `side` x `side` at (10, 10) and a car beside it, in a 100x100 picture.
-    fn truth(side: usize) -> Truth {
-        let mut instances = Map::filled(Size::new(100, 100), 0u16);
+    fn truth(side: usize) -> GroundTruth {
+        let mut instances = PixelMap::filled(Size::new(100, 100), 0u16);
         for y in 10..10 + side {
             instances.data_mut()[y * 100 + 10..y * 100 + 10 + side].fill(7);
             instances.data_mut()[y * 100 + 70..y * 100 + 90].fill(8);
         }
-        let object = |id: u32, kind, anomaly, at: u32, w: usize| Object {
+        let object = |id: u32, kind, anomaly, at: u32, w: usize| SceneObject {
             id,
             kind,
             anomaly,
@@ -168,19 +168,19 @@ mod tests {
             object(7 + (1 << 16), "dog", true, 10, side),
             object(8, "car", false, 70, 20),
         ];
-        Truth { instances, objects }
+        GroundTruth { instances, objects }
     }
 
     fn alert(id: &str, bbox: [u32; 4]) -> Alert {
         Alert {
             schema: SCHEMA.into(),
             id: id.into(),
-            event: Event::Begin,
+            event: AlertEvent::Begin,
             frame: 0,
             captured_at: String::new(),
             clock_error_ms: None,
             age_ms: 0.0,
-            age: crate::Knowledge::Known,
+            age: crate::AgeKnowledge::Known,
             budget_ms: 0.0,
             on_time: true,
             bbox,
@@ -188,7 +188,7 @@ mod tests {
             score_max: 1.0,
             score_mean: 1.0,
             on_road: true,
-            severity: crate::Severity::Medium,
+            severity: crate::AlertSeverity::Medium,
             distance_m: None,
             bearing_deg: None,
             engine: EngineId {
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn found_missed_and_false_are_counted_once_a_thing() {
-        let mut judge = Judge::new(400);
+        let mut judge = AlertEvaluator::new(400);
         judge.add(0, &truth(10), &[]);
         judge.add(
             1,
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_alert_that_grazes_a_thing_neither_finds_it_nor_is_true() {
-        let mut judge = Judge::new(100);
+        let mut judge = AlertEvaluator::new(100);
         // One of 625 pixels of the thing, one of 900 of the alert.
         judge.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
         let verdict = judge.verdict(10.0);
@@ -248,7 +248,7 @@ mod tests {
         let mut truth = truth(25);
         // The car becomes a second anomaly, with fewer pixels: 20 x 25 against 25 x 25.
         truth.objects[1].anomaly = true;
-        let mut judge = Judge::new(100);
+        let mut judge = AlertEvaluator::new(100);
         judge.add(0, &truth, &[alert("a", [0, 0, 100, 40])]);
         assert_eq!(judge.verdict(10.0).found, 1);
         judge.add(1, &truth, &[alert("a", [65, 5, 30, 35])]);
@@ -257,11 +257,11 @@ mod tests {
 
     #[test]
     fn small_things_need_not_be_found_but_alerts_about_them_are_true() {
-        let mut judge = Judge::new(400);
+        let mut judge = AlertEvaluator::new(400);
         judge.add(0, &truth(20), &[alert("a", [10, 10, 20, 20])]);
         let verdict = judge.verdict(10.0);
         assert_eq!((verdict.things.len(), verdict.false_alerts), (0, 0));
-        assert_eq!(Judge::new(400).verdict(10.0).false_per_minute, 0.0);
+        assert_eq!(AlertEvaluator::new(400).verdict(10.0).false_per_minute, 0.0);
     }
 
     #[test]

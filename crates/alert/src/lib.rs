@@ -16,19 +16,19 @@ mod region;
 pub mod thresholds;
 mod track;
 
-pub use decide::{DecideError, Decider, Rules, Settings, Severe};
-pub use find::Finding;
-pub use ground::{Ground, Place};
-pub use judge::{Judge, Verdict};
-pub use processed::Looked;
-pub use region::Region;
-pub use track::Confirm;
+pub use decide::{AlertDecider, AlertSettings, DecideError, FilterRules, HighSeverity};
+pub use find::Detection;
+pub use ground::{CameraGeometry, GroundPosition};
+pub use judge::{AlertEvaluation, AlertEvaluator};
+pub use processed::ProcessedFrame;
+pub use region::ImageZone;
+pub use track::TrackConfirmation;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
-use unmask_frame::{Moment, Token};
+use unmask_frame::{FrameMetadata, MonotonicTime};
 
 /// Name and version of the form of alerts.
 pub const SCHEMA: &str = "unmask.alert/1";
@@ -36,7 +36,7 @@ pub const SCHEMA: &str = "unmask.alert/1";
 /// What happened to the thing an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Event {
+pub enum AlertEvent {
     /// It was confirmed for the first time.
     Begin,
     /// It is still there.
@@ -52,7 +52,7 @@ pub enum Event {
 /// How much a thing matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum AlertSeverity {
     /// Away from the road.
     Low,
     /// On or near the road.
@@ -63,15 +63,15 @@ pub enum Severity {
 
 /// A thing that is told of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Track {
+pub struct TrackSnapshot {
     /// Its id.
     pub id: Arc<str>,
     /// How it was last seen.
-    pub last: Finding,
+    pub last: Detection,
     /// Where it stands, where the camera's place is known.
-    pub place: Place,
+    pub place: GroundPosition,
     /// How much it matters.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
 }
 
 /// What computed the scores.
@@ -91,7 +91,7 @@ pub struct EngineId {
 /// Whether something is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Knowledge {
+pub enum AgeKnowledge {
     /// It is.
     Known,
     /// It cannot be.
@@ -109,7 +109,7 @@ pub struct Alert {
     #[serde(with = "shared")]
     pub id: Arc<str>,
     /// What happened.
-    pub event: Event,
+    pub event: AlertEvent,
     /// Number of the frame in its source.
     pub frame: u64,
     /// When the frame was captured, RFC 3339, UTC, microseconds.
@@ -122,7 +122,7 @@ pub struct Alert {
     pub age_ms: f64,
     /// Whether the time of capture is known. It always is, except of a camera whose stamps say
     /// nothing.
-    pub age: Knowledge,
+    pub age: AgeKnowledge,
     /// How old it may be, ms.
     pub budget_ms: f64,
     /// Whether `age_ms` is within `budget_ms`; never claimed where the age is unknown.
@@ -139,7 +139,7 @@ pub struct Alert {
     /// Whether it stands on or near the road.
     pub on_road: bool,
     /// How much it matters.
-    pub severity: Severity,
+    pub severity: AlertSeverity,
     /// From below the camera along the ground, m; null where the camera's place is not known.
     pub distance_m: Option<f32>,
     /// Right of the camera's axis, degrees; null where the camera's place is not known.
@@ -169,13 +169,13 @@ mod shared {
 
 /// The parts of an alert that stay the same through a run.
 #[derive(Clone, Debug)]
-pub struct Author {
+pub struct AlertBuilder {
     schema: Arc<str>,
     engine: EngineId,
     clock_error_ms: Option<f64>,
 }
 
-impl Author {
+impl AlertBuilder {
     /// An author who writes for `engine`.
     pub fn new(engine: EngineId) -> Self {
         Self {
@@ -192,7 +192,13 @@ impl Author {
     }
 
     /// The alert for `track`, seen in the frame of `token`, written at `now`.
-    pub fn write(&self, event: Event, track: &Track, token: &Token, now: Moment) -> Alert {
+    pub fn write(
+        &self,
+        event: AlertEvent,
+        track: &TrackSnapshot,
+        token: &FrameMetadata,
+        now: MonotonicTime,
+    ) -> Alert {
         let last = &track.last;
         Alert {
             bbox: last.bbox,
@@ -207,16 +213,16 @@ impl Author {
         }
     }
 
-    /// An alert about the watch itself ([`Event::Blind`], [`Event::Degraded`]), known since the
+    /// An alert about the watch itself ([`AlertEvent::Blind`], [`AlertEvent::Degraded`]), known since the
     /// frame of `token`; `id` joins those that belong together.
     pub fn write_state(
         &self,
-        event: Event,
+        event: AlertEvent,
         id: &Arc<str>,
         detail: String,
-        severity: Severity,
-        token: &Token,
-        now: Moment,
+        severity: AlertSeverity,
+        token: &FrameMetadata,
+        now: MonotonicTime,
     ) -> Alert {
         Alert {
             severity,
@@ -225,7 +231,13 @@ impl Author {
         }
     }
 
-    fn blank(&self, event: Event, id: Arc<str>, token: &Token, now: Moment) -> Alert {
+    fn blank(
+        &self,
+        event: AlertEvent,
+        id: Arc<str>,
+        token: &FrameMetadata,
+        now: MonotonicTime,
+    ) -> Alert {
         let age = now.since(token.captured);
         Alert {
             schema: self.schema.clone(),
@@ -237,9 +249,9 @@ impl Author {
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
             budget_ms: milliseconds(token.budget_ns),
             age: if token.age_known {
-                Knowledge::Known
+                AgeKnowledge::Known
             } else {
-                Knowledge::Unknown
+                AgeKnowledge::Unknown
             },
             on_time: token.age_known && now <= token.deadline(),
             bbox: [0; 4],
@@ -247,7 +259,7 @@ impl Author {
             score_max: 0.0,
             score_mean: 0.0,
             on_road: false,
-            severity: Severity::Low,
+            severity: AlertSeverity::Low,
             distance_m: None,
             bearing_deg: None,
             engine: self.engine.clone(),
@@ -276,18 +288,18 @@ fn rfc3339(ns: i128) -> String {
 mod tests {
     use super::*;
 
-    fn author() -> Author {
-        Author::new(EngineId {
+    fn author() -> AlertBuilder {
+        AlertBuilder::new(EngineId {
             name: "cpu".into(),
             precision: "fp32".into(),
             hash: "ab".repeat(32).into(),
         })
     }
 
-    fn token() -> Token {
-        Token {
+    fn token() -> FrameMetadata {
+        FrameMetadata {
             frame: 7,
-            captured: Moment(1_000_000),
+            captured: MonotonicTime(1_000_000),
             age_known: true,
             captured_unix_ns: 1_700_000_000_123_456_789,
             budget_ns: 50_000_000,
@@ -296,10 +308,10 @@ mod tests {
         }
     }
 
-    fn alert(now: Moment) -> Alert {
-        let track = Track {
+    fn alert(now: MonotonicTime) -> Alert {
+        let track = TrackSnapshot {
             id: "19a0-1".into(),
-            last: Finding {
+            last: Detection {
                 bbox: [1, 2, 30, 40],
                 area_px: 900,
                 score_max: 0.75,
@@ -311,18 +323,18 @@ mod tests {
                 at_edge: false,
                 on_road: true,
             },
-            place: Place {
+            place: GroundPosition {
                 distance_m: Some(12.5),
                 bearing_deg: None,
             },
-            severity: Severity::Medium,
+            severity: AlertSeverity::Medium,
         };
-        author().write(Event::Begin, &track, &token(), now)
+        author().write(AlertEvent::Begin, &track, &token(), now)
     }
 
     #[test]
     fn an_alert_has_exactly_the_keys_of_the_schema() {
-        let line = serde_json::to_string(&alert(Moment(31_500_500))).unwrap();
+        let line = serde_json::to_string(&alert(MonotonicTime(31_500_500))).unwrap();
         let want = concat!(
             r#"{"schema":"unmask.alert/1","id":"19a0-1","event":"begin","frame":7,"#,
             r#""captured_at":"2023-11-14T22:13:20.123456Z","clock_error_ms":null,"#,
@@ -345,7 +357,7 @@ mod tests {
         );
         let text = std::fs::read_to_string(path).unwrap();
         let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let alert = serde_json::to_value(alert(Moment(2_000_000))).unwrap();
+        let alert = serde_json::to_value(alert(MonotonicTime(2_000_000))).unwrap();
         let keys = |v: &serde_json::Value| -> Vec<String> {
             let mut keys: Vec<String> = v.as_object().unwrap().keys().cloned().collect();
             keys.sort();
@@ -362,16 +374,20 @@ mod tests {
         assert_eq!(required, keys(&alert));
         let events = schema["properties"]["event"]["enum"].as_array().unwrap();
         for event in [
-            Event::Begin,
-            Event::Update,
-            Event::End,
-            Event::Blind,
-            Event::Degraded,
+            AlertEvent::Begin,
+            AlertEvent::Update,
+            AlertEvent::End,
+            AlertEvent::Blind,
+            AlertEvent::Degraded,
         ] {
             assert!(events.contains(&serde_json::to_value(event).unwrap()));
         }
         let severities = &schema["properties"]["severity"]["enum"];
-        let all = [Severity::Low, Severity::Medium, Severity::High];
+        let all = [
+            AlertSeverity::Low,
+            AlertSeverity::Medium,
+            AlertSeverity::High,
+        ];
         assert_eq!(*severities, serde_json::to_value(all).unwrap());
         assert_eq!(schema["properties"]["schema"]["const"], SCHEMA);
     }
@@ -379,16 +395,16 @@ mod tests {
     #[test]
     fn an_alert_about_the_watch_has_words_and_an_empty_box() {
         let told = author().write_state(
-            Event::Degraded,
+            AlertEvent::Degraded,
             &"w-1".into(),
             "step 1 of 2: half size".into(),
-            Severity::Medium,
+            AlertSeverity::Medium,
             &token(),
-            Moment(2_000_000),
+            MonotonicTime(2_000_000),
         );
         assert_eq!(
             (told.event, told.bbox, &*told.id),
-            (Event::Degraded, [0; 4], "w-1")
+            (AlertEvent::Degraded, [0; 4], "w-1")
         );
         assert_eq!(told.detail.as_deref(), Some("step 1 of 2: half size"));
         let line = serde_json::to_string(&told).unwrap();
@@ -401,12 +417,12 @@ mod tests {
         let mut author = author();
         author.set_clock_error(Some(Duration::from_micros(1500)));
         let told = author.write_state(
-            Event::Degraded,
+            AlertEvent::Degraded,
             &"w-1".into(),
             String::new(),
-            Severity::Low,
+            AlertSeverity::Low,
             &token(),
-            Moment(0),
+            MonotonicTime(0),
         );
         assert_eq!(told.clock_error_ms, Some(1.5));
         // Alerts of earlier versions, in an outbox, do not say it.
@@ -421,11 +437,11 @@ mod tests {
 
     #[test]
     fn an_alert_at_its_deadline_is_on_time_and_later_is_late() {
-        let at = alert(Moment(51_000_000));
+        let at = alert(MonotonicTime(51_000_000));
         assert!(at.on_time && at.age_ms == 50.0);
-        let late = alert(Moment(51_000_001));
+        let late = alert(MonotonicTime(51_000_001));
         assert!(!late.on_time);
-        assert_eq!(alert(Moment(0)).age_ms, 0.0);
+        assert_eq!(alert(MonotonicTime(0)).age_ms, 0.0);
     }
 
     #[test]

@@ -2,23 +2,23 @@
 
 use crate::Alert;
 use std::time::Duration;
-use unmask_drive::Truth;
-use unmask_frame::{Frame, Times};
-use unmask_score::Scored;
+use unmask_drive::GroundTruth;
+use unmask_frame::{EngineTimes, Frame};
+use unmask_score::ScoredFrame;
 
 /// A frame at the end of its way, for the view.
 #[derive(Debug)]
-pub struct Looked {
+pub struct ProcessedFrame {
     /// The frame.
     pub frame: Frame,
     /// What is truly there, where the source knows.
-    pub truth: Option<Truth>,
+    pub truth: Option<GroundTruth>,
     /// Score and classes on the grid of the network's output.
-    pub scored: Scored,
+    pub scored: ScoredFrame,
     /// What was told about it.
     pub alerts: Vec<Alert>,
     /// What the engine's parts took.
-    pub times: Times,
+    pub times: EngineTimes,
     /// From capture to the writing of its alerts.
     pub age: Duration,
 }

@@ -9,11 +9,11 @@ const CORNERS_LIMIT: usize = 64;
 /// left. A thing counts where the middle of its lower edge lies inside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<[f32; 2]>", into = "Vec<[f32; 2]>")]
-pub struct Region {
+pub struct ImageZone {
     corners: Vec<[f32; 2]>,
 }
 
-impl TryFrom<Vec<[f32; 2]>> for Region {
+impl TryFrom<Vec<[f32; 2]>> for ImageZone {
     type Error = String;
 
     fn try_from(corners: Vec<[f32; 2]>) -> Result<Self, String> {
@@ -32,13 +32,13 @@ impl TryFrom<Vec<[f32; 2]>> for Region {
     }
 }
 
-impl From<Region> for Vec<[f32; 2]> {
-    fn from(region: Region) -> Self {
+impl From<ImageZone> for Vec<[f32; 2]> {
+    fn from(region: ImageZone) -> Self {
         region.corners
     }
 }
 
-impl Region {
+impl ImageZone {
     /// Whether the point at these shares of width and height lies inside (even-odd rule).
     pub fn holds(&self, [x, y]: [f32; 2]) -> bool {
         let mut inside = false;
@@ -60,18 +60,19 @@ mod tests {
 
     #[test]
     fn points_inside_and_outside_are_told_apart() {
-        let road = Region::try_from(vec![[0.4, 0.5], [0.6, 0.5], [1.0, 1.0], [0.0, 1.0]]).unwrap();
+        let road =
+            ImageZone::try_from(vec![[0.4, 0.5], [0.6, 0.5], [1.0, 1.0], [0.0, 1.0]]).unwrap();
         assert!(road.holds([0.5, 0.75]) && road.holds([0.1, 0.95]));
         assert!(!road.holds([0.5, 0.4]) && !road.holds([0.1, 0.6]) && !road.holds([0.95, 0.75]));
         // A notch is outside.
         let notched = vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 0.5], [0.0, 1.0]];
-        let notched = Region::try_from(notched).unwrap();
+        let notched = ImageZone::try_from(notched).unwrap();
         assert!(notched.holds([0.5, 0.25]) && !notched.holds([0.5, 0.75]));
     }
 
     #[test]
     fn polygons_that_are_none_are_refused() {
-        let refused = |corners: Vec<[f32; 2]>| Region::try_from(corners).unwrap_err();
+        let refused = |corners: Vec<[f32; 2]>| ImageZone::try_from(corners).unwrap_err();
         assert!(refused(vec![[0.0, 0.0], [1.0, 1.0]]).contains("not 2"));
         assert!(refused(vec![[0.0, 0.0]; 65]).contains("not 65"));
         assert!(refused(vec![[0.0, 0.0], [1.5, 0.0], [0.0, 1.0]]).contains("1.5"));

@@ -3,39 +3,42 @@
 //! Many deciders watch the same frames, one a threshold. Whatever they tell is false, as nothing was
 //! there. The answer is the lowest threshold at which, and above which, the wanted number is kept.
 
-use super::{DecideError, Decider, Event, Settings, Track};
+use super::{AlertDecider, AlertEvent, AlertSettings, DecideError, TrackSnapshot};
 use unmask_frame::Size;
-use unmask_score::Scored;
+use unmask_score::ScoredFrame;
 
 /// Thresholds tried: scores of both kinds of model end at 1.
 const TRIED: std::ops::RangeInclusive<u32> = 5..=99;
 
 /// Watches frames on which nothing is to be told, at many thresholds at once.
 #[derive(Debug)]
-pub struct Bank {
-    deciders: Vec<(f32, Decider, u64)>,
-    events: Vec<(Event, Track)>,
+pub struct ScoreBank {
+    deciders: Vec<(f32, AlertDecider, u64)>,
+    events: Vec<(AlertEvent, TrackSnapshot)>,
     frames: u64,
 }
 
 /// A threshold and what it would have told.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tried {
+pub struct ThresholdTrial {
     /// The threshold.
     pub threshold: f32,
     /// Alarms begun.
     pub alarms: u64,
 }
 
-impl Bank {
+impl ScoreBank {
     /// A bank whose deciders differ in `threshold` only: `settings` gives those of each.
     ///
     /// # Errors
-    /// As [`Decider::new`].
-    pub fn new(settings: impl Fn(f32) -> Settings, road: &[usize]) -> Result<Self, DecideError> {
+    /// As [`AlertDecider::new`].
+    pub fn new(
+        settings: impl Fn(f32) -> AlertSettings,
+        road: &[usize],
+    ) -> Result<Self, DecideError> {
         let deciders = TRIED.map(|percent| {
             let threshold = percent as f32 / 100.0;
-            Ok((threshold, Decider::new(settings(threshold), road)?, 0))
+            Ok((threshold, AlertDecider::new(settings(threshold), road)?, 0))
         });
         Ok(Self {
             deciders: deciders.collect::<Result<_, DecideError>>()?,
@@ -45,11 +48,11 @@ impl Bank {
     }
 
     /// Takes a frame of size `picture`, captured at `unix_ns`.
-    pub fn step(&mut self, scored: &Scored, picture: Size, unix_ns: i128) {
+    pub fn step(&mut self, scored: &ScoredFrame, picture: Size, unix_ns: i128) {
         self.frames += 1;
         for (_, decider, alarms) in &mut self.deciders {
             decider.step(scored, picture, unix_ns, &mut self.events);
-            let begun = self.events.drain(..).filter(|e| e.0 == Event::Begin);
+            let begun = self.events.drain(..).filter(|e| e.0 == AlertEvent::Begin);
             *alarms += begun.count() as u64;
         }
     }
@@ -60,8 +63,8 @@ impl Bank {
     }
 
     /// Every threshold with its alarms, the lowest first.
-    pub fn tried(&self) -> Vec<Tried> {
-        let one = |(threshold, _, alarms): &(f32, Decider, u64)| Tried {
+    pub fn tried(&self) -> Vec<ThresholdTrial> {
+        let one = |(threshold, _, alarms): &(f32, AlertDecider, u64)| ThresholdTrial {
             threshold: *threshold,
             alarms: *alarms,
         };
@@ -70,7 +73,7 @@ impl Bank {
 }
 
 /// The lowest threshold at which and above which there are at most `allowed` alarms.
-pub fn lowest(tried: &[Tried], allowed: u64) -> Option<Tried> {
+pub fn lowest(tried: &[ThresholdTrial], allowed: u64) -> Option<ThresholdTrial> {
     let kept = tried.iter().rev().take_while(|t| t.alarms <= allowed);
     kept.last().copied()
 }
@@ -103,29 +106,29 @@ pub fn upper_95(events: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Confirm, Rules};
+    use crate::{FilterRules, TrackConfirmation};
     use unmask_frame::{LabelMap, ScoreMap};
 
-    fn settings(threshold: f32) -> Settings {
-        Settings {
+    fn settings(threshold: f32) -> AlertSettings {
+        AlertSettings {
             low_threshold: threshold,
             min_area_px: 1,
-            confirm: Confirm::AT_ONCE,
-            rules: Rules::NONE,
-            ..Settings::stills(threshold)
+            confirm: TrackConfirmation::AT_ONCE,
+            rules: FilterRules::NONE,
+            ..AlertSettings::stills(threshold)
         }
     }
 
     #[test]
     fn every_threshold_counts_its_own_alarms() {
-        let mut bank = Bank::new(settings, &[0]).unwrap();
+        let mut bank = ScoreBank::new(settings, &[0]).unwrap();
         // Peaks of 0.305, 0.605 and 0.905, each in a frame of its own, at different places.
         for (i, peak) in [0.305, 0.605, 0.905].into_iter().enumerate() {
             let size = Size::new(24, 4);
             let mut score = ScoreMap::filled(size, 0.0);
             score.data_mut()[24 + 10 * i] = peak;
             let classes = LabelMap::filled(size, 0);
-            let scored = Scored {
+            let scored = ScoredFrame {
                 score,
                 classes,
                 qualified: 0,
@@ -141,8 +144,8 @@ mod tests {
 
     #[test]
     fn where_even_the_highest_tells_too_much_there_is_none() {
-        let tried =
-            [(0.5, 1), (0.6, 0), (0.7, 4)].map(|(threshold, alarms)| Tried { threshold, alarms });
+        let tried = [(0.5, 1), (0.6, 0), (0.7, 4)]
+            .map(|(threshold, alarms)| ThresholdTrial { threshold, alarms });
         assert_eq!(lowest(&tried, 3), None);
         // A lower one that happens to keep the number does not count.
         assert_eq!(lowest(&tried, 4).unwrap().threshold, 0.5);

@@ -3,7 +3,7 @@
 //! A finding either counts towards a beginning or it does not (the rules say which). What is
 //! confirmed is kept alive by both: it takes more to begin than to go on.
 
-use super::{Event, Finding};
+use super::{AlertEvent, Detection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ const GROWN: u64 = 2;
 /// When a thing counts as real: seen in `hits` of the last `window` frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct Confirm {
+pub struct TrackConfirmation {
     hits: u32,
     window: u32,
 }
 
-impl Confirm {
+impl TrackConfirmation {
     /// At the first sight.
-    pub const AT_ONCE: Confirm = Confirm { hits: 1, window: 1 };
+    pub const AT_ONCE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
 
     /// In `hits` of `window` frames; `None` unless `1 <= hits <= window <= 32`.
     pub const fn new(hits: u32, window: u32) -> Option<Self> {
@@ -47,20 +47,22 @@ impl Confirm {
     }
 }
 
-impl std::str::FromStr for Confirm {
+impl std::str::FromStr for TrackConfirmation {
     type Err = String;
 
     /// Reads `K/N`.
     fn from_str(text: &str) -> Result<Self, String> {
         text.split_once('/')
-            .and_then(|(k, n)| Confirm::new(k.trim().parse().ok()?, n.trim().parse().ok()?))
+            .and_then(|(k, n)| {
+                TrackConfirmation::new(k.trim().parse().ok()?, n.trim().parse().ok()?)
+            })
             .ok_or_else(|| {
                 format!("wanted K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
             })
     }
 }
 
-impl TryFrom<String> for Confirm {
+impl TryFrom<String> for TrackConfirmation {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -68,7 +70,7 @@ impl TryFrom<String> for Confirm {
     }
 }
 
-impl std::fmt::Display for Confirm {
+impl std::fmt::Display for TrackConfirmation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.hits, self.window)
     }
@@ -76,9 +78,9 @@ impl std::fmt::Display for Confirm {
 
 /// How things are followed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rule {
+pub(super) struct TrackFilter {
     /// How often a thing must be seen, by findings that count.
-    pub confirm: Confirm,
+    pub confirm: TrackConfirmation,
     /// Least area at confirmation, as a share of that at first sight: what is approached grows.
     pub min_growth: f32,
     /// Farthest that its foot may have risen since first sight, as a share of its height: what is
@@ -90,17 +92,17 @@ pub(super) struct Rule {
 
 /// A thing that is followed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Seen {
+pub(super) struct TrackUpdate {
     /// Its id.
     pub id: Arc<str>,
     /// How it was last seen.
-    pub last: Finding,
+    pub last: Detection,
 }
 
 #[derive(Debug)]
-struct Followed {
-    first: Finding,
-    last: Finding,
+struct TrackState {
+    first: Detection,
+    last: Detection,
     /// How its middle moves, px a frame.
     shift: [f32; 2],
     /// Frames since it was last seen.
@@ -113,8 +115,8 @@ struct Followed {
     id: Option<Arc<str>>,
 }
 
-impl Followed {
-    fn new(finding: Finding, counts: bool) -> Self {
+impl TrackState {
+    fn new(finding: Detection, counts: bool) -> Self {
         Self {
             first: finding,
             last: finding,
@@ -126,7 +128,7 @@ impl Followed {
         }
     }
 
-    fn see(&mut self, finding: Finding, counts: bool) {
+    fn see(&mut self, finding: Detection, counts: bool) {
         let (old, new) = (middle(self.last.bbox), middle(finding.bbox));
         let frames = self.unseen.max(1) as f32;
         self.shift = [0, 1].map(|i| (new[i] - old[i]) / frames);
@@ -145,16 +147,16 @@ impl Followed {
     }
 
     /// Whether it behaves as something that is approached, or at least stays.
-    fn is_approached(&self, rule: &Rule) -> bool {
+    fn is_approached(&self, rule: &TrackFilter) -> bool {
         let grown = self.last.area_px as f32 >= rule.min_growth * self.first.area_px as f32;
-        let foot = |f: &Finding| (f.bbox[1] + f.bbox[3]) as f32;
+        let foot = |f: &Detection| (f.bbox[1] + f.bbox[3]) as f32;
         let rise = foot(&self.first) - foot(&self.last);
         grown && rise <= rule.max_rise * self.last.bbox[3] as f32
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Ended {
+struct EndedTrack {
     bbox: [u32; 4],
     area_px: u32,
     unix_ns: i128,
@@ -163,25 +165,25 @@ struct Ended {
 /// All things that are followed.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    rule: Rule,
+    rule: TrackFilter,
     /// Stands before the number in every id, so that ids of two runs differ.
     prefix: Option<Arc<str>>,
     confirmed: u64,
-    followed: Vec<Followed>,
+    followed: Vec<TrackState>,
     /// Oldest first.
-    ended: Vec<Ended>,
-    pairs: Pairs,
+    ended: Vec<EndedTrack>,
+    pairs: TrackAssociation,
 }
 
 impl Tracker {
-    pub fn new(rule: Rule) -> Self {
+    pub fn new(rule: TrackFilter) -> Self {
         Self {
             rule,
             prefix: None,
             confirmed: 0,
             followed: Vec::with_capacity(FOLLOWED_LIMIT),
             ended: Vec::with_capacity(ENDED_LIMIT),
-            pairs: Pairs::default(),
+            pairs: TrackAssociation::default(),
         }
     }
 
@@ -195,8 +197,8 @@ impl Tracker {
     pub fn step(
         &mut self,
         unix_ns: i128,
-        findings: &[(Finding, bool)],
-        events: &mut Vec<(Event, Seen)>,
+        findings: &[(Detection, bool)],
+        events: &mut Vec<(AlertEvent, TrackUpdate)>,
     ) {
         self.prefix
             .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000).into());
@@ -210,7 +212,7 @@ impl Tracker {
             match *partner {
                 Some(i) => self.followed[i].see(finding, counts),
                 None if self.followed.len() < FOLLOWED_LIMIT => {
-                    self.followed.push(Followed::new(finding, counts));
+                    self.followed.push(TrackState::new(finding, counts));
                 }
                 None => {}
             }
@@ -220,15 +222,17 @@ impl Tracker {
     }
 
     /// Ends everything that is followed.
-    pub fn finish(&mut self, events: &mut Vec<(Event, Seen)>) {
+    pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
         events.extend(self.followed.drain(..).filter_map(|thing| {
             let last = thing.last;
-            thing.id.map(|id| (Event::End, Seen { id, last }))
+            thing
+                .id
+                .map(|id| (AlertEvent::End, TrackUpdate { id, last }))
         }));
     }
 
     /// Ends what was not seen for a whole window.
-    fn let_go(&mut self, unix_ns: i128, events: &mut Vec<(Event, Seen)>) {
+    fn let_go(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
         let (window, ended) = (self.rule.confirm.mask(), &mut self.ended);
         self.followed.retain_mut(|thing| {
             let stays = thing.history & window != 0;
@@ -236,30 +240,30 @@ impl Tracker {
                 if ended.len() == ENDED_LIMIT {
                     ended.remove(0);
                 }
-                ended.push(Ended {
+                ended.push(EndedTrack {
                     bbox: thing.last.bbox,
                     area_px: thing.last.area_px,
                     unix_ns,
                 });
                 let last = thing.last;
-                events.push((Event::End, Seen { id, last }));
+                events.push((AlertEvent::End, TrackUpdate { id, last }));
             }
             stays
         });
     }
 
-    fn tell(&mut self, unix_ns: i128, events: &mut Vec<(Event, Seen)>) {
+    fn tell(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
         let cool_down = i128::try_from(self.rule.cool_down.as_nanos()).unwrap_or(i128::MAX);
         self.ended
             .retain(|ended| unix_ns.saturating_sub(ended.unix_ns) < cool_down);
-        let Rule { confirm, .. } = self.rule;
+        let TrackFilter { confirm, .. } = self.rule;
         let ended = &self.ended;
         let prefix = self.prefix.as_deref().unwrap_or_default();
         for thing in self.followed.iter_mut().filter(|t| t.history & 1 == 1) {
             let last = thing.last;
             if let Some(id) = &thing.id {
                 let id = id.clone();
-                events.push((Event::Update, Seen { id, last }));
+                events.push((AlertEvent::Update, TrackUpdate { id, last }));
                 continue;
             }
             let hits = (thing.counted & confirm.mask()).count_ones();
@@ -271,13 +275,13 @@ impl Tracker {
             self.confirmed += 1;
             let id: Arc<str> = format!("{prefix}-{}", self.confirmed).into();
             thing.id = Some(id.clone());
-            events.push((Event::Begin, Seen { id, last }));
+            events.push((AlertEvent::Begin, TrackUpdate { id, last }));
         }
     }
 }
 
 /// Whether `finding` lies where something ended a short while ago, and has not grown much since.
-fn cools(ended: &[Ended], finding: &Finding) -> bool {
+fn cools(ended: &[EndedTrack], finding: &Detection) -> bool {
     ended.iter().any(|e| {
         overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
             && u64::from(finding.area_px) < GROWN * u64::from(e.area_px)
@@ -286,16 +290,16 @@ fn cools(ended: &[Ended], finding: &Finding) -> bool {
 
 /// Which finding belongs to which followed thing.
 #[derive(Debug, Default)]
-struct Pairs {
+struct TrackAssociation {
     close: Vec<(f32, usize, usize)>,
     taken: Vec<bool>,
     /// For every finding the followed thing it belongs to.
     partner: Vec<Option<usize>>,
 }
 
-impl Pairs {
+impl TrackAssociation {
     /// Best overlap first, each taken once.
-    fn find(&mut self, followed: &[Followed], findings: &[(Finding, bool)]) {
+    fn find(&mut self, followed: &[TrackState], findings: &[(Detection, bool)]) {
         self.close.clear();
         for (i, thing) in followed.iter().enumerate() {
             let last = thing.last.bbox.map(|v| v as f32);

@@ -1,13 +1,13 @@
 //! Animals that stand on the road.
 
-use super::noise::Rng;
-use super::shape::Form;
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::noise::SeededRng;
+use super::shape::SolidForm;
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 
 /// Proportions of a four-legged animal, in shares of its height at the shoulder.
-struct Build {
+struct AnimalBuild {
     shoulder_m: f32,
     length: f32,
     girth: f32,
@@ -22,22 +22,28 @@ struct Build {
     wool: bool,
 }
 
-fn coat(stage: &mut Stage, rng: &mut Rng, colours: &[(V, V)], patches: f32, wool: bool) -> u32 {
+fn coat(
+    stage: &mut SceneStage,
+    rng: &mut SeededRng,
+    colours: &[(V, V)],
+    patches: f32,
+    wool: bool,
+) -> u32 {
     let (a, b) = rng.pick(colours);
     let pattern = if rng.chance(patches) {
-        Pattern::Blotch {
+        SkinPattern::Blotch {
             size: rng.range(0.12, 0.3),
             share: rng.range(0.42, 0.56),
         }
     } else if wool {
-        Pattern::Leaves { size: 0.03 }
+        SkinPattern::Leaves { size: 0.03 }
     } else {
-        Pattern::Fur {
+        SkinPattern::Fur {
             saddle: rng.range(-0.1, 0.4),
             belly: rng.range(0.0, 0.5),
         }
     };
-    stage.skin(Skin::new(
+    stage.skin(SurfaceSkin::new(
         pattern,
         rng.tint(a, 0.2),
         rng.tint(b, 0.2),
@@ -45,9 +51,15 @@ fn coat(stage: &mut Stage, rng: &mut Rng, colours: &[(V, V)], patches: f32, wool
     ))
 }
 
-fn four_legs(stage: &mut Stage, spot: &Spot, b: &Build, coat: u32, rng: &mut Rng) -> f32 {
+fn four_legs(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    b: &AnimalBuild,
+    coat: u32,
+    rng: &mut SeededRng,
+) -> f32 {
     let spot = &spot.scaled(b.shoulder_m * rng.range(0.85, 1.15));
-    let dark = stage.skin(Skin::plain(v(0.03, 0.027, 0.025), rng.unit()));
+    let dark = stage.skin(SurfaceSkin::plain(v(0.03, 0.027, 0.025), rng.unit()));
     let body = 1.0 - b.girth;
     let (half, g) = (0.5 * b.length, b.girth);
     // Trunk: chest, belly, rump.
@@ -100,7 +112,7 @@ fn four_legs(stage: &mut Stage, spot: &Spot, b: &Build, coat: u32, rng: &mut Rng
     stage.limb(spot, from, top, g * 0.62, b.head * 0.75, coat);
     let nod = spot.inner(
         top,
-        Axes::yaw(turn).then(&Axes::pitch(if graze { -1.0 } else { -0.35 })),
+        LocalAxes::yaw(turn).then(&LocalAxes::pitch(if graze { -1.0 } else { -0.35 })),
     );
     let h = b.head;
     stage.ball(
@@ -140,7 +152,7 @@ fn four_legs(stage: &mut Stage, spot: &Spot, b: &Build, coat: u32, rng: &mut Rng
             coat,
         );
         if b.horns > 0.0 {
-            let bone = stage.skin(Skin::plain(srgb(170, 150, 120), rng.unit()));
+            let bone = stage.skin(SurfaceSkin::plain(srgb(170, 150, 120), rng.unit()));
             let root = v(x * 0.35 * h, 0.65 * h, 0.0);
             let mid = root + v(x * 0.6, 0.7, -0.2) * b.horns;
             stage.limb(&nod, root, mid, 0.13 * h, 0.1 * h, bone);
@@ -193,11 +205,11 @@ fn browns() -> [(V, V); 5] {
     ]
 }
 
-pub(super) fn dog(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn dog(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let mut colours = browns().to_vec();
     colours.push((srgb(226, 220, 210), srgb(120, 90, 64)));
     let coat = coat(stage, rng, &colours, 0.3, false);
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: rng.range(0.42, 0.72),
         length: rng.range(0.95, 1.25),
         girth: rng.range(0.2, 0.27),
@@ -214,7 +226,7 @@ pub(super) fn dog(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn fox(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn fox(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(
         stage,
         rng,
@@ -222,7 +234,7 @@ pub(super) fn fox(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         0.0,
         false,
     );
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: 0.42,
         length: 1.45,
         girth: 0.22,
@@ -239,7 +251,7 @@ pub(super) fn fox(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn cow(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn cow(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(
         stage,
         rng,
@@ -252,7 +264,7 @@ pub(super) fn cow(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         0.55,
         false,
     );
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: 1.35,
         length: 1.35,
         girth: 0.31,
@@ -269,11 +281,11 @@ pub(super) fn cow(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn horse(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn horse(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let mut colours = browns().to_vec();
     colours.push((srgb(216, 212, 206), srgb(180, 176, 172)));
     let coat = coat(stage, rng, &colours, 0.15, false);
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: 1.5,
         length: 1.15,
         girth: 0.26,
@@ -290,7 +302,7 @@ pub(super) fn horse(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn deer(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn deer(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(
         stage,
         rng,
@@ -301,7 +313,7 @@ pub(super) fn deer(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         0.0,
         false,
     );
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: rng.range(0.9, 1.5),
         length: 1.15,
         girth: 0.23,
@@ -318,7 +330,7 @@ pub(super) fn deer(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn sheep(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn sheep(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(
         stage,
         rng,
@@ -329,7 +341,7 @@ pub(super) fn sheep(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         0.0,
         true,
     );
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: 0.72,
         length: 1.3,
         girth: 0.36,
@@ -346,7 +358,7 @@ pub(super) fn sheep(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     four_legs(stage, spot, &b, coat, rng)
 }
 
-pub(super) fn boar(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn boar(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(
         stage,
         rng,
@@ -357,7 +369,7 @@ pub(super) fn boar(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         0.1,
         false,
     );
-    let b = Build {
+    let b = AnimalBuild {
         shoulder_m: 0.75,
         length: 1.5,
         girth: 0.37,
@@ -375,15 +387,15 @@ pub(super) fn boar(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A goose, swan or crow.
-pub(super) fn bird(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn bird(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let (a, long) = rng.pick(&[
         (srgb(232, 230, 226), true),
         (srgb(120, 104, 88), true),
         (srgb(26, 26, 30), false),
         (srgb(96, 70, 50), false),
     ]);
-    let coat = stage.skin(Skin::new(
-        Pattern::Fur {
+    let coat = stage.skin(SurfaceSkin::new(
+        SkinPattern::Fur {
             saddle: 0.3,
             belly: 0.3,
         },
@@ -391,13 +403,13 @@ pub(super) fn bird(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         a * 0.7,
         rng.unit(),
     ));
-    let beak = stage.skin(Skin::plain(srgb(214, 120, 30), rng.unit()));
+    let beak = stage.skin(SurfaceSkin::plain(srgb(214, 120, 30), rng.unit()));
     let spot = &spot.scaled(if long {
         rng.range(0.75, 1.1)
     } else {
         rng.range(0.45, 0.7)
     });
-    let tilt = spot.inner(v(0.0, 0.42, 0.0), Axes::pitch(0.15));
+    let tilt = spot.inner(v(0.0, 0.42, 0.0), LocalAxes::pitch(0.15));
     stage.ball(&tilt, V::ZERO, v(0.19, 0.2, 0.36), coat);
     stage.limb(
         &tilt,
@@ -428,7 +440,7 @@ pub(super) fn bird(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A hare or a cat, crouched.
-pub(super) fn crouched(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn crouched(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let coat = coat(stage, rng, &browns(), 0.25, false);
     let spot = &spot.scaled(rng.range(0.9, 1.5));
     stage.ball(spot, v(0.0, 0.17, -0.12), v(0.14, 0.17, 0.2), coat);
@@ -447,7 +459,7 @@ pub(super) fn crouched(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             coat,
         );
     }
-    let tail = Form::Tube {
+    let tail = SolidForm::Tube {
         taper: 0.5,
         hole: 0.0,
     };

@@ -1,20 +1,24 @@
 //! What may touch which tile of the picture.
 
-use super::eye::Rect;
+use super::eye::ImageRect;
 
 /// Side of a tile, px.
 pub(super) const TILE: usize = 16;
 
 /// Numbers sorted into tiles.
-pub(super) struct Bins {
+pub(super) struct SolidBins {
     starts: Vec<u32>,
     items: Vec<u32>,
     columns: usize,
 }
 
-impl Bins {
-    pub fn new(columns: usize, rows: usize, rects: impl Fn(&mut dyn FnMut(u32, Rect))) -> Self {
-        let span = |r: &Rect| {
+impl SolidBins {
+    pub fn new(
+        columns: usize,
+        rows: usize,
+        rects: impl Fn(&mut dyn FnMut(u32, ImageRect)),
+    ) -> Self {
+        let span = |r: &ImageRect| {
             let t = TILE as i32;
             (r.x0 / t..(r.x1 + t - 1) / t, r.y0 / t..(r.y1 + t - 1) / t)
         };
@@ -87,9 +91,9 @@ mod tests {
 
     #[test]
     fn numbers_lie_in_the_tiles_they_touch() {
-        let rect = |x0, y0, x1, y1| Rect { x0, y0, x1, y1 };
-        let rects = [rect(0, 0, 16, 16), rect(15, 3, 17, 33), Rect::EMPTY];
-        let mut bins = Bins::new(3, 3, |add| {
+        let rect = |x0, y0, x1, y1| ImageRect { x0, y0, x1, y1 };
+        let rects = [rect(0, 0, 16, 16), rect(15, 3, 17, 33), ImageRect::EMPTY];
+        let mut bins = SolidBins::new(3, 3, |add| {
             for (i, r) in rects.iter().enumerate() {
                 add(i as u32, *r);
             }

@@ -1,14 +1,14 @@
 //! Lost cargo and road works gear on the road.
 
-use super::noise::Rng;
-use super::shape::{Cut, Form};
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::noise::SeededRng;
+use super::shape::{RayHit, SolidForm};
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 use super::wares::{TUBE, any_skin, colour, wood_skin};
 
 /// Up to three cardboard boxes.
-pub(super) fn boxes(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn boxes(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let n = 1 + rng.below(3);
     let mut reach = 0.0f32;
     let mut last_top = 0.0;
@@ -19,8 +19,8 @@ pub(super) fn boxes(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             srgb(200, 170, 130),
             srgb(222, 216, 206),
         ]);
-        let skin = stage.skin(Skin::new(
-            Pattern::Card,
+        let skin = stage.skin(SurfaceSkin::new(
+            SkinPattern::Card,
             rng.tint(base, 0.12),
             colour(rng),
             rng.unit(),
@@ -42,17 +42,20 @@ pub(super) fn boxes(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
                 rng.range(-0.6, 0.6),
             )
         };
-        let inner = spot.inner(at, Axes::yaw(rng.range(-1.5, 1.5)));
+        let inner = spot.inner(at, LocalAxes::yaw(rng.range(-1.5, 1.5)));
         let tip = if stacked || rng.chance(0.75) {
             0.0
         } else {
             rng.range(-0.5, 0.5)
         };
-        let inner = inner.inner(v(0.0, tip.abs() * 0.25, 0.0), Axes::roll(tip));
+        let inner = inner.inner(v(0.0, tip.abs() * 0.25, 0.0), LocalAxes::roll(tip));
         stage.block(&inner, V::ZERO, half, skin);
         if rng.chance(0.4) {
             // Open flaps.
-            let flap = inner.inner(v(half.x, half.y, 0.0), Axes::roll(rng.range(-0.9, 0.3)));
+            let flap = inner.inner(
+                v(half.x, half.y, 0.0),
+                LocalAxes::roll(rng.range(-0.9, 0.3)),
+            );
             stage.block(
                 &flap,
                 v(half.x * 0.4, 0.0, 0.0),
@@ -60,7 +63,7 @@ pub(super) fn boxes(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
                 skin,
             );
         }
-        let foot = Spot::new(inner.pos, inner.axes);
+        let foot = ObjectSpot::new(inner.pos, inner.axes);
         stage.smudge(&foot, (half.x, half.z), 0.6);
         last_top = half.y * 2.0;
         reach = reach.max(at.length() + half.x.max(half.z));
@@ -68,11 +71,11 @@ pub(super) fn boxes(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     reach.min(1.2)
 }
 
-pub(super) fn pallet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn pallet(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let wood = wood_skin(stage, rng, 0);
     let up = rng.chance(0.35);
     let spot = if up {
-        spot.inner(v(0.0, 0.55, 0.0), Axes::pitch(1.25))
+        spot.inner(v(0.0, 0.55, 0.0), LocalAxes::pitch(1.25))
     } else {
         *spot
     };
@@ -101,9 +104,9 @@ pub(super) fn pallet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     0.75
 }
 
-pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
-    let rubber = stage.skin(Skin::new(
-        Pattern::Wheel {
+pub(super) fn tyres(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
+    let rubber = stage.skin(SurfaceSkin::new(
+        SkinPattern::Wheel {
             rim: if rng.chance(0.3) { 0.6 } else { 0.0 },
         },
         v(0.02, 0.02, 0.021),
@@ -112,17 +115,17 @@ pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     ));
     let r = rng.range(0.3, 0.5);
     let w = r * rng.range(0.28, 0.4);
-    let open = Form::Tube {
+    let open = SolidForm::Tube {
         taper: 1.0,
         hole: 0.56,
     };
     let n = if rng.chance(0.35) { 3 } else { 1 };
-    let hollow = stage.skin(Skin::plain(v(0.01, 0.01, 0.01), 0.0));
+    let hollow = stage.skin(SurfaceSkin::plain(v(0.01, 0.01, 0.01), 0.0));
     if n == 1 && rng.chance(0.45) {
         // Standing.
         let at = spot.inner(
             v(0.0, r, 0.0),
-            Axes::yaw(rng.turn()).then(&Axes::along(v(1.0, 0.08, 0.0))),
+            LocalAxes::yaw(rng.turn()).then(&LocalAxes::along(v(1.0, 0.08, 0.0))),
         );
         stage.put(&at, V::ZERO, v(r, w, r), open, rubber);
     } else {
@@ -133,7 +136,7 @@ pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
                     w * (2.0 * i as f32 + 1.0),
                     rng.range(-0.08, 0.08),
                 ),
-                Axes::roll(rng.range(-0.06, 0.06)),
+                LocalAxes::roll(rng.range(-0.06, 0.06)),
             );
             stage.put(&at, V::ZERO, v(r, w, r), open, rubber);
             stage.put(
@@ -149,7 +152,7 @@ pub(super) fn tyres(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     r
 }
 
-pub(super) fn crate_(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn crate_(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let wood = wood_skin(stage, rng, 1);
     let half = v(
         rng.range(0.3, 0.65),
@@ -163,7 +166,7 @@ pub(super) fn crate_(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     };
     let spot = &spot.inner(
         v(0.0, half.y + half.x * f32::abs(tilt) * 0.8, 0.0),
-        Axes::roll(tilt),
+        LocalAxes::roll(tilt),
     );
     stage.block(spot, V::ZERO, half * 0.96, wood);
     let edge = wood_skin(stage, rng, 0);
@@ -195,11 +198,11 @@ pub(super) fn crate_(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     half.x.max(half.z)
 }
 
-pub(super) fn barrel(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn barrel(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = colour(rng);
     let skin = stage.skin(
-        Skin::new(
-            Pattern::Bands {
+        SurfaceSkin::new(
+            SkinPattern::Bands {
                 period: 0.58,
                 axis: 1,
             },
@@ -212,12 +215,12 @@ pub(super) fn barrel(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     let (r, h) = (rng.range(0.24, 0.32), rng.range(0.38, 0.48));
     let lying = rng.chance(0.6);
     let at = if lying {
-        spot.inner(v(0.0, r, 0.0), Axes::along(v(1.0, 0.0, 0.0)))
+        spot.inner(v(0.0, r, 0.0), LocalAxes::along(v(1.0, 0.0, 0.0)))
     } else {
-        spot.inner(v(0.0, h, 0.0), Axes::WORLD)
+        spot.inner(v(0.0, h, 0.0), LocalAxes::WORLD)
     };
     stage.put(&at, V::ZERO, v(r, h, r), TUBE, skin);
-    let rim = stage.skin(Skin::plain(a * 0.5, 0.2));
+    let rim = stage.skin(SurfaceSkin::plain(a * 0.5, 0.2));
     for y in [-0.34, 0.34, 0.97] {
         stage.put(
             &at,
@@ -231,14 +234,14 @@ pub(super) fn barrel(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     h
 }
 
-pub(super) fn ladder(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn ladder(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = if rng.chance(0.6) {
-        stage.skin(Skin::plain(srgb(190, 192, 194), rng.unit()).gloss(0.1))
+        stage.skin(SurfaceSkin::plain(srgb(190, 192, 194), rng.unit()).gloss(0.1))
     } else {
         wood_skin(stage, rng, 2)
     };
     let half = rng.range(0.8, 1.5);
-    let spot = &spot.inner(v(0.0, 0.05, 0.0), Axes::pitch(rng.range(0.0, 0.12)));
+    let spot = &spot.inner(v(0.0, 0.05, 0.0), LocalAxes::pitch(rng.range(0.0, 0.12)));
     for x in [-0.2, 0.2] {
         stage.block(spot, v(x, 0.03, 0.0), v(0.022, 0.04, half), skin);
     }
@@ -252,11 +255,11 @@ pub(super) fn ladder(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A heap of planks or pipes.
-pub(super) fn planks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn planks(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let pipe = rng.chance(0.4);
     let skin = if pipe {
         let a = colour(rng);
-        stage.skin(Skin::plain(a, rng.unit()).gloss(0.05))
+        stage.skin(SurfaceSkin::plain(a, rng.unit()).gloss(0.05))
     } else {
         wood_skin(stage, rng, 1)
     };
@@ -268,7 +271,7 @@ pub(super) fn planks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
                 rng.range(0.05, 0.3),
                 rng.range(-0.3, 0.3),
             ),
-            Axes::yaw(rng.range(-0.6, 0.6)).then(&Axes::roll(rng.range(-0.16, 0.16))),
+            LocalAxes::yaw(rng.range(-0.6, 0.6)).then(&LocalAxes::roll(rng.range(-0.16, 0.16))),
         );
         let long = half * rng.range(0.6, 1.0);
         if pipe {
@@ -289,9 +292,9 @@ pub(super) fn planks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A tarpaulin or blanket in folds.
-pub(super) fn sheet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn sheet(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = colour(rng);
-    let skin = stage.skin(Skin::new(Pattern::Film, a, a, rng.unit()).gloss(0.04));
+    let skin = stage.skin(SurfaceSkin::new(SkinPattern::Film, a, a, rng.unit()).gloss(0.04));
     let n = 3 + rng.below(4);
     for _ in 0..n {
         let at = v(rng.range(-0.6, 0.6), 0.02, rng.range(-0.5, 0.5));
@@ -300,7 +303,7 @@ pub(super) fn sheet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             rng.range(0.08, 0.28),
             rng.range(0.2, 0.5),
         );
-        let inner = spot.inner(at, Axes::yaw(rng.turn()));
+        let inner = spot.inner(at, LocalAxes::yaw(rng.turn()));
         stage.ball(&inner, V::ZERO, half, skin);
     }
     stage.smudge(spot, (0.7, 0.6), 0.5);
@@ -308,21 +311,24 @@ pub(super) fn sheet(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A trolley of wire, upright or tipped.
-pub(super) fn trolley(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
-    let skin = stage.skin(Skin::plain(srgb(170, 174, 178), rng.unit()).gloss(0.15));
-    let grip = stage.skin(Skin::plain(colour(rng), rng.unit()));
+pub(super) fn trolley(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
+    let skin = stage.skin(SurfaceSkin::plain(srgb(170, 174, 178), rng.unit()).gloss(0.15));
+    let grip = stage.skin(SurfaceSkin::plain(colour(rng), rng.unit()));
     let spot = &if rng.chance(0.4) {
-        spot.inner(v(0.0, 0.3, 0.0), Axes::roll(std::f32::consts::FRAC_PI_2))
+        spot.inner(
+            v(0.0, 0.3, 0.0),
+            LocalAxes::roll(std::f32::consts::FRAC_PI_2),
+        )
     } else {
         *spot
     };
-    let mesh = |cells: f32, ratio: f32| Cut::Mesh { cells, ratio };
+    let mesh = |cells: f32, ratio: f32| RayHit::Mesh { cells, ratio };
     for x in [-0.27, 0.27] {
         stage.put_cut(
             spot,
             v(x, 0.66, 0.0),
             v(0.01, 0.26, 0.42),
-            Form::Box,
+            SolidForm::Box,
             skin,
             mesh(12.0, 0.6),
         );
@@ -339,7 +345,7 @@ pub(super) fn trolley(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             spot,
             v(0.0, 0.66, z),
             v(0.27, 0.26, 0.01),
-            Form::Box,
+            SolidForm::Box,
             skin,
             mesh(8.0, 0.9),
         );
@@ -358,10 +364,10 @@ pub(super) fn trolley(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// Traffic cones, standing askew or on their side.
-pub(super) fn cones(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn cones(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = rng.pick(&[srgb(222, 84, 20), srgb(214, 50, 30), srgb(226, 190, 30)]);
-    let skin = stage.skin(Skin::new(
-        Pattern::Bands {
+    let skin = stage.skin(SurfaceSkin::new(
+        SkinPattern::Bands {
             period: rng.range(0.2, 0.3),
             axis: 1,
         },
@@ -369,7 +375,7 @@ pub(super) fn cones(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         srgb(228, 226, 220),
         rng.unit(),
     ));
-    let base = stage.skin(Skin::plain(a * 0.5, rng.unit()));
+    let base = stage.skin(SurfaceSkin::plain(a * 0.5, rng.unit()));
     let n = 1 + rng.below(3);
     let spot = &spot.scaled(rng.range(0.9, 1.3));
     for i in 0..n {
@@ -378,18 +384,19 @@ pub(super) fn cones(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         let inner = if down {
             spot.inner(
                 at + v(0.0, 0.2, 0.0),
-                Axes::yaw(rng.turn()).then(&Axes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
+                LocalAxes::yaw(rng.turn())
+                    .then(&LocalAxes::pitch(std::f32::consts::FRAC_PI_2 + 0.25)),
             )
         } else {
-            spot.inner(at, Axes::roll(rng.range(-0.1, 0.1)))
+            spot.inner(at, LocalAxes::roll(rng.range(-0.1, 0.1)))
         };
-        let cone = Form::Tube {
+        let cone = SolidForm::Tube {
             taper: 0.14,
             hole: 0.0,
         };
         stage.put(&inner, v(0.0, 0.37, 0.0), v(0.16, 0.36, 0.16), cone, skin);
         stage.block(&inner, v(0.0, 0.02, 0.0), v(0.2, 0.02, 0.2), base);
-        stage.smudge(&spot.inner(at, Axes::WORLD), (0.25, 0.25), 0.5);
+        stage.smudge(&spot.inner(at, LocalAxes::WORLD), (0.25, 0.25), 0.5);
     }
     0.4 + 0.3 * n as f32
 }

@@ -1,9 +1,9 @@
 //! What throws shade on the ground, and where.
 
-use super::eye::Rect;
-use super::shape::{Cut, MISS};
+use super::eye::ImageRect;
+use super::shape::{MISS, RayHit};
 use super::space::{V, v};
-use super::stage::Stage;
+use super::stage::SceneStage;
 
 /// Shade of things further off than this is not drawn, m.
 const SHADE_M: f32 = 160.0;
@@ -37,22 +37,22 @@ impl SunAxes {
 }
 
 /// A solid that throws shade on the ground.
-pub(super) struct Caster {
+pub(super) struct RayCaster {
     pub solid: u32,
     /// Ground it may shade: from and to along and across the light, m.
     pub lo: (f32, f32),
     pub hi: (f32, f32),
     /// Pixels of that ground.
-    pub rect: Rect,
+    pub rect: ImageRect,
     /// Towards the sun, in the solid's unit space.
     pub sun: V,
 }
 
 /// Solids that throw shade on the ground, and where it may fall.
-pub(super) fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
+pub(super) fn casters(stage: &SceneStage, sun: V) -> Vec<RayCaster> {
     let eye = &stage.eye;
     let axes = SunAxes::new(sun);
-    let mut out: Vec<Caster> = Vec::new();
+    let mut out: Vec<RayCaster> = Vec::new();
     for (i, s) in stage.solids.iter().enumerate() {
         let depth = eye.see(s.pos).z.max(1.0);
         // Too small or too far for its shade to be seen.
@@ -66,7 +66,7 @@ pub(super) fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
             continue;
         }
         // Half of a crown's clumps throw enough shade.
-        if i & 1 == 1 && matches!(s.cut, Cut::Leaves { .. }) {
+        if i & 1 == 1 && matches!(s.cut, RayHit::Leaves { .. }) {
             continue;
         }
         let (mut lo, mut hi) = ((MISS, MISS), (-MISS, -MISS));
@@ -85,7 +85,7 @@ pub(super) fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
             axes.back((lo.0, hi.1)),
         ]);
         if !rect.is_empty() {
-            out.push(Caster {
+            out.push(RayCaster {
                 solid: i as u32,
                 lo,
                 hi,
@@ -95,7 +95,7 @@ pub(super) fn casters(stage: &Stage, sun: V) -> Vec<Caster> {
         }
     }
     // The large ones first: in full shade nothing further is asked.
-    let area = |c: &Caster| (c.hi.0 - c.lo.0) * (c.hi.1 - c.lo.1);
+    let area = |c: &RayCaster| (c.hi.0 - c.lo.0) * (c.hi.1 - c.lo.1);
     out.sort_by(|a, b| area(b).total_cmp(&area(a)).then(a.solid.cmp(&b.solid)));
     out
 }

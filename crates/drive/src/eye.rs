@@ -2,7 +2,7 @@
 
 use unmask_frame::Size;
 
-use super::space::{Axes, V};
+use super::space::{LocalAxes, V};
 
 /// Nothing is drawn nearer than this, m.
 pub(super) const NEAR_M: f32 = 0.35;
@@ -10,9 +10,9 @@ pub(super) const NEAR_M: f32 = 0.35;
 /// Camera position and optics, in the frame's own world: origin on the road centre below the
 /// camera, `x` right, `y` up, `z` along the road.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Eye {
+pub(super) struct CameraModel {
     pub pos: V,
-    pub axes: Axes,
+    pub axes: LocalAxes,
     /// Focal length, px.
     pub focal: f32,
     pub size: Size,
@@ -20,15 +20,15 @@ pub(super) struct Eye {
 
 /// A rectangle of pixels `[x0, x1) × [y0, y1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rect {
+pub(super) struct ImageRect {
     pub x0: i32,
     pub y0: i32,
     pub x1: i32,
     pub y1: i32,
 }
 
-impl Rect {
-    pub const EMPTY: Rect = Rect {
+impl ImageRect {
+    pub const EMPTY: ImageRect = ImageRect {
         x0: 0,
         y0: 0,
         x1: 0,
@@ -40,7 +40,7 @@ impl Rect {
     }
 }
 
-impl Eye {
+impl CameraModel {
     fn centre(&self) -> (f32, f32) {
         (0.5 * self.size.w as f32, 0.5 * self.size.h as f32)
     }
@@ -63,7 +63,7 @@ impl Eye {
     }
 
     /// Pixels that a convex solid with these camera-space corners may touch, by its edges.
-    pub fn bounds(&self, corners: &[V], edges: &[(usize, usize)]) -> Rect {
+    pub fn bounds(&self, corners: &[V], edges: &[(usize, usize)]) -> ImageRect {
         let mut lo = (f32::INFINITY, f32::INFINITY);
         let mut hi = (f32::NEG_INFINITY, f32::NEG_INFINITY);
         let mut add = |p: V| {
@@ -86,11 +86,11 @@ impl Eye {
             }
         }
         if lo.0 > hi.0 {
-            return Rect::EMPTY;
+            return ImageRect::EMPTY;
         }
         // One pixel more on each side for the extra samples at edges.
         let (w, h) = (self.size.w as f32, self.size.h as f32);
-        Rect {
+        ImageRect {
             x0: (lo.0 - 1.0).clamp(0.0, w) as i32,
             y0: (lo.1 - 1.0).clamp(0.0, h) as i32,
             x1: (hi.0 + 2.0).clamp(0.0, w) as i32,
@@ -99,7 +99,7 @@ impl Eye {
     }
 
     /// Pixels of a four-sided piece of ground.
-    pub fn ground_bounds(&self, corners: [V; 4]) -> Rect {
+    pub fn ground_bounds(&self, corners: [V; 4]) -> ImageRect {
         let corners = corners.map(|c| self.see(c));
         self.bounds(&corners, &[(0, 1), (1, 2), (2, 3), (3, 0)])
     }

@@ -1,14 +1,14 @@
 //! House walls: bricks or plaster, windows with sills and curtains, shop fronts.
 
 use super::noise::{lattice, textures};
-use super::skin::{Facade, Point, Skin, Surface};
+use super::skin::{HouseFacade, SkinPoint, SurfaceColour, SurfaceSkin};
 use super::space::{V, cover, floor_i, ramp, stripes, v};
 
 /// Height of a shop's ground floor, m.
 const SHOP_M: f32 = 3.4;
 
 /// The wall at `p`. Colours: `a` wall, `b` frames and sills, `c` shop front and doors.
-pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
+pub(super) fn facade(skin: &SurfaceSkin, f: &HouseFacade, p: &SkinPoint) -> SurfaceColour {
     let t = textures();
     let foot = p.foot.max(0.004);
     let high = p.m.y + p.half.y;
@@ -27,7 +27,7 @@ pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
     // Dirt near the ground.
     k *= 0.78 + 0.22 * ramp(0.0, 1.6, high);
     if p.n.y.abs() > 0.7 {
-        return Surface::dull(skin.a * (0.6 * k));
+        return SurfaceColour::dull(skin.a * (0.6 * k));
     }
     if f.brick {
         let row = floor_i(high * (1.0 / 0.075));
@@ -47,7 +47,7 @@ pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
                 * t.grain
                     .at(u * (1.0 / 1.5) + s, high * (1.0 / 1.5), foot * (1.0 / 1.5));
     }
-    let mut out = Surface::dull(skin.a * k);
+    let mut out = SurfaceColour::dull(skin.a * k);
     let ground = if f.shop { SHOP_M } else { 0.0 };
     // A band above the ground floor and a ledge under the roof.
     let ledge = cover(high, ground - 0.12, ground + 0.1, foot).max(cover(
@@ -144,14 +144,14 @@ pub(super) fn facade(skin: &Skin, f: &Facade, p: &Point) -> Surface {
 }
 
 fn shop(
-    skin: &Skin,
-    f: &Facade,
-    p: &Point,
+    skin: &SurfaceSkin,
+    f: &HouseFacade,
+    p: &SkinPoint,
     u: f32,
     high: f32,
     face: u32,
-    wall: Surface,
-) -> Surface {
+    wall: SurfaceColour,
+) -> SurfaceColour {
     let foot = p.foot.max(0.004);
     let mut out = wall;
     let width = 5.2;

@@ -1,19 +1,19 @@
 //! What stands on pavements: lamps, signs, lights, bollards, fences, walls.
 
 use super::class::{BUILDING, FENCE, POLE, SIGN};
-use super::noise::Rng;
-use super::shape::{Cut, Form};
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
-use super::style::Style;
+use super::noise::SeededRng;
+use super::shape::{RayHit, SolidForm};
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
+use super::style::StreetStyle;
 
-const TUBE: Form = Form::Tube {
+const TUBE: SolidForm = SolidForm::Tube {
     taper: 1.0,
     hole: 0.0,
 };
 
-fn metal(stage: &mut Stage, rng: &mut Rng) -> u32 {
+fn metal(stage: &mut SceneStage, rng: &mut SeededRng) -> u32 {
     let base = rng.pick(&[
         srgb(120, 124, 126),
         srgb(70, 74, 76),
@@ -21,11 +21,17 @@ fn metal(stage: &mut Stage, rng: &mut Rng) -> u32 {
         srgb(150, 150, 146),
         srgb(36, 36, 38),
     ]);
-    stage.skin(Skin::plain(rng.tint(base, 0.15), rng.unit()))
+    stage.skin(SurfaceSkin::plain(rng.tint(base, 0.15), rng.unit()))
 }
 
 /// A street lamp whose arm reaches `toward` (+1: to the right).
-pub(super) fn lamp(stage: &mut Stage, style: &Style, spot: &Spot, toward: f32, rng: &mut Rng) {
+pub(super) fn lamp(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    toward: f32,
+    rng: &mut SeededRng,
+) {
     stage.group(POLE, spot.point(v(0.0, 3.0, 0.0)));
     let skin = metal(stage, rng);
     let high = rng.range(5.0, 8.5);
@@ -41,16 +47,16 @@ pub(super) fn lamp(stage: &mut Stage, style: &Style, spot: &Spot, toward: f32, r
         skin,
     );
     let glow = style.weather.lamps * 3.0;
-    let head = stage.skin(Skin::plain(srgb(190, 188, 176), 0.4).glow(glow));
+    let head = stage.skin(SurfaceSkin::plain(srgb(190, 188, 176), 0.4).glow(glow));
     stage.block(spot, v(reach, high + 0.22, 0.0), v(0.32, 0.07, 0.13), head);
     stage.smudge(spot, (0.15, 0.15), 0.5);
 }
 
 /// A telegraph pole.
-pub(super) fn mast(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
+pub(super) fn mast(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) {
     stage.group(POLE, spot.point(v(0.0, 3.0, 0.0)));
-    let wood = stage.skin(Skin::new(
-        Pattern::Bark,
+    let wood = stage.skin(SurfaceSkin::new(
+        SkinPattern::Bark,
         srgb(98, 82, 66),
         srgb(80, 66, 52),
         rng.unit(),
@@ -62,7 +68,7 @@ pub(super) fn mast(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
 }
 
 /// A traffic sign that faces those who come from behind the spot.
-pub(super) fn sign(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
+pub(super) fn sign(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) {
     stage.group(POLE, spot.point(v(0.0, 1.5, 0.0)));
     let skin = metal(stage, rng);
     let high = rng.range(2.1, 2.9);
@@ -80,13 +86,18 @@ pub(super) fn sign(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
             srgb(196, 40, 30),
         ]),
     };
-    let face = stage.skin(Skin::new(Pattern::Sign { design }, a, a, rng.unit()));
+    let face = stage.skin(SurfaceSkin::new(
+        SkinPattern::Sign { design },
+        a,
+        a,
+        rng.unit(),
+    ));
     if design == 2 || design == 4 {
         let half = v(rng.range(0.3, 0.7), rng.range(0.22, 0.45), 0.02);
         stage.block(spot, v(0.0, high + 0.1, -0.06), half, face);
     } else {
         // The disc's axis points at the driver; the picture's up must stay up.
-        let axes = Axes {
+        let axes = LocalAxes {
             x: v(1.0, 0.0, 0.0),
             y: v(0.0, 0.0, -1.0),
             z: v(0.0, 1.0, 0.0),
@@ -98,7 +109,7 @@ pub(super) fn sign(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
 }
 
 /// A board with advertising or a shop's hanging sign.
-pub(super) fn board(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
+pub(super) fn board(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) {
     stage.group(SIGN, spot.point(v(0.0, 2.0, 0.0)));
     let a = rng.pick(&[
         srgb(20, 60, 120),
@@ -106,8 +117,8 @@ pub(super) fn board(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
         srgb(24, 96, 60),
         srgb(200, 160, 30),
     ]);
-    let face = stage.skin(Skin::new(
-        Pattern::Sign { design: 2 },
+    let face = stage.skin(SurfaceSkin::new(
+        SkinPattern::Sign { design: 2 },
         rng.tint(a, 0.2),
         a,
         rng.unit(),
@@ -116,14 +127,14 @@ pub(super) fn board(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
 }
 
 /// A traffic light that faces those who come from behind the spot.
-pub(super) fn signal(stage: &mut Stage, spot: &Spot, lit: u8, rng: &mut Rng) {
+pub(super) fn signal(stage: &mut SceneStage, spot: &ObjectSpot, lit: u8, rng: &mut SeededRng) {
     stage.group(POLE, spot.point(v(0.0, 1.5, 0.0)));
     let skin = metal(stage, rng);
     stage.limb(spot, V::ZERO, v(0.0, 2.5, 0.0), 0.055, 0.055, skin);
     stage.smudge(spot, (0.12, 0.12), 0.4);
     stage.group(SIGN, spot.point(v(0.0, 2.7, -0.2)));
-    let face = stage.skin(Skin::new(
-        Pattern::Signal { lit },
+    let face = stage.skin(SurfaceSkin::new(
+        SkinPattern::Signal { lit },
         v(0.012, 0.013, 0.013),
         V::ZERO,
         0.0,
@@ -132,7 +143,7 @@ pub(super) fn signal(stage: &mut Stage, spot: &Spot, lit: u8, rng: &mut Rng) {
 }
 
 /// A bollard.
-pub(super) fn bollard(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
+pub(super) fn bollard(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) {
     stage.group(POLE, spot.point(v(0.0, 0.6, 0.0)));
     let skin = metal(stage, rng);
     stage.limb(spot, V::ZERO, v(0.0, 0.95, 0.0), 0.085, 0.07, skin);
@@ -141,11 +152,17 @@ pub(super) fn bollard(stage: &mut Stage, spot: &Spot, rng: &mut Rng) {
 }
 
 /// Railings along the road.
-pub(super) fn railing(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng: &mut Rng) {
+pub(super) fn railing(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    half: f32,
+    height: f32,
+    rng: &mut SeededRng,
+) {
     stage.group(FENCE, spot.point(v(0.0, height, 0.0)));
     stage.tune(|g| g.casts = false);
     let skin = metal(stage, rng);
-    let bars = Cut::Bars {
+    let bars = RayHit::Bars {
         bars: half * 2.0 / rng.range(0.11, 0.16),
         share: rng.range(0.16, 0.3),
     };
@@ -153,7 +170,7 @@ pub(super) fn railing(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rn
         spot,
         v(0.0, 0.5 * height, 0.0),
         v(0.012, 0.5 * height, half),
-        Form::Box,
+        SolidForm::Box,
         skin,
         bars,
     );
@@ -172,11 +189,17 @@ pub(super) fn railing(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rn
 }
 
 /// Wire mesh between posts.
-pub(super) fn mesh(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng: &mut Rng) {
+pub(super) fn mesh(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    half: f32,
+    height: f32,
+    rng: &mut SeededRng,
+) {
     stage.group(FENCE, spot.point(v(0.0, height, 0.0)));
     stage.tune(|g| g.casts = false);
     let skin = metal(stage, rng);
-    let cut = Cut::Mesh {
+    let cut = RayHit::Mesh {
         cells: half * 2.0 / 0.16,
         ratio: height / (half * 2.0),
     };
@@ -184,7 +207,7 @@ pub(super) fn mesh(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng: 
         spot,
         v(0.0, 0.5 * height, 0.0),
         v(0.01, 0.5 * height, half),
-        Form::Box,
+        SolidForm::Box,
         skin,
         cut,
     );
@@ -211,7 +234,13 @@ pub(super) fn mesh(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng: 
 }
 
 /// A fence of boards.
-pub(super) fn boards(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng: &mut Rng) {
+pub(super) fn boards(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    half: f32,
+    height: f32,
+    rng: &mut SeededRng,
+) {
     stage.group(FENCE, spot.point(v(0.0, height, 0.0)));
     let base = rng.pick(&[
         srgb(140, 108, 76),
@@ -221,8 +250,8 @@ pub(super) fn boards(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng
         srgb(92, 80, 64),
     ]);
     let a = rng.tint(base, 0.15);
-    let skin = stage.skin(Skin::new(
-        Pattern::Boards {
+    let skin = stage.skin(SurfaceSkin::new(
+        SkinPattern::Boards {
             width: rng.range(0.1, 0.18),
             axis: if rng.chance(0.7) { 2 } else { 1 },
         },
@@ -249,7 +278,7 @@ pub(super) fn boards(stage: &mut Stage, spot: &Spot, half: f32, height: f32, rng
 }
 
 /// Posts with rails, as at meadows, or a crash barrier.
-pub(super) fn rails(stage: &mut Stage, spot: &Spot, half: f32, rng: &mut Rng) {
+pub(super) fn rails(stage: &mut SceneStage, spot: &ObjectSpot, half: f32, rng: &mut SeededRng) {
     stage.group(FENCE, spot.point(v(0.0, 1.0, 0.0)));
     let barrier = rng.chance(0.4);
     let base = if barrier {
@@ -258,14 +287,14 @@ pub(super) fn rails(stage: &mut Stage, spot: &Spot, half: f32, rng: &mut Rng) {
         srgb(118, 100, 80)
     };
     let a = rng.tint(base, 0.15);
-    let skin = stage.skin(Skin::new(
+    let skin = stage.skin(SurfaceSkin::new(
         if barrier {
-            Pattern::Bands {
+            SkinPattern::Bands {
                 period: 0.2,
                 axis: 1,
             }
         } else {
-            Pattern::Bark
+            SkinPattern::Bark
         },
         a,
         a * 0.8,
@@ -286,18 +315,18 @@ pub(super) fn rails(stage: &mut Stage, spot: &Spot, half: f32, rng: &mut Rng) {
 
 /// A garden wall: counts as building, as masonry does.
 pub(super) fn wall(
-    stage: &mut Stage,
-    style: &Style,
-    spot: &Spot,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
     half: f32,
     height: f32,
-    rng: &mut Rng,
+    rng: &mut SeededRng,
 ) {
     stage.group(BUILDING, spot.point(v(0.0, height, 0.0)));
     let base = rng.pick(&style.walls);
     let a = rng.tint(base, 0.12);
-    let skin = stage.skin(Skin::new(
-        Pattern::Wall(super::skin::Facade {
+    let skin = stage.skin(SurfaceSkin::new(
+        SkinPattern::Wall(super::skin::HouseFacade {
             storey_m: 3.0,
             bay_m: 3.0,
             window: (0.0, 0.0),
@@ -317,6 +346,6 @@ pub(super) fn wall(
         v(0.13, 0.5 * height, half),
         skin,
     );
-    let cap = stage.skin(Skin::plain(srgb(160, 154, 144), rng.unit()));
+    let cap = stage.skin(SurfaceSkin::plain(srgb(160, 154, 144), rng.unit()));
     stage.block(spot, v(0.0, height + 0.04, 0.0), v(0.18, 0.045, half), cap);
 }

@@ -1,27 +1,32 @@
 //! Buildings.
 
 use super::class::BUILDING;
-use super::noise::Rng;
+use super::noise::SeededRng;
 use super::shape::sweep;
-use super::skin::{Facade, Pattern, Skin};
-use super::space::{Axes, srgb, v};
-use super::stage::{Spot, Stage};
-use super::style::Style;
+use super::skin::{HouseFacade, SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
+use super::style::StreetStyle;
 
 /// Size of a building: half width across the road, half length along it, height, m.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bulk {
+pub(super) struct HouseBulk {
     pub half_x: f32,
     pub half_z: f32,
     pub height: f32,
 }
 
-fn open(stage: &mut Stage, spot: &Spot, bulk: &Bulk) {
+fn open(stage: &mut SceneStage, spot: &ObjectSpot, bulk: &HouseBulk) {
     stage.group(BUILDING, spot.point(v(0.0, bulk.height, 0.0)));
     stage.tune(|g| g.big = true);
 }
 
-fn walls(stage: &mut Stage, style: &Style, facade: Facade, rng: &mut Rng) -> u32 {
+fn walls(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    facade: HouseFacade,
+    rng: &mut SeededRng,
+) -> u32 {
     let base = rng.pick(&style.walls);
     let a = rng.tint(base, 0.12);
     let frame = rng.pick(&[
@@ -30,7 +35,12 @@ fn walls(stage: &mut Stage, style: &Style, facade: Facade, rng: &mut Rng) -> u32
         srgb(60, 58, 56),
         srgb(120, 110, 98),
     ]);
-    let mut skin = Skin::new(Pattern::Wall(facade), a, rng.tint(frame, 0.1), rng.unit());
+    let mut skin = SurfaceSkin::new(
+        SkinPattern::Wall(facade),
+        a,
+        rng.tint(frame, 0.1),
+        rng.unit(),
+    );
     let paint = rng.pick(&[
         srgb(28, 60, 44),
         srgb(120, 24, 28),
@@ -47,17 +57,17 @@ fn walls(stage: &mut Stage, style: &Style, facade: Facade, rng: &mut Rng) -> u32
 
 /// A pitched roof whose ridge runs along the road, or across it.
 fn roof(
-    stage: &mut Stage,
-    style: &Style,
-    spot: &Spot,
-    bulk: &Bulk,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
     rise: f32,
     across: bool,
-    rng: &mut Rng,
+    rng: &mut SeededRng,
 ) {
     let base = rng.pick(&style.roofs);
-    let tiles = Skin::new(
-        Pattern::Tiles { row: 0.34 },
+    let tiles = SurfaceSkin::new(
+        SkinPattern::Tiles { row: 0.34 },
         rng.tint(base, 0.12),
         base,
         rng.unit(),
@@ -70,12 +80,18 @@ fn roof(
     } else {
         (std::f32::consts::FRAC_PI_2, v(half_z, 0.5 * rise, half_x))
     };
-    let at = spot.inner(v(0.0, bulk.height + 0.5 * rise, 0.0), Axes::yaw(turn));
+    let at = spot.inner(v(0.0, bulk.height + 0.5 * rise, 0.0), LocalAxes::yaw(turn));
     stage.put(&at, v(0.0, 0.0, 0.0), half, form, skin);
 }
 
-fn chimneys(stage: &mut Stage, spot: &Spot, bulk: &Bulk, rise: f32, rng: &mut Rng) {
-    let brick = stage.skin(Skin::plain(srgb(116, 74, 58), rng.unit()));
+fn chimneys(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
+    rise: f32,
+    rng: &mut SeededRng,
+) {
+    let brick = stage.skin(SurfaceSkin::plain(srgb(116, 74, 58), rng.unit()));
     for _ in 0..1 + rng.below(2) {
         let at = v(
             rng.range(-0.3, 0.3) * bulk.half_x,
@@ -88,16 +104,16 @@ fn chimneys(stage: &mut Stage, spot: &Spot, bulk: &Bulk, rise: f32, rng: &mut Rn
 
 /// A house in a row: `side` is +1 right of the road.
 pub(super) fn terrace(
-    stage: &mut Stage,
-    style: &Style,
-    spot: &Spot,
-    bulk: &Bulk,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
     side: f32,
-    rng: &mut Rng,
+    rng: &mut SeededRng,
 ) {
     open(stage, spot, bulk);
     let shop = rng.chance(0.55);
-    let facade = Facade {
+    let facade = HouseFacade {
         storey_m: rng.range(2.8, 3.6),
         bay_m: rng.range(2.0, 3.6),
         window: (rng.range(0.36, 0.62), rng.range(0.42, 0.58)),
@@ -120,7 +136,7 @@ pub(super) fn terrace(
         roof(stage, style, spot, bulk, rise, across, rng);
         chimneys(stage, spot, bulk, rise, rng);
     } else {
-        let ledge = stage.skin(Skin::plain(srgb(190, 184, 172), rng.unit()));
+        let ledge = stage.skin(SurfaceSkin::plain(srgb(190, 184, 172), rng.unit()));
         stage.block(
             spot,
             v(-side * 0.15, bulk.height, 0.0),
@@ -136,8 +152,8 @@ pub(super) fn terrace(
             srgb(34, 50, 110),
             srgb(200, 180, 120),
         ]);
-        let cloth = Skin::new(
-            Pattern::Bands {
+        let cloth = SurfaceSkin::new(
+            SkinPattern::Bands {
                 period: 0.6,
                 axis: 2,
             },
@@ -151,7 +167,7 @@ pub(super) fn terrace(
             2.75,
             rng.range(-0.3, 0.3) * bulk.half_z,
         );
-        let tilted = spot.inner(at, Axes::roll(-side * 0.45));
+        let tilted = spot.inner(at, LocalAxes::roll(-side * 0.45));
         stage.block(
             &tilted,
             v(0.0, 0.0, 0.0),
@@ -161,7 +177,7 @@ pub(super) fn terrace(
     }
     if rng.chance(0.5) {
         // A down pipe.
-        let pipe = stage.skin(Skin::plain(srgb(60, 60, 62), 0.1));
+        let pipe = stage.skin(SurfaceSkin::plain(srgb(60, 60, 62), 0.1));
         let x = -side * (bulk.half_x + 0.06);
         let z = bulk.half_z * 0.96;
         stage.limb(spot, v(x, 0.0, z), v(x, bulk.height, z), 0.055, 0.055, pipe);
@@ -169,10 +185,16 @@ pub(super) fn terrace(
 }
 
 /// A large modern building.
-pub(super) fn block(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, rng: &mut Rng) {
+pub(super) fn block(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
+    rng: &mut SeededRng,
+) {
     open(stage, spot, bulk);
     let curtain = rng.chance(0.55);
-    let facade = Facade {
+    let facade = HouseFacade {
         storey_m: rng.range(3.0, 3.8),
         bay_m: if curtain {
             rng.range(1.3, 2.4)
@@ -197,7 +219,7 @@ pub(super) fn block(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, 
         v(bulk.half_x, 0.5 * bulk.height, bulk.half_z),
         skin,
     );
-    let top = stage.skin(Skin::plain(srgb(110, 110, 112), rng.unit()));
+    let top = stage.skin(SurfaceSkin::plain(srgb(110, 110, 112), rng.unit()));
     stage.block(
         spot,
         v(0.0, bulk.height + 1.2, rng.range(-0.4, 0.4) * bulk.half_z),
@@ -206,7 +228,7 @@ pub(super) fn block(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, 
     );
     if rng.chance(0.4) {
         // Balconies or ribs in front of the wall.
-        let rib = stage.skin(Skin::plain(srgb(176, 172, 164), rng.unit()));
+        let rib = stage.skin(SurfaceSkin::plain(srgb(176, 172, 164), rng.unit()));
         let n = 3 + rng.below(4);
         for i in 0..n {
             let z = ((i as f32 + 0.5) / n as f32 * 2.0 - 1.0) * bulk.half_z;
@@ -221,9 +243,15 @@ pub(super) fn block(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, 
 }
 
 /// A detached house.
-pub(super) fn detached(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, rng: &mut Rng) {
+pub(super) fn detached(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
+    rng: &mut SeededRng,
+) {
     open(stage, spot, bulk);
-    let facade = Facade {
+    let facade = HouseFacade {
         storey_m: rng.range(2.6, 3.0),
         bay_m: rng.range(2.4, 3.6),
         window: (rng.range(0.42, 0.66), rng.range(0.4, 0.5)),
@@ -246,13 +274,13 @@ pub(super) fn detached(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bul
     chimneys(stage, spot, bulk, rise, rng);
     if rng.chance(0.5) {
         // A garage or an annexe.
-        let low = Bulk {
+        let low = HouseBulk {
             half_x: bulk.half_x * 0.7,
             half_z: 1.7,
             height: 2.6,
         };
-        let at = spot.inner(v(0.0, 0.0, bulk.half_z + 1.7), Axes::WORLD);
-        let plain = Facade {
+        let at = spot.inner(v(0.0, 0.0, bulk.half_z + 1.7), LocalAxes::WORLD);
+        let plain = HouseFacade {
             window: (0.5, 0.4),
             ..facade
         };
@@ -267,7 +295,13 @@ pub(super) fn detached(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bul
 }
 
 /// A shed of ribbed sheet or blind brick.
-pub(super) fn shed(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, rng: &mut Rng) {
+pub(super) fn shed(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: &ObjectSpot,
+    bulk: &HouseBulk,
+    rng: &mut SeededRng,
+) {
     open(stage, spot, bulk);
     let base = rng.pick(&[
         srgb(150, 156, 160),
@@ -277,8 +311,8 @@ pub(super) fn shed(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, r
         srgb(140, 84, 66),
     ]);
     let a = rng.tint(base, 0.15);
-    let sheet = stage.skin(Skin::new(
-        Pattern::Boards {
+    let sheet = stage.skin(SurfaceSkin::new(
+        SkinPattern::Boards {
             width: 0.5,
             axis: 2,
         },
@@ -296,8 +330,8 @@ pub(super) fn shed(stage: &mut Stage, style: &Style, spot: &Spot, bulk: &Bulk, r
         let across = rng.chance(0.5);
         roof(stage, style, spot, bulk, rng.range(1.0, 2.0), across, rng);
     }
-    let gate = stage.skin(Skin::new(
-        Pattern::Bands {
+    let gate = stage.skin(SurfaceSkin::new(
+        SkinPattern::Bands {
             period: 0.35,
             axis: 1,
         },

@@ -1,14 +1,14 @@
 //! Household goods and rubbish on the road.
 
-use super::noise::Rng;
+use super::noise::SeededRng;
 use super::shape::sweep;
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 use super::wares::{TUBE, any_skin, wood_skin};
 
 /// Rubbish bags.
-pub(super) fn bags(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn bags(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let n = 1 + rng.below(4);
     for i in 0..n {
         let a = rng.pick(&[
@@ -17,8 +17,8 @@ pub(super) fn bags(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             srgb(40, 70, 140),
             srgb(60, 110, 60),
         ]);
-        let skin =
-            stage.skin(Skin::new(Pattern::Film, rng.tint(a, 0.2), a, rng.unit()).gloss(0.08));
+        let skin = stage
+            .skin(SurfaceSkin::new(SkinPattern::Film, rng.tint(a, 0.2), a, rng.unit()).gloss(0.08));
         let at = if i == 0 {
             V::ZERO
         } else {
@@ -47,18 +47,21 @@ pub(super) fn bags(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             0.02,
             skin,
         );
-        let foot = spot.inner(at, Axes::WORLD);
+        let foot = spot.inner(at, LocalAxes::WORLD);
         stage.smudge(&foot, (r, r), 0.55);
     }
     0.6
 }
 
-pub(super) fn sofa(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn sofa(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let cloth = any_skin(stage, rng);
     let wide = rng.range(0.5, 1.0);
     let fallen = rng.chance(0.5);
     let spot = &if fallen {
-        spot.inner(v(0.0, 0.42, 0.0), Axes::pitch(std::f32::consts::FRAC_PI_2))
+        spot.inner(
+            v(0.0, 0.42, 0.0),
+            LocalAxes::pitch(std::f32::consts::FRAC_PI_2),
+        )
     } else {
         *spot
     };
@@ -68,7 +71,7 @@ pub(super) fn sofa(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         stage.block(spot, v(x * wide, 0.38, 0.02), v(0.12, 0.26, 0.42), cloth);
         let round = spot.inner(
             v(x * wide, 0.64, 0.02),
-            Axes::pitch(std::f32::consts::FRAC_PI_2),
+            LocalAxes::pitch(std::f32::consts::FRAC_PI_2),
         );
         stage.put(&round, V::ZERO, v(0.13, 0.42, 0.13), TUBE, cloth);
         stage.ball(
@@ -78,7 +81,7 @@ pub(super) fn sofa(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             cloth,
         );
     }
-    let leg = stage.skin(Skin::plain(srgb(50, 36, 26), 0.1));
+    let leg = stage.skin(SurfaceSkin::plain(srgb(50, 36, 26), 0.1));
     for x in [-0.9, 0.9] {
         for z in [-0.32, 0.32] {
             stage.block(spot, v(x * wide, 0.05, z), v(0.04, 0.06, 0.04), leg);
@@ -89,13 +92,13 @@ pub(super) fn sofa(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A refrigerator or washing machine.
-pub(super) fn appliance(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn appliance(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = rng.pick(&[
         srgb(226, 226, 224),
         srgb(190, 192, 194),
         srgb(200, 190, 170),
     ]);
-    let skin = stage.skin(Skin::plain(rng.tint(a, 0.08), rng.unit()).gloss(0.06));
+    let skin = stage.skin(SurfaceSkin::plain(rng.tint(a, 0.08), rng.unit()).gloss(0.06));
     let tall = rng.chance(0.5);
     let half = if tall {
         v(0.3, 0.85, 0.32)
@@ -106,13 +109,13 @@ pub(super) fn appliance(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     let spot = &if lying {
         spot.inner(
             v(0.0, half.z, 0.0),
-            Axes::pitch(std::f32::consts::FRAC_PI_2),
+            LocalAxes::pitch(std::f32::consts::FRAC_PI_2),
         )
     } else {
-        spot.inner(v(0.0, half.y, 0.0), Axes::WORLD)
+        spot.inner(v(0.0, half.y, 0.0), LocalAxes::WORLD)
     };
     stage.block(spot, V::ZERO, half, skin);
-    let dark = stage.skin(Skin::plain(v(0.05, 0.05, 0.055), 0.2).gloss(0.2));
+    let dark = stage.skin(SurfaceSkin::plain(v(0.05, 0.05, 0.055), 0.2).gloss(0.2));
     if tall {
         stage.block(
             spot,
@@ -130,7 +133,7 @@ pub(super) fn appliance(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         }
     } else {
         for z in [-1.0, 1.0] {
-            let door = spot.inner(v(0.0, -0.05, z * half.z), Axes::along(v(0.0, 0.0, z)));
+            let door = spot.inner(v(0.0, -0.05, z * half.z), LocalAxes::along(v(0.0, 0.0, z)));
             stage.put(&door, V::ZERO, v(0.19, 0.02, 0.19), TUBE, dark);
         }
         stage.block(
@@ -144,20 +147,20 @@ pub(super) fn appliance(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     if lying { half.y } else { half.x }
 }
 
-pub(super) fn mattress(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn mattress(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = rng.pick(&[
         srgb(220, 214, 200),
         srgb(180, 186, 200),
         srgb(206, 184, 170),
     ]);
-    let skin = stage.skin(Skin::new(
+    let skin = stage.skin(SurfaceSkin::new(
         if rng.chance(0.5) {
-            Pattern::Bands {
+            SkinPattern::Bands {
                 period: 0.2,
                 axis: 2,
             }
         } else {
-            Pattern::Checks { size: 0.25 }
+            SkinPattern::Checks { size: 0.25 }
         },
         a,
         a * 0.8,
@@ -171,20 +174,26 @@ pub(super) fn mattress(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     };
     let spot = &spot.inner(
         v(0.0, 0.11 + 0.7 * w * f32::sin(tilt), 0.0),
-        Axes::roll(tilt),
+        LocalAxes::roll(tilt),
     );
     stage.block(spot, V::ZERO, v(w, 0.11, l), skin);
     stage.smudge(spot, (w, l), 0.6);
     l
 }
 
-pub(super) fn chair(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn chair(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = any_skin(stage, rng);
     let leg = wood_skin(stage, rng, 0);
     let spot = &match rng.below(3) {
         0 => *spot,
-        1 => spot.inner(v(0.0, 0.24, 0.0), Axes::roll(std::f32::consts::FRAC_PI_2)),
-        _ => spot.inner(v(0.0, 0.1, 0.3), Axes::pitch(std::f32::consts::FRAC_PI_2)),
+        1 => spot.inner(
+            v(0.0, 0.24, 0.0),
+            LocalAxes::roll(std::f32::consts::FRAC_PI_2),
+        ),
+        _ => spot.inner(
+            v(0.0, 0.1, 0.3),
+            LocalAxes::pitch(std::f32::consts::FRAC_PI_2),
+        ),
     };
     stage.block(spot, v(0.0, 0.45, 0.0), v(0.22, 0.03, 0.22), skin);
     stage.block(spot, v(0.0, 0.75, -0.2), v(0.21, 0.2, 0.02), skin);
@@ -198,9 +207,9 @@ pub(super) fn chair(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     0.5
 }
 
-pub(super) fn suitcase(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn suitcase(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = any_skin(stage, rng);
-    let dark = stage.skin(Skin::plain(v(0.02, 0.02, 0.02), 0.3));
+    let dark = stage.skin(SurfaceSkin::plain(v(0.02, 0.02, 0.02), 0.3));
     let n = 1 + rng.below(2);
     for i in 0..n {
         let half = v(
@@ -210,14 +219,14 @@ pub(super) fn suitcase(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         );
         let at = v(i as f32 * 0.6, 0.0, rng.range(-0.2, 0.2));
         let lying = rng.chance(0.5);
-        let inner = spot.inner(at, Axes::yaw(rng.range(-1.2, 1.2)));
+        let inner = spot.inner(at, LocalAxes::yaw(rng.range(-1.2, 1.2)));
         let inner = if lying {
             inner.inner(
                 v(0.0, half.z, 0.0),
-                Axes::pitch(std::f32::consts::FRAC_PI_2),
+                LocalAxes::pitch(std::f32::consts::FRAC_PI_2),
             )
         } else {
-            inner.inner(v(0.0, half.y, 0.0), Axes::WORLD)
+            inner.inner(v(0.0, half.y, 0.0), LocalAxes::WORLD)
         };
         stage.block(&inner, V::ZERO, half, skin);
         stage.block(
@@ -234,13 +243,17 @@ pub(super) fn suitcase(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             0.018,
             dark,
         );
-        stage.smudge(&spot.inner(at, Axes::WORLD), (half.x, half.x * 0.7), 0.6);
+        stage.smudge(
+            &spot.inner(at, LocalAxes::WORLD),
+            (half.x, half.x * 0.7),
+            0.6,
+        );
     }
     0.7
 }
 
 /// Balls, cushions, a helmet: one round thing.
-pub(super) fn round(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn round(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = any_skin(stage, rng);
     let r = rng.range(0.16, 0.5);
     let half = v(r, r * rng.range(0.6, 1.0), r);
@@ -250,7 +263,7 @@ pub(super) fn round(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A wheelie bin, mostly fallen.
-pub(super) fn bin(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn bin(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = rng.pick(&[
         srgb(40, 90, 56),
         srgb(52, 54, 58),
@@ -258,10 +271,13 @@ pub(super) fn bin(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         srgb(190, 160, 40),
         srgb(110, 60, 44),
     ]);
-    let skin = stage.skin(Skin::plain(rng.tint(a, 0.15), rng.unit()).gloss(0.03));
+    let skin = stage.skin(SurfaceSkin::plain(rng.tint(a, 0.15), rng.unit()).gloss(0.03));
     let fallen = rng.chance(0.7);
     let spot = &if fallen {
-        spot.inner(v(0.0, 0.29, 0.0), Axes::pitch(-std::f32::consts::FRAC_PI_2))
+        spot.inner(
+            v(0.0, 0.29, 0.0),
+            LocalAxes::pitch(-std::f32::consts::FRAC_PI_2),
+        )
     } else {
         *spot
     };
@@ -271,9 +287,9 @@ pub(super) fn bin(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
     ));
     stage.put(spot, v(0.0, 0.5, 0.0), v(0.25, 0.48, 0.29), body, skin);
     stage.block(spot, v(0.0, 1.0, 0.0), v(0.3, 0.04, 0.33), skin);
-    let dark = stage.skin(Skin::plain(v(0.02, 0.02, 0.02), 0.0));
+    let dark = stage.skin(SurfaceSkin::plain(v(0.02, 0.02, 0.02), 0.0));
     for x in [-0.26, 0.26] {
-        let wheel = spot.inner(v(x, 0.1, -0.24), Axes::along(v(1.0, 0.0, 0.0)));
+        let wheel = spot.inner(v(x, 0.1, -0.24), LocalAxes::along(v(1.0, 0.0, 0.0)));
         stage.put(&wheel, V::ZERO, v(0.1, 0.03, 0.1), TUBE, dark);
     }
     stage.smudge(spot, (0.3, 0.5), 0.6);

@@ -1,9 +1,9 @@
 //! Where the road runs and what kind of ground lies beside it.
 
-use super::noise::Rng;
-use super::space::{Axes, V, fract, ramp, v};
-use super::stage::Spot;
-use super::style::Style;
+use super::noise::SeededRng;
+use super::space::{LocalAxes, V, fract, ramp, v};
+use super::stage::ObjectSpot;
+use super::style::StreetStyle;
 
 /// Length of a stretch of street that is made in one go, m.
 pub(super) const CHUNK_M: f32 = 32.0;
@@ -18,7 +18,7 @@ const REPEAT_M: f64 = 1920.0;
 
 /// What a side of the street looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(super) enum GroundZone {
     /// Houses wall to wall, shops.
     Terrace,
     /// Large modern buildings.
@@ -34,23 +34,23 @@ pub(super) enum Zone {
 }
 
 /// All zones, in the order of the style's weights.
-pub(super) const ZONES: [Zone; 6] = [
-    Zone::Terrace,
-    Zone::Blocks,
-    Zone::Suburb,
-    Zone::Park,
-    Zone::Rural,
-    Zone::Industry,
+pub(super) const ZONES: [GroundZone; 6] = [
+    GroundZone::Terrace,
+    GroundZone::Blocks,
+    GroundZone::Suburb,
+    GroundZone::Park,
+    GroundZone::Rural,
+    GroundZone::Industry,
 ];
 
 /// A stretch of street. Side 0 is left, 1 is right.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
+pub(super) struct StreetChunk {
     /// Its number along the drive.
     pub k: i64,
     /// Where it begins, m ahead of the camera.
     pub z: f32,
-    pub zone: [Zone; 2],
+    pub zone: [GroundZone; 2],
     /// Whether a side road opens at the middle.
     pub side_road: [bool; 2],
     /// Width of the pavement, m; 0 for none.
@@ -59,7 +59,7 @@ pub(super) struct Chunk {
     pub crossing: bool,
 }
 
-impl Chunk {
+impl StreetChunk {
     /// The middle, m ahead of the camera.
     pub fn middle(&self) -> f32 {
         self.z + 0.5 * CHUNK_M
@@ -68,7 +68,7 @@ impl Chunk {
 
 /// Kinds of ground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ground {
+pub(super) enum GroundKind {
     Road,
     Kerb,
     Pavement,
@@ -79,7 +79,7 @@ pub(super) enum Ground {
 /// Where a ray meets the ground.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GroundHit {
-    pub kind: Ground,
+    pub kind: GroundKind,
     pub t: f32,
     /// Ahead of the camera along the road and right of the road's centre, m.
     pub z: f32,
@@ -87,12 +87,12 @@ pub(super) struct GroundHit {
 }
 
 /// The street around one camera position.
-pub(super) struct Layout {
+pub(super) struct StreetLayout {
     /// Camera position along the road, m.
     pub s0: f64,
     /// The same within the repeat of ground patterns.
     pub s_pattern: f32,
-    pub chunks: Vec<Chunk>,
+    pub chunks: Vec<StreetChunk>,
     /// Half width of the carriageway, m.
     pub half_road: f32,
     /// The road's heading here, radians, right positive.
@@ -114,7 +114,7 @@ pub(super) const KERB_M: f32 = 0.12;
 const BEHIND_M: i64 = 1;
 
 /// Lateral position of the road's centre at `s` along it, m.
-fn bend(style: &Style, s: f64) -> f64 {
+fn bend(style: &StreetStyle, s: f64) -> f64 {
     style
         .bends
         .iter()
@@ -122,7 +122,7 @@ fn bend(style: &Style, s: f64) -> f64 {
         .sum()
 }
 
-fn slope(style: &Style, s: f64) -> f64 {
+fn slope(style: &StreetStyle, s: f64) -> f64 {
     style
         .bends
         .iter()
@@ -130,8 +130,8 @@ fn slope(style: &Style, s: f64) -> f64 {
         .sum()
 }
 
-impl Layout {
-    pub fn new(style: &Style, s0: f64) -> Self {
+impl StreetLayout {
+    pub fn new(style: &StreetStyle, s0: f64) -> Self {
         let (c0, k0) = (bend(style, s0), slope(style, s0));
         let centre = (0..=440)
             .map(|i| {
@@ -177,24 +177,24 @@ impl Layout {
     }
 
     /// A spot `z` ahead and `d` right of the road's centre, looking along the road.
-    pub fn spot(&self, z: f32, d: f32) -> Spot {
+    pub fn spot(&self, z: f32, d: f32) -> ObjectSpot {
         let h = self.heading_at(z);
         // The offset is measured across the road, which is turned by the heading.
         let pos = v(self.centre_at(z) + d, 0.0, z - d * h);
-        Spot::new(pos, Axes::yaw(h))
+        ObjectSpot::new(pos, LocalAxes::yaw(h))
     }
 
     /// The stretch at `z`.
-    pub fn chunk_at(&self, z: f32) -> &Chunk {
+    pub fn chunk_at(&self, z: f32) -> &StreetChunk {
         let i = ((z - self.chunks[0].z) / CHUNK_M).max(0.0) as usize;
         &self.chunks[i.min(self.chunks.len() - 1)]
     }
 
     /// Kind of ground and its height, m.
-    pub fn ground(&self, z: f32, d: f32) -> (Ground, f32) {
+    pub fn ground(&self, z: f32, d: f32) -> (GroundKind, f32) {
         let a = d.abs();
         if a <= self.half_road {
-            return (Ground::Road, 0.0);
+            return (GroundKind::Road, 0.0);
         }
         let c = self.chunk_at(z);
         let side = usize::from(d > 0.0);
@@ -206,24 +206,24 @@ impl Layout {
             let mouth = (1.0 - (a - self.half_road) / 3.0).max(0.0);
             let half = SIDE_ROAD_M + 3.0 * mouth * mouth;
             if away < half {
-                return (Ground::Road, 0.0);
+                return (GroundKind::Road, 0.0);
             }
             if away < half + 1.8 && pave > 0.0 {
-                return (Ground::Pavement, kerb);
+                return (GroundKind::Pavement, kerb);
             }
         }
         if a <= self.half_road + pave {
-            return (Ground::Pavement, kerb);
+            return (GroundKind::Pavement, kerb);
         }
         match c.zone[side] {
-            Zone::Terrace | Zone::Blocks => (Ground::Pavement, kerb),
-            Zone::Suburb | Zone::Park | Zone::Rural => (Ground::Grass, kerb),
-            Zone::Industry => (Ground::Yard, kerb),
+            GroundZone::Terrace | GroundZone::Blocks => (GroundKind::Pavement, kerb),
+            GroundZone::Suburb | GroundZone::Park | GroundZone::Rural => (GroundKind::Grass, kerb),
+            GroundZone::Industry => (GroundKind::Yard, kerb),
         }
     }
 
     /// The hit at point `p` of ground of a known kind.
-    pub fn at(&self, kind: Ground, t: f32, p: V) -> GroundHit {
+    pub fn at(&self, kind: GroundKind, t: f32, p: V) -> GroundHit {
         GroundHit {
             kind,
             t,
@@ -246,7 +246,7 @@ impl Layout {
         };
         let (mut low, top) = at(0.0);
         // Well inside the road no kerb can stand before it.
-        if low.kind == Ground::Road && low.d.abs() < self.half_road - 0.7 {
+        if low.kind == GroundKind::Road && low.d.abs() < self.half_road - 0.7 {
             return Some(low);
         }
         let (high, high_top) = at(KERB_M);
@@ -254,14 +254,14 @@ impl Layout {
             return Some(high);
         }
         if top > 0.0 {
-            low.kind = Ground::Kerb;
+            low.kind = GroundKind::Kerb;
         }
         Some(low)
     }
 }
 
 /// Tone of the road by the distance from its centre alone, at `d`, m.
-fn profile(style: &Style, d: f32) -> f32 {
+fn profile(style: &StreetStyle, d: f32) -> f32 {
     let half_road = style.half_road();
     let mut k = 1.0;
     // Wheel tracks are smoother and, on most roads, darker; oil drips between them.
@@ -280,7 +280,7 @@ fn profile(style: &Style, d: f32) -> f32 {
 
 /// Where the first crossing after `s` begins, m along the road; `s` itself where there is none in
 /// 13 km.
-pub(super) fn crossing_after(style: &Style, s: f64) -> f64 {
+pub(super) fn crossing_after(style: &StreetStyle, s: f64) -> f64 {
     let first = (s / f64::from(CHUNK_M)).floor() as i64 + 1;
     (first..first + 400)
         .find(|&k| chunk(style, k, 0.0).crossing)
@@ -289,10 +289,10 @@ pub(super) fn crossing_after(style: &Style, s: f64) -> f64 {
         })
 }
 
-fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
+fn chunk(style: &StreetStyle, k: i64, s0: f64) -> StreetChunk {
     let run = k.div_euclid(RUN);
-    let mut of_run = Rng::new(&[style.seed, 0x21, run as u64]);
-    let one = |rng: &mut Rng| ZONES[rng.weighted(&style.zones)];
+    let mut of_run = SeededRng::new(&[style.seed, 0x21, run as u64]);
+    let one = |rng: &mut SeededRng| ZONES[rng.weighted(&style.zones)];
     let left = one(&mut of_run);
     // Sides often match.
     let right = if of_run.chance(0.45) {
@@ -303,13 +303,13 @@ fn chunk(style: &Style, k: i64, s0: f64) -> Chunk {
     let zone = [left, right];
     let pave = zone.map(|z| {
         let w = style.pave_m * of_run.range(0.85, 1.2);
-        if z == Zone::Rural { 0.0 } else { w }
+        if z == GroundZone::Rural { 0.0 } else { w }
     });
-    let mut own = Rng::new(&[style.seed, 0x22, k as u64]);
+    let mut own = SeededRng::new(&[style.seed, 0x22, k as u64]);
     let open = own.chance(style.side_roads);
     let both = own.chance(0.4);
     let which = own.below(2);
-    Chunk {
+    StreetChunk {
         k,
         z: (k as f64 * f64::from(CHUNK_M) - s0) as f32,
         zone,
@@ -326,8 +326,11 @@ mod tests {
 
     #[test]
     fn the_street_stays_where_it_is_while_the_camera_moves() {
-        let style = Style::new(11, false);
-        let (a, b) = (Layout::new(&style, 500.0), Layout::new(&style, 520.0));
+        let style = StreetStyle::new(11, false);
+        let (a, b) = (
+            StreetLayout::new(&style, 500.0),
+            StreetLayout::new(&style, 520.0),
+        );
         for z in [25.0, 60.0, 150.0] {
             let (x, y) = (a.chunk_at(z), b.chunk_at(z - 20.0));
             assert_eq!((x.k, x.zone, x.side_road), (y.k, y.zone, y.side_road));
@@ -340,9 +343,9 @@ mod tests {
     #[test]
     fn rays_meet_road_kerb_and_pavement() {
         // A style with a pavement on at least one side somewhere.
-        let style = Style::new(3, false);
+        let style = StreetStyle::new(3, false);
         let layout = (0..50)
-            .map(|i| Layout::new(&style, 100.0 + 160.0 * f64::from(i)))
+            .map(|i| StreetLayout::new(&style, 100.0 + 160.0 * f64::from(i)))
             .find(|l| {
                 let c = l.chunk_at(8.0);
                 c.pave[1] > 0.0 && !c.side_road[1]
@@ -353,10 +356,10 @@ mod tests {
             let to = v(layout.centre_at(8.0) + d, 0.0, 8.0) - eye;
             layout.meet(eye, to).expect("it looks down").kind
         };
-        assert_eq!(look(0.0), Ground::Road);
-        assert_eq!(look(layout.half_road - 0.1), Ground::Road);
-        assert_eq!(look(layout.half_road + 0.05), Ground::Kerb);
-        assert_eq!(look(layout.half_road + 1.0), Ground::Pavement);
+        assert_eq!(look(0.0), GroundKind::Road);
+        assert_eq!(look(layout.half_road - 0.1), GroundKind::Road);
+        assert_eq!(look(layout.half_road + 0.05), GroundKind::Kerb);
+        assert_eq!(look(layout.half_road + 1.0), GroundKind::Pavement);
         assert!(layout.meet(eye, v(0.0, 0.1, 1.0)).is_none());
     }
 }

@@ -43,18 +43,18 @@ mod vehicle;
 mod vehicle_skin;
 mod wares;
 
-use unmask_frame::{LabelMap, Map, Picture, Size};
+use unmask_frame::{LabelMap, Picture, PixelMap, Size};
 
-use eye::Eye;
-use layout::Layout;
-use noise::{Rng, seed_of};
-use oddity::Oddity;
-use space::{Axes, ramp, v};
-use stage::Stage;
-use style::Style;
-use traffic::Now;
+use eye::CameraModel;
+use layout::StreetLayout;
+use noise::{SeededRng, seed_of};
+use oddity::ObstacleKind;
+use space::{LocalAxes, ramp, v};
+use stage::SceneStage;
+use style::StreetStyle;
+use traffic::TrafficMoment;
 
-/// Names of the classes, by their index in [`Scene::classes`].
+/// Names of the classes, by their index in [`LabelledScene::classes`].
 pub const CLASSES: [&str; 11] = [
     "sky",
     "building",
@@ -80,7 +80,7 @@ const LAP_S: f64 = 1e7;
 
 /// What a drive shows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct DriveSettings {
     /// Decides street, season, weather, camera and everything that happens.
     pub seed: u64,
     /// Picture size, px: at least 64 × 36, no side longer than 4096.
@@ -91,7 +91,7 @@ pub struct Settings {
     pub anomalies: bool,
 }
 
-impl Default for Settings {
+impl Default for DriveSettings {
     fn default() -> Self {
         Self {
             seed: 1,
@@ -129,31 +129,31 @@ pub enum DriveError {
 
 /// A picture with everything that is known about it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scene {
+pub struct LabelledScene {
     /// The picture, 8-bit RGB.
     pub picture: Picture,
     /// Index into [`CLASSES`] a pixel; 255 where something stands that does not belong.
     pub classes: LabelMap,
-    /// Object a pixel: the low 16 bits of [`Object::id`], never 0; 0 where no object is.
-    pub instances: Map<u16>,
+    /// Object a pixel: the low 16 bits of [`SceneObject::id`], never 0; 0 where no object is.
+    pub instances: PixelMap<u16>,
     /// 1 where something stands that does not belong, else 0.
     pub anomaly: LabelMap,
     /// The objects of which at least one pixel is seen, nearest first.
-    pub objects: Vec<Object>,
+    pub objects: Vec<SceneObject>,
 }
 
 /// What a synthetic frame shows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth {
+pub struct GroundTruth {
     /// Object a pixel: the low 16 bits of its id; 0 where none is.
-    pub instances: Map<u16>,
+    pub instances: PixelMap<u16>,
     /// The objects, those that do not belong included.
-    pub objects: Vec<Object>,
+    pub objects: Vec<SceneObject>,
 }
 
 /// A thing in a picture: a car, pedestrian, cyclist, or something that does not belong.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Object {
+pub struct SceneObject {
     /// The same in every frame of a drive; its low 16 bits are unique in a picture and not 0.
     pub id: u32,
     /// What it is: `car`, `dog`, `pallet`, …
@@ -173,12 +173,12 @@ pub struct Object {
 /// A drive: any frame of it, in any order.
 #[derive(Clone, Debug)]
 pub struct Drive {
-    settings: Settings,
-    style: Style,
+    settings: DriveSettings,
+    style: StreetStyle,
 }
 
 /// Camera and things of one picture.
-struct View {
+struct ViewPoint {
     s0: f64,
     time: f64,
     /// Right of the road's centre, m; turned and tilted from the road's heading, radians.
@@ -186,7 +186,7 @@ struct View {
     yaw: f32,
     pitch: f32,
     roll: f32,
-    oddities: Vec<Oddity>,
+    oddities: Vec<ObstacleKind>,
     shot: u64,
 }
 
@@ -195,7 +195,7 @@ impl Drive {
     ///
     /// # Errors
     /// [`DriveError`] where size or rate are out of range.
-    pub fn new(settings: Settings) -> Result<Drive, DriveError> {
+    pub fn new(settings: DriveSettings) -> Result<Drive, DriveError> {
         let size = settings.size;
         if size.w < LEAST.w || size.h < LEAST.h {
             return Err(DriveError::TooSmall { size });
@@ -207,18 +207,18 @@ impl Drive {
         if !(rate_hz > 0.0 && rate_hz <= MOST_HZ) {
             return Err(DriveError::Rate { rate_hz });
         }
-        let style = Style::new(settings.seed, false);
+        let style = StreetStyle::new(settings.seed, false);
         Ok(Drive { settings, style })
     }
 
     /// The settings it was made with.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &DriveSettings {
         &self.settings
     }
 
     /// Frame `frame`, taken `frame / rate_hz` seconds into the drive. The same for the same settings
     /// however often, in whatever order and on however many threads it is asked for.
-    pub fn scene(&self, frame: u64) -> Scene {
+    pub fn scene(&self, frame: u64) -> LabelledScene {
         let style = &self.style;
         let time = frame as f64 / self.settings.rate_hz % LAP_S;
         let time = if time.is_finite() { time } else { 0.0 };
@@ -236,7 +236,7 @@ impl Drive {
         // The car nods and rolls a little on its springs.
         let wave =
             |hz: f64, phase: f64| ((time * hz + phase) % 1.0 * std::f64::consts::TAU).sin() as f32;
-        let view = View {
+        let view = ViewPoint {
             s0,
             time,
             d,
@@ -250,28 +250,28 @@ impl Drive {
     }
 
     /// Still number `n`: a street unlike the others, with zero to three things that do not belong
-    /// (none where [`Settings::anomalies`] is off), near or far.
-    pub fn random_scene(&self, n: u64) -> Scene {
+    /// (none where [`DriveSettings::anomalies`] is off), near or far.
+    pub fn random_scene(&self, n: u64) -> LabelledScene {
         self.still(n, false)
     }
 
     /// Still number `n` of those that look at a zebra crossing, 2 to 25 m ahead: seldom met in
     /// [`Drive::random_scene`], and bright as few things that do not belong are.
-    pub fn random_crossing(&self, n: u64) -> Scene {
+    pub fn random_crossing(&self, n: u64) -> LabelledScene {
         self.still(n, true)
     }
 
-    fn still(&self, n: u64, crossing: bool) -> Scene {
+    fn still(&self, n: u64, crossing: bool) -> LabelledScene {
         let seed = seed_of(&[self.settings.seed, 0x5711, n]);
-        let style = Style::new(seed, true);
-        let mut rng = Rng::new(&[seed, 0x5712]);
+        let style = StreetStyle::new(seed, true);
+        let mut rng = SeededRng::new(&[seed, 0x5712]);
         let mut s0 = f64::from(rng.range(100.0, 4000.0));
         if crossing {
-            let mut own = Rng::new(&[seed, 0x5713]);
+            let mut own = SeededRng::new(&[seed, 0x5713]);
             s0 = layout::crossing_after(&style, s0) - f64::from(own.range(2.0, 25.0));
         }
         let oddities = oddity::for_still(&style, s0, &mut rng);
-        let view = View {
+        let view = ViewPoint {
             s0,
             time: f64::from(rng.range(0.0, 500.0)),
             d: style.own_lane() * rng.range(0.5, 1.15) + rng.range(-0.4, 0.4),
@@ -288,17 +288,17 @@ impl Drive {
         self.render(&style, &view)
     }
 
-    fn render(&self, style: &Style, view: &View) -> Scene {
+    fn render(&self, style: &StreetStyle, view: &ViewPoint) -> LabelledScene {
         let size = self.settings.size;
-        let layout = Layout::new(style, view.s0);
+        let layout = StreetLayout::new(style, view.s0);
         // The sun keeps its place in the sky while the road turns.
         let mut style = style.clone();
-        style.weather.sun = Axes::yaw(layout.course.atan()).inward(style.weather.sun);
+        style.weather.sun = LocalAxes::yaw(layout.course.atan()).inward(style.weather.sun);
         let style = &style;
-        let axes = Axes::yaw(view.yaw)
-            .then(&Axes::pitch(view.pitch))
-            .then(&Axes::roll(view.roll));
-        let mut stage = Stage::new(Eye {
+        let axes = LocalAxes::yaw(view.yaw)
+            .then(&LocalAxes::pitch(view.pitch))
+            .then(&LocalAxes::roll(view.roll));
+        let mut stage = SceneStage::new(CameraModel {
             pos: v(view.d, style.eye_m, 0.0),
             axes,
             focal: style.focal * size.w as f32,
@@ -310,7 +310,7 @@ impl Drive {
             .map(|o| ((o.s - view.s0) as f32, o.d, 1.0))
             .collect();
         street::build(&mut stage, style, &layout, &keep);
-        let now = Now {
+        let now = TrafficMoment {
             time: view.time,
             s: view.s0,
             d: view.d,
@@ -331,7 +331,7 @@ impl Drive {
 
 /// Lateral position, m, of a car that keeps to the lane with its middle at `base` but swerves around
 /// what lies in it, `z` ahead.
-fn swerve(style: &Style, oddities: &[Oddity], s0: f64, z: f32, base: f32) -> f32 {
+fn swerve(style: &StreetStyle, oddities: &[ObstacleKind], s0: f64, z: f32, base: f32) -> f32 {
     let mut push = 0.0f32;
     for o in oddities {
         let away = base - o.d;
@@ -352,9 +352,14 @@ fn swerve(style: &Style, oddities: &[Oddity], s0: f64, z: f32, base: f32) -> f32
 }
 
 /// Masks and object list from what was drawn.
-fn scene(size: Size, picture: Picture, drawn: render::Drawn, stage: &Stage) -> Scene {
+fn scene(
+    size: Size,
+    picture: Picture,
+    drawn: render::RenderedScene,
+    stage: &SceneStage,
+) -> LabelledScene {
     let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.things.len()];
-    let mut instances = Map::filled(size, 0u16);
+    let mut instances = PixelMap::filled(size, 0u16);
     for (i, (&thing, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
         if thing == 0 {
             continue;
@@ -371,12 +376,12 @@ fn scene(size: Size, picture: Picture, drawn: render::Drawn, stage: &Stage) -> S
         ];
         *area += 1;
     }
-    let mut objects: Vec<Object> = found
+    let mut objects: Vec<SceneObject> = found
         .iter()
         .zip(&stage.things)
         .filter_map(|(found, thing)| {
             let (span, area_px) = (*found)?;
-            Some(Object {
+            Some(SceneObject {
                 id: thing.id,
                 kind: thing.kind,
                 anomaly: thing.class.is_none(),
@@ -404,7 +409,7 @@ fn scene(size: Size, picture: Picture, drawn: render::Drawn, stage: &Stage) -> S
         *class = c;
         *a = u8::from(c == class::ANOMALY);
     }
-    Scene {
+    LabelledScene {
         picture,
         classes,
         instances,

@@ -30,9 +30,9 @@ pub(super) fn lattice_bits(x: i32, y: i32, seed: u32) -> u32 {
 
 /// A small seeded generator.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(RandomBits);
+pub(super) struct SeededRng(RandomBits);
 
-impl Rng {
+impl SeededRng {
     pub fn new(parts: &[u64]) -> Self {
         // Scenes have always been drawn from the second number on.
         Self(RandomBits::after_first(seed_of(parts)))
@@ -108,7 +108,7 @@ fn split(x: f32) -> (usize, f32) {
 }
 
 /// A square noise texture that repeats, with its averaged levels, values in `[0, 1]`, mean near 0.5.
-pub(super) struct Texture {
+pub(super) struct NoiseTexture {
     /// All levels, finest first. An entry packs the four texels between which values are
     /// interpolated, a byte each (right, below and right below in the higher bytes): one load a look.
     data: Box<[u32; ENTRIES]>,
@@ -121,7 +121,7 @@ const LEVELS: usize = SIDE.ilog2() as usize + 1;
 /// Room for all levels, a power of two so that a mask keeps indices inside.
 const ENTRIES: usize = 2 * SIDE * SIDE;
 
-impl Texture {
+impl NoiseTexture {
     fn bake(fine: Vec<f32>) -> Self {
         let mut data = Box::new([0; ENTRIES]);
         let mut starts = [0; 16];
@@ -171,13 +171,13 @@ impl Texture {
 }
 
 /// The baked textures.
-pub(super) struct Textures {
+pub(super) struct TextureSet {
     /// Soft clouds of many sizes (fractal value noise).
-    pub cloud: Texture,
+    pub cloud: NoiseTexture,
     /// Fine grain.
-    pub grain: Texture,
+    pub grain: NoiseTexture,
     /// Thin dark lines on white (borders of cells): cracks, veins.
-    pub crack: Texture,
+    pub crack: NoiseTexture,
 }
 
 /// Value noise on a lattice of `cells` that repeats.
@@ -239,11 +239,11 @@ fn bake_crack(x: f32, y: f32) -> f32 {
 }
 
 /// The textures, baked on first use; the same for every seed (seeds shift and scale them).
-pub(super) fn textures() -> &'static Textures {
-    static BAKED: OnceLock<Textures> = OnceLock::new();
+pub(super) fn textures() -> &'static TextureSet {
+    static BAKED: OnceLock<TextureSet> = OnceLock::new();
     BAKED.get_or_init(|| {
         let bake = |f: fn(f32, f32) -> f32| {
-            Texture::bake(
+            NoiseTexture::bake(
                 (0..SIDE * SIDE)
                     .map(|i| {
                         f(
@@ -254,7 +254,7 @@ pub(super) fn textures() -> &'static Textures {
                     .collect(),
             )
         };
-        Textures {
+        TextureSet {
             cloud: bake(bake_cloud),
             grain: bake(bake_grain),
             crack: bake(bake_crack),
@@ -268,9 +268,9 @@ mod tests {
 
     #[test]
     fn draws_stay_in_range_and_follow_the_seed() {
-        let mut a = Rng::new(&[1, 2]);
-        let mut b = Rng::new(&[1, 2]);
-        let mut c = Rng::new(&[2, 1]);
+        let mut a = SeededRng::new(&[1, 2]);
+        let mut b = SeededRng::new(&[1, 2]);
+        let mut c = SeededRng::new(&[2, 1]);
         let (mut sum, mut differ) = (0.0, false);
         for _ in 0..2000 {
             let x = a.range(-2.0, 6.0);

@@ -4,18 +4,18 @@ use super::animals;
 use super::cargo;
 use super::class::ANOMALY;
 use super::household;
-use super::layout::{KERB_M, Layout};
-use super::noise::Rng;
+use super::layout::{KERB_M, StreetLayout};
+use super::noise::SeededRng;
 use super::rubble;
-use super::space::{Axes, v};
-use super::stage::{Spot, Stage, Thing};
-use super::style::Style;
+use super::space::{LocalAxes, v};
+use super::stage::{ObjectSpot, SceneStage, StageObject};
+use super::style::StreetStyle;
 
 /// Builds a thing at a spot; gives how far it reaches sideways, m.
-type Builder = fn(&mut Stage, &Spot, &mut Rng) -> f32;
+type ObstacleBuilder = fn(&mut SceneStage, &ObjectSpot, &mut SeededRng) -> f32;
 
 /// Kinds with their weight in the draw.
-pub(super) const KINDS: [(&str, Builder, f32); 33] = [
+pub(super) const KINDS: [(&str, ObstacleBuilder, f32); 33] = [
     ("dog", animals::dog, 1.2),
     ("cow", animals::cow, 1.0),
     ("horse", animals::horse, 1.0),
@@ -53,7 +53,7 @@ pub(super) const KINDS: [(&str, Builder, f32); 33] = [
 
 /// Something that does not belong, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Oddity {
+pub(super) struct ObstacleKind {
     /// Number within the drive; no two share it.
     pub number: u64,
     pub kind: usize,
@@ -73,13 +73,13 @@ const CLUSTER: (f64, f64) = (0.1, 0.62);
 /// How far ahead oddities stand, m.
 pub(super) const VISIBLE_M: f32 = 95.0;
 
-fn draw_kind(rng: &mut Rng) -> usize {
+fn draw_kind(rng: &mut SeededRng) -> usize {
     let weights: [f32; KINDS.len()] = std::array::from_fn(|i| KINDS[i].2);
     rng.weighted(&weights)
 }
 
 /// Where across the road: mostly on it, now and then on its rim.
-fn draw_lateral(style: &Style, rng: &mut Rng) -> f32 {
+fn draw_lateral(style: &StreetStyle, rng: &mut SeededRng) -> f32 {
     let half = style.half_road() - style.parking_m;
     match rng.weighted(&[0.46, 0.2, 0.24, 0.1]) {
         0 => style.own_lane() + rng.range(-0.45, 0.45) * style.lane_m,
@@ -90,13 +90,13 @@ fn draw_lateral(style: &Style, rng: &mut Rng) -> f32 {
 }
 
 /// The oddities of a drive between `from` and `to` metres along it.
-pub(super) fn along_drive(style: &Style, from: f64, to: f64) -> Vec<Oddity> {
+pub(super) fn along_drive(style: &StreetStyle, from: f64, to: f64) -> Vec<ObstacleKind> {
     let long = BLOCK_S * style.speed_mps;
     let first = (from / long).floor().max(0.0) as u64;
     let last = (to / long).floor().max(0.0) as u64;
     let mut out = Vec::new();
     for block in first..=last {
-        let mut rng = Rng::new(&[style.seed, 0x41, block]);
+        let mut rng = SeededRng::new(&[style.seed, 0x41, block]);
         let count = 3 + rng.below(3) as u64;
         let mut last_kind = KINDS.len();
         for i in 0..count {
@@ -107,7 +107,7 @@ pub(super) fn along_drive(style: &Style, from: f64, to: f64) -> Vec<Oddity> {
                 kind = draw_kind(&mut rng);
             }
             last_kind = kind;
-            out.push(Oddity {
+            out.push(ObstacleKind {
                 number: block * MOST + i,
                 kind,
                 s: (block as f64 + at) * long,
@@ -121,7 +121,7 @@ pub(super) fn along_drive(style: &Style, from: f64, to: f64) -> Vec<Oddity> {
 }
 
 /// Up to three oddities for a still, at distances from near to far.
-pub(super) fn for_still(style: &Style, s0: f64, rng: &mut Rng) -> Vec<Oddity> {
+pub(super) fn for_still(style: &StreetStyle, s0: f64, rng: &mut SeededRng) -> Vec<ObstacleKind> {
     let count = rng.weighted(&[0.15, 0.4, 0.28, 0.17]);
     (0..count)
         .map(|i| {
@@ -132,7 +132,7 @@ pub(super) fn for_still(style: &Style, s0: f64, rng: &mut Rng) -> Vec<Oddity> {
             } else {
                 rng.range(-1.0, 1.0) * (style.half_road() + 0.8)
             };
-            Oddity {
+            ObstacleKind {
                 number: i as u64,
                 kind: draw_kind(rng),
                 s: s0 + f64::from(z),
@@ -144,17 +144,17 @@ pub(super) fn for_still(style: &Style, s0: f64, rng: &mut Rng) -> Vec<Oddity> {
 }
 
 /// Puts an oddity on the stage.
-pub(super) fn place(stage: &mut Stage, layout: &Layout, odd: &Oddity, id: u32) {
-    let mut rng = Rng::new(&[odd.seed]);
+pub(super) fn place(stage: &mut SceneStage, layout: &StreetLayout, odd: &ObstacleKind, id: u32) {
+    let mut rng = SeededRng::new(&[odd.seed]);
     let z = (odd.s - layout.s0) as f32;
     let mut spot = layout.spot(z, odd.d);
     let (_, height) = layout.ground(z, odd.d);
     spot.pos += v(0.0, height.min(KERB_M), 0.0);
-    spot.axes = spot.axes.then(&Axes::yaw(rng.turn()));
+    spot.axes = spot.axes.then(&LocalAxes::yaw(rng.turn()));
     let (kind, build, _) = KINDS[odd.kind];
     let away = spot.pos - stage.eye.pos;
     stage.thing(
-        Thing {
+        StageObject {
             id,
             kind,
             class: None,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_stretch_holds_what_its_parts_hold() {
-        let style = Style::new(5, false);
+        let style = StreetStyle::new(5, false);
         let whole = along_drive(&style, 0.0, 3000.0);
         let mut parts = along_drive(&style, 0.0, 777.0);
         parts.extend(along_drive(&style, 777.0, 1400.0));
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn six_to_ten_a_minute() {
         for seed in 0..20 {
-            let style = Style::new(seed, false);
+            let style = StreetStyle::new(seed, false);
             assert!((8.0..=15.0).contains(&style.speed_mps));
             let minutes = 20.0;
             let count = along_drive(&style, 0.0, style.speed_mps * 60.0 * minutes).len();
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn they_stand_on_or_close_to_the_road() {
         for seed in 0..10 {
-            let style = Style::new(seed, false);
+            let style = StreetStyle::new(seed, false);
             for o in along_drive(&style, 0.0, 9000.0) {
                 assert!(o.d.abs() <= style.half_road() + 1.0, "{o:?}");
             }

@@ -1,12 +1,12 @@
 //! Pedestrians and cyclists.
 
-use super::noise::Rng;
-use super::shape::Form;
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::noise::SeededRng;
+use super::shape::SolidForm;
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 
-struct Clothes {
+struct ClothesColours {
     top: u32,
     legs: u32,
     skin: u32,
@@ -15,7 +15,7 @@ struct Clothes {
     long_coat: bool,
 }
 
-fn cloth(stage: &mut Stage, rng: &mut Rng, bright: bool) -> u32 {
+fn cloth(stage: &mut SceneStage, rng: &mut SeededRng, bright: bool) -> u32 {
     let dull = [
         srgb(24, 26, 34),
         srgb(46, 48, 54),
@@ -42,24 +42,24 @@ fn cloth(stage: &mut Stage, rng: &mut Rng, bright: bool) -> u32 {
     };
     let a = rng.tint(base, 0.25);
     let pattern = match rng.below(8) {
-        0 => Pattern::Bands {
+        0 => SkinPattern::Bands {
             period: 0.12,
             axis: 1,
         },
-        1 => Pattern::Checks { size: 0.14 },
-        _ => Pattern::Plain {
+        1 => SkinPattern::Checks { size: 0.14 },
+        _ => SkinPattern::Plain {
             grain: 0.2,
             stain: 0.9,
         },
     };
     let other = rng.pick(&dull);
-    let mut skin = Skin::new(pattern, a, a.mix(other, 0.6), rng.unit());
+    let mut skin = SurfaceSkin::new(pattern, a, a.mix(other, 0.6), rng.unit());
     skin.c = other;
     stage.skin(skin)
 }
 
-impl Clothes {
-    fn draw(stage: &mut Stage, rng: &mut Rng) -> Self {
+impl ClothesColours {
+    fn draw(stage: &mut SceneStage, rng: &mut SeededRng) -> Self {
         let tone = rng.pick(&[
             srgb(226, 182, 152),
             srgb(198, 148, 116),
@@ -77,15 +77,15 @@ impl Clothes {
         Self {
             top: cloth(stage, rng, true),
             legs: cloth(stage, rng, false),
-            skin: stage.skin(Skin::plain(tone, rng.unit())),
-            hair: stage.skin(Skin::plain(hair, rng.unit())),
-            shoes: stage.skin(Skin::plain(srgb(30, 28, 28), rng.unit())),
+            skin: stage.skin(SurfaceSkin::plain(tone, rng.unit())),
+            hair: stage.skin(SurfaceSkin::plain(hair, rng.unit())),
+            shoes: stage.skin(SurfaceSkin::plain(srgb(30, 28, 28), rng.unit())),
             long_coat: rng.chance(0.25),
         }
     }
 }
 
-fn head(stage: &mut Stage, spot: &Spot, at: V, wear: &Clothes) {
+fn head(stage: &mut SceneStage, spot: &ObjectSpot, at: V, wear: &ClothesColours) {
     stage.ball(spot, at, v(0.085, 0.115, 0.1), wear.skin);
     stage.ball(
         spot,
@@ -104,8 +104,13 @@ fn head(stage: &mut Stage, spot: &Spot, at: V, wear: &Clothes) {
 }
 
 /// Someone on foot; `step` is the phase of the walk, radians. The group must be open.
-pub(super) fn pedestrian(stage: &mut Stage, spot: &Spot, step: f32, rng: &mut Rng) {
-    let wear = Clothes::draw(stage, rng);
+pub(super) fn pedestrian(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    step: f32,
+    rng: &mut SeededRng,
+) {
+    let wear = ClothesColours::draw(stage, rng);
     let spot = &spot.scaled(rng.range(0.88, 1.08) * if rng.chance(0.1) { 0.7 } else { 1.0 });
     let swing = step.sin() * 0.3;
     let stout = rng.range(0.9, 1.2);
@@ -166,8 +171,8 @@ pub(super) fn pedestrian(stage: &mut Stage, spot: &Spot, step: f32, rng: &mut Rn
 }
 
 /// Someone on a bicycle; `turn` is the pedals' phase, radians. The group must be open.
-pub(super) fn cyclist(stage: &mut Stage, spot: &Spot, turn: f32, rng: &mut Rng) {
-    let wear = Clothes::draw(stage, rng);
+pub(super) fn cyclist(stage: &mut SceneStage, spot: &ObjectSpot, turn: f32, rng: &mut SeededRng) {
+    let wear = ClothesColours::draw(stage, rng);
     let colour = rng.pick(&[
         srgb(30, 30, 34),
         srgb(160, 30, 34),
@@ -175,14 +180,14 @@ pub(super) fn cyclist(stage: &mut Stage, spot: &Spot, turn: f32, rng: &mut Rng) 
         srgb(190, 190, 186),
         srgb(40, 110, 70),
     ]);
-    let frame = stage.skin(Skin::plain(colour, rng.unit()).gloss(0.05));
-    let tyre = stage.skin(Skin::plain(v(0.02, 0.02, 0.02), 0.1));
-    let ring = Form::Tube {
+    let frame = stage.skin(SurfaceSkin::plain(colour, rng.unit()).gloss(0.05));
+    let tyre = stage.skin(SurfaceSkin::plain(v(0.02, 0.02, 0.02), 0.1));
+    let ring = SolidForm::Tube {
         taper: 1.0,
         hole: 0.88,
     };
     for z in [-0.52, 0.54] {
-        let at = spot.inner(v(0.0, 0.34, z), Axes::along(v(1.0, 0.0, 0.0)));
+        let at = spot.inner(v(0.0, 0.34, z), LocalAxes::along(v(1.0, 0.0, 0.0)));
         stage.put(&at, V::ZERO, v(0.34, 0.022, 0.34), ring, tyre);
         for i in 0..3 {
             let a = i as f32 * 1.05 + turn * 0.6;

@@ -1,36 +1,47 @@
 //! Trees, bushes and hedges.
 
 use super::class::TREE;
-use super::noise::Rng;
-use super::shape::{Cut, Form};
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
-use super::style::Style;
+use super::noise::SeededRng;
+use super::shape::{RayHit, SolidForm};
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
+use super::style::StreetStyle;
 
-fn leaf_skin(stage: &mut Stage, style: &Style, rng: &mut Rng) -> u32 {
+fn leaf_skin(stage: &mut SceneStage, style: &StreetStyle, rng: &mut SeededRng) -> u32 {
     let a = rng.tint(style.leaf, 0.25);
     let other = srgb(120, 116, 50);
     let b = a.mix(other, rng.range(0.0, 0.5));
     let size = rng.range(0.05, 0.14);
-    stage.skin(Skin::new(Pattern::Leaves { size }, a, b, rng.unit()))
+    stage.skin(SurfaceSkin::new(
+        SkinPattern::Leaves { size },
+        a,
+        b,
+        rng.unit(),
+    ))
 }
 
-fn bark_skin(stage: &mut Stage, rng: &mut Rng) -> u32 {
+fn bark_skin(stage: &mut SceneStage, rng: &mut SeededRng) -> u32 {
     let base = rng.pick(&[srgb(84, 70, 58), srgb(110, 100, 88), srgb(64, 56, 48)]);
     let a = rng.tint(base, 0.2);
-    stage.skin(Skin::new(Pattern::Bark, a, a, rng.unit()))
+    stage.skin(SurfaceSkin::new(SkinPattern::Bark, a, a, rng.unit()))
 }
 
-fn leaves(rng: &mut Rng, gaps: f32) -> Cut {
-    Cut::Leaves {
+fn leaves(rng: &mut SeededRng, gaps: f32) -> RayHit {
+    RayHit::Leaves {
         gaps,
         shift: rng.unit() * 7.0,
     }
 }
 
 /// A tree of 4 to 14 m. `far` trees get fewer parts.
-pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng: &mut Rng) {
+pub(super) fn tree(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: ObjectSpot,
+    far: bool,
+    rng: &mut SeededRng,
+) {
     stage.group(TREE, spot.point(v(0.0, 4.0, 0.0)));
     let height = rng.range(4.5, 12.0);
     let thick = height * rng.range(0.016, 0.028);
@@ -68,7 +79,7 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
             );
             let at = lean * (0.3 + 0.62 * part);
             let cut = leaves(rng, 0.3);
-            let form = Form::Tube {
+            let form = SolidForm::Tube {
                 taper: 0.15,
                 hole: 0.0,
             };
@@ -93,23 +104,23 @@ pub(super) fn tree(stage: &mut Stage, style: &Style, spot: Spot, far: bool, rng:
             );
         let r = wide * rng.range(0.36, 0.66) * if i == 0 { 1.7 } else { 1.0 };
         let half = v(r, r * rng.range(0.65, 0.95), r);
-        let inner = spot.inner(at, Axes::yaw(rng.turn()));
+        let inner = spot.inner(at, LocalAxes::yaw(rng.turn()));
         let cut = leaves(rng, thin);
-        stage.put_cut(&inner, V::ZERO, half, Form::Ball, leaf, cut);
+        stage.put_cut(&inner, V::ZERO, half, SolidForm::Ball, leaf, cut);
     }
 }
 
 /// Boughs that fork `left` more times.
 #[allow(clippy::too_many_arguments)] // a recursion over plain numbers
 fn branch(
-    stage: &mut Stage,
-    spot: &Spot,
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
     from: V,
     along: V,
     thick: f32,
     left: usize,
     bark: u32,
-    rng: &mut Rng,
+    rng: &mut SeededRng,
 ) {
     let forks = if left > 3 { 3 } else { 2 };
     for _ in 0..forks {
@@ -129,7 +140,12 @@ fn branch(
 }
 
 /// A bush about 1 m high.
-pub(super) fn bush(stage: &mut Stage, style: &Style, spot: Spot, rng: &mut Rng) {
+pub(super) fn bush(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: ObjectSpot,
+    rng: &mut SeededRng,
+) {
     stage.group(TREE, spot.point(v(0.0, 0.8, 0.0)));
     let leaf = leaf_skin(stage, style, rng);
     let size = rng.range(0.5, 1.1);
@@ -142,18 +158,18 @@ pub(super) fn bush(stage: &mut Stage, style: &Style, spot: Spot, rng: &mut Rng) 
         );
         let r = size * rng.range(0.6, 0.9);
         let cut = leaves(rng, 0.12);
-        stage.put_cut(&spot, at, v(r, r * 0.8, r), Form::Ball, leaf, cut);
+        stage.put_cut(&spot, at, v(r, r * 0.8, r), SolidForm::Ball, leaf, cut);
     }
 }
 
 /// A cut hedge along the road: half length and height, m.
 pub(super) fn hedge(
-    stage: &mut Stage,
-    style: &Style,
-    spot: Spot,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    spot: ObjectSpot,
     half: f32,
     height: f32,
-    rng: &mut Rng,
+    rng: &mut SeededRng,
 ) {
     stage.group(TREE, spot.point(v(0.0, height, 0.0)));
     let leaf = leaf_skin(stage, style, rng);
@@ -174,7 +190,7 @@ pub(super) fn hedge(
             &spot,
             v(rng.range(-0.2, 0.2), height * rng.range(0.75, 0.95), z),
             v(thick * 1.15, 0.3 * height * rng.range(0.7, 1.2), r),
-            Form::Ball,
+            SolidForm::Ball,
             leaf,
             cut,
         );

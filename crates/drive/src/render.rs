@@ -4,16 +4,16 @@ mod shade;
 
 use rayon::prelude::*;
 
-use super::bins::{Bins, TILE};
-use super::caster::{Caster, SunAxes, casters};
-use super::eye::{Eye, NEAR_M};
-use super::layout::{Ground, KERB_M, Layout};
+use super::bins::{SolidBins, TILE};
+use super::caster::{RayCaster, SunAxes, casters};
+use super::eye::{CameraModel, NEAR_M};
+use super::layout::{GroundKind, KERB_M, StreetLayout};
 use super::noise::lattice;
-use super::shape::{Cut, MISS};
-use super::sky::{Backdrop, backdrop};
+use super::shape::{MISS, RayHit};
+use super::sky::{SkyBackdrop, backdrop};
 use super::space::{V, least, most};
-use super::stage::{Solid, Stage};
-use super::style::Style;
+use super::stage::{SceneStage, StageSolid};
+use super::style::StreetStyle;
 
 /// Rows of tiles coloured in one go.
 const SHADE_TILES: usize = 2;
@@ -22,31 +22,31 @@ const SHADE_TILES: usize = 2;
 const FIRST_SOLID: u32 = 16;
 
 /// What a pixel shows.
-fn ground_key(kind: Ground) -> u32 {
+fn ground_key(kind: GroundKind) -> u32 {
     match kind {
-        Ground::Road => 3,
-        Ground::Pavement => 4,
-        Ground::Kerb => 5,
-        Ground::Grass => 6,
-        Ground::Yard => 7,
+        GroundKind::Road => 3,
+        GroundKind::Pavement => 4,
+        GroundKind::Kerb => 5,
+        GroundKind::Grass => 6,
+        GroundKind::Yard => 7,
     }
 }
 
-fn ground_kind(key: u32) -> Ground {
+fn ground_kind(key: u32) -> GroundKind {
     match key {
-        3 => Ground::Road,
-        4 => Ground::Pavement,
-        5 => Ground::Kerb,
-        6 => Ground::Grass,
-        _ => Ground::Yard,
+        3 => GroundKind::Road,
+        4 => GroundKind::Pavement,
+        5 => GroundKind::Kerb,
+        6 => GroundKind::Grass,
+        _ => GroundKind::Yard,
     }
 }
 
-fn backdrop_key(what: Backdrop) -> u32 {
+fn backdrop_key(what: SkyBackdrop) -> u32 {
     match what {
-        Backdrop::Sky => 0,
-        Backdrop::Trees => 1,
-        Backdrop::Houses => 2,
+        SkyBackdrop::Sky => 0,
+        SkyBackdrop::Trees => 1,
+        SkyBackdrop::Houses => 2,
     }
 }
 
@@ -62,7 +62,7 @@ fn plain_class(key: u32) -> u8 {
 }
 
 /// A finished picture before the sensor: linear colours, and class and thing of every pixel.
-pub(super) struct Drawn {
+pub(super) struct RenderedScene {
     pub colours: Vec<V>,
     pub classes: Vec<u8>,
     /// Index into the stage's things plus 1; 0 for none.
@@ -77,40 +77,40 @@ fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
     (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
 }
 
-struct Scene<'a> {
-    stage: &'a Stage,
-    layout: &'a Layout,
-    style: &'a Style,
-    solids: Bins,
-    casters: Vec<Caster>,
+struct RenderScene<'a> {
+    stage: &'a SceneStage,
+    layout: &'a StreetLayout,
+    style: &'a StreetStyle,
+    solids: SolidBins,
+    casters: Vec<RayCaster>,
     sun_axes: SunAxes,
-    shades: Bins,
-    smudges: Bins,
+    shades: SolidBins,
+    smudges: SolidBins,
     /// Heading of the camera over ground, for the far skyline.
     course: f32,
     far_seed: f32,
 }
 
 /// Bounds of points: least and largest of two coordinates.
-type Bounds = ((f32, f32), (f32, f32));
+type TileBounds = ((f32, f32), (f32, f32));
 
 /// The piece of ground that a tile shows.
-struct Piece {
+struct RenderTile {
     /// In `x` and `z`, m.
-    flat: Bounds,
+    flat: TileBounds,
     /// Along and across the light, m.
-    sun: Bounds,
+    sun: TileBounds,
 }
 
-impl Piece {
+impl RenderTile {
     /// `None` where the tile looks past the ground.
-    fn of_tile(eye: &Eye, column: usize, row: usize, axes: SunAxes) -> Option<Self> {
+    fn of_tile(eye: &CameraModel, column: usize, row: usize, axes: SunAxes) -> Option<Self> {
         let empty = ((MISS, MISS), (-MISS, -MISS));
         let mut out = Self {
             flat: empty,
             sun: empty,
         };
-        let grow = |b: &mut Bounds, p: (f32, f32)| {
+        let grow = |b: &mut TileBounds, p: (f32, f32)| {
             b.0 = (b.0.0.min(p.0), b.0.1.min(p.1));
             b.1 = (b.1.0.max(p.0), b.1.1.max(p.1));
         };
@@ -132,7 +132,11 @@ impl Piece {
 
 /// Draws the stage. The result does not depend on the number of threads: every pixel is computed
 /// from the stage alone.
-pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
+pub(super) fn draw(
+    stage: &mut SceneStage,
+    layout: &StreetLayout,
+    style: &StreetStyle,
+) -> RenderedScene {
     stage.light(style.weather.sun);
     let size = stage.eye.size;
     let (columns, rows) = (size.w.div_ceil(TILE), size.h.div_ceil(TILE));
@@ -145,7 +149,7 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
         near(a).total_cmp(&near(b)).then(a.cmp(&b))
     });
     let stage = &*stage;
-    let solids = Bins::new(columns, rows, |add| {
+    let solids = SolidBins::new(columns, rows, |add| {
         for &i in &order {
             add(i, stage.solids[i as usize].rect);
         }
@@ -156,20 +160,20 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     } else {
         Vec::new()
     };
-    let mut shades = Bins::new(columns, rows, |add| {
+    let mut shades = SolidBins::new(columns, rows, |add| {
         for (i, c) in casters.iter().enumerate() {
             add(i as u32, c.rect);
         }
     });
-    let mut smudges = Bins::new(columns, rows, |add| {
+    let mut smudges = SolidBins::new(columns, rows, |add| {
         for (i, s) in stage.smudges.iter().enumerate() {
             add(i as u32, s.rect);
         }
     });
     // A tile shows a small piece of ground: most of what its pixels might touch falls away.
     let sun_axes = SunAxes::new(sun);
-    let pieces: Vec<Option<Piece>> = (0..columns * rows)
-        .map(|i| Piece::of_tile(&stage.eye, i % columns, i / columns, sun_axes))
+    let pieces: Vec<Option<RenderTile>> = (0..columns * rows)
+        .map(|i| RenderTile::of_tile(&stage.eye, i % columns, i / columns, sun_axes))
         .collect();
     shades.retain(|column, row, i| {
         let c = &casters[i as usize];
@@ -188,7 +192,7 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
                 && s.pos.z + s.reach >= lo.1
         })
     });
-    let scene = Scene {
+    let scene = RenderScene {
         stage,
         layout,
         style,
@@ -203,8 +207,8 @@ pub(super) fn draw(stage: &mut Stage, layout: &Layout, style: &Style) -> Drawn {
     scene.draw()
 }
 
-impl Scene<'_> {
-    fn draw(&self) -> Drawn {
+impl RenderScene<'_> {
+    fn draw(&self) -> RenderedScene {
         let size = self.stage.eye.size;
         let mut keys = vec![0u32; size.area_px()];
         let mut depths = vec![MISS; size.area_px()];
@@ -231,7 +235,7 @@ impl Scene<'_> {
             .par_chunks_mut(rows * size.w)
             .enumerate()
             .for_each(|(band, out)| self.shade_band(band * rows, &keys, &depths, out));
-        Drawn {
+        RenderedScene {
             colours,
             classes,
             things,
@@ -303,13 +307,13 @@ impl Scene<'_> {
     }
 
     /// Depth at which the ray through `(x, y)` meets the solid before `limit`.
-    fn meet(&self, s: &Solid, x: f32, y: f32, limit: f32) -> f32 {
+    fn meet(&self, s: &StageSolid, x: f32, y: f32, limit: f32) -> f32 {
         let d = s.base + s.across * x + s.down * y;
         let t = s.form.enter(&self.stage.planes, s.eye, d);
         if t >= limit || t < NEAR_M {
             return MISS;
         }
-        if s.cut != Cut::Solid {
+        if s.cut != RayHit::Solid {
             let foot = t / (self.stage.eye.focal * s.half.x.max(s.half.z));
             let dice = lattice((x * 4.0) as i32, (y * 4.0) as i32, s.group);
             if !s.cut.stands(s.eye + d * t, d, foot, dice) {
@@ -421,7 +425,7 @@ impl Scene<'_> {
         }
         let solid = |key: u32| &self.stage.solids[(key - FIRST_SOLID) as usize];
         let (a, b) = (solid(a), solid(b));
-        let leaves = |s: &Solid| matches!(s.cut, Cut::Leaves { .. });
+        let leaves = |s: &StageSolid| matches!(s.cut, RayHit::Leaves { .. });
         a.group == b.group && leaves(a) && leaves(b)
     }
 

@@ -1,9 +1,9 @@
 //! Colour of the ground: asphalt with lines and scars, kerbs, slabs, grass, yards.
 
-use super::layout::{CHUNK_M, CROSSING_AT_M, Ground, GroundHit, Layout, SIDE_ROAD_M};
+use super::layout::{CHUNK_M, CROSSING_AT_M, GroundHit, GroundKind, SIDE_ROAD_M, StreetLayout};
 use super::noise::{lattice, textures};
 use super::space::{V, cover, floor_i, fract, ramp, stripes, v};
-use super::style::{CentreLine, EdgeLine, Paving, Style};
+use super::style::{CentreLine, EdgeLine, PavingStyle, StreetStyle};
 
 /// Colour and mirror of a piece of ground.
 #[derive(Clone, Copy, Debug)]
@@ -17,17 +17,17 @@ pub(super) struct GroundColour {
 
 /// The ground at `hit`; `foot` is a pixel's width across and along the road, m.
 pub(super) fn ground(
-    style: &Style,
-    layout: &Layout,
+    style: &StreetStyle,
+    layout: &StreetLayout,
     hit: &GroundHit,
     foot: (f32, f32),
 ) -> GroundColour {
     match hit.kind {
-        Ground::Road => road(style, layout, hit, foot),
-        Ground::Kerb => kerb(style, layout, hit, foot),
-        Ground::Pavement => pavement(style, layout, hit, foot),
-        Ground::Grass => grass(style, layout, hit, foot),
-        Ground::Yard => yard(style, layout, hit, foot),
+        GroundKind::Road => road(style, layout, hit, foot),
+        GroundKind::Kerb => kerb(style, layout, hit, foot),
+        GroundKind::Pavement => pavement(style, layout, hit, foot),
+        GroundKind::Grass => grass(style, layout, hit, foot),
+        GroundKind::Yard => yard(style, layout, hit, foot),
     }
 }
 
@@ -41,7 +41,12 @@ fn cell(s: f32, period: f32) -> i32 {
     floor_i(s * (1.0 / period)).rem_euclid((1920.0 / period + 0.5) as i32)
 }
 
-fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
+fn road(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    foot: (f32, f32),
+) -> GroundColour {
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let d = hit.d;
@@ -66,8 +71,8 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     k *= 1.0 + 0.45 * (soft - 0.5) + 0.35 * (wide - 0.5);
     k *= layout.profile_at(d);
     match style.paving {
-        Paving::Asphalt => {}
-        Paving::Concrete => {
+        PavingStyle::Asphalt => {}
+        PavingStyle::Concrete => {
             let joint = stripes(s, 0.0, 0.03, 5.0, foot.1).max(stripes(
                 d + 40.0,
                 0.0,
@@ -78,7 +83,7 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
             let slab = lattice(cell(s, 5.0), floor_i(d / style.lane_m), seed);
             k *= (1.25 + 0.3 * slab) * (1.0 - 0.6 * joint);
         }
-        Paving::Setts => {
+        PavingStyle::Setts => {
             let row = floor_i(s * (1.0 / 0.15));
             let across = d + if row & 1 == 1 { 0.09 } else { 0.0 };
             let fade = (1.0 - f * 5.0).clamp(0.0, 1.0);
@@ -189,7 +194,13 @@ fn road(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
 }
 
 /// Share of paint at the hit.
-fn lines(style: &Style, layout: &Layout, hit: &GroundHit, s: f32, foot: (f32, f32)) -> f32 {
+fn lines(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    s: f32,
+    foot: (f32, f32),
+) -> f32 {
     let (d, a) = (hit.d, hit.d.abs());
     let c = layout.chunk_at(hit.z);
     let from_middle = hit.z - c.middle();
@@ -246,7 +257,12 @@ fn lines(style: &Style, layout: &Layout, hit: &GroundHit, s: f32, foot: (f32, f3
     paint.min(1.0)
 }
 
-fn kerb(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
+fn kerb(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    foot: (f32, f32),
+) -> GroundColour {
     let s = layout.s_pattern + hit.z;
     let joint = stripes(s, 0.0, 0.025, 0.96, foot.1);
     let tone = lattice(cell(s, 0.96), 1, 3);
@@ -257,7 +273,12 @@ fn kerb(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> Gr
     }
 }
 
-fn pavement(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
+fn pavement(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    foot: (f32, f32),
+) -> GroundColour {
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let past = hit.d.abs() - layout.half_road;
@@ -304,7 +325,12 @@ fn pavement(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -
     }
 }
 
-fn grass(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
+fn grass(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    foot: (f32, f32),
+) -> GroundColour {
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let f = round(foot);
@@ -330,7 +356,12 @@ fn grass(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> G
     }
 }
 
-fn yard(style: &Style, layout: &Layout, hit: &GroundHit, foot: (f32, f32)) -> GroundColour {
+fn yard(
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    hit: &GroundHit,
+    foot: (f32, f32),
+) -> GroundColour {
     let t = textures();
     let s = layout.s_pattern + hit.z;
     let f = round(foot);

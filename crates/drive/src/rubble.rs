@@ -1,13 +1,13 @@
 //! Stone, wood, concrete and unknown remains on the road.
 
-use super::noise::Rng;
-use super::shape::{Cut, Form, cut_ball, sweep};
-use super::skin::{Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::noise::SeededRng;
+use super::shape::{RayHit, SolidForm, cut_ball, sweep};
+use super::skin::{SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 use super::wares::any_skin;
 
-fn rock_skin(stage: &mut Stage, rng: &mut Rng) -> u32 {
+fn rock_skin(stage: &mut SceneStage, rng: &mut SeededRng) -> u32 {
     let base = rng.pick(&[
         srgb(128, 124, 118),
         srgb(150, 132, 108),
@@ -15,15 +15,15 @@ fn rock_skin(stage: &mut Stage, rng: &mut Rng) -> u32 {
         srgb(170, 164, 152),
     ]);
     let a = rng.tint(base, 0.2);
-    stage.skin(Skin::new(
-        Pattern::Rock,
+    stage.skin(SurfaceSkin::new(
+        SkinPattern::Rock,
         a,
         a.mix(srgb(110, 84, 60), 0.4),
         rng.unit(),
     ))
 }
 
-fn stone(stage: &mut Stage, rng: &mut Rng) -> Form {
+fn stone(stage: &mut SceneStage, rng: &mut SeededRng) -> SolidForm {
     let dirs: Vec<V> = (0..13)
         .map(|i| {
             // Spread over the ball, then moved at random.
@@ -43,7 +43,7 @@ fn stone(stage: &mut Stage, rng: &mut Rng) -> Form {
 }
 
 /// One boulder or a heap of stones.
-pub(super) fn rocks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn rocks(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = rock_skin(stage, rng);
     let heap = rng.chance(0.5);
     let n = if heap { 4 + rng.below(7) } else { 1 };
@@ -65,19 +65,19 @@ pub(super) fn rocks(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
             r * rng.range(0.6, 0.9),
             r * rng.range(0.8, 1.2),
         );
-        let inner = spot.inner(at + v(0.0, half.y * 0.7, 0.0), Axes::yaw(rng.turn()));
+        let inner = spot.inner(at + v(0.0, half.y * 0.7, 0.0), LocalAxes::yaw(rng.turn()));
         stage.put(&inner, V::ZERO, half, form, skin);
-        stage.smudge(&spot.inner(at, Axes::WORLD), (r * 0.9, r * 0.9), 0.6);
+        stage.smudge(&spot.inner(at, LocalAxes::WORLD), (r * 0.9, r * 0.9), 0.6);
         reach = reach.max(at.x.abs() + r);
     }
     reach
 }
 
 /// A log or a fallen bough with leaves.
-pub(super) fn log(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn log(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let bark = rng.pick(&[srgb(92, 74, 58), srgb(70, 58, 48), srgb(120, 108, 94)]);
-    let skin = stage.skin(Skin::new(
-        Pattern::Bark,
+    let skin = stage.skin(SurfaceSkin::new(
+        SkinPattern::Bark,
         rng.tint(bark, 0.2),
         bark,
         rng.unit(),
@@ -93,8 +93,8 @@ pub(super) fn log(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         skin,
     );
     let leafy = rng.chance(0.5);
-    let leaf = stage.skin(Skin::new(
-        Pattern::Leaves { size: 0.06 },
+    let leaf = stage.skin(SurfaceSkin::new(
+        SkinPattern::Leaves { size: 0.06 },
         srgb(90, 104, 48),
         srgb(130, 116, 60),
         rng.unit(),
@@ -109,11 +109,18 @@ pub(super) fn log(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         stage.limb(spot, v(x, r, 0.0), tip, r * 0.4, r * 0.15, skin);
         if leafy {
             let size = rng.range(0.18, 0.36);
-            let cut = Cut::Leaves {
+            let cut = RayHit::Leaves {
                 gaps: 0.25,
                 shift: rng.unit() * 5.0,
             };
-            stage.put_cut(spot, tip, v(size, size * 0.7, size), Form::Ball, leaf, cut);
+            stage.put_cut(
+                spot,
+                tip,
+                v(size, size * 0.7, size),
+                SolidForm::Ball,
+                leaf,
+                cut,
+            );
         }
     }
     stage.smudge(spot, (half, r * 1.6), 0.55);
@@ -121,10 +128,10 @@ pub(super) fn log(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A concrete block, kerbstone or length of barrier.
-pub(super) fn concrete(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn concrete(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let a = srgb(158, 154, 146);
-    let skin = stage.skin(Skin::new(
-        Pattern::Plain {
+    let skin = stage.skin(SurfaceSkin::new(
+        SkinPattern::Plain {
             grain: 0.4,
             stain: 0.9,
         },
@@ -138,7 +145,7 @@ pub(super) fn concrete(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         rng.range(0.2, 0.3),
     );
     let form = if rng.chance(0.5) {
-        Form::Box
+        SolidForm::Box
     } else {
         let planes = sweep(
             &[
@@ -166,7 +173,7 @@ pub(super) fn concrete(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// Several solids of any shape and pattern that belong to nothing known.
-pub(super) fn debris(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn debris(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let size = rng.range(0.25, 0.7);
     let n = 2 + rng.below(6);
     let skins = [any_skin(stage, rng), any_skin(stage, rng)];
@@ -185,12 +192,12 @@ pub(super) fn debris(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
         );
         let inner = spot.inner(
             at,
-            Axes::yaw(rng.turn()).then(&Axes::roll(rng.range(-0.6, 0.6))),
+            LocalAxes::yaw(rng.turn()).then(&LocalAxes::roll(rng.range(-0.6, 0.6))),
         );
         let form = match rng.below(5) {
-            0 => Form::Box,
-            1 => Form::Ball,
-            2 => Form::Tube {
+            0 => SolidForm::Box,
+            1 => SolidForm::Ball,
+            2 => SolidForm::Tube {
                 taper: rng.range(0.1, 1.0),
                 hole: 0.0,
             },
@@ -215,14 +222,14 @@ pub(super) fn debris(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
 }
 
 /// A large unknown shape: beams crossed, wedges, towers.
-pub(super) fn sculpture(stage: &mut Stage, spot: &Spot, rng: &mut Rng) -> f32 {
+pub(super) fn sculpture(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = any_skin(stage, rng);
     let long = rng.range(0.5, 0.95);
     let thick = rng.range(0.06, 0.16);
     for _ in 0..3 + rng.below(3) {
         let inner = spot.inner(
             v(rng.range(-0.15, 0.15), long * 0.7, rng.range(-0.15, 0.15)),
-            Axes::yaw(rng.turn()).then(&Axes::roll(rng.range(0.4, 1.1) * rng.sign())),
+            LocalAxes::yaw(rng.turn()).then(&LocalAxes::roll(rng.range(0.4, 1.1) * rng.sign())),
         );
         stage.block(
             &inner,

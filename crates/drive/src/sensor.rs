@@ -8,7 +8,7 @@ use unmask_frame::{Picture, Size};
 
 use super::noise::{lattice_bits, textures};
 use super::space::{V, least, most, v};
-use super::style::Style;
+use super::style::StreetStyle;
 
 /// Linear values between these have entries in the tone table: 256 for every doubling, found by the
 /// bits of the number, so that developing takes neither a root nor a logarithm.
@@ -50,7 +50,7 @@ fn tone_table() -> &'static [f32] {
 
 /// Develops linear colours into a picture. `shot` numbers the exposure: noise and rain differ from
 /// one to the next.
-pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Picture {
+pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], shot: u64) -> Picture {
     let sensor = &style.sensor;
     // Contrast about middle grey, and rounding, are part of the table.
     let table: Vec<u8> = tone_table()
@@ -78,7 +78,7 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
             let green = blurred(lines, |c| c.y * gain.y, side);
             let blue = blurred(lines, |c| c.z * gain.z, side);
             let dy = (y as f32 + 0.5) / h as f32 - 0.5;
-            let mut dice = Dice::new(shot_seed, y);
+            let mut dice = NoiseDice::new(shot_seed, y);
             for (x, out) in row.chunks_exact_mut(3).enumerate() {
                 let mut c = v(red[x], green[x], blue[x]);
                 let dx = (x as f32 + 0.5) * per_w - 0.5;
@@ -102,9 +102,9 @@ pub(super) fn develop(style: &Style, size: Size, colours: &[V], shot: u64) -> Pi
 }
 
 /// Noise along a line.
-struct Dice(u32);
+struct NoiseDice(u32);
 
-impl Dice {
+impl NoiseDice {
     fn new(seed: u32, line: usize) -> Self {
         Self(lattice_bits(line as i32, 1, seed))
     }

@@ -8,7 +8,7 @@ use super::space::{V, fract, least, most, v};
 
 /// A shape in its unit space.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Form {
+pub(super) enum SolidForm {
     /// The whole cube.
     Box,
     /// The unit ball.
@@ -22,7 +22,7 @@ pub(super) enum Form {
 
 /// Where a surface lets rays through.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Cut {
+pub(super) enum RayHit {
     /// Nowhere.
     Solid,
     /// Ragged rim and gaps, as foliage: `gaps` of 0 is none, 1 is most of it.
@@ -35,7 +35,7 @@ pub(super) enum Cut {
 
 /// A plane `n · p <= w`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Plane {
+pub(super) struct CutPlane {
     pub n: V,
     pub w: f32,
 }
@@ -43,16 +43,16 @@ pub(super) struct Plane {
 /// No hit.
 pub(super) const MISS: f32 = f32::INFINITY;
 
-impl Form {
+impl SolidForm {
     /// Smallest `t > 0` where `o + t d` enters the shape; [`MISS`] where it does not or starts
     /// inside.
-    pub fn enter(&self, planes: &[Plane], o: V, d: V) -> f32 {
+    pub fn enter(&self, planes: &[CutPlane], o: V, d: V) -> f32 {
         match *self {
-            Form::Box => {
+            SolidForm::Box => {
                 let (a, b) = slabs(o, d);
                 if a <= b && a > 0.0 { a } else { MISS }
             }
-            Form::Ball => {
+            SolidForm::Ball => {
                 let a = d.dot(d);
                 let b = o.dot(d);
                 let c = o.dot(o) - 1.0;
@@ -63,8 +63,8 @@ impl Form {
                 let t = (-b - disc.sqrt()) / a;
                 if t > 0.0 { t } else { MISS }
             }
-            Form::Tube { taper, hole } => enter_tube(taper, hole, o, d),
-            Form::Hull { start, len } => {
+            SolidForm::Tube { taper, hole } => enter_tube(taper, hole, o, d),
+            SolidForm::Hull { start, len } => {
                 let (mut near, mut far) = (f32::NEG_INFINITY, MISS);
                 for p in &planes[start as usize..(start + len) as usize] {
                     let speed = p.n.dot(d);
@@ -86,9 +86,9 @@ impl Form {
     }
 
     /// Outward normal in unit space at `p`, a point on the surface.
-    pub fn normal(&self, planes: &[Plane], p: V) -> V {
+    pub fn normal(&self, planes: &[CutPlane], p: V) -> V {
         match *self {
-            Form::Box => {
+            SolidForm::Box => {
                 let (x, y, z) = (p.x.abs(), p.y.abs(), p.z.abs());
                 if x >= y && x >= z {
                     v(p.x.signum(), 0.0, 0.0)
@@ -98,8 +98,8 @@ impl Form {
                     v(0.0, 0.0, p.z.signum())
                 }
             }
-            Form::Ball => p,
-            Form::Tube { taper, .. } => {
+            SolidForm::Ball => p,
+            SolidForm::Tube { taper, .. } => {
                 if p.y.abs() > 0.999 {
                     v(0.0, p.y.signum(), 0.0)
                 } else {
@@ -107,7 +107,7 @@ impl Form {
                     v(p.x, -0.5 * (taper - 1.0) * r, p.z)
                 }
             }
-            Form::Hull { start, len } => {
+            SolidForm::Hull { start, len } => {
                 let mut best = (f32::NEG_INFINITY, V::ZERO);
                 for plane in &planes[start as usize..(start + len) as usize] {
                     let over = plane.n.dot(p) - plane.w;
@@ -163,13 +163,13 @@ fn enter_tube(taper: f32, hole: f32, o: V, d: V) -> f32 {
     best
 }
 
-impl Cut {
+impl RayHit {
     /// Whether a hit at `p` (unit space) along `d` stands. `foot` is the pixel's width relative to
     /// the shape's half width; `dice` in `[0, 1)` decides where the pattern is finer than a pixel.
     pub fn stands(&self, p: V, d: V, foot: f32, dice: f32) -> bool {
         match *self {
-            Cut::Solid => true,
-            Cut::Leaves { gaps, shift } => {
+            RayHit::Solid => true,
+            RayHit::Leaves { gaps, shift } => {
                 // Facing share: 0 at the rim, 1 where the ray meets the ball head on.
                 let facing = -p.dot(d) / d.length();
                 let (x, y, z) = (p.x.abs(), p.y.abs(), p.z.abs());
@@ -186,7 +186,7 @@ impl Cut {
                 let boughs = t.cloud.at(u * 0.4, w * 0.4, foot * 0.4);
                 0.75 * twigs + 0.6 * boughs + 1.1 * facing > gaps + 0.8
             }
-            Cut::Bars { bars, share } => {
+            RayHit::Bars { bars, share } => {
                 if foot * bars > 1.2 {
                     return dice < share.max(0.25);
                 }
@@ -194,7 +194,7 @@ impl Cut {
                 let x = fract((across * 0.5 + 0.5) * bars);
                 x < share || p.y.abs() > 0.93
             }
-            Cut::Mesh { cells, ratio } => {
+            RayHit::Mesh { cells, ratio } => {
                 if foot * cells > 1.0 {
                     return dice < 0.3;
                 }
@@ -206,10 +206,10 @@ impl Cut {
 }
 
 /// The planes of a convex solid around the points of the unit ball in directions `dirs`.
-pub(super) fn cut_ball(dirs: &[V], depth: impl Fn(usize) -> f32) -> Vec<Plane> {
+pub(super) fn cut_ball(dirs: &[V], depth: impl Fn(usize) -> f32) -> Vec<CutPlane> {
     dirs.iter()
         .enumerate()
-        .map(|(i, d)| Plane {
+        .map(|(i, d)| CutPlane {
             n: d.unit(),
             w: depth(i),
         })
@@ -219,13 +219,13 @@ pub(super) fn cut_ball(dirs: &[V], depth: impl Fn(usize) -> f32) -> Vec<Plane> {
 /// The planes of a solid swept along `x` in `[-1, 1]`, whose side view is the convex polygon
 /// `outline` of `(z, y)` points, clockwise as seen from `+x` with `z` to the right; `lean` narrows
 /// the top: at `y = 1` the half width is `1 - lean`.
-pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
-    let mut planes: Vec<Plane> = (0..outline.len())
+pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<CutPlane> {
+    let mut planes: Vec<CutPlane> = (0..outline.len())
         .map(|i| {
             let (a, b) = (outline[i], outline[(i + 1) % outline.len()]);
             let (dz, dy) = (b.0 - a.0, b.1 - a.1);
             let n = v(0.0, dz, -dy).unit();
-            Plane {
+            CutPlane {
                 n,
                 w: n.y * a.1 + n.z * a.0,
             }
@@ -233,7 +233,7 @@ pub(super) fn sweep(outline: &[(f32, f32)], lean: f32) -> Vec<Plane> {
         .collect();
     for side in [-1.0, 1.0] {
         let n = v(side, 0.5 * lean, 0.0).unit();
-        planes.push(Plane {
+        planes.push(CutPlane {
             n,
             w: n.x * side - n.y,
         });
@@ -247,22 +247,22 @@ mod tests {
 
     const DOWN: V = v(0.0, -1.0, 0.0);
 
-    fn hull() -> Vec<Plane> {
+    fn hull() -> Vec<CutPlane> {
         sweep(&[(-1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, -1.0)], 0.5)
     }
 
     #[test]
     fn rays_enter_every_form_where_they_should() {
         let planes = hull();
-        let whole = Form::Hull {
+        let whole = SolidForm::Hull {
             start: 0,
             len: planes.len() as u32,
         };
-        let cone = Form::Tube {
+        let cone = SolidForm::Tube {
             taper: 0.5,
             hole: 0.0,
         };
-        for form in [Form::Box, Form::Ball, cone, whole] {
+        for form in [SolidForm::Box, SolidForm::Ball, cone, whole] {
             let t = form.enter(&planes, v(0.0, 3.0, 0.0), DOWN);
             assert!((t - 2.0).abs() < 1e-5, "{form:?} {t}");
             let n = form.normal(&planes, v(0.0, 1.0, 0.0));
@@ -277,11 +277,11 @@ mod tests {
     #[test]
     fn what_narrows_is_narrower_at_the_top() {
         let planes = hull();
-        let whole = Form::Hull {
+        let whole = SolidForm::Hull {
             start: 0,
             len: planes.len() as u32,
         };
-        let cone = Form::Tube {
+        let cone = SolidForm::Tube {
             taper: 0.5,
             hole: 0.0,
         };
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn rings_are_open() {
-        let ring = Form::Tube {
+        let ring = SolidForm::Tube {
             taper: 1.0,
             hole: 0.8,
         };
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn a_cut_keeps_its_share() {
-        let bars = Cut::Bars {
+        let bars = RayHit::Bars {
             bars: 20.0,
             share: 0.25,
         };
         let along = v(1.0, 0.0, 0.0);
-        let count = |cut: &Cut, foot: f32| {
+        let count = |cut: &RayHit, foot: f32| {
             (0..4000)
                 .filter(|i| {
                     let z = *i as f32 / 2000.0 - 1.0;
@@ -320,6 +320,6 @@ mod tests {
         assert!((900..1100).contains(&count(&bars, 0.0)));
         // Finer than a pixel: the dice keep the share.
         assert!((900..1100).contains(&count(&bars, 1.0)));
-        assert_eq!(count(&Cut::Solid, 0.0), 4000);
+        assert_eq!(count(&RayHit::Solid, 0.0), 4000);
     }
 }

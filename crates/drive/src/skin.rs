@@ -4,7 +4,7 @@ use super::space::{V, v};
 
 /// How a wall is made.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Facade {
+pub(super) struct HouseFacade {
     pub storey_m: f32,
     pub bay_m: f32,
     /// Window's share of its bay's width and its storey's height; 0 width for a blind wall.
@@ -21,7 +21,7 @@ pub(super) struct Facade {
 
 /// How a vehicle's body is marked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Body {
+pub(super) struct BodySkin {
     /// Half width and half length, m.
     pub half: (f32, f32),
     /// Height of the body's lower edge above the ground, m.
@@ -37,11 +37,11 @@ pub(super) struct Body {
 
 /// The pattern on a surface.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Pattern {
+pub(super) enum SkinPattern {
     /// One colour with grain and soft stains of the given strengths.
     Plain { grain: f32, stain: f32 },
     /// A house wall with windows.
-    Wall(Facade),
+    Wall(HouseFacade),
     /// Rows of tiles, `row` metres apart.
     Tiles { row: f32 },
     /// Leaves: speckled light and dark; `size` of the speckles in metres.
@@ -65,7 +65,7 @@ pub(super) enum Pattern {
     /// Crumpled film: many small folds.
     Film,
     /// Vehicle body; half width, half length, and how it is built.
-    Body(Body),
+    Body(BodySkin),
     /// Vehicle windows with pillars; half length of the cabin.
     Cabin { half_length: f32 },
     /// Wheel face of the given radius on the ends of a tube.
@@ -78,8 +78,8 @@ pub(super) enum Pattern {
 
 /// A surface: pattern, colours and how it mirrors.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Skin {
-    pub pattern: Pattern,
+pub(super) struct SurfaceSkin {
+    pub pattern: SkinPattern,
     pub a: V,
     pub b: V,
     pub c: V,
@@ -91,9 +91,9 @@ pub(super) struct Skin {
     pub glow: f32,
 }
 
-impl Skin {
+impl SurfaceSkin {
     /// A dull surface of one pattern with colours `a` and `b`.
-    pub fn new(pattern: Pattern, a: V, b: V, shift: f32) -> Self {
+    pub fn new(pattern: SkinPattern, a: V, b: V, shift: f32) -> Self {
         Self {
             pattern,
             a,
@@ -108,7 +108,7 @@ impl Skin {
     /// A dull surface of one colour.
     pub fn plain(a: V, shift: f32) -> Self {
         Self::new(
-            Pattern::Plain {
+            SkinPattern::Plain {
                 grain: 0.15,
                 stain: 0.25,
             },
@@ -129,7 +129,7 @@ impl Skin {
 
 /// A point of a surface, in the solid's own axes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
+pub(super) struct SkinPoint {
     /// From the solid's centre, m.
     pub m: V,
     /// Unit normal.
@@ -144,7 +144,7 @@ pub(super) struct Point {
 
 /// What the light meets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Surface {
+pub(super) struct SurfaceColour {
     pub colour: V,
     pub gloss: f32,
     pub glow: V,
@@ -154,7 +154,7 @@ pub(super) struct Surface {
     pub wrap: f32,
 }
 
-impl Surface {
+impl SurfaceColour {
     pub fn dull(colour: V) -> Self {
         Self {
             colour,
@@ -166,7 +166,7 @@ impl Surface {
     }
 }
 
-impl Point {
+impl SkinPoint {
     /// Coordinates on the surface: the two axes that the normal points along least.
     pub fn uv(&self) -> (f32, f32) {
         let n = v(self.n.x.abs(), self.n.y.abs(), self.n.z.abs());

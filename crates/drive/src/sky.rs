@@ -2,11 +2,11 @@
 
 use super::noise::textures;
 use super::space::{V, ramp, v};
-use super::style::Weather;
+use super::style::WeatherStyle;
 
 /// What stands where no solid and no near ground does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Backdrop {
+pub(super) enum SkyBackdrop {
     Sky,
     Trees,
     Houses,
@@ -22,25 +22,25 @@ fn skyline(x: f32, seed: f32) -> (f32, f32) {
 
 /// What stands far off in direction `dir`; `course` is the camera's heading over ground, so that
 /// the skyline keeps its place while the road bends.
-pub(super) fn backdrop(dir: V, course: f32, seed: f32) -> Backdrop {
+pub(super) fn backdrop(dir: V, course: f32, seed: f32) -> SkyBackdrop {
     let flat = (dir.x * dir.x + dir.z * dir.z).sqrt().max(1e-6);
     let rise = dir.y / flat;
     if rise > 0.06 {
-        return Backdrop::Sky;
+        return SkyBackdrop::Sky;
     }
     let turn = dir.x / dir.z.max(0.05) + course;
     let (trees, houses) = skyline(turn, seed);
     if rise < trees {
-        Backdrop::Trees
+        SkyBackdrop::Trees
     } else if rise < houses {
-        Backdrop::Houses
+        SkyBackdrop::Houses
     } else {
-        Backdrop::Sky
+        SkyBackdrop::Sky
     }
 }
 
 /// Colour of the sky in unit direction `dir`.
-pub(super) fn sky(w: &Weather, dir: V, course: f32) -> V {
+pub(super) fn sky(w: &WeatherStyle, dir: V, course: f32) -> V {
     let up = dir.y.max(0.0);
     let fade = (1.0 - up).powi(4);
     let mut colour = w.sky_top.mix(w.sky_low, fade);
@@ -70,12 +70,12 @@ pub(super) fn sky(w: &Weather, dir: V, course: f32) -> V {
 }
 
 /// Colour of the far skyline before haze.
-pub(super) fn far_colour(w: &Weather, what: Backdrop, leaf: V, dir: V, course: f32) -> V {
+pub(super) fn far_colour(w: &WeatherStyle, what: SkyBackdrop, leaf: V, dir: V, course: f32) -> V {
     let turn = dir.x / dir.z.max(0.05) + course;
     let light = w.sky_light + w.sun_light * 0.35;
     let grain = textures().cloud.at(turn * 2.1, dir.y * 9.0, 0.0);
     match what {
-        Backdrop::Trees => leaf.times(light) * (0.35 + 0.7 * grain),
+        SkyBackdrop::Trees => leaf.times(light) * (0.35 + 0.7 * grain),
         _ => v(0.3, 0.28, 0.27).times(light) * (0.7 + 0.4 * grain),
     }
 }

@@ -104,23 +104,23 @@ pub(super) fn srgb(r: u8, g: u8, b: u8) -> V {
 
 /// Three orthonormal axes of a placed thing: right, up, forward.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Axes {
+pub(super) struct LocalAxes {
     pub x: V,
     pub y: V,
     pub z: V,
 }
 
-impl Axes {
-    pub const WORLD: Axes = Axes {
+impl LocalAxes {
+    pub const WORLD: LocalAxes = LocalAxes {
         x: v(1.0, 0.0, 0.0),
         y: v(0.0, 1.0, 0.0),
         z: v(0.0, 0.0, 1.0),
     };
 
     /// Turned about the vertical: `angle` > 0 looks to the right.
-    pub fn yaw(angle: f32) -> Axes {
+    pub fn yaw(angle: f32) -> LocalAxes {
         let (s, c) = angle.sin_cos();
-        Axes {
+        LocalAxes {
             x: v(c, 0.0, -s),
             y: v(0.0, 1.0, 0.0),
             z: v(s, 0.0, c),
@@ -128,9 +128,9 @@ impl Axes {
     }
 
     /// Turned about the right-hand axis: `angle` > 0 looks up.
-    pub fn pitch(angle: f32) -> Axes {
+    pub fn pitch(angle: f32) -> LocalAxes {
         let (s, c) = angle.sin_cos();
-        Axes {
+        LocalAxes {
             x: v(1.0, 0.0, 0.0),
             y: v(0.0, c, -s),
             z: v(0.0, s, c),
@@ -138,9 +138,9 @@ impl Axes {
     }
 
     /// Turned about the forward axis: `angle` > 0 leans to the right.
-    pub fn roll(angle: f32) -> Axes {
+    pub fn roll(angle: f32) -> LocalAxes {
         let (s, c) = angle.sin_cos();
-        Axes {
+        LocalAxes {
             x: v(c, -s, 0.0),
             y: v(s, c, 0.0),
             z: v(0.0, 0.0, 1.0),
@@ -158,8 +158,8 @@ impl Axes {
     }
 
     /// `inner`, given in these axes, in the outer ones.
-    pub fn then(&self, inner: &Axes) -> Axes {
-        Axes {
+    pub fn then(&self, inner: &LocalAxes) -> LocalAxes {
+        LocalAxes {
             x: self.out(inner.x),
             y: self.out(inner.y),
             z: self.out(inner.z),
@@ -167,7 +167,7 @@ impl Axes {
     }
 
     /// Axes whose `y` points along `dir`.
-    pub fn along(dir: V) -> Axes {
+    pub fn along(dir: V) -> LocalAxes {
         let y = dir.unit();
         let side = if y.y.abs() > 0.95 {
             v(1.0, 0.0, 0.0)
@@ -185,7 +185,7 @@ impl Axes {
             x.z * y.x - x.x * y.z,
             x.x * y.y - x.y * y.x,
         );
-        Axes { x, y, z }
+        LocalAxes { x, y, z }
     }
 }
 
@@ -256,18 +256,18 @@ mod tests {
 
     #[test]
     fn axes_turn_there_and_back() {
-        let axes = Axes::yaw(0.7)
-            .then(&Axes::pitch(-0.4))
-            .then(&Axes::roll(1.9));
+        let axes = LocalAxes::yaw(0.7)
+            .then(&LocalAxes::pitch(-0.4))
+            .then(&LocalAxes::roll(1.9));
         let p = v(0.3, -2.0, 5.0);
         assert!((axes.inward(axes.out(p)) - p).length() < 1e-5);
         for dir in [v(0.0, 2.0, 0.0), v(1.0, 0.1, -3.0), v(0.0, -1.0, 0.01)] {
-            let a = Axes::along(dir);
+            let a = LocalAxes::along(dir);
             assert!((a.y - dir.unit()).length() < 1e-5);
             assert!(a.x.dot(a.y).abs() < 1e-5 && a.x.dot(a.z).abs() < 1e-5);
         }
-        assert!(Axes::yaw(0.1).z.x > 0.0, "right is positive");
-        assert!(Axes::pitch(0.1).z.y > 0.0, "up is positive");
+        assert!(LocalAxes::yaw(0.1).z.x > 0.0, "right is positive");
+        assert!(LocalAxes::pitch(0.1).z.y > 0.0, "up is positive");
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! What stands in one picture: solids with their skins, grouped into objects, seen by an eye.
 
-use super::eye::{Eye, NEAR_M, Rect};
-use super::shape::{Cut, Form, MISS, Plane};
-use super::skin::Skin;
-use super::space::{Axes, V, v};
+use super::eye::{CameraModel, ImageRect, NEAR_M};
+use super::shape::{CutPlane, MISS, RayHit, SolidForm};
+use super::skin::SurfaceSkin;
+use super::space::{LocalAxes, V, v};
 
 /// One solid.
 #[derive(Clone, Debug)]
-pub(super) struct Solid {
-    pub form: Form,
-    pub cut: Cut,
+pub(super) struct StageSolid {
+    pub form: SolidForm,
+    pub cut: RayHit,
     pub pos: V,
-    pub axes: Axes,
+    pub axes: LocalAxes,
     pub half: V,
     pub inv: V,
     pub skin: u32,
@@ -23,10 +23,10 @@ pub(super) struct Solid {
     pub down: V,
     /// Least depth at which a ray may meet it, m.
     pub near: f32,
-    pub rect: Rect,
+    pub rect: ImageRect,
 }
 
-impl Solid {
+impl StageSolid {
     /// A direction in unit space.
     pub fn dir_in(&self, d: V) -> V {
         self.axes.inward(d).times(self.inv)
@@ -63,7 +63,7 @@ const BOX_EDGES: [(usize, usize); 12] = [
 
 /// Solids that share class, object and light.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
+pub(super) struct SolidGroup {
     /// Class index, 255 for what does not belong.
     pub class: u8,
     /// Index into the stage's things, plus 1; 0 for none.
@@ -80,7 +80,7 @@ pub(super) struct Group {
 
 /// An object with an identity.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Thing {
+pub(super) struct StageObject {
     pub id: u32,
     pub kind: &'static str,
     pub class: Option<u8>,
@@ -89,26 +89,26 @@ pub(super) struct Thing {
 
 /// Soft darkening of the ground under something.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Smudge {
+pub(super) struct ContactShadow {
     pub pos: V,
-    pub axes: Axes,
+    pub axes: LocalAxes,
     pub half: (f32, f32),
     pub strength: f32,
     /// No further from `pos` than this, m.
     pub reach: f32,
-    pub rect: Rect,
+    pub rect: ImageRect,
 }
 
 /// Where a builder puts its parts: a position, axes and a common scale.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spot {
+pub(super) struct ObjectSpot {
     pub pos: V,
-    pub axes: Axes,
+    pub axes: LocalAxes,
     pub scale: f32,
 }
 
-impl Spot {
-    pub fn new(pos: V, axes: Axes) -> Self {
+impl ObjectSpot {
+    pub fn new(pos: V, axes: LocalAxes) -> Self {
         Self {
             pos,
             axes,
@@ -129,8 +129,8 @@ impl Spot {
     }
 
     /// A spot at `p` with `axes`, both given within this one.
-    pub fn inner(&self, p: V, axes: Axes) -> Spot {
-        Spot {
+    pub fn inner(&self, p: V, axes: LocalAxes) -> ObjectSpot {
+        ObjectSpot {
             pos: self.point(p),
             axes: self.axes.then(&axes),
             scale: self.scale,
@@ -139,18 +139,18 @@ impl Spot {
 }
 
 /// Everything in one picture.
-pub(super) struct Stage {
-    pub eye: Eye,
-    pub solids: Vec<Solid>,
-    pub planes: Vec<Plane>,
-    pub skins: Vec<Skin>,
-    pub groups: Vec<Group>,
-    pub things: Vec<Thing>,
-    pub smudges: Vec<Smudge>,
+pub(super) struct SceneStage {
+    pub eye: CameraModel,
+    pub solids: Vec<StageSolid>,
+    pub planes: Vec<CutPlane>,
+    pub skins: Vec<SurfaceSkin>,
+    pub groups: Vec<SolidGroup>,
+    pub things: Vec<StageObject>,
+    pub smudges: Vec<ContactShadow>,
 }
 
-impl Stage {
-    pub fn new(eye: Eye) -> Self {
+impl SceneStage {
+    pub fn new(eye: CameraModel) -> Self {
         Self {
             eye,
             solids: Vec::with_capacity(2048),
@@ -164,7 +164,7 @@ impl Stage {
 
     /// Starts a group; what follows belongs to it.
     pub fn group(&mut self, class: u8, probe: V) {
-        self.groups.push(Group {
+        self.groups.push(SolidGroup {
             class,
             thing: 0,
             lit: 1.0,
@@ -175,7 +175,7 @@ impl Stage {
     }
 
     /// Starts a group that is an object with an identity.
-    pub fn thing(&mut self, thing: Thing, probe: V) {
+    pub fn thing(&mut self, thing: StageObject, probe: V) {
         self.things.push(thing);
         self.group(thing.class.unwrap_or(255), probe);
         let number = self.things.len() as u16;
@@ -185,40 +185,48 @@ impl Stage {
     }
 
     /// Changes the group under construction.
-    pub fn tune(&mut self, change: impl FnOnce(&mut Group)) {
+    pub fn tune(&mut self, change: impl FnOnce(&mut SolidGroup)) {
         if let Some(g) = self.groups.last_mut() {
             change(g);
         }
     }
 
     /// Adds a skin and gives its number.
-    pub fn skin(&mut self, skin: Skin) -> u32 {
+    pub fn skin(&mut self, skin: SurfaceSkin) -> u32 {
         self.skins.push(skin);
         self.skins.len() as u32 - 1
     }
 
     /// Adds the planes of a hull and gives the form.
-    pub fn hull(&mut self, planes: &[Plane]) -> Form {
+    pub fn hull(&mut self, planes: &[CutPlane]) -> SolidForm {
         let start = self.planes.len() as u32;
         self.planes.extend_from_slice(planes);
-        Form::Hull {
+        SolidForm::Hull {
             start,
             len: planes.len() as u32,
         }
     }
 
     /// Adds a solid with centre `p` and half extents `half` in the spot's axes.
-    pub fn put(&mut self, spot: &Spot, p: V, half: V, form: Form, skin: u32) {
-        self.put_cut(spot, p, half, form, skin, Cut::Solid);
+    pub fn put(&mut self, spot: &ObjectSpot, p: V, half: V, form: SolidForm, skin: u32) {
+        self.put_cut(spot, p, half, form, skin, RayHit::Solid);
     }
 
     /// Adds a solid that lets rays through in places.
-    pub fn put_cut(&mut self, spot: &Spot, p: V, half: V, form: Form, skin: u32, cut: Cut) {
+    pub fn put_cut(
+        &mut self,
+        spot: &ObjectSpot,
+        p: V,
+        half: V,
+        form: SolidForm,
+        skin: u32,
+        cut: RayHit,
+    ) {
         let pos = spot.point(p);
         let axes = spot.axes;
         let mut half = half * spot.scale;
         let depth = self.eye.see(pos).z;
-        if let Form::Tube { .. } = form {
+        if let SolidForm::Tube { .. } = form {
             // Thin posts far off would fall between the samples.
             let least = 0.38 * depth / self.eye.focal;
             half.x = half.x.max(least);
@@ -226,7 +234,7 @@ impl Stage {
         }
         let half = v(half.x.max(1e-3), half.y.max(1e-3), half.z.max(1e-3));
         let inv = v(1.0 / half.x, 1.0 / half.y, 1.0 / half.z);
-        let mut solid = Solid {
+        let mut solid = StageSolid {
             form,
             cut,
             pos,
@@ -240,7 +248,7 @@ impl Stage {
             across: V::ZERO,
             down: V::ZERO,
             near: 0.0,
-            rect: Rect::EMPTY,
+            rect: ImageRect::EMPTY,
         };
         let eye = &self.eye;
         let corners = solid.corners().map(|c| eye.see(c));
@@ -257,7 +265,7 @@ impl Stage {
     }
 
     /// A limb: a tube from `a` to `b` (in the spot's axes), radius `ra` at `a` and `rb` at `b`.
-    pub fn limb(&mut self, spot: &Spot, a: V, b: V, ra: f32, rb: f32, skin: u32) {
+    pub fn limb(&mut self, spot: &ObjectSpot, a: V, b: V, ra: f32, rb: f32, skin: u32) {
         // The wider end is the bottom, so that the taper stays within 0..=1.
         let (a, b, ra, rb) = if ra >= rb {
             (a, b, ra, rb)
@@ -265,9 +273,9 @@ impl Stage {
             (b, a, rb, ra)
         };
         let along = b - a;
-        let inner = spot.inner(a.mix(b, 0.5), Axes::along(along));
+        let inner = spot.inner(a.mix(b, 0.5), LocalAxes::along(along));
         let half = v(ra, 0.5 * along.length(), ra);
-        let form = Form::Tube {
+        let form = SolidForm::Tube {
             taper: rb / ra.max(1e-6),
             hole: 0.0,
         };
@@ -275,17 +283,17 @@ impl Stage {
     }
 
     /// A ball stretched to `half`, centred at `p`.
-    pub fn ball(&mut self, spot: &Spot, p: V, half: V, skin: u32) {
-        self.put(spot, p, half, Form::Ball, skin);
+    pub fn ball(&mut self, spot: &ObjectSpot, p: V, half: V, skin: u32) {
+        self.put(spot, p, half, SolidForm::Ball, skin);
     }
 
     /// A block with half extents `half`, centred at `p`.
-    pub fn block(&mut self, spot: &Spot, p: V, half: V, skin: u32) {
-        self.put(spot, p, half, Form::Box, skin);
+    pub fn block(&mut self, spot: &ObjectSpot, p: V, half: V, skin: u32) {
+        self.put(spot, p, half, SolidForm::Box, skin);
     }
 
     /// Soft shade on the ground around the spot, `half` across and along.
-    pub fn smudge(&mut self, spot: &Spot, half: (f32, f32), strength: f32) {
+    pub fn smudge(&mut self, spot: &ObjectSpot, half: (f32, f32), strength: f32) {
         let half = (half.0 * spot.scale, half.1 * spot.scale);
         let reach = 1.7 * (half.0 * half.0 + half.1 * half.1).sqrt();
         let pos = v(spot.pos.x, 0.0, spot.pos.z);
@@ -296,7 +304,7 @@ impl Stage {
             corner(1.0, 1.0),
             corner(-1.0, 1.0),
         ]);
-        self.smudges.push(Smudge {
+        self.smudges.push(ContactShadow {
             pos,
             axes: spot.axes,
             half,

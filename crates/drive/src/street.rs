@@ -1,13 +1,13 @@
 //! Builds both sides of the street, stretch by stretch.
 
 use super::furniture;
-use super::house::{self, Bulk};
-use super::layout::{CHUNK_M, Chunk, Layout, SIDE_ROAD_M, Zone};
-use super::noise::Rng;
+use super::house::{self, HouseBulk};
+use super::layout::{CHUNK_M, GroundZone, SIDE_ROAD_M, StreetChunk, StreetLayout};
+use super::noise::SeededRng;
 use super::plant;
-use super::space::{Axes, v};
-use super::stage::{Spot, Stage};
-use super::style::Style;
+use super::space::{LocalAxes, v};
+use super::stage::{ObjectSpot, SceneStage};
+use super::style::StreetStyle;
 
 /// Where small fixed things must not stand: position ahead, right of the road's centre, radius, m.
 pub(super) type Keepout = (f32, f32, f32);
@@ -18,10 +18,10 @@ const GAP_M: f32 = SIDE_ROAD_M + 2.6;
 const SMALL_M: f32 = 130.0;
 
 /// A side of a stretch under construction.
-struct Side<'a> {
-    style: &'a Style,
-    layout: &'a Layout,
-    chunk: &'a Chunk,
+struct StreetSide<'a> {
+    style: &'a StreetStyle,
+    layout: &'a StreetLayout,
+    chunk: &'a StreetChunk,
     /// +1 right, -1 left.
     sign: f32,
     index: usize,
@@ -29,10 +29,15 @@ struct Side<'a> {
 }
 
 /// Puts houses, plants and street furniture on the stage.
-pub(super) fn build(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[Keepout]) {
+pub(super) fn build(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    keep: &[Keepout],
+) {
     for chunk in &layout.chunks {
         for (index, sign) in [(0, -1.0), (1, 1.0)] {
-            let side = Side {
+            let side = StreetSide {
                 style,
                 layout,
                 chunk,
@@ -45,9 +50,9 @@ pub(super) fn build(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[K
     }
 }
 
-impl Side<'_> {
-    fn rng(&self, what: u64) -> Rng {
-        Rng::new(&[
+impl StreetSide<'_> {
+    fn rng(&self, what: u64) -> SeededRng {
+        SeededRng::new(&[
             self.style.seed,
             what,
             self.chunk.k as u64,
@@ -61,7 +66,7 @@ impl Side<'_> {
     }
 
     /// A spot `along` the stretch and `out` metres from the centre on this side.
-    fn spot(&self, along: f32, out: f32) -> Spot {
+    fn spot(&self, along: f32, out: f32) -> ObjectSpot {
         self.layout.spot(self.chunk.z + along, self.sign * out)
     }
 
@@ -92,14 +97,14 @@ impl Side<'_> {
                 .all(|k| (k.0 - z).powi(2) + (k.1 - d).powi(2) > (k.2 + 0.6).powi(2))
     }
 
-    fn build(&self, stage: &mut Stage) {
+    fn build(&self, stage: &mut SceneStage) {
         match self.chunk.zone[self.index] {
-            Zone::Terrace => self.terrace(stage),
-            Zone::Blocks => self.blocks(stage),
-            Zone::Suburb => self.suburb(stage),
-            Zone::Park => self.park(stage),
-            Zone::Rural => self.rural(stage),
-            Zone::Industry => self.industry(stage),
+            GroundZone::Terrace => self.terrace(stage),
+            GroundZone::Blocks => self.blocks(stage),
+            GroundZone::Suburb => self.suburb(stage),
+            GroundZone::Park => self.park(stage),
+            GroundZone::Rural => self.rural(stage),
+            GroundZone::Industry => self.industry(stage),
         }
         if self.chunk.side_road[self.index] {
             self.side_road_end(stage);
@@ -109,7 +114,7 @@ impl Side<'_> {
         }
     }
 
-    fn terrace(&self, stage: &mut Stage) {
+    fn terrace(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x31);
         let storeys = 2 + rng.below(3);
         for (mut from, to) in self.parts() {
@@ -119,7 +124,7 @@ impl Side<'_> {
                     long = to - from;
                 }
                 let height = 3.4 + 3.1 * (storeys as f32 + rng.range(-0.6, 0.8)).max(1.0);
-                let bulk = Bulk {
+                let bulk = HouseBulk {
                     half_x: rng.range(4.5, 6.5),
                     half_z: 0.5 * long,
                     height,
@@ -138,7 +143,7 @@ impl Side<'_> {
         }
     }
 
-    fn blocks(&self, stage: &mut Stage) {
+    fn blocks(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x32);
         for (from, to) in self.parts() {
             let long = to - from;
@@ -150,7 +155,7 @@ impl Side<'_> {
                 } else {
                     0.2
                 };
-                let bulk = Bulk {
+                let bulk = HouseBulk {
                     half_x: rng.range(6.0, 10.0),
                     half_z: 0.5 * one * rng.range(0.86, 1.0),
                     height: rng.range(9.0, 30.0),
@@ -168,14 +173,14 @@ impl Side<'_> {
         }
     }
 
-    fn suburb(&self, stage: &mut Stage) {
+    fn suburb(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x33);
         let border = self.rng_of_run(0x34).below(5);
         for (mut from, to) in self.parts() {
             while to - from > 9.0 {
                 let lot = rng.range(11.0, 16.0).min(to - from);
                 let mid = from + 0.5 * lot;
-                let bulk = Bulk {
+                let bulk = HouseBulk {
                     half_x: rng.range(3.8, 5.2),
                     half_z: (0.5 * lot - rng.range(1.2, 3.4)).max(2.5),
                     height: rng.pick(&[3.0, 5.4, 5.6, 5.8]),
@@ -223,8 +228,8 @@ impl Side<'_> {
         }
     }
 
-    fn rng_of_run(&self, what: u64) -> Rng {
-        Rng::new(&[
+    fn rng_of_run(&self, what: u64) -> SeededRng {
+        SeededRng::new(&[
             self.style.seed,
             what,
             self.chunk.k.div_euclid(5) as u64,
@@ -232,7 +237,7 @@ impl Side<'_> {
         ])
     }
 
-    fn park(&self, stage: &mut Stage) {
+    fn park(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x35);
         let kind = self.rng_of_run(0x36).below(4);
         for (from, to) in self.parts() {
@@ -263,7 +268,7 @@ impl Side<'_> {
         }
     }
 
-    fn rural(&self, stage: &mut Stage) {
+    fn rural(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x37);
         let kind = self.rng_of_run(0x38).below(5);
         for (from, to) in self.parts() {
@@ -298,7 +303,7 @@ impl Side<'_> {
             }
         }
         if rng.chance(0.25) {
-            let bulk = Bulk {
+            let bulk = HouseBulk {
                 half_x: rng.range(4.0, 6.0),
                 half_z: rng.range(4.0, 7.0),
                 height: rng.range(3.0, 5.6),
@@ -315,11 +320,11 @@ impl Side<'_> {
         }
     }
 
-    fn industry(&self, stage: &mut Stage) {
+    fn industry(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x39);
         for (from, to) in self.parts() {
             let half = 0.5 * (to - from);
-            let bulk = Bulk {
+            let bulk = HouseBulk {
                 half_x: rng.range(7.0, 11.0),
                 half_z: half * rng.range(0.7, 0.98),
                 height: rng.range(5.0, 9.0),
@@ -348,11 +353,11 @@ impl Side<'_> {
     }
 
     /// What closes the view along a side road.
-    fn side_road_end(&self, stage: &mut Stage) {
+    fn side_road_end(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x3b);
         let mid = 0.5 * CHUNK_M;
         let far = self.back() + rng.range(45.0, 60.0);
-        let bulk = Bulk {
+        let bulk = HouseBulk {
             half_x: 6.0,
             half_z: 16.0,
             height: rng.range(6.0, 12.0),
@@ -369,7 +374,7 @@ impl Side<'_> {
         }
     }
 
-    fn furniture(&self, stage: &mut Stage) {
+    fn furniture(&self, stage: &mut SceneStage) {
         let mut rng = self.rng(0x3c);
         let style = self.style;
         let pave = self.chunk.pave[self.index];
@@ -391,7 +396,7 @@ impl Side<'_> {
         if rng.chance(0.55 * style.furniture) && self.free(at, curb) {
             let mut spot = self.spot(at, curb + 0.1);
             if !ours {
-                spot.axes = spot.axes.then(&Axes::yaw(std::f32::consts::PI));
+                spot.axes = spot.axes.then(&LocalAxes::yaw(std::f32::consts::PI));
             }
             furniture::sign(stage, &spot, &mut rng);
         }
@@ -400,7 +405,7 @@ impl Side<'_> {
             if self.free(at, curb) {
                 let mut spot = self.spot(at, curb);
                 if !ours {
-                    spot.axes = spot.axes.then(&Axes::yaw(std::f32::consts::PI));
+                    spot.axes = spot.axes.then(&LocalAxes::yaw(std::f32::consts::PI));
                 }
                 furniture::signal(stage, &spot, rng.below(3) as u8, &mut rng);
             }
@@ -419,7 +424,10 @@ impl Side<'_> {
                 furniture::railing(stage, &self.spot(at, curb - 0.1), 4.0, 1.05, &mut rng);
             }
         }
-        let town = matches!(self.chunk.zone[self.index], Zone::Terrace | Zone::Blocks);
+        let town = matches!(
+            self.chunk.zone[self.index],
+            GroundZone::Terrace | GroundZone::Blocks
+        );
         if town && pave > 2.4 && rng.chance(0.6 * style.trees) {
             let at = rng.range(10.0, 19.0);
             if self.free(at, curb + 0.3) {
@@ -433,7 +441,7 @@ impl Side<'_> {
             plant::bush(
                 stage,
                 style,
-                Spot {
+                ObjectSpot {
                     pos: spot.pos + v(0.0, -0.3, 0.0),
                     ..spot
                 },

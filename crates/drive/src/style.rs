@@ -1,11 +1,11 @@
 //! What one drive looks like: street, season, weather, light, camera. All drawn from one seed.
 
-use super::noise::Rng;
+use super::noise::SeededRng;
 use super::space::{V, srgb, v};
 
 /// One wave of the road's course.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bend {
+pub(super) struct RoadBend {
     pub amplitude_m: f64,
     pub length_m: f64,
     pub phase: f64,
@@ -22,7 +22,7 @@ pub(super) enum CentreLine {
 
 /// What the road is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paving {
+pub(super) enum PavingStyle {
     Asphalt,
     /// Concrete slabs with joints.
     Concrete,
@@ -41,7 +41,7 @@ pub(super) enum EdgeLine {
 
 /// Sky, light and air.
 #[derive(Clone, Debug)]
-pub(super) struct Weather {
+pub(super) struct WeatherStyle {
     /// Towards the sun.
     pub sun: V,
     pub sun_light: V,
@@ -71,7 +71,7 @@ pub(super) struct Weather {
 
 /// What the camera adds.
 #[derive(Clone, Debug)]
-pub(super) struct Sensor {
+pub(super) struct SensorStyle {
     pub exposure: f32,
     pub contrast: f32,
     pub saturation: f32,
@@ -84,7 +84,7 @@ pub(super) struct Sensor {
 
 /// Everything that a seed decides for a whole drive.
 #[derive(Clone, Debug)]
-pub(super) struct Style {
+pub(super) struct StreetStyle {
     pub seed: u64,
     /// +1 where traffic keeps right, -1 where it keeps left.
     pub hand: f32,
@@ -93,13 +93,13 @@ pub(super) struct Style {
     /// Width of a parking lane on each side, m; 0 for none.
     pub parking_m: f32,
     pub pave_m: f32,
-    pub bends: [Bend; 2],
+    pub bends: [RoadBend; 2],
     pub zones: [f32; 6],
     pub side_roads: f32,
     pub speed_mps: f64,
-    pub weather: Weather,
-    pub sensor: Sensor,
-    pub paving: Paving,
+    pub weather: WeatherStyle,
+    pub sensor: SensorStyle,
+    pub paving: PavingStyle,
     pub asphalt: V,
     pub asphalt_rough: f32,
     pub damage: f32,
@@ -129,17 +129,17 @@ pub(super) struct Style {
     pub focal: f32,
 }
 
-impl Style {
+impl StreetStyle {
     /// The style of `seed`. A `still` draws from wider ranges than a drive.
     pub fn new(seed: u64, still: bool) -> Self {
-        let mut rng = Rng::new(&[seed, 0x57]);
+        let mut rng = SeededRng::new(&[seed, 0x57]);
         let r = &mut rng;
         let wide = if still { 1.0 } else { 0.0 };
         let lanes = if r.chance(0.22) { 2 } else { 1 };
         let town = r.range(0.35, 1.0);
         let weather = weather(r);
         let dim = weather.sun_light.brightness() + weather.sky_light.brightness() * 1.2;
-        let sensor = Sensor {
+        let sensor = SensorStyle {
             exposure: 1.3 / dim * 2.0f32.powf(r.range(-0.55, 0.5) * (1.0 + 0.4 * wide)),
             contrast: r.range(0.95, 1.3),
             saturation: r.range(0.75, 1.25),
@@ -162,12 +162,12 @@ impl Style {
             },
             pave_m: r.range(1.6, 3.8),
             bends: [
-                Bend {
+                RoadBend {
                     amplitude_m: f64::from(r.range(1.0, 13.0)),
                     length_m: f64::from(r.range(90.0, 130.0)),
                     phase: f64::from(r.turn()),
                 },
-                Bend {
+                RoadBend {
                     amplitude_m: f64::from(r.range(0.0, 3.5)),
                     length_m: f64::from(r.range(45.0, 70.0)),
                     phase: f64::from(r.turn()),
@@ -186,9 +186,9 @@ impl Style {
             weather,
             sensor,
             paving: match r.weighted(&[0.84 - 0.1 * wide, 0.06, 0.08 + 0.06 * wide]) {
-                0 => Paving::Asphalt,
-                1 => Paving::Concrete,
-                _ => Paving::Setts,
+                0 => PavingStyle::Asphalt,
+                1 => PavingStyle::Concrete,
+                _ => PavingStyle::Setts,
             },
             asphalt: {
                 let tone = r.range(0.055, 0.21);
@@ -307,7 +307,7 @@ impl Style {
     }
 }
 
-fn weather(r: &mut Rng) -> Weather {
+fn weather(r: &mut SeededRng) -> WeatherStyle {
     const CLEAR: usize = 0;
     const BROKEN: usize = 1;
     const OVERCAST: usize = 2;
@@ -331,7 +331,7 @@ fn weather(r: &mut Rng) -> Weather {
     let pale = srgb(186, 208, 232).mix(srgb(222, 228, 232), r.unit());
     let grey = srgb(176, 182, 190).mix(srgb(214, 214, 212), r.unit());
     let warm = srgb(255, 196, 128);
-    let base = Weather {
+    let base = WeatherStyle {
         sun,
         sun_light: v(1.0, 0.95, 0.86) * r.range(2.0, 2.6),
         sky_light: v(0.56, 0.64, 0.78) * r.range(0.8, 1.3),
@@ -351,11 +351,11 @@ fn weather(r: &mut Rng) -> Weather {
     };
     match kind {
         CLEAR => base,
-        BROKEN => Weather {
+        BROKEN => WeatherStyle {
             cloud: r.range(0.4, 0.75),
             ..base
         },
-        LOW_SUN => Weather {
+        LOW_SUN => WeatherStyle {
             sun_light: v(1.0, 0.8, 0.55) * r.range(1.7, 2.3),
             sky_light: v(0.4, 0.46, 0.6) * r.range(0.7, 1.0),
             sky_low: pale.mix(warm, 0.45) * 1.4,
@@ -364,7 +364,7 @@ fn weather(r: &mut Rng) -> Weather {
             cloud: r.range(0.1, 0.5),
             ..base
         },
-        DUSK => Weather {
+        DUSK => WeatherStyle {
             sun_light: v(0.5, 0.36, 0.28) * r.range(0.1, 0.5),
             sky_light: v(0.36, 0.4, 0.52) * r.range(0.6, 0.9),
             bounce: v(0.1, 0.1, 0.1),
@@ -386,7 +386,7 @@ fn weather(r: &mut Rng) -> Weather {
                 _ => r.range(0.0008, 0.003),
             };
             let dark = if kind == RAIN { 0.75 } else { 1.0 };
-            Weather {
+            WeatherStyle {
                 sun_light: v(1.0, 0.98, 0.94) * r.range(0.0, 0.22),
                 sky_light: v(0.98, 1.02, 1.08) * (r.range(0.85, 1.15) * dark),
                 bounce: v(0.3, 0.3, 0.29),

@@ -2,12 +2,12 @@
 
 use super::facade::facade;
 use super::noise::{lattice, textures};
-use super::skin::{Pattern, Point, Skin, Surface};
+use super::skin::{SkinPattern, SkinPoint, SurfaceColour, SurfaceSkin};
 use super::space::{cover, floor_i, fract, ramp, stripes, v};
 use super::vehicle_skin;
 
 /// The surface of `skin` at `p`.
-pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
+pub(super) fn surface(skin: &SurfaceSkin, p: &SkinPoint) -> SurfaceColour {
     let t = textures();
     let s = skin.shift;
     let (su, sv) = p.soft_uv();
@@ -16,15 +16,15 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             .at(su / size + s, sv / size + s * 1.7, p.foot / size)
     };
     let grain = |size: f32| t.grain.at(su / size + s, sv / size + s, p.foot / size);
-    let mut out = Surface::dull(skin.a);
+    let mut out = SurfaceColour::dull(skin.a);
     out.gloss = skin.gloss;
     match skin.pattern {
-        Pattern::Plain { grain: g, stain } => {
+        SkinPattern::Plain { grain: g, stain } => {
             let k = 1.0 + g * (grain(0.9) - 0.5) + stain * (cloud(2.6) - 0.5) * 1.4;
             out.colour = skin.a * k.max(0.0);
         }
-        Pattern::Wall(f) => return facade(skin, &f, p),
-        Pattern::Tiles { row } => {
+        SkinPattern::Wall(f) => return facade(skin, &f, p),
+        SkinPattern::Tiles { row } => {
             let (u, w) = if p.n.x.abs() > p.n.z.abs() {
                 (p.m.z, p.m.x)
             } else {
@@ -38,7 +38,7 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             let k = 1.0 + fade * 0.35 * (tone - 0.5) - 0.4 * joint + 0.5 * (cloud(5.0) - 0.5);
             out.colour = skin.a * k;
         }
-        Pattern::Leaves { size } => {
+        SkinPattern::Leaves { size } => {
             // Seams between the three planes do not show among leaves.
             let (u, w) = p.uv();
             let big = t.cloud.at(
@@ -54,11 +54,11 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             out.bump = v(fine - 0.5, 0.4 * (big - 0.2), 0.5 - fine) * 1.1;
             out.wrap = 0.45;
         }
-        Pattern::Bark => {
+        SkinPattern::Bark => {
             let streak = t.grain.at(su * 2.2 + s, sv * 0.35, p.foot * 0.7);
             out.colour = skin.a * (0.6 + 0.8 * streak) * (0.75 + 0.5 * cloud(1.5));
         }
-        Pattern::Boards { width, axis } => {
+        SkinPattern::Boards { width, axis } => {
             let x = p.along(axis);
             let board = floor_i(x / width);
             let gap = stripes(x, 0.0, 0.08 * width, width, p.foot.max(0.002));
@@ -68,7 +68,7 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             let k = (0.75 + 0.45 * tone) * (0.72 + 0.56 * streak) * (1.0 - 0.75 * gap);
             out.colour = skin.a.mix(skin.b, tone * 0.6) * k;
         }
-        Pattern::Card => {
+        SkinPattern::Card => {
             let (u, w) = p.uv();
             let (hu, hw) = if p.n.y.abs() > 0.7 {
                 (p.half.x, p.half.z)
@@ -86,46 +86,46 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
             let ink = mark * ramp(0.45, 0.55, t.grain.at(u * 1.7 + s, w * 1.7, p.foot * 2.0));
             out.colour = (skin.a * k).mix(skin.b, (tape * 0.7).max(ink * 0.8));
         }
-        Pattern::Fur { saddle, belly } => {
+        SkinPattern::Fur { saddle, belly } => {
             let streak = t.grain.at(su * 1.4 + s, sv * 0.7 + s, p.foot);
             let up = p.n.y;
             let shade = 1.0 - saddle * up.max(0.0) + belly * (-up).max(0.0);
             let k = (0.7 + 0.6 * streak) * (0.8 + 0.4 * cloud(0.7)) * shade;
             out.colour = skin.a.mix(skin.b, ramp(0.55, 0.8, cloud(1.3)) * 0.5) * k;
         }
-        Pattern::Blotch { size, share } => {
+        SkinPattern::Blotch { size, share } => {
             let at = ramp(share - 0.03, share + 0.03, cloud(size * 4.0));
             let k = 0.8 + 0.4 * grain(0.7);
             out.colour = skin.b.mix(skin.a, at) * k;
         }
-        Pattern::Bands { period, axis } => {
+        SkinPattern::Bands { period, axis } => {
             let x = p.along(axis) + s * period;
             let b = stripes(x, 0.0, 0.5 * period, period, p.foot.max(0.004));
             out.colour = skin.a.mix(skin.b, b) * (0.8 + 0.4 * cloud(0.9));
         }
-        Pattern::Checks { size } => {
+        SkinPattern::Checks { size } => {
             let (u, w) = p.uv();
             let a = stripes(u, 0.0, 0.5 * size, size, p.foot.max(0.004));
             let b = stripes(w, 0.0, 0.35 * size, size, p.foot.max(0.004));
             out.colour =
                 skin.a.mix(skin.b, a * 0.8).mix(skin.c, b * 0.6) * (0.8 + 0.4 * cloud(0.9));
         }
-        Pattern::Rock => {
+        SkinPattern::Rock => {
             let vein = t.crack.at(su * 0.4 + s, sv * 0.4 + s, p.foot * 0.4);
             let k = (0.5 + 0.9 * cloud(1.4)) * (0.75 + 0.5 * grain(1.1)) * (0.65 + 0.35 * vein);
             out.colour = skin.a.mix(skin.b, cloud(3.0)) * k;
             out.bump = v(cloud(0.8) - 0.5, cloud(0.9) - 0.5, grain(1.5) - 0.5) * 0.8;
         }
-        Pattern::Film => {
+        SkinPattern::Film => {
             let (f, g) = (cloud(0.7), cloud(0.33));
             out.colour = skin.a * (0.7 + 0.35 * f + 0.3 * g);
             out.bump = v(f - 0.5, cloud(0.45) - 0.5, g - 0.5) * 1.6;
         }
-        Pattern::Body(body) => return vehicle_skin::body(skin, &body, p),
-        Pattern::Cabin { half_length } => return vehicle_skin::cabin(skin, half_length, p),
-        Pattern::Wheel { rim } => return vehicle_skin::wheel(skin, rim, p),
-        Pattern::Sign { design } => out = sign(skin, design, p),
-        Pattern::Signal { lit } => out = signal(skin, lit, p),
+        SkinPattern::Body(body) => return vehicle_skin::body(skin, &body, p),
+        SkinPattern::Cabin { half_length } => return vehicle_skin::cabin(skin, half_length, p),
+        SkinPattern::Wheel { rim } => return vehicle_skin::wheel(skin, rim, p),
+        SkinPattern::Sign { design } => out = sign(skin, design, p),
+        SkinPattern::Signal { lit } => out = signal(skin, lit, p),
     }
     if skin.glow > 0.0 {
         out.glow += skin.a * skin.glow;
@@ -133,10 +133,10 @@ pub(super) fn surface(skin: &Skin, p: &Point) -> Surface {
     out
 }
 
-fn sign(skin: &Skin, design: u8, p: &Point) -> Surface {
+fn sign(skin: &SurfaceSkin, design: u8, p: &SkinPoint) -> SurfaceColour {
     if p.n.z > -0.5 && p.n.y < 0.9 {
         // The back and the rim.
-        return Surface::dull(v(0.25, 0.25, 0.26));
+        return SurfaceColour::dull(v(0.25, 0.25, 0.26));
     }
     // The face is an end of a tube about y, or the near side of a box.
     let (u, w, hu, hw) = if p.n.y.abs() >= 0.9 {
@@ -187,14 +187,14 @@ fn sign(skin: &Skin, design: u8, p: &Point) -> Surface {
             skin.a.mix(white, band)
         }
     };
-    Surface {
+    SurfaceColour {
         gloss: 0.04,
-        ..Surface::dull(colour)
+        ..SurfaceColour::dull(colour)
     }
 }
 
-fn signal(skin: &Skin, lit: u8, p: &Point) -> Surface {
-    let mut out = Surface::dull(skin.a);
+fn signal(skin: &SurfaceSkin, lit: u8, p: &SkinPoint) -> SurfaceColour {
+    let mut out = SurfaceColour::dull(skin.a);
     if p.n.z < -0.5 {
         let lamps = [v(0.9, 0.06, 0.03), v(0.9, 0.45, 0.03), v(0.05, 0.8, 0.35)];
         for (i, lamp) in lamps.iter().enumerate() {

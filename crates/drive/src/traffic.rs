@@ -3,14 +3,14 @@
 use std::f64::consts::TAU;
 
 use super::class::{BICYCLIST, CAR, PEDESTRIAN};
-use super::layout::{CHUNK_M, KERB_M, Layout};
-use super::noise::Rng;
+use super::layout::{CHUNK_M, KERB_M, StreetLayout};
+use super::noise::SeededRng;
 use super::people;
-use super::space::{Axes, v};
-use super::stage::{Spot, Stage, Thing};
+use super::space::{LocalAxes, v};
+use super::stage::{ObjectSpot, SceneStage, StageObject};
 use super::street::Keepout;
-use super::style::Style;
-use super::vehicle::{self, Vehicle};
+use super::style::StreetStyle;
+use super::vehicle::{self, VehicleKind};
 
 /// Stretch around the camera in which moving things live, m: when one leaves it at one end, another
 /// enters at the other.
@@ -40,17 +40,17 @@ fn wrapped(base: f64, speed: f64, time: f64, camera: f64) -> (f32, i64) {
 
 /// A moment of a drive.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
+pub(super) struct TrafficMoment {
     pub time: f64,
     /// Camera position along the road, m, and right of the centre, m.
     pub s: f64,
     pub d: f32,
 }
 
-fn start(stage: &mut Stage, spot: &Spot, id: u32, kind: &'static str, class: u8) {
+fn start(stage: &mut SceneStage, spot: &ObjectSpot, id: u32, kind: &'static str, class: u8) {
     let away = spot.pos - stage.eye.pos;
     stage.thing(
-        Thing {
+        StageObject {
             id,
             kind,
             class: Some(class),
@@ -60,9 +60,9 @@ fn start(stage: &mut Stage, spot: &Spot, id: u32, kind: &'static str, class: u8)
     );
 }
 
-fn turned(spot: Spot, angle: f32) -> Spot {
-    Spot {
-        axes: spot.axes.then(&Axes::yaw(angle)),
+fn turned(spot: ObjectSpot, angle: f32) -> ObjectSpot {
+    ObjectSpot {
+        axes: spot.axes.then(&LocalAxes::yaw(angle)),
         ..spot
     }
 }
@@ -70,10 +70,10 @@ fn turned(spot: Spot, angle: f32) -> Spot {
 /// Puts everything that moves, and what is parked, on the stage. `lane(z, d)` is the course, `z`
 /// ahead, of a lane whose middle is `d`: it swerves around what lies in the way.
 pub(super) fn build(
-    stage: &mut Stage,
-    style: &Style,
-    layout: &Layout,
-    now: &Now,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    now: &TrafficMoment,
     keep: &[Keepout],
     lane: &dyn Fn(f32, f32) -> f32,
 ) {
@@ -84,20 +84,20 @@ pub(super) fn build(
 }
 
 fn cars(
-    stage: &mut Stage,
-    style: &Style,
-    layout: &Layout,
-    now: &Now,
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    now: &TrafficMoment,
     lane: &dyn Fn(f32, f32) -> f32,
 ) {
     let own = style.own_lane();
     let oncoming = (1.0 + 5.0 * style.cars) as u64;
     for i in 0..oncoming {
-        let mut slot = Rng::new(&[style.seed, 0x61, i]);
+        let mut slot = SeededRng::new(&[style.seed, 0x61, i]);
         let speed = -f64::from(slot.range(8.0, 14.0));
         let base = (i as f64 + f64::from(slot.range(0.2, 0.8))) * RANGE_M / oncoming as f64;
         let (z, lap) = wrapped(base, speed, now.time, now.s);
-        let mut rng = Rng::new(&[style.seed, 0x62, i, lap as u64]);
+        let mut rng = SeededRng::new(&[style.seed, 0x62, i, lap as u64]);
         let row = rng.below(style.lanes) as f32;
         let d = lane(z, -style.hand * (row + 0.5) * style.lane_m);
         // Nothing drives through the camera.
@@ -105,7 +105,7 @@ fn cars(
             continue;
         }
         let spot = turned(layout.spot(z, d), std::f32::consts::PI);
-        let kind = Vehicle::draw(&mut rng, false);
+        let kind = VehicleKind::draw(&mut rng, false);
         let id = CARS + 1000 * i as u32 + lap.rem_euclid(1000) as u32;
         start(stage, &spot, id, kind.name(), CAR);
         vehicle::vehicle(stage, &spot, kind, false, &mut rng);
@@ -113,36 +113,36 @@ fn cars(
     // Slower traffic in the other lanes of the own direction, and perhaps someone ahead.
     if style.lanes > 1 {
         for i in 0..2u64 {
-            let mut slot = Rng::new(&[style.seed, 0x63, i]);
+            let mut slot = SeededRng::new(&[style.seed, 0x63, i]);
             let speed = style.speed_mps * f64::from(slot.range(0.75, 1.2));
             let base = f64::from(slot.range(0.0, 1.0)) * RANGE_M;
             let (z, lap) = wrapped(base, speed, now.time, now.s);
-            let mut rng = Rng::new(&[style.seed, 0x64, i, lap as u64]);
+            let mut rng = SeededRng::new(&[style.seed, 0x64, i, lap as u64]);
             let d = lane(z, style.hand * 0.5 * style.lane_m);
             if z.abs() < 7.0 && (d - now.d).abs() < 2.0 {
                 continue;
             }
             let spot = layout.spot(z, d);
-            let kind = Vehicle::draw(&mut rng, false);
+            let kind = VehicleKind::draw(&mut rng, false);
             let id = CARS + 1000 * (8 + i as u32) + lap.rem_euclid(1000) as u32;
             start(stage, &spot, id, kind.name(), CAR);
             vehicle::vehicle(stage, &spot, kind, rng.chance(0.2), &mut rng);
         }
     }
     if style.lead_car {
-        let mut rng = Rng::new(&[style.seed, 0x65]);
+        let mut rng = SeededRng::new(&[style.seed, 0x65]);
         let gap = f64::from(rng.range(28.0, 55.0));
         let phase = f64::from(rng.turn());
         let z = (gap + 8.0 * (now.time * 0.11 + phase).sin()) as f32;
         let brake = (now.time * 0.11 + phase).cos() < -0.3;
         let spot = layout.spot(z, lane(z, own));
-        let kind = Vehicle::draw(&mut rng, true);
+        let kind = VehicleKind::draw(&mut rng, true);
         start(stage, &spot, CARS + 11_000, kind.name(), CAR);
         vehicle::vehicle(stage, &spot, kind, brake, &mut rng);
     }
 }
 
-fn parked(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[Keepout]) {
+fn parked(stage: &mut SceneStage, style: &StreetStyle, layout: &StreetLayout, keep: &[Keepout]) {
     if style.parking_m == 0.0 {
         return;
     }
@@ -151,9 +151,9 @@ fn parked(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[Keepout]) {
             continue;
         }
         for (side, sign) in [(0usize, -1.0f32), (1, 1.0)] {
-            let mut rng = Rng::new(&[style.seed, 0x66, chunk.k as u64, side as u64]);
+            let mut rng = SeededRng::new(&[style.seed, 0x66, chunk.k as u64, side as u64]);
             for bay in 0..5u32 {
-                let mut own = Rng::new(&[rng.bits()]);
+                let mut own = SeededRng::new(&[rng.bits()]);
                 if !own.chance(style.parked) {
                     continue;
                 }
@@ -175,7 +175,7 @@ fn parked(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[Keepout]) {
                     layout.spot(z, d),
                     if backward { std::f32::consts::PI } else { 0.0 } + own.range(-0.03, 0.03),
                 );
-                let kind = Vehicle::draw(&mut own, true);
+                let kind = VehicleKind::draw(&mut own, true);
                 let number = (chunk.k.rem_euclid(2000) as u32) * 10 + bay * 2 + side as u32;
                 start(stage, &spot, PARKED + number, kind.name(), CAR);
                 vehicle::vehicle(stage, &spot, kind, false, &mut own);
@@ -184,10 +184,16 @@ fn parked(stage: &mut Stage, style: &Style, layout: &Layout, keep: &[Keepout]) {
     }
 }
 
-fn walkers(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &[Keepout]) {
+fn walkers(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    now: &TrafficMoment,
+    keep: &[Keepout],
+) {
     let count = (3.0 + 10.0 * style.people) as u64;
     for i in 0..count {
-        let mut slot = Rng::new(&[style.seed, 0x67, i]);
+        let mut slot = SeededRng::new(&[style.seed, 0x67, i]);
         let way = f64::from(slot.sign());
         let speed = way * f64::from(slot.range(0.9, 1.6));
         let base = (i as f64 + f64::from(slot.unit())) * RANGE_M / count as f64;
@@ -195,7 +201,7 @@ fn walkers(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &
         if !(-1.0..=130.0).contains(&z) {
             continue;
         }
-        let mut rng = Rng::new(&[style.seed, 0x68, i, lap as u64]);
+        let mut rng = SeededRng::new(&[style.seed, 0x68, i, lap as u64]);
         let sign = rng.sign();
         let chunk = layout.chunk_at(z);
         let pave = chunk.pave[usize::from(sign > 0.0)];
@@ -223,17 +229,23 @@ fn walkers(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &
         people::pedestrian(stage, &spot, step, &mut rng);
         // Some walk in pairs.
         if rng.chance(0.2) {
-            let beside = spot.inner(v(0.6, 0.0, 0.15), Axes::yaw(0.1));
+            let beside = spot.inner(v(0.6, 0.0, 0.15), LocalAxes::yaw(0.1));
             start(stage, &beside, id + 500, "pedestrian", PEDESTRIAN);
             people::pedestrian(stage, &beside, step + 1.3, &mut rng);
         }
     }
 }
 
-fn cyclists(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: &[Keepout]) {
+fn cyclists(
+    stage: &mut SceneStage,
+    style: &StreetStyle,
+    layout: &StreetLayout,
+    now: &TrafficMoment,
+    keep: &[Keepout],
+) {
     let count = 2 + (3.0 * style.cyclists) as u64;
     for i in 0..count {
-        let mut slot = Rng::new(&[style.seed, 0x69, i]);
+        let mut slot = SeededRng::new(&[style.seed, 0x69, i]);
         let way = if slot.chance(0.6) { 1.0 } else { -1.0 };
         let speed = f64::from(way) * f64::from(slot.range(3.5, 6.0));
         let base = (i as f64 + f64::from(slot.unit())) * RANGE_M / count as f64;
@@ -241,7 +253,7 @@ fn cyclists(stage: &mut Stage, style: &Style, layout: &Layout, now: &Now, keep: 
         if !(-2.0..=150.0).contains(&z) {
             continue;
         }
-        let mut rng = Rng::new(&[style.seed, 0x6a, i, lap as u64]);
+        let mut rng = SeededRng::new(&[style.seed, 0x6a, i, lap as u64]);
         let rim = layout.half_road - style.parking_m - rng.range(0.4, 0.7);
         let mut d = style.hand * way * rim;
         // Round what lies in the way.

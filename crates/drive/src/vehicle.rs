@@ -1,14 +1,14 @@
 //! Cars, vans, buses, trucks.
 
-use super::noise::Rng;
-use super::shape::{Form, sweep};
-use super::skin::{Body, Pattern, Skin};
-use super::space::{Axes, V, srgb, v};
-use super::stage::{Spot, Stage};
+use super::noise::SeededRng;
+use super::shape::{SolidForm, sweep};
+use super::skin::{BodySkin, SkinPattern, SurfaceSkin};
+use super::space::{LocalAxes, V, srgb, v};
+use super::stage::{ObjectSpot, SceneStage};
 
 /// Kinds of vehicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vehicle {
+pub(super) enum VehicleKind {
     Hatchback,
     Saloon,
     Offroad,
@@ -17,43 +17,43 @@ pub(super) enum Vehicle {
     Truck,
 }
 
-impl Vehicle {
+impl VehicleKind {
     /// Draws a kind; buses and trucks are rare, and never parked.
-    pub fn draw(rng: &mut Rng, parked: bool) -> Self {
+    pub fn draw(rng: &mut SeededRng, parked: bool) -> Self {
         let heavy = if parked { 0.0 } else { 0.06 };
         [
-            Vehicle::Hatchback,
-            Vehicle::Saloon,
-            Vehicle::Offroad,
-            Vehicle::Van,
-            Vehicle::Bus,
-            Vehicle::Truck,
+            VehicleKind::Hatchback,
+            VehicleKind::Saloon,
+            VehicleKind::Offroad,
+            VehicleKind::Van,
+            VehicleKind::Bus,
+            VehicleKind::Truck,
         ][rng.weighted(&[0.4, 0.3, 0.2, 0.12, heavy, heavy])]
     }
 
     pub fn name(self) -> &'static str {
         match self {
-            Vehicle::Hatchback | Vehicle::Saloon | Vehicle::Offroad => "car",
-            Vehicle::Van => "van",
-            Vehicle::Bus => "bus",
-            Vehicle::Truck => "truck",
+            VehicleKind::Hatchback | VehicleKind::Saloon | VehicleKind::Offroad => "car",
+            VehicleKind::Van => "van",
+            VehicleKind::Bus => "bus",
+            VehicleKind::Truck => "truck",
         }
     }
 
     /// Half length, m.
     pub fn half_length(self) -> f32 {
         match self {
-            Vehicle::Hatchback => 1.98,
-            Vehicle::Saloon => 2.28,
-            Vehicle::Offroad => 2.22,
-            Vehicle::Van => 2.6,
-            Vehicle::Bus => 5.4,
-            Vehicle::Truck => 3.9,
+            VehicleKind::Hatchback => 1.98,
+            VehicleKind::Saloon => 2.28,
+            VehicleKind::Offroad => 2.22,
+            VehicleKind::Van => 2.6,
+            VehicleKind::Bus => 5.4,
+            VehicleKind::Truck => 3.9,
         }
     }
 }
 
-fn paint(rng: &mut Rng) -> V {
+fn paint(rng: &mut SeededRng) -> V {
     let base = rng.pick(&[
         srgb(24, 25, 28),
         srgb(40, 42, 46),
@@ -74,9 +74,9 @@ fn paint(rng: &mut Rng) -> V {
 }
 
 /// What a vehicle is built from.
-struct Kit {
-    spot: Spot,
-    kind: Vehicle,
+struct VehicleKit {
+    spot: ObjectSpot,
+    kind: VehicleKind,
     /// Half width, half length, m.
     half: (f32, f32),
     axle: f32,
@@ -89,11 +89,18 @@ struct Kit {
     shift: f32,
 }
 
-impl Kit {
+impl VehicleKit {
     /// The main body from the sill up to `top`, with a side view `outline`.
-    fn body(&self, stage: &mut Stage, top: f32, outline: &[(f32, f32)], lean: f32, windows_m: f32) {
-        let mut skin = Skin::new(
-            Pattern::Body(Body {
+    fn body(
+        &self,
+        stage: &mut SceneStage,
+        top: f32,
+        outline: &[(f32, f32)],
+        lean: f32,
+        windows_m: f32,
+    ) {
+        let mut skin = SurfaceSkin::new(
+            SkinPattern::Body(BodySkin {
                 half: self.half,
                 sill_m: self.sill,
                 axle_m: self.axle,
@@ -120,15 +127,15 @@ impl Kit {
 
     fn cabin(
         &self,
-        stage: &mut Stage,
+        stage: &mut SceneStage,
         from: f32,
         to: f32,
         z: f32,
         half_z: f32,
         outline: &[(f32, f32)],
     ) {
-        let skin = Skin::new(
-            Pattern::Cabin {
+        let skin = SurfaceSkin::new(
+            SkinPattern::Cabin {
                 half_length: half_z,
             },
             self.colour,
@@ -148,9 +155,9 @@ impl Kit {
         );
     }
 
-    fn wheels(&self, stage: &mut Stage) {
-        let tyre = Skin::new(
-            Pattern::Wheel { rim: 0.64 },
+    fn wheels(&self, stage: &mut SceneStage) {
+        let tyre = SurfaceSkin::new(
+            SkinPattern::Wheel { rim: 0.64 },
             v(0.018, 0.018, 0.019),
             if self.shift > 0.4 {
                 v(0.34, 0.35, 0.36)
@@ -160,7 +167,7 @@ impl Kit {
             self.shift,
         );
         let tyre = stage.skin(tyre);
-        let form = Form::Tube {
+        let form = SolidForm::Tube {
             taper: 1.0,
             hole: 0.0,
         };
@@ -168,13 +175,13 @@ impl Kit {
             for end in [-1.0, 1.0] {
                 let at = self.spot.inner(
                     v(side * (self.half.0 - 0.1), self.wheel, end * self.axle),
-                    Axes::along(v(side, 0.0, 0.0)),
+                    LocalAxes::along(v(side, 0.0, 0.0)),
                 );
                 stage.put(&at, V::ZERO, v(self.wheel, 0.115, self.wheel), form, tyre);
             }
         }
         // The dark underside.
-        let under = stage.skin(Skin::plain(v(0.008, 0.008, 0.008), 0.0));
+        let under = stage.skin(SurfaceSkin::plain(v(0.008, 0.008, 0.008), 0.0));
         stage.block(
             &self.spot,
             v(0.0, self.sill * 0.8, 0.0),
@@ -184,8 +191,8 @@ impl Kit {
         stage.smudge(&self.spot, (self.half.0 * 0.95, self.half.1 * 0.95), 0.85);
     }
 
-    fn mirrors(&self, stage: &mut Stage, y: f32, z: f32) {
-        let skin = stage.skin(Skin::plain(self.colour * 0.7, 0.3).gloss(0.05));
+    fn mirrors(&self, stage: &mut SceneStage, y: f32, z: f32) {
+        let skin = stage.skin(SurfaceSkin::plain(self.colour * 0.7, 0.3).gloss(0.05));
         for side in [-1.0, 1.0] {
             stage.ball(
                 &self.spot,
@@ -198,8 +205,14 @@ impl Kit {
 }
 
 /// Puts a vehicle on the ground at `spot`, which looks the way it drives. The group must be open.
-pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool, rng: &mut Rng) {
-    let mut kit = Kit {
+pub(super) fn vehicle(
+    stage: &mut SceneStage,
+    spot: &ObjectSpot,
+    kind: VehicleKind,
+    brake: bool,
+    rng: &mut SeededRng,
+) {
+    let mut kit = VehicleKit {
         spot: *spot,
         kind,
         half: (0.86, kind.half_length()),
@@ -212,8 +225,8 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
         shift: rng.unit(),
     };
     match kit.kind {
-        Vehicle::Hatchback | Vehicle::Saloon => {
-            let saloon = kind == Vehicle::Saloon;
+        VehicleKind::Hatchback | VehicleKind::Saloon => {
+            let saloon = kind == VehicleKind::Saloon;
             let belt = rng.range(0.84, 0.92);
             kit.body(
                 stage,
@@ -261,7 +274,7 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
             }
             kit.mirrors(stage, belt + 0.08, 0.3 * l);
         }
-        Vehicle::Offroad => {
+        VehicleKind::Offroad => {
             kit.half.0 = 0.94;
             kit.wheel = 0.37;
             kit.sill = 0.3;
@@ -292,7 +305,7 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
             );
             kit.mirrors(stage, belt + 0.1, 0.35 * l);
         }
-        Vehicle::Van => {
+        VehicleKind::Van => {
             kit.half.0 = 0.98;
             kit.wheel = 0.34;
             kit.sill = 0.28;
@@ -311,14 +324,14 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
                 9.9,
             );
             // The upper part: its front is the windscreen.
-            let skin = Skin::new(
-                Pattern::Cabin { half_length: 9.0 },
+            let skin = SurfaceSkin::new(
+                SkinPattern::Cabin { half_length: 9.0 },
                 kit.colour,
                 kit.plate,
                 kit.shift,
             )
             .gloss(0.06);
-            let top = stage.skin(Skin::plain(kit.colour, kit.shift).gloss(0.06));
+            let top = stage.skin(SurfaceSkin::plain(kit.colour, kit.shift).gloss(0.06));
             let cab = stage.skin(skin);
             let l = kit.half.1;
             let box_ = stage.hull(&sweep(
@@ -349,7 +362,7 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
                 nose,
                 cab,
             );
-            let glass = stage.skin(Skin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
+            let glass = stage.skin(SurfaceSkin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
             if rng.chance(0.6) {
                 for x in [-0.42, 0.42] {
                     stage.block(spot, v(x, 1.7, -kit.half.1), v(0.3, 0.22, 0.02), glass);
@@ -357,7 +370,7 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
             }
             kit.mirrors(stage, 1.5, 0.55 * kit.half.1);
         }
-        Vehicle::Bus => {
+        VehicleKind::Bus => {
             kit.half.0 = 1.25;
             kit.wheel = 0.48;
             kit.sill = 0.32;
@@ -377,17 +390,17 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
                 1.0,
             );
             if two {
-                let glass = stage.skin(Skin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
+                let glass = stage.skin(SurfaceSkin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
                 stage.block(spot, v(0.0, 3.3, 0.0), v(1.255, 0.38, 5.1), glass);
             }
         }
-        Vehicle::Truck => {
+        VehicleKind::Truck => {
             kit.half.0 = 1.2;
             kit.wheel = 0.46;
             kit.sill = 0.5;
             let load = paint(rng).mix(v(0.6, 0.6, 0.58), rng.unit());
-            let side = stage.skin(Skin::new(
-                Pattern::Boards {
+            let side = stage.skin(SurfaceSkin::new(
+                SkinPattern::Boards {
                     width: 0.6,
                     axis: 2,
                 },
@@ -396,8 +409,8 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
                 rng.unit(),
             ));
             stage.block(spot, v(0.0, 2.1, -0.9), v(1.22, 1.35, 2.95), side);
-            let doors = stage.skin(Skin::new(
-                Pattern::Bands {
+            let doors = stage.skin(SurfaceSkin::new(
+                SkinPattern::Bands {
                     period: 0.5,
                     axis: 1,
                 },
@@ -406,13 +419,13 @@ pub(super) fn vehicle(stage: &mut Stage, spot: &Spot, kind: Vehicle, brake: bool
                 rng.unit(),
             ));
             stage.block(spot, v(0.0, 2.1, -3.87), v(1.2, 1.33, 0.04), doors);
-            let cab = stage.skin(Skin::plain(kit.colour, kit.shift).gloss(0.06));
+            let cab = stage.skin(SurfaceSkin::plain(kit.colour, kit.shift).gloss(0.06));
             stage.block(spot, v(0.0, 1.5, 3.0), v(1.15, 1.05, 0.85), cab);
-            let glass = stage.skin(Skin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
+            let glass = stage.skin(SurfaceSkin::plain(v(0.02, 0.022, 0.025), 0.3).gloss(0.4));
             stage.block(spot, v(0.0, 1.9, 3.05), v(1.16, 0.36, 0.84), glass);
-            let rear = stage.skin(Skin::plain(v(0.02, 0.02, 0.02), 0.3));
+            let rear = stage.skin(SurfaceSkin::plain(v(0.02, 0.02, 0.02), 0.3));
             stage.block(spot, v(0.0, 0.62, -0.3), v(0.95, 0.12, 3.5), rear);
-            let lamp = stage.skin(Skin::plain(v(0.4, 0.02, 0.02), 0.3).glow(if brake {
+            let lamp = stage.skin(SurfaceSkin::plain(v(0.4, 0.02, 0.02), 0.3).glow(if brake {
                 2.0
             } else {
                 0.2

@@ -1,11 +1,11 @@
 //! Surfaces of cars, vans and buses.
 
 use super::noise::textures;
-use super::skin::{Body, Point, Skin, Surface};
+use super::skin::{BodySkin, SkinPoint, SurfaceColour, SurfaceSkin};
 use super::space::{V, cover, ramp, v};
 
 /// The body at `p`: `a` paint, `b` plate colour. Forward is `+z`.
-pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
+pub(super) fn body(skin: &SurfaceSkin, b: &BodySkin, p: &SkinPoint) -> SurfaceColour {
     let foot = p.foot.max(0.004);
     let (x, y, z) = (p.m.x, p.m.y + p.half.y, p.m.z);
     let dirt = textures()
@@ -13,7 +13,7 @@ pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
         .at(z * 0.6 + skin.shift, y * 0.8 + x * 0.5, foot);
     let low = 1.0 - ramp(0.0, 0.35, y);
     let mud = v(0.16, 0.14, 0.12);
-    let mut out = Surface::dull(skin.a.mix(mud, (0.12 + 0.4 * low) * dirt));
+    let mut out = SurfaceColour::dull(skin.a.mix(mud, (0.12 + 0.4 * low) * dirt));
     out.gloss = skin.gloss;
     let black = v(0.015, 0.015, 0.017);
     // Sheet metal bulges.
@@ -22,7 +22,7 @@ pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
         0.3 * (p.m.y / p.half.y),
         0.22 * z / b.half.1,
     );
-    let dark = |out: &mut Surface, share: f32| {
+    let dark = |out: &mut SurfaceColour, share: f32| {
         out.colour = out.colour.mix(black, share);
         out.gloss *= 1.0 - 0.7 * share;
     };
@@ -89,7 +89,7 @@ pub(super) fn body(skin: &Skin, b: &Body, p: &Point) -> Surface {
     out
 }
 
-fn side_windows(out: &mut Surface, p: &Point, b: &Body, foot: f32) {
+fn side_windows(out: &mut SurfaceColour, p: &SkinPoint, b: &BodySkin, foot: f32) {
     let y = p.m.y + p.half.y;
     let bay = 1.25;
     let pillar = super::space::stripes(p.m.z, 0.0, 0.09, bay, foot);
@@ -101,9 +101,9 @@ fn side_windows(out: &mut Surface, p: &Point, b: &Body, foot: f32) {
 }
 
 /// The upper part of a car: glass with pillars and a painted roof.
-pub(super) fn cabin(skin: &Skin, half_length: f32, p: &Point) -> Surface {
+pub(super) fn cabin(skin: &SurfaceSkin, half_length: f32, p: &SkinPoint) -> SurfaceColour {
     let foot = p.foot.max(0.004);
-    let mut out = Surface::dull(skin.a);
+    let mut out = SurfaceColour::dull(skin.a);
     out.gloss = skin.gloss;
     out.bump = v(0.2 * p.m.x / p.half.x, 0.0, 0.15 * p.m.z / p.half.z);
     if p.n.y > 0.9 {
@@ -142,14 +142,14 @@ pub(super) fn cabin(skin: &Skin, half_length: f32, p: &Point) -> Surface {
 }
 
 /// A wheel: tyre, rim and hub on the ends of a tube, tread around it.
-pub(super) fn wheel(skin: &Skin, rim: f32, p: &Point) -> Surface {
+pub(super) fn wheel(skin: &SurfaceSkin, rim: f32, p: &SkinPoint) -> SurfaceColour {
     let foot = (p.foot / p.half.x.max(1e-3)).max(0.01);
     let tyre = skin.a;
     if p.n.y.abs() < 0.7 {
         let tread = super::space::stripes(p.m.y, 0.0, 0.012, 0.04, p.foot.max(0.003));
         let angle = p.m.x + p.m.z;
         let lug = super::space::stripes(angle, 0.0, 0.02, 0.06, p.foot.max(0.003));
-        return Surface::dull(tyre * (1.0 - 0.5 * tread.max(lug * 0.6)));
+        return SurfaceColour::dull(tyre * (1.0 - 0.5 * tread.max(lug * 0.6)));
     }
     let (x, z) = (p.m.x / p.half.x, p.m.z / p.half.z);
     let r = (x * x + z * z).sqrt();
@@ -164,7 +164,7 @@ pub(super) fn wheel(skin: &Skin, rim: f32, p: &Point) -> Surface {
     };
     let gap = spoke * cover(r, 0.16, rim * 0.86, foot);
     let groove = cover(r, 0.84, 0.87, foot);
-    let mut out = Surface::dull(
+    let mut out = SurfaceColour::dull(
         (tyre * (1.0 + 0.6 * groove))
             .mix(skin.b, in_rim)
             .mix(V::ONE * 0.012, gap * in_rim),

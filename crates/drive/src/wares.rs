@@ -1,19 +1,19 @@
 //! Colours, woods and patterns that things on the road share.
 
-use super::noise::Rng;
-use super::shape::Form;
-use super::skin::{Pattern, Skin};
+use super::noise::SeededRng;
+use super::shape::SolidForm;
+use super::skin::{SkinPattern, SurfaceSkin};
 use super::space::{V, srgb};
-use super::stage::Stage;
+use super::stage::SceneStage;
 
 /// A plain round post.
-pub(super) const TUBE: Form = Form::Tube {
+pub(super) const TUBE: SolidForm = SolidForm::Tube {
     taper: 1.0,
     hole: 0.0,
 };
 
 /// Any strong or dull colour.
-pub(super) fn colour(rng: &mut Rng) -> V {
+pub(super) fn colour(rng: &mut SeededRng) -> V {
     let base = rng.pick(&[
         srgb(178, 34, 38),
         srgb(214, 120, 24),
@@ -34,37 +34,37 @@ pub(super) fn colour(rng: &mut Rng) -> V {
 }
 
 /// A pattern for something unknown.
-pub(super) fn any_skin(stage: &mut Stage, rng: &mut Rng) -> u32 {
+pub(super) fn any_skin(stage: &mut SceneStage, rng: &mut SeededRng) -> u32 {
     let (a, b) = (colour(rng), colour(rng));
     let pattern = match rng.below(9) {
-        0 => Pattern::Blotch {
+        0 => SkinPattern::Blotch {
             size: rng.range(0.08, 0.3),
             share: rng.range(0.4, 0.6),
         },
-        1 => Pattern::Bands {
+        1 => SkinPattern::Bands {
             period: rng.range(0.06, 0.4),
             axis: rng.below(3) as u8,
         },
-        2 => Pattern::Checks {
+        2 => SkinPattern::Checks {
             size: rng.range(0.1, 0.4),
         },
-        3 => Pattern::Boards {
+        3 => SkinPattern::Boards {
             width: rng.range(0.08, 0.2),
             axis: rng.below(3) as u8,
         },
-        4 => Pattern::Rock,
-        5 => Pattern::Film,
-        6 => Pattern::Card,
-        7 => Pattern::Fur {
+        4 => SkinPattern::Rock,
+        5 => SkinPattern::Film,
+        6 => SkinPattern::Card,
+        7 => SkinPattern::Fur {
             saddle: 0.2,
             belly: 0.2,
         },
-        _ => Pattern::Plain {
+        _ => SkinPattern::Plain {
             grain: 0.3,
             stain: rng.range(0.2, 1.0),
         },
     };
-    let mut skin = Skin::new(pattern, a, b, rng.unit());
+    let mut skin = SurfaceSkin::new(pattern, a, b, rng.unit());
     skin.c = colour(rng);
     if rng.chance(0.3) {
         skin.gloss = rng.range(0.03, 0.2);
@@ -73,7 +73,7 @@ pub(super) fn any_skin(stage: &mut Stage, rng: &mut Rng) -> u32 {
 }
 
 /// Boards across the given axis.
-pub(super) fn wood_skin(stage: &mut Stage, rng: &mut Rng, axis: u8) -> u32 {
+pub(super) fn wood_skin(stage: &mut SceneStage, rng: &mut SeededRng, axis: u8) -> u32 {
     let base = rng.pick(&[
         srgb(186, 150, 104),
         srgb(150, 116, 78),
@@ -81,8 +81,8 @@ pub(super) fn wood_skin(stage: &mut Stage, rng: &mut Rng, axis: u8) -> u32 {
         srgb(104, 78, 54),
     ]);
     let a = rng.tint(base, 0.15);
-    stage.skin(Skin::new(
-        Pattern::Boards { width: 0.11, axis },
+    stage.skin(SurfaceSkin::new(
+        SkinPattern::Boards { width: 0.11, axis },
         a,
         a * 0.75,
         rng.unit(),

@@ -4,19 +4,22 @@ mod frames;
 mod network;
 mod program;
 
-pub use frames::Frames;
+pub use frames::FrameEncoder;
 #[cfg(test)]
-pub(super) use program::Program;
+pub(super) use program::CpuProgram;
 
-use super::{EngineError, Inference, Options, Preparer, Times};
+use super::{EngineError, EngineOptions, EngineTimes, Inference, Preprocessor};
 use frames::spread;
-use network::{Network, Tensor};
+use network::{CpuNetwork, InputTensor};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use unmask_frame::{Picture, open_regular_file};
-use unmask_model::{Facts, Head, Measured, ModelNames, Output, Written, prepared, settle};
-use unmask_score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score};
+use unmask_model::{
+    MeasuredMetadata, ModelMetadata, ModelNames, OutputForm, ScoreHead, WrittenMetadata, prepared,
+    settle,
+};
+use unmask_score::{MaskOutput, MaskScorer, PixelOutput, PixelScore, ScoredFrame, pixel_score};
 
 /// No ONNX file is larger: protobuf messages end there.
 const FILE_LIMIT_BYTES: u64 = 2 << 30;
@@ -28,22 +31,22 @@ const CLASSES_LIMIT: usize = 254;
 /// A model loaded into `rten`, with its buffers.
 pub struct CpuEngine {
     path: PathBuf,
-    facts: Facts,
-    network: Network,
+    facts: ModelMetadata,
+    network: CpuNetwork,
     threads: usize,
     precision: &'static str,
-    entry: Entry,
+    entry: NetworkEntry,
     kind: PixelScore,
-    scorer: Scorer,
-    times: Times,
+    scorer: MaskScorer,
+    times: EngineTimes,
 }
 
 /// How a picture gets into the network.
-enum Entry {
+enum NetworkEntry {
     /// Resized and normalised here.
-    Picture(Preparer),
+    Picture(Preprocessor),
     /// As the bytes of a camera's frame; the graph does the rest.
-    Frame(Frames),
+    Frame(FrameEncoder),
 }
 
 impl std::fmt::Debug for CpuEngine {
@@ -58,7 +61,7 @@ impl std::fmt::Debug for CpuEngine {
 
 impl CpuEngine {
     /// See [`super::Engine::open`].
-    pub fn open(path: &Path, options: Options) -> Result<Self, EngineError> {
+    pub fn open(path: &Path, options: EngineOptions) -> Result<Self, EngineError> {
         Self::from_bytes(path, read(path)?, options)
     }
 
@@ -66,29 +69,29 @@ impl CpuEngine {
     pub(crate) fn from_bytes(
         path: &Path,
         bytes: Vec<u8>,
-        options: Options,
+        options: EngineOptions,
     ) -> Result<Self, EngineError> {
         let threads = thread_count(options.threads)?;
         let model = network::load(path, bytes)?;
 
         let get = |key: &str| model.fact(key);
-        let inside = Written::from_metadata(path, get)?;
+        let inside = WrittenMetadata::from_metadata(path, get)?;
         let prepared = prepared(path, get)?;
         let named = prepared.is_some() || !inside.outputs.is_empty() || model.has_contract_names();
         let whole = inside.is_whole() && named;
         let beside = if whole {
-            Written::default()
+            WrittenMetadata::default()
         } else {
-            Written::from_beside(path)?
+            WrittenMetadata::from_beside(path)?
         };
         let mut network = match &prepared {
-            Some(prepared) => Network::prepared(path, &model, &prepared.camera.format, threads)?,
+            Some(prepared) => CpuNetwork::prepared(path, &model, &prepared.camera.format, threads)?,
             None => {
                 let outputs = match inside.outputs.is_empty() {
                     true => &beside.outputs,
                     false => &inside.outputs,
                 };
-                Network::plain(path, &model, outputs, threads)?
+                CpuNetwork::plain(path, &model, outputs, threads)?
             }
         };
         let (precision, sha256) = (model.precision, model.sha256);
@@ -104,7 +107,7 @@ impl CpuEngine {
                 ),
             });
         }
-        let measured = Measured {
+        let measured = MeasuredMetadata {
             input: prepared.map_or(network.input_size(), |p| p.input),
             output,
             sha256,
@@ -112,15 +115,15 @@ impl CpuEngine {
         };
         let facts = settle(path, inside, beside, measured)?;
         let entry = match &facts.camera {
-            Some(camera) => Entry::Frame(Frames::new(camera.format)),
-            None => Entry::Picture(Preparer::new(facts.input, facts.mean, facts.std)),
+            Some(camera) => NetworkEntry::Frame(FrameEncoder::new(camera.format)),
+            None => NetworkEntry::Picture(Preprocessor::new(facts.input, facts.mean, facts.std)),
         };
         let mut engine = Self {
             path: path.to_path_buf(),
             entry,
             kind: PixelScore::default(),
-            scorer: Scorer::new(),
-            times: Times::default(),
+            scorer: MaskScorer::new(),
+            times: EngineTimes::default(),
             facts,
             network,
             threads,
@@ -130,7 +133,7 @@ impl CpuEngine {
         Ok(engine)
     }
 
-    pub(super) fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &ModelMetadata {
         &self.facts
     }
 
@@ -142,7 +145,7 @@ impl CpuEngine {
         self.precision
     }
 
-    pub(super) fn times(&self) -> Times {
+    pub(super) fn times(&self) -> EngineTimes {
         self.times
     }
 
@@ -150,7 +153,7 @@ impl CpuEngine {
     pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
         let mut pairs = facts.metadata();
-        if let (Some(column), Output::Mask { known, .. }) = (facts.no_object, facts.output)
+        if let (Some(column), OutputForm::Mask { known, .. }) = (facts.no_object, facts.output)
             && column != known
         {
             pairs.push(("unmask.no_object", column.to_string()));
@@ -175,11 +178,11 @@ impl CpuEngine {
             })
         };
         match (self.facts.output, self.facts.head) {
-            (Output::Pixel { .. }, _) => {
+            (OutputForm::Pixel { .. }, _) => {
                 self.kind = kind;
                 Ok(())
             }
-            (_, Some(Head::Pixel(head))) if head == kind => Ok(()),
+            (_, Some(ScoreHead::Pixel(head))) if head == kind => Ok(()),
             (_, Some(head)) => refuse(format!(
                 "the graph scores by {head}, not by {kind}; prepare it again from the per-pixel \
                  model with --score {kind}"
@@ -194,7 +197,7 @@ impl CpuEngine {
     pub(super) fn infer(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
         self.network
             .pool()
-            .run(|| self.infer_here(Given::Picture(picture)))
+            .run(|| self.infer_here(EngineInput::Picture(picture)))
     }
 
     /// See [`super::Engine::score_at_mask_size`].
@@ -202,8 +205,8 @@ impl CpuEngine {
         &mut self,
         picture: &Picture,
         refine: bool,
-    ) -> Result<Scored, EngineError> {
-        self.score_given(Given::Picture(picture), refine)
+    ) -> Result<ScoredFrame, EngineError> {
+        self.score_given(EngineInput::Picture(picture), refine)
     }
 
     /// See [`super::Engine::score_bytes`].
@@ -211,13 +214,17 @@ impl CpuEngine {
         &mut self,
         bytes: &[u8],
         refine: bool,
-    ) -> Result<Scored, EngineError> {
-        self.score_given(Given::Bytes(bytes), refine)
+    ) -> Result<ScoredFrame, EngineError> {
+        self.score_given(EngineInput::Bytes(bytes), refine)
     }
 
     /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
-    fn score_given(&mut self, given: Given<'_>, refine: bool) -> Result<Scored, EngineError> {
-        if !refine && self.facts.head == Some(Head::MaskRefined) {
+    fn score_given(
+        &mut self,
+        given: EngineInput<'_>,
+        refine: bool,
+    ) -> Result<ScoredFrame, EngineError> {
+        if !refine && self.facts.head == Some(ScoreHead::MaskRefined) {
             return Err(EngineError::Kind {
                 path: self.path.clone(),
                 reason: "refinement is part of the graph; prepare it again with --no-refine".into(),
@@ -232,20 +239,20 @@ impl CpuEngine {
         })
     }
 
-    fn infer_here(&mut self, given: Given<'_>) -> Result<Inference, EngineError> {
+    fn infer_here(&mut self, given: EngineInput<'_>) -> Result<Inference, EngineError> {
         let start = Instant::now();
         let refuse = |reason: String| EngineError::Frame {
             path: self.path.clone(),
             reason,
         };
         let tensor = match (&mut self.entry, given) {
-            (Entry::Picture(preparer), Given::Picture(picture)) => {
-                preparer.run(picture).map(Tensor::Image)
+            (NetworkEntry::Picture(preparer), EngineInput::Picture(picture)) => {
+                preparer.run(picture).map(InputTensor::Image)
             }
-            (Entry::Frame(frames), Given::Picture(picture)) => {
-                frames.encode(picture).map(Tensor::Frame)
+            (NetworkEntry::Frame(frames), EngineInput::Picture(picture)) => {
+                frames.encode(picture).map(InputTensor::Frame)
             }
-            (Entry::Frame(frames), Given::Bytes(bytes)) => {
+            (NetworkEntry::Frame(frames), EngineInput::Bytes(bytes)) => {
                 let format = frames.format();
                 if bytes.len() != format.bytes() {
                     return Err(refuse(format!(
@@ -255,9 +262,9 @@ impl CpuEngine {
                         format.bytes()
                     )));
                 }
-                Some(Tensor::Frame(bytes))
+                Some(InputTensor::Frame(bytes))
             }
-            (Entry::Picture(_), Given::Bytes(_)) => {
+            (NetworkEntry::Picture(_), EngineInput::Bytes(_)) => {
                 return Err(refuse(
                     "it takes pictures, not a camera's bytes; make one that does with `unmask \
                      prepare`"
@@ -267,19 +274,19 @@ impl CpuEngine {
         };
         let tensor = match (tensor, given) {
             (Some(tensor), _) => tensor,
-            (None, Given::Picture(picture)) => {
+            (None, EngineInput::Picture(picture)) => {
                 return Err(EngineError::EmptyPicture {
                     size: picture.size(),
                 });
             }
-            (None, Given::Bytes(_)) => return Err(refuse("it is empty".into())),
+            (None, EngineInput::Bytes(_)) => return Err(refuse("it is empty".into())),
         };
         let prepared = Instant::now();
         let inference = self.network.run(tensor)?;
-        self.times = Times {
+        self.times = EngineTimes {
             prepare: prepared - start,
             engine: prepared.elapsed(),
-            ..Times::default()
+            ..EngineTimes::default()
         };
         if output_of(&inference, self.facts.classes.len()) != self.facts.output {
             return Err(EngineError::Contract {
@@ -294,7 +301,7 @@ impl CpuEngine {
         &mut self,
         inference: Inference,
         refine: bool,
-    ) -> Result<Scored, EngineError> {
+    ) -> Result<ScoredFrame, EngineError> {
         match &inference {
             Inference::Mask {
                 class_logits,
@@ -354,7 +361,7 @@ impl CpuEngine {
 
 /// What the engine was given to look at.
 #[derive(Clone, Copy)]
-enum Given<'a> {
+enum EngineInput<'a> {
     Picture(&'a Picture),
     Bytes(&'a [u8]),
 }
@@ -368,23 +375,23 @@ fn no_object_last(logits: &[f32], columns: usize, column: usize) -> Vec<f32> {
     logits
 }
 
-fn output_of(inference: &Inference, known: usize) -> Output {
+fn output_of(inference: &Inference, known: usize) -> OutputForm {
     match inference {
         Inference::Mask {
             queries,
             known,
             size,
             ..
-        } => Output::Mask {
+        } => OutputForm::Mask {
             queries: *queries,
             known: *known,
             size: *size,
         },
-        Inference::Pixel { classes, size, .. } => Output::Pixel {
+        Inference::Pixel { classes, size, .. } => OutputForm::Pixel {
             classes: *classes,
             size: *size,
         },
-        Inference::Map(scored) => Output::Map {
+        Inference::Map(scored) => OutputForm::Map {
             known,
             size: scored.score.size(),
         },

@@ -15,19 +15,19 @@ mod native;
 pub mod plan;
 mod prepare;
 
-pub use cpu::{CpuEngine, Frames};
+pub use cpu::{CpuEngine, FrameEncoder};
 pub use find::{ModelNotFound, find_model};
 pub use lower::lowered;
-pub use prepare::Preparer;
+pub use prepare::Preprocessor;
 
 use std::path::{Path, PathBuf};
-use unmask_frame::{Picture, ScoreMap, Size, Times};
-use unmask_model::{Facts, FactsError};
-use unmask_score::{PixelScore, ScoreError, Scored, Upsampler};
+use unmask_frame::{EngineTimes, Picture, ScoreMap, Size};
+use unmask_model::{MetadataError, ModelMetadata};
+use unmask_score::{PixelScore, ScoreError, ScoredFrame, Upsampler};
 
 /// How to open an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct EngineOptions {
     /// Threads to compute with; 0 = all that this process may use.
     pub threads: usize,
 }
@@ -65,7 +65,7 @@ pub enum Inference {
         size: Size,
     },
     /// A prepared graph: it scores by itself.
-    Map(Scored),
+    Map(ScoredFrame),
 }
 
 /// What can go wrong between a model file and an anomaly map.
@@ -112,7 +112,7 @@ pub enum EngineError {
     },
     /// Mean, classes and the like are missing or wrong.
     #[error(transparent)]
-    Facts(#[from] FactsError),
+    Facts(#[from] MetadataError),
     /// The threads could not be started.
     #[error("cannot start {threads} threads: ask for fewer with --threads")]
     Threads {
@@ -177,7 +177,7 @@ impl Engine {
     /// A file that cannot be read, is no model, is larger than 2 GiB, has sizes that are not known
     /// or larger than is run, does not fit the contract, lacks facts or gives NaN; each names the
     /// file.
-    pub fn open(path: &Path, options: Options) -> Result<Engine, EngineError> {
+    pub fn open(path: &Path, options: EngineOptions) -> Result<Engine, EngineError> {
         CpuEngine::open(path, options).map(Engine::Cpu)
     }
 
@@ -189,20 +189,20 @@ impl Engine {
     pub fn from_bytes(
         path: &Path,
         bytes: Vec<u8>,
-        options: Options,
+        options: EngineOptions,
     ) -> Result<Engine, EngineError> {
         CpuEngine::from_bytes(path, bytes, options).map(Engine::Cpu)
     }
 
     /// What is known about the model.
-    pub fn facts(&self) -> &Facts {
+    pub fn facts(&self) -> &ModelMetadata {
         match self {
             Engine::Cpu(engine) => engine.facts(),
         }
     }
 
     /// What a file made from this model must hold so that it needs no `model.toml`:
-    /// [`Facts::metadata`], the column of "no object" where it is not the last, and the names of
+    /// [`CheckpointMetadata::metadata`], the column of "no object" where it is not the last, and the names of
     /// the outputs where they are not those of the contract.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -233,7 +233,7 @@ impl Engine {
     }
 
     /// How long the parts of the last picture took.
-    pub fn times(&self) -> Times {
+    pub fn times(&self) -> EngineTimes {
         match self {
             Engine::Cpu(engine) => engine.times(),
         }
@@ -263,7 +263,7 @@ impl Engine {
     }
 
     /// Anomaly score and best class a cell, from a camera's frame: the bytes that
-    /// [`Facts::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
+    /// [`CheckpointMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
     /// frame unseen, their score is 0 and their class the first.
     ///
     /// `refine` is as in [`Engine::score_at_mask_size`].
@@ -271,7 +271,7 @@ impl Engine {
     /// # Errors
     /// The model is not prepared for a camera; bytes of another number; NaN or infinity in the
     /// outputs.
-    pub fn score_bytes(&mut self, bytes: &[u8], refine: bool) -> Result<Scored, EngineError> {
+    pub fn score_bytes(&mut self, bytes: &[u8], refine: bool) -> Result<ScoredFrame, EngineError> {
         match self {
             Engine::Cpu(engine) => engine.score_bytes(bytes, refine),
         }
@@ -291,7 +291,7 @@ impl Engine {
         &mut self,
         picture: &Picture,
         refine: bool,
-    ) -> Result<Scored, EngineError> {
+    ) -> Result<ScoredFrame, EngineError> {
         match self {
             Engine::Cpu(engine) => engine.score_at_mask_size(picture, refine),
         }

@@ -15,22 +15,22 @@ mod resize;
 mod tests;
 mod windows;
 
-use unmask_onnx::Error;
+use unmask_onnx::OnnxError;
 use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{Kind, elements, infer};
-use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
+use unmask_onnx::infer::{ValueType, elements, infer};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::read::{self, ReadLimits};
 
 /// The model in `bytes` as the runtime computes it right, for those who run it without an
 /// [`Engine`](crate::Engine): inputs and outputs keep their names.
 ///
 /// # Errors
-/// What does not read as a whole model, or is not computed: see [`unmask_onnx::Error`].
-pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let limits = Limits::default();
+/// What does not read as a whole model, or is not computed: see [`unmask_onnx::GraphError`].
+pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
+    let limits = ReadLimits::default();
     let messages = read::whole(bytes, &limits)?;
-    let (mut graph, facts) = Graph::from_model(&messages, None, &limits)?;
+    let (mut graph, facts) = OnnxGraph::from_model(&messages, None, &limits)?;
     drop(messages);
     lower(&mut graph)?;
     finish(&mut graph)?;
@@ -42,7 +42,7 @@ pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
-pub(crate) fn lower(graph: &mut Graph) -> Result<(), Error> {
+pub(crate) fn lower(graph: &mut OnnxGraph) -> Result<(), OnnxError> {
     each_node(graph, lower_node)?;
     fold_constants(graph);
     graph.remove_dead_nodes();
@@ -50,7 +50,7 @@ pub(crate) fn lower(graph: &mut Graph) -> Result<(), Error> {
     for (i, (name, id)) in graph.outputs().iter().enumerate() {
         let before = &graph.outputs()[..i];
         if let Some((other, _)) = before.iter().find(|(_, o)| o == id && constant(o)) {
-            return Err(Error::Model {
+            return Err(OnnxError::Model {
                 what: format!("its outputs `{other}` and `{name}` are the same constant"),
             });
         }
@@ -63,7 +63,7 @@ const FOLD_LIMIT: usize = 1 << 26;
 
 /// Computes what depends on constants alone. The runtime would do so too, but takes small floats
 /// without fractions for integers: −1.0 / 2.0 is 0 then.
-fn fold_constants(graph: &mut Graph) {
+fn fold_constants(graph: &mut OnnxGraph) {
     let mut left = FOLD_LIMIT;
     for id in graph.node_ids() {
         let node = graph.node(id).clone();
@@ -75,7 +75,7 @@ fn fold_constants(graph: &mut Graph) {
             let value = graph.value(output);
             (value.dtype, value.shape.clone())
         };
-        let kinds: Vec<Kind> = node.outputs.iter().map(kind).collect();
+        let kinds: Vec<ValueType> = node.outputs.iter().map(kind).collect();
         let size = kinds.iter().try_fold(0usize, |sum, (_, shape)| {
             elements(shape).and_then(|n| sum.checked_add(n))
         });
@@ -97,7 +97,7 @@ fn fold_constants(graph: &mut Graph) {
 ///
 /// # Errors
 /// As [`lower`].
-pub(crate) fn finish(graph: &mut Graph) -> Result<(), Error> {
+pub(crate) fn finish(graph: &mut OnnxGraph) -> Result<(), OnnxError> {
     each_node(graph, |graph, id, node| match node.op.as_str() {
         "QuantizeLinear" => integers::divide(graph, id),
         _ => Ok(()),
@@ -106,24 +106,24 @@ pub(crate) fn finish(graph: &mut Graph) -> Result<(), Error> {
 
 /// Calls `rewrite` on the nodes that are there: those that it adds are of tested forms.
 fn each_node(
-    graph: &mut Graph,
-    rewrite: impl Fn(&mut Graph, NodeId, &Node) -> Result<(), String>,
-) -> Result<(), Error> {
+    graph: &mut OnnxGraph,
+    rewrite: impl Fn(&mut OnnxGraph, NodeId, &GraphNode) -> Result<(), String>,
+) -> Result<(), OnnxError> {
     let ids: Vec<NodeId> = graph.node_ids().collect();
     for id in ids {
         let node = graph.node(id).clone();
-        rewrite(graph, id, &node).map_err(|what| Error::Node {
+        rewrite(graph, id, &node).map_err(|what| OnnxError::Node {
             node: node.title().to_owned(),
             op: node.op.to_string(),
             what,
         })?;
     }
-    graph.tidy().map_err(|_| Error::Model {
+    graph.tidy().map_err(|_| OnnxError::Model {
         what: "its nodes wait for each other: the graph has a cycle".to_owned(),
     })
 }
 
-fn lower_node(graph: &mut Graph, id: NodeId, node: &Node) -> Result<(), String> {
+fn lower_node(graph: &mut OnnxGraph, id: NodeId, node: &GraphNode) -> Result<(), String> {
     forms::check(graph, node)?;
     match node.op.as_str() {
         "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" => windows::explicit(graph, id),
@@ -148,13 +148,13 @@ fn lower_node(graph: &mut Graph, id: NodeId, node: &Node) -> Result<(), String> 
 
 /// Adds nodes in place of a node of the graph.
 struct Emit<'a> {
-    graph: &'a mut Graph,
-    node: Node,
+    graph: &'a mut OnnxGraph,
+    node: GraphNode,
 }
 
 impl<'a> Emit<'a> {
     /// Nodes that stand for `id`.
-    fn instead_of(graph: &'a mut Graph, id: NodeId) -> Self {
+    fn instead_of(graph: &'a mut OnnxGraph, id: NodeId) -> Self {
         let node = graph.node(id).clone();
         Self { graph, node }
     }
@@ -175,19 +175,19 @@ impl<'a> Emit<'a> {
 
     /// A constant of int64.
     fn ints(&mut self, shape: &[usize], values: impl Into<Vec<i64>>) -> ValueId {
-        let data = Data::I64(values.into().into());
+        let data = TensorData::I64(values.into().into());
         self.graph.add_constant(shape, data, None)
     }
 
     /// A constant of float32.
     fn floats(&mut self, shape: &[usize], values: impl Into<Vec<f32>>) -> ValueId {
-        let data = Data::F32(values.into().into());
+        let data = TensorData::F32(values.into().into());
         self.graph.add_constant(shape, data, None)
     }
 
     /// A constant of one number without axes.
     fn number(&mut self, dtype: DataType, value: f64) -> Result<ValueId, String> {
-        let data = Data::from_f64(dtype, &[value]);
+        let data = TensorData::from_f64(dtype, &[value]);
         let data = data.ok_or_else(|| format!("type {dtype:?}"))?;
         Ok(self.graph.add_constant(&[], data, None))
     }
@@ -199,7 +199,7 @@ impl<'a> Emit<'a> {
         inputs: &[Option<ValueId>],
         attributes: Vec<AttributeProto>,
     ) -> Result<ValueId, String> {
-        let mut node = Node {
+        let mut node = GraphNode {
             op: op.into(),
             scope: self.node.scope.clone(),
             name: None,

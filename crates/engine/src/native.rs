@@ -26,8 +26,8 @@ const OWN_CACHE_BYTES: usize = 256 << 10;
 
 /// Steps over maps, planned once, with all their memory.
 #[derive(Debug)]
-pub(super) struct Section {
-    steps: Vec<Step>,
+pub(super) struct NativeSection {
+    steps: Vec<SectionStep>,
     maps: Vec<Map>,
     /// Values that leave it, `[1, channels, height, width]`.
     outputs: Vec<(Vec<usize>, Vec<f32>)>,
@@ -37,7 +37,7 @@ pub(super) struct Section {
 type MapIndex = usize;
 
 #[derive(Debug)]
-enum Step {
+enum SectionStep {
     /// Input `input` becomes a map.
     Enter {
         input: usize,
@@ -74,7 +74,7 @@ enum Step {
 
 /// How a convolution is computed.
 #[derive(Debug)]
-enum Kernel {
+enum NativeKernel {
     Direct(Conv),
     Winograd(Winograd),
 }
@@ -85,7 +85,7 @@ const TILES: usize = 32;
 
 #[derive(Debug)]
 struct ConvStep {
-    kernel: Kernel,
+    kernel: NativeKernel,
     from: MapIndex,
     /// Rows of the input from one row of the output to the next.
     stride: usize,
@@ -97,7 +97,7 @@ struct ConvStep {
     weights_bytes: usize,
 }
 
-impl Section {
+impl NativeSection {
     /// Runs all steps on `inputs`, each `[1, channels, height, width]`, on the threads of the pool
     /// that this is called in.
     pub fn run(&mut self, inputs: &[&[f32]]) {
@@ -112,25 +112,25 @@ impl Section {
             };
             let maps = &mut self.maps;
             match step {
-                Step::Enter { input, to } => {
+                SectionStep::Enter { input, to } => {
                     write(maps, *to, &|_, to| to.enter(inputs[*input]));
                 }
-                Step::Conv(step) => write(maps, step.to, &|maps, to| step.run(maps, to)),
-                Step::MaxPool { pool, from, to } => {
+                SectionStep::Conv(step) => write(maps, step.to, &|maps, to| step.run(maps, to)),
+                SectionStep::MaxPool { pool, from, to } => {
                     write(maps, *to, &|maps, to| {
                         maps::max_pool(pool, &maps[*from], to)
                     });
                 }
-                Step::Add { a, b, clamp, to } => write(maps, *to, &|maps, to| {
+                SectionStep::Add { a, b, clamp, to } => write(maps, *to, &|maps, to| {
                     maps::add(&maps[*a], &maps[*b], *clamp, to);
                 }),
-                Step::Bound { from, clamp, to } => {
+                SectionStep::Bound { from, clamp, to } => {
                     write(maps, *to, &|maps, to| maps::bound(&maps[*from], *clamp, to));
                 }
-                Step::Round { from, rounding, to } => write(maps, *to, &|maps, to| {
+                SectionStep::Round { from, rounding, to } => write(maps, *to, &|maps, to| {
                     maps::round(&maps[*from], *rounding, to);
                 }),
-                Step::Leave { from, output } => {
+                SectionStep::Leave { from, output } => {
                     maps[*from].leave(&mut self.outputs[*output].1);
                 }
             }
@@ -149,8 +149,8 @@ impl ConvStep {
         let from = &maps[self.from];
         let add = self.add.map(|add| &maps[add]);
         match &self.kernel {
-            Kernel::Direct(conv) => self.direct(conv, from, add, to),
-            Kernel::Winograd(conv) => self.winograd(conv, from, add, to),
+            NativeKernel::Direct(conv) => self.direct(conv, from, add, to),
+            NativeKernel::Winograd(conv) => self.winograd(conv, from, add, to),
         }
     }
 

@@ -10,7 +10,7 @@
 
 use rayon::prelude::*;
 use unmask_frame::{Picture, Size};
-use unmask_model::Axis;
+use unmask_model::ResizeAxis;
 
 /// Rows whose columns are summed at once: the lanes of a baseline SIMD register.
 const LANES: usize = 4;
@@ -19,20 +19,20 @@ const BAND: usize = 4 * LANES;
 
 /// Turns pictures into network inputs; keeps its tables and buffers while sizes stay the same.
 #[derive(Debug)]
-pub struct Preparer {
+pub struct Preprocessor {
     to: Size,
     /// `value * scale + shift` normalises, one pair a colour.
     scale: [f32; 3],
     shift: [f32; 3],
     from: Size,
-    columns: Axis,
-    rows: Axis,
+    columns: ResizeAxis,
+    rows: ResizeAxis,
     out: Vec<f32>,
 }
 
 /// One task's working memory.
 #[derive(Default)]
-struct Work {
+struct BandWork {
     /// Summed rows, interleaved RGB.
     rows: [Vec<f32>; LANES],
     /// The same, interleaved: RGB of a column, and of each colour the rows.
@@ -41,7 +41,7 @@ struct Work {
     sums: [Vec<[f32; LANES]>; 3],
 }
 
-impl Preparer {
+impl Preprocessor {
     /// For inputs of size `to`; `mean` and `std` are those of RGB values 0–255.
     pub fn new(to: Size, mean: [f32; 3], std: [f32; 3]) -> Self {
         Self {
@@ -49,8 +49,8 @@ impl Preparer {
             scale: std::array::from_fn(|c| 1.0 / std[c]),
             shift: std::array::from_fn(|c| -mean[c] / std[c]),
             from: Size::new(0, 0),
-            columns: Axis::default(),
-            rows: Axis::default(),
+            columns: ResizeAxis::default(),
+            rows: ResizeAxis::default(),
             out: vec![0.0; to.area_px() * 3],
         }
     }
@@ -62,8 +62,8 @@ impl Preparer {
         }
         if picture.size() != self.from {
             self.from = picture.size();
-            self.columns = Axis::new(self.from.w, self.to.w);
-            self.rows = Axis::new(self.from.h, self.to.h);
+            self.columns = ResizeAxis::new(self.from.w, self.to.w);
+            self.rows = ResizeAxis::new(self.from.h, self.to.h);
         }
         let mut out = std::mem::take(&mut self.out);
         let (red, rest) = out.split_at_mut(self.to.area_px());
@@ -73,7 +73,7 @@ impl Preparer {
             .zip(green.par_chunks_mut(band))
             .zip(blue.par_chunks_mut(band))
             .enumerate()
-            .for_each_init(Work::default, |work, (i, ((red, green), blue))| {
+            .for_each_init(BandWork::default, |work, (i, ((red, green), blue))| {
                 self.band(picture, i * BAND, [red, green, blue], work);
             });
         self.out = out;
@@ -81,7 +81,7 @@ impl Preparer {
     }
 
     /// Makes the rows from `y` on, as many as the planes hold.
-    fn band(&self, picture: &Picture, y: usize, planes: [&mut [f32]; 3], work: &mut Work) {
+    fn band(&self, picture: &Picture, y: usize, planes: [&mut [f32]; 3], work: &mut BandWork) {
         work.fit(self.from.w * 3, self.to.w);
         let height = planes[0].len() / self.to.w;
         for from in (0..height).step_by(LANES) {
@@ -114,7 +114,7 @@ impl Preparer {
     }
 }
 
-impl Work {
+impl BandWork {
     /// Makes room for source rows of `values` and input rows of `columns`.
     fn fit(&mut self, values: usize, columns: usize) {
         self.rows.iter_mut().for_each(|row| row.resize(values, 0.0));
@@ -217,7 +217,7 @@ mod tests {
         let to = Size::new(24, 16);
         for (seed, (w, h)) in froms.into_iter().enumerate() {
             let picture = noise(Size::new(w, h), seed as u32);
-            let mut prepare = Preparer::new(to, PLAIN.0, PLAIN.1);
+            let mut prepare = Preprocessor::new(to, PLAIN.0, PLAIN.1);
             let got = prepare.run(&picture).unwrap();
             for c in 0..3 {
                 for y in 0..to.h {
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn the_same_size_passes_through_normalised() {
         let picture = noise(Size::new(5, 4), 9);
-        let mut prepare = Preparer::new(Size::new(5, 4), [10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);
+        let mut prepare = Preprocessor::new(Size::new(5, 4), [10.0, 20.0, 30.0], [2.0, 4.0, 5.0]);
         let got = prepare.run(&picture).unwrap().to_vec();
         for (i, px) in picture.rgb().chunks(3).enumerate() {
             assert!((got[i] - (f32::from(px[0]) - 10.0) / 2.0).abs() < 1e-5);
@@ -250,11 +250,11 @@ mod tests {
     fn a_change_of_size_between_frames_is_taken() {
         let (a, b) = (noise(Size::new(40, 30), 1), noise(Size::new(9, 50), 2));
         let to = Size::new(8, 8);
-        let alone = Preparer::new(to, PLAIN.0, PLAIN.1)
+        let alone = Preprocessor::new(to, PLAIN.0, PLAIN.1)
             .run(&b)
             .unwrap()
             .to_vec();
-        let mut prepare = Preparer::new(to, PLAIN.0, PLAIN.1);
+        let mut prepare = Preprocessor::new(to, PLAIN.0, PLAIN.1);
         prepare.run(&a).unwrap();
         assert_eq!(prepare.run(&b).unwrap(), alone);
         assert!(
@@ -269,7 +269,7 @@ mod tests {
     fn white_stays_white_and_does_not_overflow() {
         for (w, h) in [(1, 1), (24, 16), (31, 1000), (2000, 40), (5, 8192)] {
             let white = Picture::filled(Size::new(w, h), [255; 3]);
-            let mut prepare = Preparer::new(Size::new(24, 16), PLAIN.0, PLAIN.1);
+            let mut prepare = Preprocessor::new(Size::new(24, 16), PLAIN.0, PLAIN.1);
             let got = prepare.run(&white).unwrap();
             let off = got.iter().map(|v| (v - 255.0).abs()).fold(0.0, f32::max);
             assert!(off < 1e-3, "{w}x{h}: {off}");

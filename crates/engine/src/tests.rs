@@ -2,7 +2,7 @@
 
 use super::*;
 use unmask_frame::Picture;
-use unmask_model::Output;
+use unmask_model::OutputForm;
 
 fn model(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -11,7 +11,7 @@ fn model(name: &str) -> PathBuf {
 }
 
 fn open(name: &str) -> Result<Engine, EngineError> {
-    Engine::open(&model(name), Options { threads: 1 })
+    Engine::open(&model(name), EngineOptions { threads: 1 })
 }
 
 /// Left half red, right half black: road, and nothing that the mask model knows.
@@ -37,7 +37,7 @@ fn facts_are_read_and_measured() {
     let size = Size::new(32, 16);
     assert_eq!(
         facts.output,
-        Output::Mask {
+        OutputForm::Mask {
             queries: 4,
             known: 3,
             size
@@ -128,7 +128,7 @@ fn a_per_pixel_model_scores_by_softmax() {
     let mut engine = open("pixel.onnx").unwrap();
     assert_eq!(
         engine.facts().output,
-        Output::Pixel {
+        OutputForm::Pixel {
             classes: 3,
             size: Size::new(32, 16)
         }
@@ -147,7 +147,7 @@ fn threads_do_not_change_the_score() {
     let picture = half_red(Size::new(90, 70));
     let one = open("mask.onnx").unwrap().score(&picture, true).unwrap();
     for threads in [0, 2, 5] {
-        let mut engine = Engine::open(&model("mask.onnx"), Options { threads }).unwrap();
+        let mut engine = Engine::open(&model("mask.onnx"), EngineOptions { threads }).unwrap();
         assert_eq!(engine.score(&picture, true).unwrap(), one);
     }
 }
@@ -163,7 +163,7 @@ fn the_picture_is_resized_as_pillow_does_it() {
     let picture = Picture::new(Size::new(40, 23), rgb).unwrap();
     let want = std::fs::read(model("pillow_24x16.rgb")).unwrap();
     let to = Size::new(24, 16);
-    let mut preparer = Preparer::new(to, [0.0; 3], [1.0; 3]);
+    let mut preparer = Preprocessor::new(to, [0.0; 3], [1.0; 3]);
     let got = preparer.run(&picture).unwrap();
     for (i, px) in want.chunks(3).enumerate() {
         for c in 0..3 {
@@ -191,12 +191,12 @@ fn files_that_are_no_model_are_refused_by_name() {
         &[0xff; 300],
     ] {
         std::fs::write(&path, bytes).unwrap();
-        let error = Engine::open(&path, Options::default())
+        let error = Engine::open(&path, EngineOptions::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains("odd.onnx"), "{error}");
     }
-    let error = Engine::open(folder.path(), Options::default())
+    let error = Engine::open(folder.path(), EngineOptions::default())
         .unwrap_err()
         .to_string();
     assert!(error.starts_with("cannot read the model"), "{error}");
@@ -215,7 +215,7 @@ fn a_model_cut_or_changed_anywhere_never_panics() {
     for end in (0..whole.len()).step_by(13) {
         std::fs::write(&path, &whole[..end]).unwrap();
         assert!(
-            Engine::open(&path, Options { threads: 1 }).is_err(),
+            Engine::open(&path, EngineOptions { threads: 1 }).is_err(),
             "{end} bytes were taken"
         );
     }
@@ -224,7 +224,7 @@ fn a_model_cut_or_changed_anywhere_never_panics() {
         bytes[at] ^= 0x55;
         std::fs::write(&path, &bytes).unwrap();
         // Some changes only rename a node: taken or refused, but never a panic.
-        let _ = Engine::open(&path, Options { threads: 1 });
+        let _ = Engine::open(&path, EngineOptions { threads: 1 });
     }
 }
 
@@ -275,7 +275,7 @@ fn a_foreign_model_gets_its_facts_and_output_names_from_model_toml() {
         "outputs = { class_logits = 'scores', mask_logits = 'masks' }",
     )
     .unwrap();
-    let error = Engine::open(&path, Options::default())
+    let error = Engine::open(&path, EngineOptions::default())
         .unwrap_err()
         .to_string();
     assert!(
@@ -287,7 +287,7 @@ fn a_foreign_model_gets_its_facts_and_output_names_from_model_toml() {
                  [outputs]\nclass_logits = 'scores'\nmask_logits = 'masks'\n";
     std::fs::write(&toml, facts).unwrap();
     let picture = half_red(Size::new(100, 50));
-    let got = Engine::open(&path, Options::default())
+    let got = Engine::open(&path, EngineOptions::default())
         .unwrap()
         .score(&picture, true)
         .unwrap();

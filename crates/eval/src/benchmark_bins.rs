@@ -6,7 +6,7 @@
 //! anomalous pixels lie where the ranking is decided, and a bin's pixels move to its lower edge. Use
 //! it to compare with published rows only.
 
-use super::sweep::{PixelMetrics, Sweep, rank};
+use super::sweep::{PixelMetrics, ThresholdSweep, rank};
 use super::{ANOMALY, IGNORE};
 
 /// Quantiles per class and image.
@@ -65,7 +65,7 @@ impl BenchmarkBins {
     /// Sweeps the bins. Both classes must have pixels.
     pub(super) fn finish(mut self) -> PixelMetrics {
         self.bins.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let mut sweep = Sweep::new(self.totals[0], self.totals[1], false);
+        let mut sweep = ThresholdSweep::new(self.totals[0], self.totals[1], false);
         for tied in self.bins.chunk_by(|a, b| a.0 == b.0) {
             let sum = |class: usize| tied.iter().map(|bin| bin.1[class]).sum();
             sweep.step(rank(tied[0].0), sum(0), sum(1));

@@ -4,7 +4,7 @@
 //! Scores in one bin differ by less than 2^-11 of themselves and count as equal. That is one bit
 //! finer than float16, the format in which SegmentMeIfYouCan's own tool keeps scores.
 
-use super::sweep::{PixelMetrics, Sweep, rank};
+use super::sweep::{PixelMetrics, ThresholdSweep, rank};
 use super::{ANOMALY, IGNORE};
 
 /// Bits of the rank that a bin leaves out.
@@ -12,11 +12,11 @@ const DROPPED: u32 = 12;
 
 /// Counts of positives and negatives by bin: 16 MiB once used.
 #[derive(Default)]
-pub(super) struct Bins {
+pub(super) struct ScoreBins {
     cells: Vec<[u64; 2]>,
 }
 
-impl Bins {
+impl ScoreBins {
     /// Adds a picture. `scores` are finite, `labels` known, both of equal length.
     pub(super) fn add(&mut self, scores: &[f32], labels: &[u8]) {
         self.cells.resize(1 << (32 - DROPPED), [0; 2]);
@@ -49,7 +49,7 @@ impl Bins {
     /// Sweeps the bins. Both classes must have pixels.
     pub(super) fn finish(&self) -> PixelMetrics {
         let [positives, negatives] = self.totals();
-        let mut sweep = Sweep::new(positives, negatives, true);
+        let mut sweep = ThresholdSweep::new(positives, negatives, true);
         for (bin, &[p, n]) in self.cells.iter().enumerate().filter(|(_, c)| **c != [0, 0]) {
             let lowest = (bin as u32) << DROPPED | ((1 << DROPPED) - 1);
             sweep.step(lowest, p, n);

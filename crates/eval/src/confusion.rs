@@ -76,13 +76,13 @@ impl Confusion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unmask_frame::{Map, Size};
+    use unmask_frame::{PixelMap, Size};
 
     #[test]
     fn iou_by_hand_and_merged() {
         let size = Size::new(4, 2);
-        let labels = Map::new(size, vec![0, 0, 1, 1, 0, 255, 1, 7]).unwrap();
-        let predicted = Map::new(size, vec![0, 1, 1, 1, 0, 0, 0, 1]).unwrap();
+        let labels = PixelMap::new(size, vec![0, 0, 1, 1, 0, 255, 1, 7]).unwrap();
+        let predicted = PixelMap::new(size, vec![0, 1, 1, 1, 0, 0, 0, 1]).unwrap();
         let mut confusion = Confusion::new(3);
         confusion.add(&predicted, &labels);
         // Class 0: 2 of {3 labelled, 3 predicted}; class 1: 2 of {3, 3}; class 2: nowhere.
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn small_predictions_are_read_at_the_nearest_cell() {
-        let labels = Map::new(Size::new(4, 4), vec![0, 0, 1, 1].repeat(4)).unwrap();
-        let predicted = Map::new(Size::new(2, 2), vec![0, 1, 0, 1]).unwrap();
+        let labels = PixelMap::new(Size::new(4, 4), vec![0, 0, 1, 1].repeat(4)).unwrap();
+        let predicted = PixelMap::new(Size::new(2, 2), vec![0, 1, 0, 1]).unwrap();
         let mut confusion = Confusion::new(2);
         confusion.add(&predicted, &labels);
         assert_eq!(confusion.mean_iou(), 1.0);

@@ -5,16 +5,16 @@ use std::ffi::{OsStr, OsString};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::problem::{BadPicture, Problem};
+use super::problem::{BadPicture, PictureProblem};
 use super::{ANOMALY, EvalError, IGNORE, NORMAL};
-use unmask_frame::{LabelMap, Map, Size};
+use unmask_frame::{LabelMap, PixelMap, Size};
 
 /// Label pictures with more pixels than this are refused: 2^27, about 11,500 × 11,500 px.
 pub const MAX_PIXELS: usize = 1 << 27;
 
 /// A score map and its labels, on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub struct LabelledPair {
     /// The stem both files share.
     pub name: String,
     /// The score map, `.npy`.
@@ -46,17 +46,19 @@ pub struct LabelledPicture {
 pub fn saved_scores(
     scores: &Path,
     labels: &Path,
-) -> Result<(Vec<Pair>, Vec<BadPicture>), EvalError> {
+) -> Result<(Vec<LabelledPair>, Vec<BadPicture>), EvalError> {
     let (found, bad) = pair(
         (scores, &["npy"], "score map (.npy)"),
         (labels, &["png"], LABELS),
     )?;
-    let pairs = found.into_iter().map(|(name, scores, labels)| Pair {
-        name,
-        shown: scores.clone(),
-        scores,
-        labels,
-    });
+    let pairs = found
+        .into_iter()
+        .map(|(name, scores, labels)| LabelledPair {
+            name,
+            shown: scores.clone(),
+            scores,
+            labels,
+        });
     Ok((pairs.collect(), bad))
 }
 
@@ -119,23 +121,26 @@ pub fn labelled_pictures(dir: &Path) -> Result<(Vec<LabelledPicture>, Vec<BadPic
 }
 
 /// Stem, file of the left folder, file of the right folder.
-type Found = (String, PathBuf, PathBuf);
+type FoundLabel = (String, PathBuf, PathBuf);
 
 /// What a file of labels is called.
 const LABELS: &str = "label picture (.png)";
 
 /// Folder, extensions, and what such a file is called.
-type Side<'a> = (&'a Path, &'a [&'a str], &'static str);
+type FileSide<'a> = (&'a Path, &'a [&'a str], &'static str);
 
-fn pair(left: Side<'_>, right: Side<'_>) -> Result<(Vec<Found>, Vec<BadPicture>), EvalError> {
+fn pair(
+    left: FileSide<'_>,
+    right: FileSide<'_>,
+) -> Result<(Vec<FoundLabel>, Vec<BadPicture>), EvalError> {
     let mut bad = Vec::new();
     let lefts = list(left, &mut bad)?;
     let mut rights = list(right, &mut bad)?;
     let mut pairs = Vec::new();
-    let mut alone = |name: String, path: PathBuf, side: Side<'_>| {
+    let mut alone = |name: String, path: PathBuf, side: FileSide<'_>| {
         bad.push(BadPicture {
             name,
-            problem: Problem::Alone {
+            problem: PictureProblem::Alone {
                 path,
                 what: side.2,
                 dir: side.0.into(),
@@ -159,7 +164,7 @@ fn pair(left: Side<'_>, right: Side<'_>) -> Result<(Vec<Found>, Vec<BadPicture>)
 /// The files of a folder that have one of the extensions, by stem. Names that start with a dot
 /// are not looked at.
 fn list(
-    (dir, extensions, what): Side<'_>,
+    (dir, extensions, what): FileSide<'_>,
     bad: &mut Vec<BadPicture>,
 ) -> Result<BTreeMap<OsString, PathBuf>, EvalError> {
     let failed = |source| EvalError::Folder {
@@ -197,7 +202,7 @@ fn list(
         if let Some(first) = files.get(&stem).cloned() {
             bad.push(BadPicture {
                 name: stem.to_string_lossy().into_owned(),
-                problem: Problem::Twice { path, other: first },
+                problem: PictureProblem::Twice { path, other: first },
             });
         } else {
             files.insert(stem, path);
@@ -305,7 +310,7 @@ pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> 
     for label in &mut labels {
         *label = classes[usize::from(*label)];
     }
-    Ok(Map::new(size, labels).expect("one value a pixel was read"))
+    Ok(PixelMap::new(size, labels).expect("one value a pixel was read"))
 }
 
 /// Reads a label picture of classes, values as stored: of the same formats as [`read_labels`].
@@ -314,7 +319,7 @@ pub fn read_labels(path: &Path, rules: &LabelRules) -> Result<LabelMap, String> 
 /// A text without the file's name: what is wrong with the file.
 pub fn read_classes(path: &Path) -> Result<LabelMap, String> {
     let (size, values) = read_values(path)?;
-    Ok(Map::new(size, values).expect("one value a pixel was read"))
+    Ok(PixelMap::new(size, values).expect("one value a pixel was read"))
 }
 
 fn read_values(path: &Path) -> Result<(Size, Vec<u8>), String> {

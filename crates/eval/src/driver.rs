@@ -7,19 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::dataset::{LabelRules, Pair, read_labels};
-use super::problem::{BadPicture, Problem};
-use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments, Shard, Track};
-use unmask_frame::{LabelMap, Map, ScoreMap, Size};
+use super::dataset::{LabelRules, LabelledPair, read_labels};
+use super::problem::{BadPicture, PictureProblem};
+use super::{
+    BenchmarkTrack, ComponentMetrics, EvalError, Evaluation, PixelMetrics, SegmentMatcher, Shard,
+};
+use unmask_frame::{LabelMap, PixelMap, ScoreMap, Size};
 use unmask_score::npy;
 
 /// What to evaluate, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct EvalOptions {
     /// Meaning of the label values.
     pub rules: LabelRules,
     /// Component sizes.
-    pub track: Track,
+    pub track: BenchmarkTrack,
     /// Threshold of the component metrics; none = the one with the best pixel F1.
     pub threshold: Option<f32>,
     /// How pixels are ranked.
@@ -42,10 +44,10 @@ pub enum Ranker {
 
 /// The metrics of a data set.
 #[derive(Debug)]
-pub struct Report {
+pub struct EvalReport {
     /// Pixel metrics.
     pub pixels: PixelMetrics,
-    /// Component metrics, at [`Report::threshold`].
+    /// Component metrics, at [`EvalReport::threshold`].
     pub components: ComponentMetrics,
     /// Threshold of the component metrics: pixels with a score above it are predicted.
     pub threshold: f32,
@@ -60,7 +62,7 @@ pub struct Report {
 
 /// A pass over the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum EvalPass {
     /// Ranking all pixels.
     Pixels,
     /// Finding and comparing components.
@@ -76,18 +78,18 @@ pub enum Pass {
 /// No usable picture, no anomalous or no normal pixel, a temporary file that fails, or files that
 /// change under way. A bad picture is no error: it is left out and reported.
 pub fn evaluate(
-    pairs: &[Pair],
-    options: &Options,
-    progress: &(dyn Fn(Pass) + Sync),
-) -> Result<Report, EvalError> {
+    pairs: &[LabelledPair],
+    options: &EvalOptions,
+    progress: &(dyn Fn(EvalPass) + Sync),
+) -> Result<EvalReport, EvalError> {
     // Said before the first pass, not after it.
-    Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
+    SegmentMatcher::new(options.track, options.threshold.unwrap_or(0.0))?;
     let (evaluation, bad, collapsed) = pixel_pass(pairs, options, progress)?;
     let pixels = evaluation.finish()?;
     let threshold = options.threshold.unwrap_or(pixels.threshold);
     let components = component_pass(pairs, options, threshold, &bad, progress)?;
     let bad = named(pairs, bad);
-    Ok(Report {
+    Ok(EvalReport {
         pixels,
         components: components.finish(),
         threshold,
@@ -98,18 +100,18 @@ pub fn evaluate(
 }
 
 /// Evaluates a part of a data set, to be merged with the others later ([`super::merge`]). Without
-/// [`Options::threshold`] the part holds no components: the threshold with the best pixel F1 is
+/// [`EvalOptions::threshold`] the part holds no components: the threshold with the best pixel F1 is
 /// known only when all parts are merged.
 ///
 /// # Errors
 /// As [`evaluate`], but a part may lack anomalous or normal pixels; [`EvalError::ShardRanker`] for
 /// another ranker than the exact one.
 pub fn evaluate_shard(
-    pairs: &[Pair],
-    options: &Options,
-    progress: &(dyn Fn(Pass) + Sync),
+    pairs: &[LabelledPair],
+    options: &EvalOptions,
+    progress: &(dyn Fn(EvalPass) + Sync),
 ) -> Result<(Shard, Vec<BadPicture>), EvalError> {
-    Segments::new(options.track, options.threshold.unwrap_or(0.0))?;
+    SegmentMatcher::new(options.track, options.threshold.unwrap_or(0.0))?;
     if options.ranker != Ranker::Exact {
         return Err(EvalError::ShardRanker);
     }
@@ -128,10 +130,10 @@ pub fn evaluate_shard(
 /// Ranks all pixels; also gives the pairs that cannot be used, by index, and the number of collapsed
 /// scores.
 fn pixel_pass(
-    pairs: &[Pair],
-    options: &Options,
-    progress: &(dyn Fn(Pass) + Sync),
-) -> Result<(Evaluation, Vec<(usize, Problem)>, u64), EvalError> {
+    pairs: &[LabelledPair],
+    options: &EvalOptions,
+    progress: &(dyn Fn(EvalPass) + Sync),
+) -> Result<(Evaluation, Vec<(usize, PictureProblem)>, u64), EvalError> {
     let evaluation = match options.ranker {
         Ranker::Exact => Evaluation::exact(),
         Ranker::Fast => Evaluation::fast(),
@@ -154,7 +156,7 @@ fn pixel_pass(
                 .unwrap_or_else(|e| e.into_inner())
                 .push((index, problem));
         }
-        progress(Pass::Pixels);
+        progress(EvalPass::Pixels);
         Ok(())
     })?;
     let mut bad = bad.into_inner().unwrap_or_else(|e| e.into_inner());
@@ -172,13 +174,13 @@ fn pixel_pass(
 
 /// Compares the components of all pairs that are not `bad`.
 fn component_pass(
-    pairs: &[Pair],
-    options: &Options,
+    pairs: &[LabelledPair],
+    options: &EvalOptions,
     threshold: f32,
-    bad: &[(usize, Problem)],
-    progress: &(dyn Fn(Pass) + Sync),
-) -> Result<Segments, EvalError> {
-    let empty = Segments::new(options.track, threshold)?;
+    bad: &[(usize, PictureProblem)],
+    progress: &(dyn Fn(EvalPass) + Sync),
+) -> Result<SegmentMatcher, EvalError> {
+    let empty = SegmentMatcher::new(options.track, threshold)?;
     let is_bad = |index: usize| bad.binary_search_by_key(&index, |(bad, _)| *bad).is_ok();
     pairs
         .par_iter()
@@ -193,7 +195,7 @@ fn component_pass(
                         name: pair.name.clone(),
                         problem: problem.to_string(),
                     })?;
-                progress(Pass::Components);
+                progress(EvalPass::Components);
                 Ok::<_, EvalError>(segments)
             },
         )
@@ -206,7 +208,7 @@ fn component_pass(
         )
 }
 
-fn named(pairs: &[Pair], bad: Vec<(usize, Problem)>) -> Vec<BadPicture> {
+fn named(pairs: &[LabelledPair], bad: Vec<(usize, PictureProblem)>) -> Vec<BadPicture> {
     bad.into_iter()
         .map(|(index, problem)| BadPicture {
             name: pairs[index].name.clone(),
@@ -215,8 +217,8 @@ fn named(pairs: &[Pair], bad: Vec<(usize, Problem)>) -> Vec<BadPicture> {
         .collect()
 }
 
-fn values(pair: &Pair, source: EvalError) -> Problem {
-    Problem::Values {
+fn values(pair: &LabelledPair, source: EvalError) -> PictureProblem {
+    PictureProblem::Values {
         scores: pair.shown.clone(),
         labels: pair.labels.clone(),
         source,
@@ -224,11 +226,15 @@ fn values(pair: &Pair, source: EvalError) -> Problem {
 }
 
 /// Scores and labels of a picture, and the number of float64 scores that are ties in float32.
-fn load(pair: &Pair, options: &Options) -> Result<(ScoreMap, LabelMap, u64), Problem> {
-    let labels = read_labels(&pair.labels, &options.rules).map_err(|what| Problem::Labels {
-        path: pair.labels.clone(),
-        what,
-    })?;
+fn load(
+    pair: &LabelledPair,
+    options: &EvalOptions,
+) -> Result<(ScoreMap, LabelMap, u64), PictureProblem> {
+    let labels =
+        read_labels(&pair.labels, &options.rules).map_err(|what| PictureProblem::Labels {
+            path: pair.labels.clone(),
+            what,
+        })?;
     let (scores, ties) = npy::read_counting(&pair.scores)?;
     match (scores.size() == labels.size(), options.resize) {
         (true, _) => Ok((scores, labels, ties)),
@@ -257,7 +263,7 @@ fn resize(map: &ScoreMap, to: Size) -> ScoreMap {
             top * (1.0 - v) + bottom * v
         }));
     }
-    Map::new(to, data).expect("one value a pixel of the new size")
+    PixelMap::new(to, data).expect("one value a pixel of the new size")
 }
 
 /// For each place along the new axis: the two old places and the weight of the second.
@@ -281,11 +287,11 @@ mod tests {
 
     #[test]
     fn resizing_is_bilinear_between_pixel_centres() {
-        let map = Map::new(Size::new(2, 1), vec![0.0, 4.0]).unwrap();
+        let map = PixelMap::new(Size::new(2, 1), vec![0.0, 4.0]).unwrap();
         assert_eq!(resize(&map, Size::new(4, 1)).data(), [0.0, 1.0, 3.0, 4.0]);
         assert_eq!(resize(&map, Size::new(1, 2)).data(), [2.0, 2.0]);
         assert_eq!(resize(&map, map.size()), map);
-        let tall = Map::new(Size::new(1, 3), vec![1.0, 2.0, 6.0]).unwrap();
+        let tall = PixelMap::new(Size::new(1, 3), vec![1.0, 2.0, 6.0]).unwrap();
         assert_eq!(
             resize(&tall, Size::new(1, 6)).data(),
             [1.0, 1.25, 1.75, 3.0, 5.0, 6.0]

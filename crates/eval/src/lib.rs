@@ -3,7 +3,7 @@
 //! Definitions are those of SegmentMeIfYouCan (Chan et al. 2021): `docs/eval.md` states them.
 //!
 //! * [`Evaluation`] takes pictures one by one, from any thread, and gives [`PixelMetrics`].
-//! * [`Segments`] does the same for the component metrics, once a threshold is known.
+//! * [`SegmentMatcher`] does the same for the component metrics, once a threshold is known.
 //! * [`evaluate`] runs both over saved score maps, on all threads.
 //! * [`dataset`] finds the files of a data set and reads label pictures.
 //!
@@ -23,12 +23,14 @@ mod shard;
 mod sweep;
 
 pub use confusion::Confusion;
-pub use dataset::{LabelRules, Pair};
-pub use driver::{Options, Pass, Ranker, Report, evaluate, evaluate_shard};
+pub use dataset::{LabelRules, LabelledPair};
+pub use driver::{EvalOptions, EvalPass, EvalReport, Ranker, evaluate, evaluate_shard};
 pub use pixels::{Evaluation, pixel_metrics};
-pub use problem::{BadPicture, Problem};
-pub use segments::{ComponentMetrics, SIZE_EDGES_PX, Segments, SizeRecall, TAUS_PERCENT, Track};
-pub use shard::{Merged, Shard, ShardError, merge};
+pub use problem::{BadPicture, PictureProblem};
+pub use segments::{
+    BenchmarkTrack, ComponentMetrics, SIZE_EDGES_PX, SegmentMatcher, SizeRecall, TAUS_PERCENT,
+};
+pub use shard::{MergedShards, Shard, ShardError, merge};
 pub use sweep::{ErrorBounds, PixelMetrics};
 
 use std::path::PathBuf;

@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::benchmark_bins::BenchmarkBins;
-use super::bins::Bins;
-use super::ranking::{Block, Ranking};
+use super::bins::ScoreBins;
+use super::ranking::{ScoreBlock, ScoreRanking};
 use super::{ANOMALY, EvalError, NORMAL, PixelMetrics, check};
-use unmask_frame::{LabelMap, Map, ScoreMap, Size};
+use unmask_frame::{LabelMap, PixelMap, ScoreMap, Size};
 
 /// Memory that the exact ranking may hold before it goes to a temporary file, bytes.
 pub const BUDGET_BYTES: usize = 256 << 20;
@@ -19,15 +19,15 @@ const CHUNK: usize = 1 << 20;
 /// [`Evaluation::add`] may be called from any number of threads; the result does not depend on
 /// their number or order.
 ///
-/// Memory: exact: [`BUDGET_BYTES`] and, for each picture being added, 2 bytes a pixel + 0.5 MiB;
+/// Memory: exact: `BUDGET_BYTES` and, for each picture being added, 2 bytes a pixel + 0.5 MiB;
 /// beyond the budget, 2 bytes a pixel in a temporary file. Fast: 16 MiB a thread, no file.
 pub struct Evaluation {
-    mode: Mode,
+    mode: CountMode,
 }
 
-enum Mode {
-    Exact(Mutex<Ranking>),
-    Fast(Vec<Mutex<Bins>>),
+enum CountMode {
+    Exact(Mutex<ScoreRanking>),
+    Fast(Vec<Mutex<ScoreBins>>),
     Benchmark(Mutex<BenchmarkBins>),
 }
 
@@ -40,7 +40,7 @@ impl Evaluation {
     /// Exact metrics holding at most about `budget_bytes` of ranked pixels in memory.
     pub fn with_budget(budget_bytes: usize) -> Self {
         Self {
-            mode: Mode::Exact(Mutex::new(Ranking::new(budget_bytes))),
+            mode: CountMode::Exact(Mutex::new(ScoreRanking::new(budget_bytes))),
         }
     }
 
@@ -49,7 +49,7 @@ impl Evaluation {
     pub fn fast() -> Self {
         let shards = rayon::current_num_threads().max(1);
         Self {
-            mode: Mode::Fast((0..shards).map(|_| Mutex::default()).collect()),
+            mode: CountMode::Fast((0..shards).map(|_| Mutex::default()).collect()),
         }
     }
 
@@ -57,24 +57,24 @@ impl Evaluation {
     /// quantile bins of each image. Memory: about 12 KiB for each image.
     pub fn benchmark_bins() -> Self {
         Self {
-            mode: Mode::Benchmark(Mutex::default()),
+            mode: CountMode::Benchmark(Mutex::default()),
         }
     }
 
     /// The exact ranking so far, to be stored; `None` in the other modes.
-    pub(super) fn into_ranking(self) -> Option<Ranking> {
+    pub(super) fn into_ranking(self) -> Option<ScoreRanking> {
         match self.mode {
-            Mode::Exact(ranking) => {
+            CountMode::Exact(ranking) => {
                 Some(ranking.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
-            Mode::Fast(_) | Mode::Benchmark(_) => None,
+            CountMode::Fast(_) | CountMode::Benchmark(_) => None,
         }
     }
 
     /// An evaluation that goes on from `ranking`.
-    pub(super) fn from_ranking(ranking: Ranking) -> Self {
+    pub(super) fn from_ranking(ranking: ScoreRanking) -> Self {
         Self {
-            mode: Mode::Exact(Mutex::new(ranking)),
+            mode: CountMode::Exact(Mutex::new(ranking)),
         }
     }
 
@@ -86,15 +86,15 @@ impl Evaluation {
     pub fn add(&self, scores: &ScoreMap, labels: &LabelMap) -> Result<(), EvalError> {
         check(scores, labels)?;
         match &self.mode {
-            Mode::Exact(ranking) => {
-                let block = Block::new(scores.data(), labels.data());
+            CountMode::Exact(ranking) => {
+                let block = ScoreBlock::new(scores.data(), labels.data());
                 lock(ranking).push(block)?;
             }
-            Mode::Fast(shards) => {
+            CountMode::Fast(shards) => {
                 let shard = rayon::current_thread_index().unwrap_or(0) % shards.len();
                 lock(&shards[shard]).add(scores.data(), labels.data());
             }
-            Mode::Benchmark(bins) => lock(bins).add(scores.data(), labels.data()),
+            CountMode::Benchmark(bins) => lock(bins).add(scores.data(), labels.data()),
         }
         Ok(())
     }
@@ -105,20 +105,20 @@ impl Evaluation {
     /// [`EvalError::NoAnomaly`], [`EvalError::NoNormal`], or a temporary file that fails.
     pub fn finish(self) -> Result<PixelMetrics, EvalError> {
         match self.mode {
-            Mode::Exact(ranking) => {
+            CountMode::Exact(ranking) => {
                 let ranking = ranking.into_inner().unwrap_or_else(PoisonError::into_inner);
                 both_classes(ranking.totals())?;
                 Ok(ranking.finish()?)
             }
-            Mode::Fast(shards) => {
-                let mut all = Bins::default();
+            CountMode::Fast(shards) => {
+                let mut all = ScoreBins::default();
                 for shard in shards {
                     all.merge(shard.into_inner().unwrap_or_else(PoisonError::into_inner));
                 }
                 both_classes(all.totals())?;
                 Ok(all.finish())
             }
-            Mode::Benchmark(bins) => {
+            CountMode::Benchmark(bins) => {
                 let bins = bins.into_inner().unwrap_or_else(PoisonError::into_inner);
                 both_classes(bins.totals())?;
                 Ok(bins.finish())
@@ -160,7 +160,9 @@ pub fn pixel_metrics(
             return evaluation.finish();
         }
         let size = Size::new(scores.len(), 1);
-        if let (Some(scores), Some(labels)) = (Map::new(size, scores), Map::new(size, labels)) {
+        if let (Some(scores), Some(labels)) =
+            (PixelMap::new(size, scores), PixelMap::new(size, labels))
+        {
             evaluation.add(&scores, &labels)?;
         }
     }
@@ -171,8 +173,8 @@ mod tests {
     use super::*;
     use crate::IGNORE;
 
-    fn map<T>(w: usize, data: Vec<T>) -> Map<T> {
-        Map::new(Size::new(w, data.len() / w), data).unwrap()
+    fn map<T>(w: usize, data: Vec<T>) -> PixelMap<T> {
+        PixelMap::new(Size::new(w, data.len() / w), data).unwrap()
     }
 
     #[test]

@@ -11,12 +11,12 @@ pub struct BadPicture {
     /// The picture's name: the stem of its files.
     pub name: String,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: PictureProblem,
 }
 
 /// What is wrong with a picture's files.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum PictureProblem {
     /// The score map cannot be read.
     #[error(transparent)]
     Scores(#[from] NpyError),

@@ -11,25 +11,25 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::mem::take;
 
-use super::sweep::{PixelMetrics, Sweep, rank};
+use super::sweep::{PixelMetrics, ThresholdSweep, rank};
 use super::{ANOMALY, IGNORE};
 
 const BUCKETS: usize = 1 << 16;
 
 /// The pixels of one bucket in one block: positives first, then negatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Head {
+struct BlockHead {
     bucket: u16,
     counts: [u32; 2],
 }
 
 /// One picture, sorted by the upper half of the ranks.
-pub(super) struct Block {
-    heads: Vec<Head>,
+pub(super) struct ScoreBlock {
+    heads: Vec<BlockHead>,
     lows: Vec<u16>,
 }
 
-impl Block {
+impl ScoreBlock {
     /// Sorts a picture. `scores` are finite, `labels` known, both of equal length below 2^32.
     pub(super) fn new(scores: &[f32], labels: &[u8]) -> Self {
         // Slot = bucket and class, so that rising slots are falling scores, positives first.
@@ -51,7 +51,7 @@ impl Block {
         for (bucket, pair) in slots.as_chunks_mut::<2>().0.iter_mut().enumerate() {
             let counts = *pair;
             if counts != [0, 0] {
-                heads.push(Head {
+                heads.push(BlockHead {
                     bucket: bucket as u16,
                     counts,
                 });
@@ -69,20 +69,20 @@ impl Block {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.heads.len() * size_of::<Head>() + self.lows.len() * 2
+        size_of::<Self>() + self.heads.len() * size_of::<BlockHead>() + self.lows.len() * 2
     }
 }
 
 /// All blocks so far.
-pub(super) struct Ranking {
-    blocks: Vec<Block>,
+pub(super) struct ScoreRanking {
+    blocks: Vec<ScoreBlock>,
     held_bytes: usize,
     budget_bytes: usize,
     runs: Vec<File>,
     totals: [u64; 2],
 }
 
-impl Ranking {
+impl ScoreRanking {
     /// Holds at most about `budget_bytes` in memory.
     pub(super) fn new(budget_bytes: usize) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Ranking {
     }
 
     /// Adds a picture.
-    pub(super) fn push(&mut self, block: Block) -> io::Result<()> {
+    pub(super) fn push(&mut self, block: ScoreBlock) -> io::Result<()> {
         for head in &block.heads {
             self.totals[0] += u64::from(head.counts[0]);
             self.totals[1] += u64::from(head.counts[1]);
@@ -117,7 +117,7 @@ impl Ranking {
     /// process is, however that ends.
     fn spill(&mut self) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 18, tempfile::tempfile()?);
-        let mut readers: Vec<Reader> = self.blocks.iter().map(Reader::block).collect();
+        let mut readers: Vec<BlockReader> = self.blocks.iter().map(BlockReader::block).collect();
         let mut bytes = Vec::new();
         while let Some((bucket, counts)) = next_bucket(&readers) {
             out.write_all(&bucket.to_le_bytes())?;
@@ -203,12 +203,12 @@ impl Ranking {
 
     /// Sweeps all pixels. Both classes must have some.
     pub(super) fn finish(self) -> io::Result<PixelMetrics> {
-        let mut sweep = Sweep::new(self.totals[0], self.totals[1], false);
-        let mut readers: Vec<Reader> = self.blocks.iter().map(Reader::block).collect();
+        let mut sweep = ThresholdSweep::new(self.totals[0], self.totals[1], false);
+        let mut readers: Vec<BlockReader> = self.blocks.iter().map(BlockReader::block).collect();
         for run in self.runs {
-            readers.push(Reader::run(run)?);
+            readers.push(BlockReader::run(run)?);
         }
-        let mut table = Table::new();
+        let mut table = BlockTable::new();
         while let Some((bucket, [positives, negatives])) = next_bucket(&readers) {
             let base = u32::from(bucket) << 16;
             if positives == 0 {
@@ -234,7 +234,7 @@ impl Ranking {
 }
 
 /// Counts of one bucket by the lower half of the rank.
-struct Table {
+struct BlockTable {
     counts: [Vec<u64>; 2],
     /// Which groups of [`GROUP`] cells hold positives: only these need a look cell by cell.
     positive: Vec<bool>,
@@ -243,7 +243,7 @@ struct Table {
 /// Cells of the [`Table`] that share a flag.
 const GROUP: usize = 64;
 
-impl Table {
+impl BlockTable {
     fn new() -> Self {
         Self {
             counts: [vec![0; BUCKETS], vec![0; BUCKETS]],
@@ -296,7 +296,7 @@ impl Table {
 }
 
 /// The lowest bucket that any reader stands at, and its pixels over all readers.
-fn next_bucket(readers: &[Reader]) -> Option<(u16, [u64; 2])> {
+fn next_bucket(readers: &[BlockReader]) -> Option<(u16, [u64; 2])> {
     let bucket = readers
         .iter()
         .filter_map(|r| r.head().map(|head| head.0))
@@ -304,7 +304,7 @@ fn next_bucket(readers: &[Reader]) -> Option<(u16, [u64; 2])> {
     let mut counts = [0; 2];
     for (_, here) in readers
         .iter()
-        .filter_map(Reader::head)
+        .filter_map(BlockReader::head)
         .filter(|head| head.0 == bucket)
     {
         counts[0] += here[0];
@@ -314,9 +314,9 @@ fn next_bucket(readers: &[Reader]) -> Option<(u16, [u64; 2])> {
 }
 
 /// Walks a block or a run bucket by bucket.
-enum Reader<'a> {
+enum BlockReader<'a> {
     Block {
-        block: &'a Block,
+        block: &'a ScoreBlock,
         head: usize,
         /// Index of the bucket's first low.
         start: usize,
@@ -331,9 +331,9 @@ enum Reader<'a> {
     },
 }
 
-impl<'a> Reader<'a> {
-    fn block(block: &'a Block) -> Self {
-        Reader::Block {
+impl<'a> BlockReader<'a> {
+    fn block(block: &'a ScoreBlock) -> Self {
+        BlockReader::Block {
             block,
             head: 0,
             start: 0,
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
     fn run(file: File) -> io::Result<Self> {
         let mut file = BufReader::with_capacity(1 << 16, file);
         let head = read_head(&mut file)?;
-        Ok(Reader::Run {
+        Ok(BlockReader::Run {
             file,
             left: bytes_of(head),
             head,
@@ -355,11 +355,11 @@ impl<'a> Reader<'a> {
     /// The bucket this reader stands at.
     fn head(&self) -> Option<(u16, [u64; 2])> {
         match self {
-            Reader::Block { block, head, .. } => {
+            BlockReader::Block { block, head, .. } => {
                 let head = block.heads.get(*head)?;
                 Some((head.bucket, head.counts.map(u64::from)))
             }
-            Reader::Run { head, .. } => *head,
+            BlockReader::Run { head, .. } => *head,
         }
     }
 
@@ -375,11 +375,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         match self {
-            Reader::Block { block, start, .. } => {
+            BlockReader::Block { block, start, .. } => {
                 let from = *start + if class == 0 { 0 } else { counts[0] as usize };
                 give(&block.lows[from..from + counts[class] as usize])
             }
-            Reader::Run {
+            BlockReader::Run {
                 file,
                 left,
                 bytes,
@@ -408,11 +408,11 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         match self {
-            Reader::Block { head, start, .. } => {
+            BlockReader::Block { head, start, .. } => {
                 *head += 1;
                 *start += (counts[0] + counts[1]) as usize;
             }
-            Reader::Run {
+            BlockReader::Run {
                 file, head, left, ..
             } => {
                 file.seek_relative(*left as i64)?;
@@ -488,7 +488,8 @@ mod tests {
             .collect();
         all.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap());
         let positives = all.iter().filter(|pixel| pixel.1).count();
-        let mut sweep = Sweep::new(positives as u64, (all.len() - positives) as u64, false);
+        let mut sweep =
+            ThresholdSweep::new(positives as u64, (all.len() - positives) as u64, false);
         for step in all.chunk_by(|a, b| a.0 == b.0) {
             let positives = step.iter().filter(|pixel| pixel.1).count();
             let negatives = step.len() - positives;
@@ -503,9 +504,9 @@ mod tests {
         let want = sorted(&pictures);
         // Nothing spilled; a run of several blocks and a rest in memory; every block spilled.
         for (budget, min_runs) in [(usize::MAX, 0), (6000, 1), (0, 9)] {
-            let mut ranking = Ranking::new(budget);
+            let mut ranking = ScoreRanking::new(budget);
             for (scores, labels) in &pictures {
-                ranking.push(Block::new(scores, labels)).unwrap();
+                ranking.push(ScoreBlock::new(scores, labels)).unwrap();
             }
             assert!(
                 ranking.runs.len() >= min_runs,
@@ -521,10 +522,10 @@ mod tests {
     #[test]
     fn memory_held_stays_under_the_budget() {
         let budget = 20_000;
-        let mut ranking = Ranking::new(budget);
+        let mut ranking = ScoreRanking::new(budget);
         for seed in 0..50 {
             let (scores, labels) = picture(seed, 1000);
-            ranking.push(Block::new(&scores, &labels)).unwrap();
+            ranking.push(ScoreBlock::new(&scores, &labels)).unwrap();
             assert!(ranking.held_bytes <= budget);
         }
         assert!(ranking.runs.len() > 1);
@@ -532,7 +533,7 @@ mod tests {
 
     #[test]
     fn a_block_without_counted_pixels_is_empty() {
-        let block = Block::new(&[1.0, 2.0], &[IGNORE, IGNORE]);
+        let block = ScoreBlock::new(&[1.0, 2.0], &[IGNORE, IGNORE]);
         assert!(block.heads.is_empty() && block.lows.is_empty());
     }
 }

@@ -5,7 +5,7 @@
 //! on the order in which pictures arrive.
 
 use super::{ANOMALY, EvalError, IGNORE, check};
-use unmask_frame::{LabelMap, Map, ScoreMap};
+use unmask_frame::{LabelMap, PixelMap, ScoreMap};
 use unmask_score::components::{Components, label, overlaps};
 
 /// The overlaps at which components are judged, percent: 25, 30, … 75.
@@ -14,7 +14,7 @@ pub const TAUS_PERCENT: [u64; 11] = [25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75]
 /// A track of the benchmark: it sets the sizes below which components do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Track {
+pub enum BenchmarkTrack {
     /// RoadAnomaly21: large objects anywhere.
     #[default]
     Anomaly,
@@ -22,20 +22,20 @@ pub enum Track {
     Obstacle,
 }
 
-impl Track {
+impl BenchmarkTrack {
     /// Predicted components smaller than this are dropped, px.
     pub const fn min_predicted_px(self) -> usize {
         match self {
-            Track::Anomaly => 500,
-            Track::Obstacle => 50,
+            BenchmarkTrack::Anomaly => 500,
+            BenchmarkTrack::Obstacle => 50,
         }
     }
 
     /// Labelled components smaller than this are ignored, px.
     pub const fn min_labelled_px(self) -> usize {
         match self {
-            Track::Anomaly => 100,
-            Track::Obstacle => 10,
+            BenchmarkTrack::Anomaly => 100,
+            BenchmarkTrack::Obstacle => 10,
         }
     }
 }
@@ -77,8 +77,8 @@ pub struct ComponentMetrics {
 
 /// Sums the component metrics picture by picture.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Segments {
-    track: Track,
+pub struct SegmentMatcher {
+    track: BenchmarkTrack,
     threshold: f32,
     siou_sum: u128,
     ppv_sum: u128,
@@ -108,12 +108,12 @@ fn reaches(part: u64, whole: u64, percent: u64) -> bool {
     u128::from(part) * 100 >= u128::from(percent) * u128::from(whole)
 }
 
-impl Segments {
+impl SegmentMatcher {
     /// Pixels with a score above `threshold` (`>`) are predicted as anomaly.
     ///
     /// # Errors
     /// [`EvalError::Threshold`] where the threshold is NaN.
-    pub fn new(track: Track, threshold: f32) -> Result<Self, EvalError> {
+    pub fn new(track: BenchmarkTrack, threshold: f32) -> Result<Self, EvalError> {
         if threshold.is_nan() {
             return Err(EvalError::Threshold);
         }
@@ -235,7 +235,7 @@ impl Segments {
     }
 
     /// The track and the threshold it counts with.
-    pub fn settings(&self) -> (Track, f32) {
+    pub fn settings(&self) -> (BenchmarkTrack, f32) {
         (self.track, self.threshold)
     }
 
@@ -279,8 +279,8 @@ impl Segments {
     }
 }
 
-fn mask(like: &ScoreMap, on: impl Iterator<Item = bool>) -> Map<bool> {
-    let mut mask = Map::filled(like.size(), false);
+fn mask(like: &ScoreMap, on: impl Iterator<Item = bool>) -> PixelMap<bool> {
+    let mut mask = PixelMap::filled(like.size(), false);
     mask.data_mut()
         .iter_mut()
         .zip(on)
@@ -294,8 +294,12 @@ mod tests {
     use unmask_frame::Size;
 
     /// A picture of rectangles `(x, y, w, h, value)` on a ground of zeros.
-    fn draw<T: Copy>(size: Size, ground: T, boxes: &[(usize, usize, usize, usize, T)]) -> Map<T> {
-        let mut map = Map::filled(size, ground);
+    fn draw<T: Copy>(
+        size: Size,
+        ground: T,
+        boxes: &[(usize, usize, usize, usize, T)],
+    ) -> PixelMap<T> {
+        let mut map = PixelMap::filled(size, ground);
         for &(x, y, w, h, value) in boxes {
             for row in y..y + h {
                 map.data_mut()[row * size.w + x..row * size.w + x + w].fill(value);
@@ -310,7 +314,7 @@ mod tests {
         scores: &[(usize, usize, usize, usize, f32)],
         labels: &[(usize, usize, usize, usize, u8)],
     ) -> ComponentMetrics {
-        let mut segments = Segments::new(Track::Obstacle, 0.5).unwrap();
+        let mut segments = SegmentMatcher::new(BenchmarkTrack::Obstacle, 0.5).unwrap();
         segments
             .add(&draw(SIZE, 0.0, scores), &draw(SIZE, 0, labels))
             .unwrap();
@@ -368,8 +372,10 @@ mod tests {
         // A prediction over a 9 px object: these 9 px are ignored, the rest is wrong.
         let got = obstacle(&[(0, 0, 10, 6, 0.9)], &[(0, 0, 3, 3, 1)]);
         assert_eq!((got.labelled, got.predicted, got.ppv), (0, 1, 0.0));
-        for (track, predicted, labelled) in [(Track::Anomaly, 500, 100), (Track::Obstacle, 50, 10)]
-        {
+        for (track, predicted, labelled) in [
+            (BenchmarkTrack::Anomaly, 500, 100),
+            (BenchmarkTrack::Obstacle, 50, 10),
+        ] {
             assert_eq!(track.min_predicted_px(), predicted);
             assert_eq!(track.min_labelled_px(), labelled);
         }
@@ -399,10 +405,10 @@ mod tests {
         let got = obstacle(&[], &[]);
         assert_eq!((got.siou, got.ppv, got.f1_mean), (0.0, 0.0, 0.0));
         assert_eq!((got.labelled, got.predicted), (0, 0));
-        let empty = Segments::new(Track::Anomaly, 0.0).unwrap();
+        let empty = SegmentMatcher::new(BenchmarkTrack::Anomaly, 0.0).unwrap();
         assert_eq!(empty.finish(), got);
         assert!(matches!(
-            Segments::new(Track::Anomaly, f32::NAN),
+            SegmentMatcher::new(BenchmarkTrack::Anomaly, f32::NAN),
             Err(EvalError::Threshold)
         ));
     }
@@ -432,7 +438,7 @@ mod tests {
                 draw(SIZE, 0, &[(3, 0, 31, 19, 1)]),
             ),
         ];
-        let new = || Segments::new(Track::Obstacle, 0.5).unwrap();
+        let new = || SegmentMatcher::new(BenchmarkTrack::Obstacle, 0.5).unwrap();
         let mut all = new();
         cases.iter().for_each(|(s, l)| all.add(s, l).unwrap());
         let mut merged = new();
@@ -447,7 +453,7 @@ mod tests {
 
     #[test]
     fn bad_pictures_are_refused() {
-        let mut segments = Segments::new(Track::Anomaly, 0.5).unwrap();
+        let mut segments = SegmentMatcher::new(BenchmarkTrack::Anomaly, 0.5).unwrap();
         let scores = draw(SIZE, f32::NAN, &[]);
         assert!(segments.add(&scores, &draw(SIZE, 0, &[])).is_err());
         let other = Size::new(40, 60);
@@ -463,7 +469,7 @@ mod tests {
         // 5x5 (too small for other metrics of the anomaly track) fully found, 20x20 a quarter.
         let scores = [(0, 0, 5, 5, 0.9), (10, 0, 10, 10, 0.9)];
         let labels = [(0, 0, 5, 5, 1), (10, 0, 20, 20, 1)];
-        let mut segments = Segments::new(Track::Anomaly, 0.5).unwrap();
+        let mut segments = SegmentMatcher::new(BenchmarkTrack::Anomaly, 0.5).unwrap();
         segments
             .add(&draw(SIZE, 0.0, &scores), &draw(SIZE, 0, &labels))
             .unwrap();

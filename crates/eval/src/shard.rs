@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ranking::Ranking;
-use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, Segments};
+use super::ranking::ScoreRanking;
+use super::{ComponentMetrics, EvalError, Evaluation, PixelMetrics, SegmentMatcher};
 
 /// What a shard file starts with; the digit is the version.
 const MAGIC: &[u8; 8] = b"unmaskS1";
@@ -25,22 +25,22 @@ const BUDGET_BYTES: usize = 1 << 20;
 
 /// One part of an evaluation.
 pub struct Shard {
-    ranking: Ranking,
-    header: Header,
+    ranking: ScoreRanking,
+    header: ShardHeader,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct ShardHeader {
     images: u64,
     bad: u64,
     collapsed: u64,
     totals: [u64; 2],
-    segments: Option<Segments>,
+    segments: Option<SegmentMatcher>,
 }
 
 /// The metrics of all shards.
 #[derive(Debug, PartialEq)]
-pub struct Merged {
+pub struct MergedShards {
     /// Pixel metrics.
     pub pixels: PixelMetrics,
     /// Component metrics and their threshold, where the shards were made with one.
@@ -49,7 +49,7 @@ pub struct Merged {
     pub images: u64,
     /// Images left out.
     pub bad: u64,
-    /// As [`super::Report::collapsed`].
+    /// As [`super::EvalReport::collapsed`].
     pub collapsed: u64,
 }
 
@@ -96,12 +96,16 @@ pub enum ShardError {
 
 impl Shard {
     /// `counts`: images, images left out, collapsed scores.
-    pub(super) fn new(ranking: Ranking, segments: Option<Segments>, counts: [u64; 3]) -> Self {
+    pub(super) fn new(
+        ranking: ScoreRanking,
+        segments: Option<SegmentMatcher>,
+        counts: [u64; 3],
+    ) -> Self {
         let [images, bad, collapsed] = counts;
         let totals = ranking.totals();
         Self {
             ranking,
-            header: Header {
+            header: ShardHeader {
                 images,
                 bad,
                 collapsed,
@@ -146,11 +150,11 @@ impl Shard {
 /// # Errors
 /// [`ShardError`] naming the file; [`ShardError::Eval`] where all together have no anomalous or no
 /// normal pixel.
-pub fn merge(shards: &[PathBuf]) -> Result<Merged, ShardError> {
+pub fn merge(shards: &[PathBuf]) -> Result<MergedShards, ShardError> {
     let first = shards.first().ok_or(ShardError::None)?;
-    let mut ranking = Ranking::new(BUDGET_BYTES);
+    let mut ranking = ScoreRanking::new(BUDGET_BYTES);
     let (mut images, mut bad, mut collapsed) = (0, 0, 0);
-    let mut segments: Option<Option<Segments>> = None;
+    let mut segments: Option<Option<SegmentMatcher>> = None;
     for path in shards {
         let header = read(path, &mut ranking)?;
         images += header.images;
@@ -172,7 +176,7 @@ pub fn merge(shards: &[PathBuf]) -> Result<Merged, ShardError> {
     let components = segments
         .flatten()
         .map(|segments| (segments.finish(), segments.settings().1));
-    Ok(Merged {
+    Ok(MergedShards {
         pixels,
         components,
         images,
@@ -181,7 +185,7 @@ pub fn merge(shards: &[PathBuf]) -> Result<Merged, ShardError> {
     })
 }
 
-fn read(path: &Path, ranking: &mut Ranking) -> Result<Header, ShardError> {
+fn read(path: &Path, ranking: &mut ScoreRanking) -> Result<ShardHeader, ShardError> {
     let foreign = |what: String| ShardError::Foreign {
         path: path.to_owned(),
         what,
@@ -205,7 +209,8 @@ fn read(path: &Path, ranking: &mut Ranking) -> Result<Header, ShardError> {
     }
     let mut header = vec![0; length as usize];
     file.read_exact(&mut header).map_err(damaged)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|e| foreign(e.to_string()))?;
+    let header: ShardHeader =
+        serde_json::from_slice(&header).map_err(|e| foreign(e.to_string()))?;
     ranking.read(header.totals, &mut file).map_err(damaged)?;
     Ok(header)
 }
@@ -213,8 +218,8 @@ fn read(path: &Path, ranking: &mut Ranking) -> Result<Header, ShardError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IGNORE, Track};
-    use unmask_frame::{LabelMap, Map, ScoreMap, Size};
+    use crate::{BenchmarkTrack, IGNORE};
+    use unmask_frame::{LabelMap, PixelMap, ScoreMap, Size};
 
     fn image(seed: u64) -> (ScoreMap, LabelMap) {
         let mut state = seed * 2 + 1;
@@ -235,13 +240,14 @@ mod tests {
         let scores = labels
             .iter()
             .map(|&l| 0.4 * f32::from(l == 1) + 0.7 * next());
-        let scores = Map::new(size, scores.collect()).unwrap();
-        (scores, Map::new(size, labels).unwrap())
+        let scores = PixelMap::new(size, scores.collect()).unwrap();
+        (scores, PixelMap::new(size, labels).unwrap())
     }
 
     fn shard(images: &[u64], threshold: Option<f32>) -> Shard {
         let evaluation = Evaluation::with_budget(4000);
-        let mut segments = threshold.map(|t| Segments::new(Track::Obstacle, t).unwrap());
+        let mut segments =
+            threshold.map(|t| SegmentMatcher::new(BenchmarkTrack::Obstacle, t).unwrap());
         for &seed in images {
             let (scores, labels) = image(seed);
             evaluation.add(&scores, &labels).unwrap();
@@ -253,7 +259,7 @@ mod tests {
         Shard::new(ranking, segments, [images.len() as u64, 0, 0])
     }
 
-    fn merged(parts: &[&[u64]], threshold: Option<f32>) -> Result<Merged, ShardError> {
+    fn merged(parts: &[&[u64]], threshold: Option<f32>) -> Result<MergedShards, ShardError> {
         let folder = tempfile::tempdir().unwrap();
         let mut paths = Vec::new();
         for (i, part) in parts.iter().enumerate() {

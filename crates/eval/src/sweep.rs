@@ -54,31 +54,31 @@ pub(super) fn score_of(rank: u32) -> f32 {
 }
 
 /// Takes counts by falling score and keeps what the metrics need: a few numbers.
-pub(super) struct Sweep {
+pub(super) struct ThresholdSweep {
     positives: u64,
     negatives: u64,
     tp: u64,
     fp: u64,
-    ap: Sum,
+    ap: ExactSum,
     /// Twice the number of (positive, negative) pairs in right order; a tie counts 1. Exact.
     pairs_twice: u128,
     fpr95_fp: Option<u64>,
-    best: Option<Best>,
+    best: Option<BestThreshold>,
     binned: bool,
-    ap_low: Sum,
-    ap_high: Sum,
+    ap_low: ExactSum,
+    ap_high: ExactSum,
     pairs_tied: u128,
     fpr95_tied: u64,
 }
 
 #[derive(Clone, Copy)]
-struct Best {
+struct BestThreshold {
     tp: u64,
     fp: u64,
     rank: u32,
 }
 
-impl Sweep {
+impl ThresholdSweep {
     /// For `positives` and `negatives` pixels in all. `binned`: a step may hold unlike scores, so
     /// error bounds are kept.
     pub(super) fn new(positives: u64, negatives: u64, binned: bool) -> Self {
@@ -87,13 +87,13 @@ impl Sweep {
             negatives,
             tp: 0,
             fp: 0,
-            ap: Sum::default(),
+            ap: ExactSum::default(),
             pairs_twice: 0,
             fpr95_fp: None,
             best: None,
             binned,
-            ap_low: Sum::default(),
-            ap_high: Sum::default(),
+            ap_low: ExactSum::default(),
+            ap_high: ExactSum::default(),
             pairs_tied: 0,
             fpr95_tied: 0,
         }
@@ -122,7 +122,7 @@ impl Sweep {
             self.fpr95_fp = Some(self.fp);
             self.fpr95_tied = negatives;
         }
-        let now = Best {
+        let now = BestThreshold {
             tp: self.tp,
             fp: self.fp,
             rank,
@@ -133,8 +133,8 @@ impl Sweep {
     }
 
     /// Whether F1 = 2·tp / (tp + fp + P) of `a` is above that of `b`, in whole numbers.
-    fn beats(&self, a: Best, b: Best) -> bool {
-        let side = |x: Best, y: Best| {
+    fn beats(&self, a: BestThreshold, b: BestThreshold) -> bool {
+        let side = |x: BestThreshold, y: BestThreshold| {
             u128::from(x.tp) * (u128::from(y.tp) + u128::from(y.fp) + u128::from(self.positives))
         };
         side(a, b) > side(b, a)
@@ -164,7 +164,7 @@ impl Sweep {
     pub(super) fn finish(self) -> PixelMetrics {
         let (p, n) = (self.positives as f64, self.negatives as f64);
         let pairs = u128::from(self.positives) * u128::from(self.negatives);
-        let best = self.best.unwrap_or(Best {
+        let best = self.best.unwrap_or(BestThreshold {
             tp: 0,
             fp: 0,
             rank: 0,
@@ -194,12 +194,12 @@ impl Sweep {
 
 /// Compensated sum (Neumaier): millions of small terms keep their last digits.
 #[derive(Clone, Copy, Default)]
-struct Sum {
+struct ExactSum {
     sum: f64,
     lost: f64,
 }
 
-impl Sum {
+impl ExactSum {
     fn add(&mut self, term: f64) {
         let sum = self.sum + term;
         self.lost += if self.sum.abs() >= term.abs() {
@@ -241,7 +241,7 @@ mod tests {
     /// Scores 4 (positive), 3 (negative), 2 (two positives, one negative), 1 (negative).
     #[test]
     fn by_hand() {
-        let mut sweep = Sweep::new(3, 3, false);
+        let mut sweep = ThresholdSweep::new(3, 3, false);
         for (score, positives, negatives) in [(4.0, 1, 0), (3.0, 0, 1), (2.0, 2, 1), (1.0, 0, 1)] {
             sweep.step(rank(score), positives, negatives);
         }
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn fpr95_is_taken_at_exactly_95_percent() {
-        let mut sweep = Sweep::new(20, 4, false);
+        let mut sweep = ThresholdSweep::new(20, 4, false);
         sweep.step(rank(5.0), 18, 1);
         sweep.step(rank(4.0), 1, 1);
         sweep.step(rank(3.0), 1, 2);
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn of_equal_f1_the_highest_threshold_wins() {
         // At 3: 2·1/(1+0+2) = 2/3; at 1: 2·2/(2+2+2) = 2/3.
-        let mut sweep = Sweep::new(2, 2, false);
+        let mut sweep = ThresholdSweep::new(2, 2, false);
         sweep.step(rank(3.0), 1, 0);
         sweep.step(rank(2.0), 0, 1);
         sweep.step(rank(1.0), 1, 1);
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_lowest_float_as_threshold_stays_finite() {
-        let mut sweep = Sweep::new(1, 1, false);
+        let mut sweep = ThresholdSweep::new(1, 1, false);
         sweep.step(rank(f32::MIN), 1, 1);
         assert_eq!(sweep.finish().threshold, f32::MIN);
     }

@@ -15,8 +15,8 @@ mod scan;
 mod tests;
 
 use super::Size;
-use huffman::{Class, STANDARD, Table};
-use scan::{Part, Scan};
+use huffman::{HuffmanTable, STANDARD, TableClass};
+use scan::{JpegScan, ScanPart};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -89,7 +89,7 @@ pub struct WholeJpeg<'a> {
 
 /// What is wrong with a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum JpegFault {
     /// A marker or the end comes before the last block.
     Ends,
     /// No such code.
@@ -106,37 +106,37 @@ enum Fault {
 
 /// Tables by number.
 #[derive(Default)]
-struct Tables {
-    dc: [Option<Table>; 4],
-    ac: [Option<Table>; 4],
+struct JpegTables {
+    dc: [Option<HuffmanTable>; 4],
+    ac: [Option<HuffmanTable>; 4],
 }
 
-impl Tables {
-    fn set(&mut self, class: Class, number: usize, table: Table) {
+impl JpegTables {
+    fn set(&mut self, class: TableClass, number: usize, table: HuffmanTable) {
         match class {
-            Class::Dc => self.dc[number] = Some(table),
-            Class::Ac => self.ac[number] = Some(table),
+            TableClass::Dc => self.dc[number] = Some(table),
+            TableClass::Ac => self.ac[number] = Some(table),
         }
     }
 
     /// Puts in those of the standard that `parts` need and that are missing. Returns the segment
     /// that has them all.
-    fn complete(&mut self, parts: &[Part]) -> Option<Vec<u8>> {
-        let lacks = |part: &Part| self.dc[part.dc].is_none() || self.ac[part.ac].is_none();
+    fn complete(&mut self, parts: &[ScanPart]) -> Option<Vec<u8>> {
+        let lacks = |part: &ScanPart| self.dc[part.dc].is_none() || self.ac[part.ac].is_none();
         if !parts.iter().any(lacks) {
             return None;
         }
         let mut segment = vec![0xff, 0xc4, 0, 0];
         for (class, number, counts, values) in STANDARD {
-            segment.push(u8::from(class == Class::Ac) << 4 | number);
+            segment.push(u8::from(class == TableClass::Ac) << 4 | number);
             segment.extend(counts);
             segment.extend(values);
             let at = usize::from(number);
             let there = match class {
-                Class::Dc => self.dc[at].is_some(),
-                Class::Ac => self.ac[at].is_some(),
+                TableClass::Dc => self.dc[at].is_some(),
+                TableClass::Ac => self.ac[at].is_some(),
             };
-            if let (false, Some(table)) = (there, Table::new(&counts, values)) {
+            if let (false, Some(table)) = (there, HuffmanTable::new(&counts, values)) {
                 self.set(class, at, table);
             }
         }
@@ -148,7 +148,7 @@ impl Tables {
 
 /// A colour of the picture.
 #[derive(Debug)]
-struct Component {
+struct JpegComponent {
     id: u8,
     /// Blocks side by side and one below the other in a group.
     sampling: (usize, usize),
@@ -164,7 +164,7 @@ struct Component {
     seen: Vec<u64>,
 }
 
-impl Component {
+impl JpegComponent {
     fn block(&mut self, at: usize) -> &mut u64 {
         &mut self.seen[at]
     }
@@ -182,15 +182,15 @@ impl Component {
 }
 
 /// What the headers have said so far.
-struct Reader<'a> {
+struct JpegReader<'a> {
     data: &'a [u8],
     at: usize,
     size: Size,
     progressive: bool,
-    components: Vec<Component>,
+    components: Vec<JpegComponent>,
     /// Columns and rows of groups of blocks.
     groups: (usize, usize),
-    tables: Tables,
+    tables: JpegTables,
     restart_interval: usize,
     /// Whether the header is that of a camera's frame (`AVI1`).
     is_avi: bool,
@@ -209,14 +209,14 @@ struct Reader<'a> {
 /// # Errors
 /// The data is cut short, damaged, of an unsupported kind, of another size, or too large.
 pub fn check_jpeg(data: &[u8], wanted: Option<Size>) -> Result<WholeJpeg<'_>, JpegError> {
-    let mut reader = Reader {
+    let mut reader = JpegReader {
         data,
         at: 2,
         size: Size::default(),
         progressive: false,
         components: Vec::new(),
         groups: (0, 0),
-        tables: Tables::default(),
+        tables: JpegTables::default(),
         restart_interval: 0,
         is_avi: false,
         is_kept: false,
@@ -253,7 +253,7 @@ pub fn check_jpeg(data: &[u8], wanted: Option<Size>) -> Result<WholeJpeg<'_>, Jp
     if reader.components.is_empty() {
         return damaged("it has no picture");
     }
-    if let Some(what) = reader.components.iter().find_map(Component::lacks) {
+    if let Some(what) = reader.components.iter().find_map(JpegComponent::lacks) {
         return Err(JpegError::CutShort { what });
     }
     Ok(WholeJpeg {
@@ -263,7 +263,7 @@ pub fn check_jpeg(data: &[u8], wanted: Option<Size>) -> Result<WholeJpeg<'_>, Jp
     })
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JpegReader<'a> {
     fn cut<T>(&self, what: impl Into<String>) -> Result<T, JpegError> {
         Err(JpegError::CutShort { what: what.into() })
     }
@@ -307,13 +307,13 @@ impl<'a> Reader<'a> {
         while let Some((&head, more)) = rest.split_first() {
             let number = usize::from(head & 15);
             let class = match head >> 4 {
-                0 => Class::Dc,
-                1 => Class::Ac,
+                0 => TableClass::Dc,
+                1 => TableClass::Ac,
                 _ => return damaged("a Huffman table of no kind"),
             };
             let table = more.split_first_chunk::<16>().and_then(|(counts, values)| {
                 let all: usize = counts.iter().map(|&n| usize::from(n)).sum();
-                Some((Table::new(counts, values)?, values.get(all..)?))
+                Some((HuffmanTable::new(counts, values)?, values.get(all..)?))
             });
             let Some((table, after)) = table.filter(|_| number < 4) else {
                 return damaged("a Huffman table that cannot be");
@@ -373,7 +373,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|&[id, byte, _]| {
                 let (h, v) = sampling(byte);
-                Component {
+                JpegComponent {
                     id,
                     sampling: (h, v),
                     blocks: (
@@ -468,18 +468,20 @@ impl<'a> Reader<'a> {
         );
         self.at = match walked {
             Ok(end) => end,
-            Err(Fault::Ends) => return self.cut("its data ends before the last block"),
-            Err(Fault::NoCode) => return damaged("its data holds a code that does not exist"),
-            Err(Fault::Overrun) => return damaged("a block has more than 64 coefficients"),
-            Err(Fault::Left) => return damaged("its data goes on after the last block"),
-            Err(Fault::Restart) => return damaged("restart markers are missing or out of order"),
-            Err(Fault::NoTable) => return damaged("a Huffman table is missing"),
+            Err(JpegFault::Ends) => return self.cut("its data ends before the last block"),
+            Err(JpegFault::NoCode) => return damaged("its data holds a code that does not exist"),
+            Err(JpegFault::Overrun) => return damaged("a block has more than 64 coefficients"),
+            Err(JpegFault::Left) => return damaged("its data goes on after the last block"),
+            Err(JpegFault::Restart) => {
+                return damaged("restart markers are missing or out of order");
+            }
+            Err(JpegFault::NoTable) => return damaged("a Huffman table is missing"),
         };
         Ok(())
     }
 
     /// Reads a scan's header, and notes what the scan brings.
-    fn scan_header(&mut self, segment: &[u8]) -> Result<Scan, JpegError> {
+    fn scan_header(&mut self, segment: &[u8]) -> Result<JpegScan, JpegError> {
         let Some((&count, rest)) = segment.split_first() else {
             return damaged("a scan header is too short");
         };
@@ -491,7 +493,7 @@ impl<'a> Reader<'a> {
         if listed.len() != count || !more.is_empty() || !(1..=4).contains(&count) {
             return damaged(format!("a scan of {count} components"));
         }
-        let mut parts: Vec<Part> = Vec::with_capacity(count);
+        let mut parts: Vec<ScanPart> = Vec::with_capacity(count);
         for &[id, tables] in listed {
             let component = self.components.iter().position(|c| c.id == id);
             let Some(component) = component else {
@@ -501,7 +503,7 @@ impl<'a> Reader<'a> {
             if dc > 3 || ac > 3 || parts.iter().any(|part| part.component == component) {
                 return damaged("a scan header that cannot be");
             }
-            parts.push(Part { component, dc, ac });
+            parts.push(ScanPart { component, dc, ac });
         }
         let band = (u32::from(first), u32::from(last));
         let bits = (u32::from(bits >> 4), u32::from(bits & 15));
@@ -532,7 +534,7 @@ impl<'a> Reader<'a> {
             [one] => self.components[one.component].blocks,
             _ => self.groups,
         };
-        Ok(Scan {
+        Ok(JpegScan {
             parts,
             band,
             bits,

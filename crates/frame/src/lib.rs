@@ -67,18 +67,18 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// A dense row-major map of one value a pixel: scores, labels, masks.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Map<T> {
+pub struct PixelMap<T> {
     size: Size,
     data: Vec<T>,
 }
 
 /// A score a pixel. Higher = more anomalous; not bounded to `[0, 1]` (the class sum may exceed 1).
-pub type ScoreMap = Map<f32>;
+pub type ScoreMap = PixelMap<f32>;
 
 /// A class or label index a pixel.
-pub type LabelMap = Map<u8>;
+pub type LabelMap = PixelMap<u8>;
 
-impl<T> Map<T> {
+impl<T> PixelMap<T> {
     /// Wraps `data`, row by row.
     ///
     /// Returns `None` where `data.len()` is not `size.w * size.h`.
@@ -112,7 +112,7 @@ impl<T> Map<T> {
     }
 }
 
-impl<T: Clone> Map<T> {
+impl<T: Clone> PixelMap<T> {
     /// A map with `value` everywhere.
     pub fn filled(size: Size, value: T) -> Self {
         Self {
@@ -122,7 +122,7 @@ impl<T: Clone> Map<T> {
     }
 }
 
-impl<T: Copy> Map<T> {
+impl<T: Copy> PixelMap<T> {
     /// The value at column `x`, row `y`.
     pub fn at(&self, x: usize, y: usize) -> T {
         self.data[y * self.size.w + x]
@@ -191,17 +191,17 @@ pub enum WhenFull {
 ///
 /// Virtual time uses the same type: nothing downstream can tell the two apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Moment(pub u64);
+pub struct MonotonicTime(pub u64);
 
-impl Moment {
+impl MonotonicTime {
     /// Nanoseconds from `earlier` to here; 0 where `earlier` lies later.
-    pub fn since(self, earlier: Moment) -> Duration {
+    pub fn since(self, earlier: MonotonicTime) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// This moment, `by` later.
-    pub fn after(self, by: Duration) -> Moment {
-        Moment(
+    pub fn after(self, by: Duration) -> MonotonicTime {
+        MonotonicTime(
             self.0
                 .saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)),
         )
@@ -210,11 +210,11 @@ impl Moment {
 
 /// What travels with a frame from capture to alert: its number, times and deadline.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
+pub struct FrameMetadata {
     /// Number of the frame in its source, from 0, without gaps unless the source dropped frames.
     pub frame: u64,
     /// When the frame was captured, on the run's clock.
-    pub captured: Moment,
+    pub captured: MonotonicTime,
     /// Whether `captured` is that: else nobody knows, and it is when the frame arrived.
     pub age_known: bool,
     /// When the frame was captured, wall clock, nanoseconds since the Unix epoch.
@@ -227,9 +227,9 @@ pub struct Token {
     pub name: Option<Arc<str>>,
 }
 
-impl Token {
+impl FrameMetadata {
     /// The moment after which an alert for this frame is late.
-    pub fn deadline(&self) -> Moment {
+    pub fn deadline(&self) -> MonotonicTime {
         self.captured.after(Duration::from_nanos(self.budget_ns))
     }
 }
@@ -238,14 +238,14 @@ impl Token {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Number, times and deadline.
-    pub token: Token,
+    pub token: FrameMetadata,
     /// The picture.
     pub picture: Picture,
 }
 
 /// How long the parts of the last picture took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
+pub struct EngineTimes {
     /// Resize and normalise.
     pub prepare: Duration,
     /// The network.
@@ -260,25 +260,30 @@ mod tests {
 
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
-        assert!(Map::new(Size::new(2, 3), vec![0u8; 5]).is_none());
-        assert!(Map::new(Size::new(usize::MAX, 2), vec![0u8; 5]).is_none());
+        assert!(PixelMap::new(Size::new(2, 3), vec![0u8; 5]).is_none());
+        assert!(PixelMap::new(Size::new(usize::MAX, 2), vec![0u8; 5]).is_none());
         assert!(Picture::new(Size::new(2, 2), vec![0; 11]).is_none());
-        assert_eq!(Map::new(Size::new(2, 1), vec![4u8, 9]).unwrap().at(1, 0), 9);
+        assert_eq!(
+            PixelMap::new(Size::new(2, 1), vec![4u8, 9])
+                .unwrap()
+                .at(1, 0),
+            9
+        );
     }
 
     #[test]
     fn a_deadline_is_capture_plus_budget() {
-        let token = Token {
+        let token = FrameMetadata {
             frame: 0,
-            captured: Moment(5),
+            captured: MonotonicTime(5),
             age_known: true,
             captured_unix_ns: 0,
             budget_ns: 7,
             source: "test".into(),
             name: None,
         };
-        assert_eq!(token.deadline(), Moment(12));
-        assert_eq!(Moment(3).since(Moment(9)), Duration::ZERO);
+        assert_eq!(token.deadline(), MonotonicTime(12));
+        assert_eq!(MonotonicTime(3).since(MonotonicTime(9)), Duration::ZERO);
     }
 
     /// A message around a cause.

@@ -11,8 +11,8 @@ mod whiten;
 
 pub use attach::{attach, features_model};
 
-use super::checkpoint::{Tensor, Weights, read_file};
-use super::error::Error;
+use super::checkpoint::{CheckpointWeights, WeightTensor, read_file};
+use super::error::GraphError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub const ENTRIES_MAX: usize = 16_384;
 
 /// How the distance changes the score.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Strength {
+pub struct BankStrength {
     /// ln of the distance up to which a cell counts as known.
     pub tolerance: f32,
     /// The mask probabilities are multiplied by `exp(−slope · (ln distance − tolerance))` beyond it.
@@ -47,14 +47,14 @@ pub struct FeatureBank {
     /// Whitened features, `[entries, channels]`.
     pub entries: Vec<f32>,
     /// How the distance changes the score.
-    pub strength: Strength,
+    pub strength: BankStrength,
     /// Frames that it was learned from.
     pub frames: usize,
 }
 
 /// What a bank is learned from: one feature per cell.
 #[derive(Clone, Debug, Default)]
-pub struct Samples {
+pub struct FeatureSamples {
     /// `[cells, channels]`, row-major.
     pub features: Vec<f32>,
     /// Frames they come from.
@@ -68,7 +68,7 @@ pub struct LearnOptions {
     pub entries: usize,
     /// Share of the cells of held-out normal frames that may lie beyond the tolerance.
     pub beyond: f32,
-    /// [`Strength::slope`].
+    /// [`BankStrength::slope`].
     pub slope: f32,
 }
 
@@ -86,15 +86,15 @@ impl FeatureBank {
     /// Learns a bank from `train`; `held_out`, cells of other normal frames, set the tolerance.
     ///
     /// # Errors
-    /// [`Error::Option`] where there are no cells, or an option is out of range.
+    /// [`GraphError::Option`] where there are no cells, or an option is out of range.
     pub fn learn(
         variant: EfficientNet,
         channels: usize,
-        train: &Samples,
-        held_out: &Samples,
+        train: &FeatureSamples,
+        held_out: &FeatureSamples,
         options: &LearnOptions,
-    ) -> Result<Self, Error> {
-        let wrong = |what: String| Err(Error::Option { what });
+    ) -> Result<Self, GraphError> {
+        let wrong = |what: String| Err(GraphError::Option { what });
         let cells = train.features.len() / channels.max(1);
         if cells <= channels || held_out.features.is_empty() {
             return wrong(format!(
@@ -120,7 +120,7 @@ impl FeatureBank {
             mean,
             whitening,
             entries: Vec::with_capacity(entries * channels),
-            strength: Strength {
+            strength: BankStrength {
                 tolerance: 0.0,
                 slope: options.slope,
             },
@@ -175,8 +175,8 @@ impl FeatureBank {
     /// The bank as a safetensors file.
     ///
     /// # Errors
-    /// [`Error::Option`] where it cannot be encoded.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+    /// [`GraphError::Option`] where it cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, GraphError> {
         let encode =
             |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let c = self.channels;
@@ -199,7 +199,7 @@ impl FeatureBank {
             ),
             ("unmask.bank.frames".to_owned(), self.frames.to_string()),
         ]);
-        let what = |e: safetensors::SafeTensorError| Error::Option {
+        let what = |e: safetensors::SafeTensorError| GraphError::Option {
             what: format!("the bank cannot be encoded: {e}"),
         };
         let views: Result<Vec<_>, _> = tensors
@@ -214,15 +214,15 @@ impl FeatureBank {
     /// Reads a bank.
     ///
     /// # Errors
-    /// [`Error::NotSafetensors`] for another file; [`Error::Key`] naming what is missing, misshapen
+    /// [`GraphError::NotSafetensors`] for another file; [`GraphError::Key`] naming what is missing, misshapen
     /// or of another version.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, GraphError> {
         let bytes = read_file(path)?;
-        let broken = |e: safetensors::SafeTensorError| Error::NotSafetensors {
+        let broken = |e: safetensors::SafeTensorError| GraphError::NotSafetensors {
             path: path.to_owned(),
             what: e.to_string(),
         };
-        let key = |key: &str, what: &str| Error::Key {
+        let key = |key: &str, what: &str| GraphError::Key {
             path: path.to_owned(),
             key: key.to_owned(),
             what: what.to_owned(),
@@ -237,14 +237,14 @@ impl FeatureBank {
         if fact("unmask.bank")? != VERSION {
             return Err(key("unmask.bank", "is of another version: learn it again"));
         }
-        let number = |name: &str| -> Result<f32, Error> {
+        let number = |name: &str| -> Result<f32, GraphError> {
             let value: Option<f32> = fact(name)?.parse().ok().filter(|v: &f32| v.is_finite());
             value.ok_or_else(|| key(name, "is no finite number"))
         };
         let variant = serde_json::from_str(fact("unmask.bank.backbone")?)
             .map_err(|_| key("unmask.bank.backbone", "is no known backbone"))?;
-        let weights = Weights::from_safetensors(path, &tensors)?;
-        let tensor = |name: &str, axes: usize| -> Result<&Tensor, Error> {
+        let weights = CheckpointWeights::from_safetensors(path, &tensors)?;
+        let tensor = |name: &str, axes: usize| -> Result<&WeightTensor, GraphError> {
             let found = weights.get(name).filter(|t| t.shape.len() == axes);
             found.ok_or_else(|| key(name, "is missing or misshapen"))
         };
@@ -264,7 +264,7 @@ impl FeatureBank {
             mean: mean.data.to_vec(),
             whitening: whitening.data.to_vec(),
             entries: entries.data.to_vec(),
-            strength: Strength {
+            strength: BankStrength {
                 tolerance: number("unmask.bank.tolerance")?,
                 slope: number("unmask.bank.slope")?,
             },

@@ -1,7 +1,7 @@
 //! Calibration: which ranges the values of a graph have on real frames.
 //!
 //! The float32 graph runs on the CPU engine over frames of the camera; of every value that
-//! [`Plan`] would quantise a [`Histogram`] is kept, and a [`Method`] chooses a range from it.
+//! [`PreparePlan`] would quantise a [`ValueHistogram`] is kept, and a [`RangeMethod`] chooses a range from it.
 //! [`Calibration`] is the file: readable, with the hash of the graph and of every frame.
 
 mod collect;
@@ -11,12 +11,12 @@ mod look;
 mod probe;
 mod range;
 
-pub use collect::{FRAMES_MIN, Options, calibrate};
-pub use file::{Calibration, Frame, SCHEMA, Tensor};
-pub use histogram::{BINS, Histogram};
-pub use look::{LIKENESS_MIN, Look, likeness, look};
-pub use range::{LEVELS, Method, PERCENTILE, noise, sqnr_db};
+pub use collect::{CalibrateOptions, FRAMES_MIN, calibrate};
+pub use file::{Calibration, CalibrationFrame, SCHEMA, TensorScale};
+pub use histogram::{BINS, ValueHistogram};
+pub use look::{LIKENESS_MIN, PictureLook, likeness, look};
+pub use range::{LEVELS, PERCENTILE, RangeMethod, noise, sqnr_db};
 
-pub(super) use probe::Probe;
+pub(super) use probe::TensorProbe;
 
-use super::quantize::{Error, Net, Plan};
+use super::quantize::{QuantizeError, QuantizeGraph, QuantizePlan};

@@ -1,20 +1,20 @@
 //! This project's training checkpoints: safetensors with the network's facts in the header.
 //!
 //! Every parameter lies under its detectron2 name. `__metadata__` holds `unmask.config` (the
-//! network's sizes, JSON) and the facts of [`Facts`]; other entries are left alone.
+//! network's sizes, JSON) and the facts of [`CheckpointMetadata`]; other entries are left alone.
 
 mod facts;
 mod weights;
 
-pub use facts::{Facts, parse_size};
+pub use facts::{CheckpointMetadata, parse_size};
 use safetensors::SafeTensors;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use unmask_network::Config;
-pub use weights::{Tensor, Weights};
+use unmask_network::NetworkConfig;
+pub use weights::{CheckpointWeights, WeightTensor};
 
-use super::Error;
+use super::GraphError;
 
 /// The largest checkpoint that is read: 4 GiB.
 pub const FILE_LIMIT_BYTES: u64 = 4 << 30;
@@ -23,18 +23,18 @@ pub const FILE_LIMIT_BYTES: u64 = 4 << 30;
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The network's sizes and switches.
-    pub config: Config,
+    pub config: NetworkConfig,
     /// What the model says about itself.
-    pub facts: Facts,
+    pub facts: CheckpointMetadata,
     /// Parameters by detectron2 name.
-    pub weights: Weights,
+    pub weights: CheckpointWeights,
     /// Whose file it was.
-    pub origin: Origin,
+    pub origin: CheckpointOrigin,
 }
 
 /// Who wrote a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum CheckpointOrigin {
     /// `unmask-train`.
     Unmask,
     /// detectron2: Mask2Former, Mask2Anomaly.
@@ -43,7 +43,7 @@ pub enum Origin {
     HuggingFace,
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for CheckpointOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Unmask => "unmask",
@@ -60,13 +60,13 @@ impl Checkpoint {
     /// The file cannot be read, is too large, is no whole safetensors file, or a key is missing,
     /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
     /// and key.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, GraphError> {
         Self::from_bytes(path, &read_file(path)?)
     }
 
     /// The checkpoint in `bytes`, read from `path`.
-    pub(crate) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let broken = |what: String| Error::NotSafetensors {
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, GraphError> {
+        let broken = |what: String| GraphError::NotSafetensors {
             path: path.to_owned(),
             what,
         };
@@ -76,11 +76,11 @@ impl Checkpoint {
         }
         let header = SafeTensors::read_metadata(bytes).map_err(|e| broken(e.to_string()))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
-        let weights = Weights::from_safetensors(path, &tensors)?;
+        let weights = CheckpointWeights::from_safetensors(path, &tensors)?;
 
         let none = std::collections::HashMap::new();
         let facts = header.1.metadata().as_ref().unwrap_or(&none);
-        let key = |key: &str, what: String| Error::Key {
+        let key = |key: &str, what: String| GraphError::Key {
             path: path.to_owned(),
             key: key.to_owned(),
             what,
@@ -89,32 +89,34 @@ impl Checkpoint {
             let what = "is missing from the file's header: give a checkpoint of unmask-train";
             key("unmask.config", what.to_owned())
         })?;
-        let config: Config = serde_json::from_str(config)
+        let config: NetworkConfig = serde_json::from_str(config)
             .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
         config
             .check()
             .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
-        let facts = Facts::from_lookup(config.classes, |name| facts.get(name).map(String::as_str))
-            .map_err(|(name, what)| key(&name, what))?;
+        let facts = CheckpointMetadata::from_lookup(config.classes, |name| {
+            facts.get(name).map(String::as_str)
+        })
+        .map_err(|(name, what)| key(&name, what))?;
         Ok(Self {
             config,
             facts,
             weights,
-            origin: Origin::Unmask,
+            origin: CheckpointOrigin::Unmask,
         })
     }
 }
 
 /// The file, where it is not larger than a checkpoint may be.
-pub(crate) fn open(path: &Path) -> Result<File, Error> {
-    let failed = |source| Error::Read {
+pub(crate) fn open(path: &Path) -> Result<File, GraphError> {
+    let failed = |source| GraphError::Read {
         path: path.to_owned(),
         source,
     };
     let file = unmask_frame::open_regular_file(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > FILE_LIMIT_BYTES {
-        return Err(Error::TooLarge {
+        return Err(GraphError::TooLarge {
             path: path.to_owned(),
             bytes: size,
             limit: FILE_LIMIT_BYTES,
@@ -124,13 +126,13 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
 }
 
 /// The whole file, where it is not larger than a checkpoint may be.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, GraphError> {
     let mut bytes = Vec::new();
     // A file that grows meanwhile is cut; the reader then finds it broken.
     open(path)?
         .take(FILE_LIMIT_BYTES)
         .read_to_end(&mut bytes)
-        .map_err(|source| Error::Read {
+        .map_err(|source| GraphError::Read {
             path: path.to_owned(),
             source,
         })?;

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use unmask_onnx::infer::elements;
-use unmask_onnx::ir::{Graph, Node, ValueId, element_bytes};
+use unmask_onnx::ir::{GraphNode, OnnxGraph, ValueId, element_bytes};
 use unmask_onnx::messages::DataType;
-use unmask_onnx::operator::{Operator, Work};
+use unmask_onnx::operator::{Operator, OperatorWork};
 
 /// Costs, of a node or of a part of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Cost {
+pub struct NodeCost {
     /// Nodes.
     pub nodes: u64,
     /// Nodes among them whose operator is not known here: their work is not counted.
@@ -23,9 +23,9 @@ pub struct Cost {
     pub moved_bytes: u64,
 }
 
-impl Cost {
+impl NodeCost {
     /// Adds `other`.
-    pub fn add(&mut self, other: Cost) {
+    pub fn add(&mut self, other: NodeCost) {
         self.nodes += other.nodes;
         self.unknown_nodes += other.unknown_nodes;
         self.parameters += other.parameters;
@@ -36,21 +36,21 @@ impl Cost {
 
 /// A part of a network with its costs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Block {
+pub struct BlockCost {
     /// The part: `backbone res3`, `pixel decoder`, `decoder layer 4`, `heads`, …
     pub name: String,
     /// Its costs.
     #[serde(flatten)]
-    pub cost: Cost,
+    pub cost: NodeCost,
     /// Number formats of its convolutions and products: `fp32`, `fp16`, `int8`, joined by `+`;
     /// `-` where it has none.
     pub precision: String,
 }
 
 /// The graph's blocks, in the order in which they run first.
-pub fn blocks(graph: &Graph) -> Vec<Block> {
+pub fn blocks(graph: &OnnxGraph) -> Vec<BlockCost> {
     let mut order: Vec<String> = Vec::new();
-    let mut found: HashMap<String, (Cost, BTreeSet<&'static str>)> = HashMap::new();
+    let mut found: HashMap<String, (NodeCost, BTreeSet<&'static str>)> = HashMap::new();
     let mut counted = HashSet::new();
     for node in graph.nodes() {
         let name = block_of(graph, node);
@@ -58,7 +58,7 @@ pub fn blocks(graph: &Graph) -> Vec<Block> {
             order.push(name.clone());
         }
         let (cost, formats) = found.entry(name).or_default();
-        cost.add(Cost {
+        cost.add(NodeCost {
             nodes: 1,
             unknown_nodes: u64::from(Operator::of(&node.op).is_none()),
             parameters: parameters(graph, node, &mut counted),
@@ -73,7 +73,7 @@ pub fn blocks(graph: &Graph) -> Vec<Block> {
             true => "-".to_owned(),
             false => Vec::from_iter(formats).join("+"),
         };
-        Some(Block {
+        Some(BlockCost {
             name,
             cost,
             precision,
@@ -83,8 +83,8 @@ pub fn blocks(graph: &Graph) -> Vec<Block> {
 }
 
 /// The costs of all of it.
-pub fn total(graph: &Graph) -> Cost {
-    let mut sum = Cost::default();
+pub fn total(graph: &OnnxGraph) -> NodeCost {
+    let mut sum = NodeCost::default();
     blocks(graph).iter().for_each(|b| sum.add(b.cost));
     sum
 }
@@ -95,7 +95,7 @@ pub fn is_decoder(name: &str) -> bool {
     name == "heads" || name.starts_with("decoder layer")
 }
 
-fn parameters(graph: &Graph, node: &Node, counted: &mut HashSet<ValueId>) -> u64 {
+fn parameters(graph: &OnnxGraph, node: &GraphNode, counted: &mut HashSet<ValueId>) -> u64 {
     let read = node.inputs.iter().flatten().filter(|&&id| {
         let value = graph.value(id);
         let float = matches!(
@@ -111,8 +111,8 @@ fn parameters(graph: &Graph, node: &Node, counted: &mut HashSet<ValueId>) -> u64
 }
 
 /// Multiply-accumulates of `node`; 0 for operators that are not known here, which
-/// [`Cost::unknown_nodes`] counts.
-pub fn macs(graph: &Graph, node: &Node) -> u64 {
+/// [`NodeCost::unknown_nodes`] counts.
+pub fn macs(graph: &OnnxGraph, node: &GraphNode) -> u64 {
     let count = |shape: &[usize]| shape.iter().fold(1u64, |n, &d| n.saturating_mul(d as u64));
     let input = |i: usize| node.input(i).map(|id| &graph.value(id).shape[..]);
     let out = count(&graph.value(node.output()).shape);
@@ -121,21 +121,21 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
         return 0;
     };
     match operator.work() {
-        Work::Window => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
-        Work::Transposed => match (input(0), input(1)) {
+        OperatorWork::Window => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
+        OperatorWork::Transposed => match (input(0), input(1)) {
             (Some(x), Some(w)) => count(x).saturating_mul(inner(w)),
             _ => 0,
         },
-        Work::Product => {
+        OperatorWork::Product => {
             let inner = input(0).and_then(|a| a.last().copied()).unwrap_or(0);
             out.saturating_mul(inner as u64)
         }
-        Work::Gemm => {
+        OperatorWork::Gemm => {
             let across = usize::from(node.int("transA").unwrap_or(0) == 0);
             let inner = input(0).and_then(|a| a.get(across).copied());
             out.saturating_mul(inner.unwrap_or(0) as u64)
         }
-        Work::Einsum => {
+        OperatorWork::Einsum => {
             let equation = node.text("equation").unwrap_or("").replace(' ', "");
             let terms = equation.split("->").next().unwrap_or("").split(',');
             let mut sides: HashMap<char, usize> = HashMap::new();
@@ -148,13 +148,13 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
                 .fold(1u64, |n, &d| n.saturating_mul(d as u64))
         }
         // The nearest neighbour is a move; it is Resize's default, and GridSample's is not.
-        Work::Corners if node.op == "Resize" && node.text("mode") != Some("linear") => 0,
-        Work::Corners => out.saturating_mul(4),
-        Work::Uncounted => 0,
+        OperatorWork::Corners if node.op == "Resize" && node.text("mode") != Some("linear") => 0,
+        OperatorWork::Corners => out.saturating_mul(4),
+        OperatorWork::Uncounted => 0,
     }
 }
 
-fn moved_bytes(graph: &Graph, node: &Node) -> u64 {
+fn moved_bytes(graph: &OnnxGraph, node: &GraphNode) -> u64 {
     if matches!(
         node.op.as_str(),
         "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Shape" | "Size"
@@ -171,7 +171,7 @@ fn moved_bytes(graph: &Graph, node: &Node) -> u64 {
 }
 
 /// The number format in which a convolution or product runs.
-fn format_of(graph: &Graph, node: &Node) -> Option<&'static str> {
+fn format_of(graph: &OnnxGraph, node: &GraphNode) -> Option<&'static str> {
     if !matches!(
         node.op.as_str(),
         "Conv" | "ConvTranspose" | "MatMul" | "Gemm" | "Einsum"
@@ -194,7 +194,7 @@ fn format_of(graph: &Graph, node: &Node) -> Option<&'static str> {
 }
 
 /// The part of the network that `node` belongs to, by its scope or the parameters it reads.
-pub fn block_of(graph: &Graph, node: &Node) -> String {
+pub fn block_of(graph: &OnnxGraph, node: &GraphNode) -> String {
     let labels = node.inputs.iter().flatten().filter_map(|&id| {
         let value = graph.value(id);
         graph.constant(id).and(value.label.as_deref())
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_product_and_a_convolution_are_counted() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let scope = "backbone.res2.conv".into();
         let x = g.add_input("x", &[1, 2, 4, 4]);
         let w = g.add_parameter(
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].name, "backbone res2");
         assert_eq!(all[0].precision, "fp32");
-        let cost = Cost {
+        let cost = NodeCost {
             nodes: 1,
             unknown_nodes: 0,
             parameters: 6,

@@ -2,26 +2,26 @@
 
 use rten::{ValueOrView, ValueView};
 use rten_tensor::{NdTensorView, TensorView};
-use unmask_engine::{Frames, Preparer};
+use unmask_engine::{FrameEncoder, Preprocessor};
 use unmask_frame::Picture;
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 
 /// The way in, with its buffers.
-pub(crate) enum Entry {
+pub(crate) enum GraphEntry {
     /// Resized and normalised: the input's shape.
-    Picture([usize; 4], Box<Preparer>),
+    Picture([usize; 4], Box<Preprocessor>),
     /// As the bytes of a camera's frame, for a prepared graph.
-    Frame(Frames),
+    Frame(FrameEncoder),
 }
 
-impl Entry {
+impl GraphEntry {
     /// The way into the model that `facts` tell of.
-    pub fn new(facts: &Facts) -> Self {
+    pub fn new(facts: &ModelMetadata) -> Self {
         match &facts.camera {
-            Some(camera) => Self::Frame(Frames::new(camera.format)),
+            Some(camera) => Self::Frame(FrameEncoder::new(camera.format)),
             None => Self::Picture(
                 [1, 3, facts.input.h, facts.input.w],
-                Box::new(Preparer::new(facts.input, facts.mean, facts.std)),
+                Box::new(Preprocessor::new(facts.input, facts.mean, facts.std)),
             ),
         }
     }

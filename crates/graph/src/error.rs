@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// An error of the graph room.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum GraphError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {
@@ -73,14 +73,14 @@ pub enum Error {
     #[error("the weights do not fit the network: {}", list(.problems))]
     Unfit {
         /// Every problem, in the network's order, keys that nothing asked for at the end.
-        problems: Vec<Problem>,
+        problems: Vec<WeightProblem>,
     },
     /// What is written about a model cannot be used.
     #[error(transparent)]
-    Facts(#[from] unmask_model::FactsError),
+    Facts(#[from] unmask_model::MetadataError),
     /// An ONNX file or graph cannot be used.
     #[error(transparent)]
-    Onnx(#[from] unmask_onnx::Error),
+    Onnx(#[from] unmask_onnx::OnnxError),
     /// The CPU engine does not run a model, or a part of it.
     #[error("the CPU engine does not run {part}: {what}")]
     Run {
@@ -105,7 +105,7 @@ pub enum Error {
 
 /// Something that does not fit between a network and its weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum WeightProblem {
     /// The network asks for a key that the weights lack.
     Missing {
         /// The key.
@@ -138,7 +138,7 @@ pub enum Problem {
     },
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for WeightProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { key, expected } => write!(f, "`{key}` {expected:?} is missing"),
@@ -155,7 +155,7 @@ impl fmt::Display for Problem {
     }
 }
 
-fn list(problems: &[Problem]) -> String {
-    let all: Vec<String> = problems.iter().map(Problem::to_string).collect();
+fn list(problems: &[WeightProblem]) -> String {
+    let all: Vec<String> = problems.iter().map(WeightProblem::to_string).collect();
     all.join("; ")
 }

@@ -1,10 +1,10 @@
 //! From a checkpoint to a checked ONNX file.
 
-use super::checkpoint::{Checkpoint, Origin};
-use super::error::Error;
+use super::checkpoint::{Checkpoint, CheckpointOrigin};
+use super::error::GraphError;
 use super::import::in_huggingface_words;
-use super::surgery::{self, Report};
-use super::write::{OnnxOps, Sampling};
+use super::surgery::{self, SurgeryReport};
+use super::write::{OnnxOps, SamplingForm};
 use rten::{Model, NodeId, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
@@ -12,18 +12,18 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use unmask_frame::Size;
-use unmask_network::{Network, Outputs};
-use unmask_onnx::ir::Graph;
+use unmask_network::{MaskNetwork, NetworkOutputs};
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::messages::ModelProto;
-use unmask_onnx::read::Limits;
+use unmask_onnx::read::ReadLimits;
 
 /// Choices of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ExportOptions {
     /// Size of the input; none = the checkpoint's own.
     pub size: Option<Size>,
     /// Form of the deformable attention.
-    pub sampling: Sampling,
+    pub sampling: SamplingForm,
 }
 
 /// Writes the network of `checkpoint` as an ONNX model: opset 17, batch 1, static shapes.
@@ -34,31 +34,31 @@ pub struct Options {
 /// `metadata_props`.
 ///
 /// # Errors
-/// [`Error::Unfit`] where the weights are not those of the network.
-pub fn model(checkpoint: &Checkpoint, options: &Options) -> Result<ModelProto, Error> {
+/// [`GraphError::Unfit`] where the weights are not those of the network.
+pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelProto, GraphError> {
     let mut facts = checkpoint.facts.clone();
     facts.size = options.size.unwrap_or(facts.size);
-    let network = Network::new(checkpoint.config.clone()).map_err(|e| Error::Option {
+    let network = MaskNetwork::new(checkpoint.config.clone()).map_err(|e| GraphError::Option {
         what: e.to_string(),
     })?;
     let mut ops = OnnxOps::new(checkpoint.weights.clone(), options.sampling);
     let image = ops.input("image", &[1, 3, facts.size.h, facts.size.w]);
     match network.forward(&mut ops, &image) {
-        Outputs::Mask(heads) => {
-            let last = heads.last().ok_or_else(|| Error::Option {
+        NetworkOutputs::Mask(heads) => {
+            let last = heads.last().ok_or_else(|| GraphError::Option {
                 what: "the network has no head".to_owned(),
             })?;
             ops.output("class_logits", &last.class_logits);
             ops.output("mask_logits", &last.mask_logits);
         }
-        Outputs::PerPixel(logits) => ops.output("logits", &logits),
+        NetworkOutputs::PerPixel(logits) => ops.output("logits", &logits),
     }
     let graph = ops.finish().map_err(|error| match checkpoint.origin {
-        Origin::HuggingFace => in_huggingface_words(error),
-        Origin::Unmask | Origin::Detectron2 => error,
+        CheckpointOrigin::HuggingFace => in_huggingface_words(error),
+        CheckpointOrigin::Unmask | CheckpointOrigin::Detectron2 => error,
     })?;
     let mut pairs = facts.to_pairs();
-    let config = serde_json::to_string(&checkpoint.config).map_err(|e| Error::Option {
+    let config = serde_json::to_string(&checkpoint.config).map_err(|e| GraphError::Option {
         what: format!("the network's config cannot be written: {e}"),
     })?;
     pairs.push(("unmask.config".to_owned(), config));
@@ -69,9 +69,9 @@ pub fn model(checkpoint: &Checkpoint, options: &Options) -> Result<ModelProto, E
 /// the largest value; facts stay.
 ///
 /// # Errors
-/// As [`Graph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
-pub fn lean(model: &ModelProto) -> Result<(ModelProto, Report), Error> {
-    let (mut graph, facts) = Graph::from_model(model, None, &Limits::default())?;
+/// As [`OnnxGraph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
+pub fn lean(model: &ModelProto) -> Result<(ModelProto, SurgeryReport), GraphError> {
+    let (mut graph, facts) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
     let report = surgery::run(&mut graph)?;
     Ok((graph.to_model(&facts), report))
 }
@@ -80,9 +80,9 @@ pub fn lean(model: &ModelProto) -> Result<(ModelProto, Report), Error> {
 /// the shape that the model states, and hold finite numbers only.
 ///
 /// # Errors
-/// [`Error::Check`] with what happened; [`Error::NotOnnx`] where the bytes are no ONNX model.
-pub fn check(bytes: &[u8]) -> Result<(), Error> {
-    let failed = |what: String| Error::Check { what };
+/// [`GraphError::Check`] with what happened; [`GraphError::NotOnnx`] where the bytes are no ONNX model.
+pub fn check(bytes: &[u8]) -> Result<(), GraphError> {
+    let failed = |what: String| GraphError::Check { what };
     let proto = ModelProto::from_bytes(bytes)?;
     let graph = proto.graph.unwrap_or_default();
     let shape = match &graph.input[..] {
@@ -98,7 +98,7 @@ pub fn check(bytes: &[u8]) -> Result<(), Error> {
     };
     let engine = Model::load(bytes.to_vec())
         .map_err(|e| failed(format!("the CPU engine does not take it: {e}")))?;
-    let id = |name: &str| -> Result<NodeId, Error> {
+    let id = |name: &str| -> Result<NodeId, GraphError> {
         engine
             .node_id(name)
             .map_err(|e| failed(format!("`{name}`: {e}")))
@@ -151,8 +151,8 @@ fn test_picture(shape: [usize; 4]) -> NdTensor<f32, 4> {
 /// Writes `bytes` to `path` whole or not at all: beside it under another name first, then renamed.
 ///
 /// # Errors
-/// [`Error::Write`]; nothing is left behind.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// [`GraphError::Write`]; nothing is left behind.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), GraphError> {
     write_checked(path, bytes, |_| Ok(()))
 }
 
@@ -160,13 +160,13 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// name, where a user's command finds what it would find beside the file itself.
 ///
 /// # Errors
-/// [`Error::Write`], and those of `check`; nothing is left behind, and what was at `path` stays.
-pub fn write_checked<E: From<Error>>(
+/// [`GraphError::Write`], and those of `check`; nothing is left behind, and what was at `path` stays.
+pub fn write_checked<E: From<GraphError>>(
     path: &Path,
     bytes: &[u8],
     check: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
-    let failed = |source| Error::Write {
+    let failed = |source| GraphError::Write {
         path: path.to_owned(),
         source,
     };
@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use unmask_onnx::messages::DataType;
 
-    fn graph(build: impl Fn(&mut Graph)) -> Vec<u8> {
-        let mut g = Graph::default();
+    fn graph(build: impl Fn(&mut OnnxGraph)) -> Vec<u8> {
+        let mut g = OnnxGraph::default();
         build(&mut g);
         g.to_model(&[]).to_bytes()
     }
@@ -249,7 +249,7 @@ mod tests {
             g.add_output("y", y);
         });
         let error = check(&bytes).unwrap_err();
-        assert!(matches!(error, Error::Check { .. }), "{error}");
+        assert!(matches!(error, GraphError::Check { .. }), "{error}");
     }
 
     #[test]

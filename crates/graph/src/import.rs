@@ -16,9 +16,9 @@ mod sizes;
 mod tensors;
 mod torch;
 
-use super::checkpoint::{Checkpoint, Origin, Weights};
-use super::error::Error;
-use contents::{Contents, contents};
+use super::checkpoint::{Checkpoint, CheckpointOrigin, CheckpointWeights};
+use super::error::GraphError;
+use contents::{ImportContents, contents};
 pub use facts::CITYSCAPES;
 pub(crate) use names::in_huggingface_words;
 use std::path::Path;
@@ -34,20 +34,20 @@ use unmask_network::{EfficientNet, efficientnet};
 /// checkpoint needs; a key is missing or cannot be; classes are not named. Each names file and
 /// key. Keys that are left over or misshapen are found when the network is written
 /// ([`super::export::model`]).
-pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
+pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, GraphError> {
     let path = &contents::file_of(path)?;
     let weights = match contents(path)? {
-        Contents::Foreign(weights) => weights,
-        Contents::Own(_) if facts.is_some() => {
+        ImportContents::Foreign(weights) => weights,
+        ImportContents::Own(_) if facts.is_some() => {
             let what = "--facts is for checkpoints of others: this one brings its own facts";
-            return Err(Error::Option {
+            return Err(GraphError::Option {
                 what: what.to_owned(),
             });
         }
-        Contents::Own(bytes) => return Checkpoint::from_bytes(path, &bytes),
+        ImportContents::Own(bytes) => return Checkpoint::from_bytes(path, &bytes),
     };
     if names::is_huggingface(&weights) {
-        let said = huggingface::Said::read(path)?;
+        let said = huggingface::ConfigValue::read(path)?;
         let weights = names::from_huggingface(weights)?;
         let config = sizes::read(path, &weights, said.heads()?).map_err(in_huggingface_words)?;
         said.agrees(&config)?;
@@ -57,12 +57,12 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
             config,
             facts,
             weights,
-            origin: Origin::HuggingFace,
+            origin: CheckpointOrigin::HuggingFace,
         });
     }
     let weights = names::renew(weights);
     if !names::is_detectron2(&weights) {
-        return Err(Error::NotCheckpoint {
+        return Err(GraphError::NotCheckpoint {
             path: path.to_owned(),
             what: names::foreign(&weights),
         });
@@ -73,7 +73,7 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
         config,
         facts,
         weights,
-        origin: Origin::Detectron2,
+        origin: CheckpointOrigin::Detectron2,
     })
 }
 
@@ -83,7 +83,7 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, Error> {
 /// # Errors
 /// The file cannot be read, is too large, damaged, or no PyTorch file; a tensor that cannot be read,
 /// by key.
-pub fn read_tensors(path: &Path) -> Result<Weights, Error> {
+pub fn read_tensors(path: &Path) -> Result<CheckpointWeights, GraphError> {
     torch::read(path, None)
 }
 
@@ -94,12 +94,15 @@ pub fn read_tensors(path: &Path) -> Result<Weights, Error> {
 /// variances, so that the norms compute the same; the classifier is left out.
 ///
 /// # Errors
-/// As [`read_tensors`]; [`Error::Key`] for a tensor that is missing, as in a file of another variant.
-pub fn read_efficientnet(path: &Path, variant: EfficientNet) -> Result<Weights, Error> {
+/// As [`read_tensors`]; [`GraphError::Key`] for a tensor that is missing, as in a file of another variant.
+pub fn read_efficientnet(
+    path: &Path,
+    variant: EfficientNet,
+) -> Result<CheckpointWeights, GraphError> {
     let theirs = read_tensors(path)?;
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     for (name, ours) in efficientnet::parameter_names(variant) {
-        let tensor = theirs.get(&name).ok_or_else(|| Error::Key {
+        let tensor = theirs.get(&name).ok_or_else(|| GraphError::Key {
             path: path.to_owned(),
             key: name.clone(),
             what: format!("is missing: give the weights of EfficientNet-{variant:?}"),

@@ -7,18 +7,21 @@ mod bench;
 mod plot;
 mod report;
 
-pub use bench::Metrics;
-pub use report::{Decision, Row, Verdict};
+pub use bench::BlockMetrics;
+pub use report::{BlockDecision, SensitivityReport, SensitivityRow};
 
-use super::calibrate::{Calibration, Probe};
-use super::quantize::{Blocks, Error, Layer, Net, Plan, Rest, add_outputs, rewrite};
-use bench::Bench;
+use super::calibrate::{Calibration, TensorProbe};
+use super::quantize::{
+    BlockSet, QuantizeError, QuantizeGraph, QuantizePlan, QuantizedLayer, RestPrecision,
+    add_outputs, rewrite,
+};
+use bench::EvaluationBench;
 use rten_tensor::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 use unmask_eval::LabelRules;
 use unmask_frame::read_picture;
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 use unmask_onnx::messages::ModelProto;
 
 /// Pictures whose values are compared for the signal-to-noise ratio of a block.
@@ -26,11 +29,11 @@ const SQNR_PICTURES: usize = 2;
 
 /// How to judge.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SensitivityOptions {
     /// AuPRC that INT8 may cost, absolute.
     pub max_drop: f64,
     /// Precision of what is not INT8.
-    pub rest: Rest,
+    pub rest: RestPrecision,
     /// Blocks that stay out of INT8 whatever they cost.
     pub keep: BTreeSet<String>,
     /// Meaning of the label values.
@@ -48,15 +51,15 @@ pub struct Options {
 /// # Errors
 /// A data set that cannot be used; what [`rewrite`] and the engine refuse.
 pub fn judge(
-    net: &Net,
+    net: &QuantizeGraph,
     calibration: &Calibration,
     model: &Path,
-    facts: &Facts,
+    facts: &ModelMetadata,
     dataset: &Path,
-    options: &Options,
+    options: &SensitivityOptions,
     progress: &mut dyn FnMut(&str, usize, usize),
-) -> Result<Verdict, Error> {
-    let plan = Plan::new(net);
+) -> Result<SensitivityReport, QuantizeError> {
+    let plan = QuantizePlan::new(net);
     let blocks = plan.blocks();
     let mut total = blocks.len() + 2;
     let mut done = 0;
@@ -64,22 +67,23 @@ pub fn judge(
         progress(what, done, total);
         done += 1;
     };
-    let write = |blocks: &Blocks| -> Result<ModelProto, Error> {
+    let write = |blocks: &BlockSet| -> Result<ModelProto, QuantizeError> {
         Ok(rewrite(net, &plan, blocks, Some(calibration), options.rest)?.model)
     };
 
     tell("float32", total);
     let original = net.model_with(net.graph().clone());
-    let mut bench = Bench::open(model, dataset, options)?;
+    let mut bench = EvaluationBench::open(model, dataset, options)?;
     let float = bench.measure(&original)?;
     let mut rows = Vec::with_capacity(blocks.len());
     for &(block, macs) in &blocks {
         tell(block, total);
-        let alone = write(&Blocks::Only([block.to_owned()].into()))?;
+        let alone = write(&BlockSet::Only([block.to_owned()].into()))?;
         let metrics = bench.measure(&alone)?;
-        let layers: Vec<&Layer> = plan.layers.iter().filter(|l| l.block == block).collect();
+        let layers: Vec<&QuantizedLayer> =
+            plan.layers.iter().filter(|l| l.block == block).collect();
         let kept = options.keep.contains(block);
-        rows.push(Row {
+        rows.push(SensitivityRow {
             block: block.to_owned(),
             layers: layers.len(),
             mac_share: macs as f64 / plan.macs.max(1) as f64,
@@ -87,28 +91,30 @@ pub fn judge(
             auprc_drop: float.auprc - metrics.auprc,
             fpr95_rise: metrics.fpr95 - float.fpr95,
             decision: if kept {
-                Decision::Asked
+                BlockDecision::Asked
             } else {
-                Decision::Int8
+                BlockDecision::Int8
             },
         });
     }
     tell("all blocks", total);
     let mut out = options.keep.clone();
-    let all = bench.measure(&write(&Blocks::AllBut(out.clone()))?)?;
+    let all = bench.measure(&write(&BlockSet::AllBut(out.clone()))?)?;
     let mut chosen = all;
     while float.auprc - chosen.auprc > options.max_drop {
-        let left = rows.iter_mut().filter(|r| r.decision == Decision::Int8);
+        let left = rows
+            .iter_mut()
+            .filter(|r| r.decision == BlockDecision::Int8);
         let Some(worst) = left.max_by(|a, b| a.auprc_drop.total_cmp(&b.auprc_drop)) else {
             break;
         };
-        worst.decision = Decision::Costly;
+        worst.decision = BlockDecision::Costly;
         out.insert(worst.block.clone());
         total += 1;
         tell(&format!("all but {}", worst.block), total);
-        chosen = bench.measure(&write(&Blocks::AllBut(out.clone()))?)?;
+        chosen = bench.measure(&write(&BlockSet::AllBut(out.clone()))?)?;
     }
-    Ok(Verdict {
+    Ok(SensitivityReport {
         graph_sha256: net.hash().to_owned(),
         dataset: dataset.to_owned(),
         images: bench.images(),
@@ -126,23 +132,23 @@ pub fn judge(
 
 /// The worst signal-to-noise ratio of the block's layers when it alone is INT8, dB.
 fn sqnr_db(
-    net: &Net,
+    net: &QuantizeGraph,
     mut alone: ModelProto,
-    layers: &[&Layer],
-    facts: &Facts,
-    bench: &Bench,
+    layers: &[&QuantizedLayer],
+    facts: &ModelMetadata,
+    bench: &EvaluationBench,
     threads: usize,
-) -> Result<Option<f64>, Error> {
+) -> Result<Option<f64>, QuantizeError> {
     let names: Vec<&str> = layers.iter().map(|l| l.output.as_str()).collect();
     if let Some(graph) = &mut alone.graph {
         add_outputs(graph, names.iter().copied(), |name| net.kind(name).cloned());
     }
     let bytes = net.with_outputs(names.iter().copied());
-    let mut clean = Probe::open(bytes, &names, facts, threads)?;
-    let mut noisy = Probe::open(alone.to_bytes(), &names, facts, threads)?;
+    let mut clean = TensorProbe::open(bytes, &names, facts, threads)?;
+    let mut noisy = TensorProbe::open(alone.to_bytes(), &names, facts, threads)?;
     let mut sums = vec![(0f64, 0f64); names.len()];
     for path in bench.pictures().take(SQNR_PICTURES) {
-        let picture = read_picture(path).map_err(|what| Error::Frame {
+        let picture = read_picture(path).map_err(|what| QuantizeError::Frame {
             frame: path.to_owned(),
             what,
         })?;

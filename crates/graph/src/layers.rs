@@ -7,9 +7,9 @@
 
 mod cut;
 
-use super::entry::Entry;
-use super::error::Error;
-use cut::{Piece, cut};
+use super::entry::GraphEntry;
+use super::error::GraphError;
+use cut::{GraphPiece, cut};
 use prost::Message;
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use serde::{Deserialize, Serialize};
@@ -18,16 +18,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use unmask_frame::Picture;
-use unmask_model::Facts;
-use unmask_onnx::ir::{Graph, ValueId};
-use unmask_onnx::read::{self, Limits};
+use unmask_model::ModelMetadata;
+use unmask_onnx::ir::{OnnxGraph, ValueId};
+use unmask_onnx::read::{self, ReadLimits};
 
 /// Passes before those that count.
 const WARM_UPS: usize = 2;
 
 /// A block and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct LayerTime {
     /// The block, as in [`super::cost::blocks`].
     pub name: String,
     /// Median over the passes, ms.
@@ -40,18 +40,18 @@ pub struct Layer {
 /// (0 = all), `passes` times; the blocks in the order in which they run first.
 ///
 /// # Errors
-/// The file cannot be read as a graph ([`Graph::from_model`]), or is not the one that `facts` tell
+/// The file cannot be read as a graph ([`OnnxGraph::from_model`]), or is not the one that `facts` tell
 /// of; the CPU engine does not run a piece of it; the picture has no pixels.
 pub fn measure(
     path: &Path,
-    facts: &Facts,
+    facts: &ModelMetadata,
     picture: &Picture,
     threads: usize,
     passes: usize,
-) -> Result<Vec<Layer>, Error> {
-    let model = read::open(path, &Limits::default())?;
+) -> Result<Vec<LayerTime>, GraphError> {
+    let model = read::open(path, &ReadLimits::default())?;
     if model.sha256 != facts.sha256 {
-        return Err(unmask_onnx::Error::Model {
+        return Err(unmask_onnx::OnnxError::Model {
             what: format!("{} was changed meanwhile: measure again", path.display()),
         }
         .into());
@@ -61,14 +61,14 @@ pub fn measure(
         n => n,
     };
     let pool = Arc::new(ThreadPool::with_num_threads(threads));
-    let chain = Chain::new(&model.graph, pool.clone())?;
+    let chain = LayerChain::new(&model.graph, pool.clone())?;
     drop(model);
-    let mut entry = Entry::new(facts);
+    let mut entry = GraphEntry::new(facts);
     // The whole way runs inside the pool, as it does in the engine.
     pool.run(|| {
         let mut times = vec![Vec::with_capacity(passes); chain.blocks.len()];
         for pass in 0..WARM_UPS + passes.max(1) {
-            let input = entry.value(picture).ok_or_else(|| Error::Run {
+            let input = entry.value(picture).ok_or_else(|| GraphError::Run {
                 part: path.display().to_string(),
                 what: "the picture has no pixels".to_owned(),
             })?;
@@ -82,7 +82,7 @@ pub fn measure(
 }
 
 /// Medians and shares.
-fn layers(blocks: &[String], times: Vec<Vec<Duration>>) -> Vec<Layer> {
+fn layers(blocks: &[String], times: Vec<Vec<Duration>>) -> Vec<LayerTime> {
     let median = |mut all: Vec<Duration>| {
         all.sort_unstable();
         all.get(all.len() / 2)
@@ -92,7 +92,7 @@ fn layers(blocks: &[String], times: Vec<Vec<Duration>>) -> Vec<Layer> {
     let sum: f64 = medians.iter().sum();
     let pairs = blocks.iter().zip(medians);
     pairs
-        .map(|(name, ms)| Layer {
+        .map(|(name, ms)| LayerTime {
             name: name.clone(),
             ms,
             share: ms / sum.max(f64::MIN_POSITIVE),
@@ -101,19 +101,19 @@ fn layers(blocks: &[String], times: Vec<Vec<Duration>>) -> Vec<Layer> {
 }
 
 /// The pieces of a graph, loaded.
-struct Chain {
+struct LayerChain {
     input: ValueId,
-    links: Vec<Link>,
+    links: Vec<ChainLink>,
     /// Names of the blocks, in the order in which they run first.
     blocks: Vec<String>,
     pool: Arc<ThreadPool>,
 }
 
 /// Values of the whole graph while it runs.
-type Values = HashMap<ValueId, Value>;
+type ValueStore = HashMap<ValueId, Value>;
 
 /// A piece, loaded.
-struct Link {
+struct ChainLink {
     model: rten::Model,
     /// Number of its block.
     block: usize,
@@ -122,10 +122,10 @@ struct Link {
     writes: Vec<(ValueId, NodeId)>,
 }
 
-impl Chain {
-    fn new(graph: &Graph, pool: Arc<ThreadPool>) -> Result<Self, Error> {
+impl LayerChain {
+    fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, GraphError> {
         let &[input] = graph.inputs() else {
-            return Err(unmask_onnx::Error::Model {
+            return Err(unmask_onnx::OnnxError::Model {
                 what: format!("it has {} inputs; wanted one", graph.inputs().len()),
             }
             .into());
@@ -145,7 +145,7 @@ impl Chain {
             });
             // What leaves the graph is kept, whoever reads it.
             let dies = |id: ValueId| last.get(&id) == Some(&i) && !graph.is_output(id);
-            links.push(Link::load(piece, block, dies)?);
+            links.push(ChainLink::load(piece, block, dies)?);
         }
         Ok(Self {
             input,
@@ -156,11 +156,11 @@ impl Chain {
     }
 
     /// One pass: what each block took, and the values that are left, which are the outputs.
-    fn run(&self, input: ValueOrView<'_>) -> Result<(Vec<Duration>, Values), Error> {
+    fn run(&self, input: ValueOrView<'_>) -> Result<(Vec<Duration>, ValueStore), GraphError> {
         let mut took = vec![Duration::ZERO; self.blocks.len()];
-        let mut values = Values::new();
+        let mut values = ValueStore::new();
         for link in &self.links {
-            let failed = |what: String| Error::Run {
+            let failed = |what: String| GraphError::Run {
                 part: format!("the block `{}` by itself", self.blocks[link.block]),
                 what,
             };
@@ -194,9 +194,13 @@ impl Chain {
     }
 }
 
-impl Link {
-    fn load(piece: Piece, block: usize, dies: impl Fn(ValueId) -> bool) -> Result<Self, Error> {
-        let failed = |what: String| Error::Run {
+impl ChainLink {
+    fn load(
+        piece: GraphPiece,
+        block: usize,
+        dies: impl Fn(ValueId) -> bool,
+    ) -> Result<Self, GraphError> {
+        let failed = |what: String| GraphError::Run {
             part: format!("the block `{}` by itself", piece.block),
             what,
         };

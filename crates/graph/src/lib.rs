@@ -29,4 +29,4 @@ mod read_tests;
 pub mod surgery;
 pub mod write;
 
-pub use error::{Error, Problem};
+pub use error::{GraphError, WeightProblem};

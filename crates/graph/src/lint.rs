@@ -1,8 +1,8 @@
 //! What TensorRT 10.3, 10.16 and 11.4 refuse or silently compute wrongly in a model, before an
 //! engine is built on a board.
 //!
-//! Sources: the issues named in each finding, the parser's own lists ([`operators`]), and what
-//! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs ([`seen`]).
+//! Sources: the issues named in each finding, the parser's own lists (`operators`), and what
+//! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs (`seen`).
 //! Nothing here runs TensorRT.
 
 mod operators;
@@ -22,7 +22,7 @@ use unmask_onnx::read::{opset, small_tensor};
 /// What happens to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fate {
+pub enum LintSeverity {
     /// No engine is built.
     Refused,
     /// An engine is built and its values may be wrong.
@@ -31,7 +31,7 @@ pub enum Fate {
     Risky,
 }
 
-impl std::fmt::Display for Fate {
+impl std::fmt::Display for LintSeverity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Refused => "refused",
@@ -43,9 +43,9 @@ impl std::fmt::Display for Fate {
 
 /// Something that TensorRT does not take, or not well.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
+pub struct LintFinding {
     /// What happens.
-    pub fate: Fate,
+    pub fate: LintSeverity,
     /// Where: a node's name, or an input's or constant's.
     pub place: String,
     /// The operator; empty where it is no node.
@@ -62,8 +62,8 @@ const NEWER: &str = "10.16, 11.4";
 const SEEN: &str = "RTX 1.7";
 
 /// All findings of `model`: the refusals first, then in the order of the file.
-pub fn lint(model: &ModelProto) -> Vec<Finding> {
-    let mut lint = Lint {
+pub fn lint(model: &ModelProto) -> Vec<LintFinding> {
+    let mut lint = LintReport {
         found: Vec::new(),
         opset: opset(model).unwrap_or(1),
         constants: HashMap::new(),
@@ -85,8 +85,8 @@ pub fn lint(model: &ModelProto) -> Vec<Finding> {
     lint.found
 }
 
-struct Lint<'a> {
-    found: Vec<Finding>,
+struct LintReport<'a> {
+    found: Vec<LintFinding>,
     opset: i64,
     constants: HashMap<&'a str, &'a TensorProto>,
     /// Sizes, where the file states them; none for one that is not known.
@@ -99,9 +99,16 @@ struct Lint<'a> {
     functions: HashSet<(&'a str, &'a str)>,
 }
 
-impl<'a> Lint<'a> {
-    fn add(&mut self, fate: Fate, place: &str, op: &str, versions: &str, what: impl Into<String>) {
-        self.found.push(Finding {
+impl<'a> LintReport<'a> {
+    fn add(
+        &mut self,
+        fate: LintSeverity,
+        place: &str,
+        op: &str,
+        versions: &str,
+        what: impl Into<String>,
+    ) {
+        self.found.push(LintFinding {
             fate,
             place: place.to_owned(),
             op: op.to_owned(),
@@ -117,7 +124,7 @@ impl<'a> Lint<'a> {
                 let what = format!(
                     "it is of opset {opset}, the parser knows 9 to {newest}: export it with opset 17"
                 );
-                self.add(Fate::Refused, "the model", "", versions, what);
+                self.add(LintSeverity::Refused, "the model", "", versions, what);
             }
         }
     }
@@ -155,7 +162,7 @@ impl<'a> Lint<'a> {
                 let what = "it is uint8, which TensorRT takes at inputs and outputs only: cast it \
                             there";
                 let name = info.name.as_deref().unwrap_or("");
-                self.add(Fate::Refused, name, "", ALL, what);
+                self.add(LintSeverity::Refused, name, "", ALL, what);
             }
         }
         for node in &graph.node {
@@ -179,7 +186,7 @@ impl<'a> Lint<'a> {
         };
         match location {
             Some(path) if tensor.data_location == Some(1) && !inward(path) => self.add(
-                Fate::Refused,
+                LintSeverity::Refused,
                 name,
                 "",
                 ALL,
@@ -202,7 +209,7 @@ impl<'a> Lint<'a> {
             info.r#type.as_ref().and_then(|t| t.value.as_ref())
         else {
             let what = "it is no tensor: give tensors";
-            self.add(Fate::Refused, name, "", ALL, what);
+            self.add(LintSeverity::Refused, name, "", ALL, what);
             return;
         };
         let axes = tensor.shape.iter().flat_map(|s| &s.dim);
@@ -214,7 +221,7 @@ impl<'a> Lint<'a> {
             .collect();
         if sides.contains(&None) || tensor.shape.is_none() {
             self.add(
-                Fate::Refused,
+                LintSeverity::Refused,
                 name,
                 "",
                 ALL,
@@ -224,7 +231,7 @@ impl<'a> Lint<'a> {
         }
         if sides.len() == 4 && sides[0].is_some_and(|batch| batch > 1) {
             self.add(
-                Fate::Wrong,
+                LintSeverity::Wrong,
                 name,
                 "",
                 "10.11 to 11.1 at least",
@@ -238,7 +245,7 @@ impl<'a> Lint<'a> {
         if dtype == DataType::Double {
             let what = "its type is Double: the parser makes it float32 and clamps what does not \
                         fit";
-            self.add(Fate::Risky, place, op, ALL, what);
+            self.add(LintSeverity::Risky, place, op, ALL, what);
         } else if !matches!(
             dtype,
             DataType::Undefined
@@ -255,7 +262,7 @@ impl<'a> Lint<'a> {
                 | DataType::Float4e2m1
         ) {
             let what = format!("its type {dtype:?} is none of TensorRT's: cast it before export");
-            self.add(Fate::Refused, place, op, ALL, what);
+            self.add(LintSeverity::Refused, place, op, ALL, what);
         }
     }
 
@@ -279,7 +286,7 @@ impl<'a> Lint<'a> {
             "Resize" => self.resize(node, name),
             "TopK" => self.top_k(node, name),
             "NonZero" => self.add(
-                Fate::Risky,
+                LintSeverity::Risky,
                 name,
                 op,
                 ALL,
@@ -287,7 +294,7 @@ impl<'a> Lint<'a> {
                  by a product with a mask",
             ),
             "CumSum" => self.add(
-                Fate::Risky,
+                LintSeverity::Risky,
                 name,
                 op,
                 ALL,
@@ -317,7 +324,7 @@ impl<'a> Lint<'a> {
             for graph in attribute.g.iter().chain(&attribute.graphs) {
                 let what = "is control flow: TensorRT takes few forms of it; export a graph \
                             without";
-                self.add(Fate::Risky, name, op, ALL, what);
+                self.add(LintSeverity::Risky, name, op, ALL, what);
                 graph.node.iter().for_each(|n| self.node_of_branch(n));
             }
         }
@@ -332,11 +339,11 @@ impl<'a> Lint<'a> {
     fn unsupported(&mut self, name: &str, op: &str) {
         if UNSUPPORTED.contains(&op) {
             let what = "TensorRT's parser does not know it";
-            self.add(Fate::Refused, name, op, ALL, what);
+            self.add(LintSeverity::Refused, name, op, ALL, what);
         }
         if let Some((_, since)) = LATER.iter().find(|(later, _)| *later == op) {
             let what = format!("the parser knows it from TensorRT {since} on");
-            self.add(Fate::Refused, name, op, "10.3", what);
+            self.add(LintSeverity::Refused, name, op, "10.3", what);
         }
     }
 
@@ -357,7 +364,7 @@ impl<'a> Lint<'a> {
         } else {
             return;
         };
-        self.add(Fate::Refused, name, "Resize", ALL, what);
+        self.add(LintSeverity::Refused, name, "Resize", ALL, what);
     }
 
     fn top_k(&mut self, node: &NodeProto, name: &str) {
@@ -371,7 +378,7 @@ impl<'a> Lint<'a> {
                 "it asks for {} values: at most {TOP_K_LIMIT} are taken",
                 k.unwrap_or(0)
             );
-            self.add(Fate::Refused, name, "TopK", ALL, what);
+            self.add(LintSeverity::Refused, name, "TopK", ALL, what);
         }
     }
 
@@ -379,7 +386,7 @@ impl<'a> Lint<'a> {
         let op = "GridSample";
         if self.opset >= 20 {
             self.add(
-                Fate::Wrong,
+                LintSeverity::Wrong,
                 name,
                 op,
                 NEWER,
@@ -388,7 +395,7 @@ impl<'a> Lint<'a> {
             );
         }
         self.add(
-            Fate::Wrong,
+            LintSeverity::Wrong,
             name,
             op,
             NEWER,
@@ -400,7 +407,7 @@ impl<'a> Lint<'a> {
         if shape.is_some_and(|shape| shape.len() != 4) {
             // By the parser's list; TensorRT-RTX 1.7 takes five.
             let what = "TensorRT samples maps of four axes only";
-            self.add(Fate::Refused, name, op, "10.3, 10.16", what);
+            self.add(LintSeverity::Refused, name, op, "10.3, 10.16", what);
         }
     }
 
@@ -415,7 +422,7 @@ impl<'a> Lint<'a> {
         let raw = zero.raw_data.iter().flatten().any(|&b| b != 0);
         if raw || zero.int32_data.iter().any(|&v| v != 0) {
             let what = "its zero point is not 0: TensorRT takes symmetric INT8 only";
-            self.add(Fate::Refused, name, op, ALL, what);
+            self.add(LintSeverity::Refused, name, op, ALL, what);
         }
     }
 
@@ -433,7 +440,7 @@ impl<'a> Lint<'a> {
         });
         if infinite {
             self.add(
-                Fate::Risky,
+                LintSeverity::Risky,
                 name,
                 "Where",
                 ALL,

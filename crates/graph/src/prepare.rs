@@ -1,7 +1,7 @@
 //! Puts the camera and the anomaly head into a model's graph: bytes of a frame in, maps out.
 //!
-//! The model's own nodes stay as they are; nodes before and behind them are added ([`front`] and
-//! [`head`] build them, [`splice`] joins the three). `docs/graph.md` describes the result.
+//! The model's own nodes stay as they are; nodes before and behind them are added (`front` and
+//! `head` build them, `splice` joins the three). `docs/graph.md` describes the result.
 
 mod build;
 mod fit;
@@ -9,17 +9,17 @@ mod front;
 mod head;
 mod splice;
 
-use super::Error;
-use splice::{Parts, splice};
+use super::GraphError;
+use splice::{GraphParts, splice};
 use std::path::Path;
 use unmask_engine::{CpuEngine, Engine, EngineError};
 use unmask_frame::Size;
 use unmask_model::{
-    FRAME, Facts, Fit, FrameFormat, Head, LogitNames, Matrix, ModelNames, Output, PixelFormat,
-    Range, View, name_of,
+    ColourMatrix, ColourRange, FRAME, FrameFit, FrameFormat, FrameView, LogitNames, ModelMetadata,
+    ModelNames, OutputForm, PixelFormat, ScoreHead, name_of,
 };
 use unmask_onnx::messages::{DataType, ModelProto};
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::read::{self, ReadLimits};
 use unmask_score::PixelScore;
 
 /// What the names of the nodes before the model start with.
@@ -33,17 +33,17 @@ const SIDES_PX: std::ops::RangeInclusive<usize> = 2..=16384;
 
 /// How to prepare a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct PrepareOptions {
     /// Size of the camera's frames; none = the model's own input size.
     pub camera: Option<Size>,
     /// Layout of the frame's bytes; none = RGB24.
     pub format: Option<PixelFormat>,
     /// Luma weights of YUV layouts.
-    pub matrix: Matrix,
+    pub matrix: ColourMatrix,
     /// Byte values of YUV layouts.
-    pub range: Range,
+    pub range: ColourRange,
     /// How the picture meets the network's input.
-    pub fit: Fit,
+    pub fit: FrameFit,
     /// Leave mask refinement out.
     pub no_refine: bool,
     /// Score of a per-pixel model; none = [`PixelScore::MaxSoftmax`]. A mask model has none.
@@ -56,11 +56,11 @@ pub struct Options {
 
 /// A prepared graph that passed its check.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct PreparedGraph {
     /// The ONNX file's bytes.
     pub bytes: Vec<u8>,
     /// What the file says of itself, and what its run gave.
-    pub facts: Facts,
+    pub facts: ModelMetadata,
     /// Names and shapes of its outputs.
     pub outputs: Vec<(String, Vec<usize>)>,
     /// Nodes added before the model.
@@ -76,8 +76,8 @@ pub struct Prepared {
 /// # Errors
 /// A model that the engine does not take, or that is prepared already; options that do not fit it;
 /// an opset that front and head are not written for; a result that does not pass its check.
-pub fn prepare(path: &Path, options: &Options) -> Result<Prepared, PrepareError> {
-    let threads = unmask_engine::Options {
+pub fn prepare(path: &Path, options: &PrepareOptions) -> Result<PreparedGraph, PrepareError> {
+    let threads = unmask_engine::EngineOptions {
         threads: options.threads,
     };
     let engine = CpuEngine::open(path, threads)?;
@@ -88,8 +88,8 @@ pub fn prepare(path: &Path, options: &Options) -> Result<Prepared, PrepareError>
             path.display()
         )));
     }
-    let model = read::open_whole(path, &Limits::default())?;
-    let plan = Plan::new(&model, &names, facts, options)?;
+    let model = read::open_whole(path, &ReadLimits::default())?;
+    let plan = PreparePlan::new(&model, &names, facts, options)?;
     let joined = plan.run(model, &names)?;
     let outputs = joined
         .model
@@ -109,7 +109,7 @@ pub fn prepare(path: &Path, options: &Options) -> Result<Prepared, PrepareError>
     let facts = Engine::from_bytes(&name, bytes.clone(), threads)?
         .facts()
         .clone();
-    Ok(Prepared {
+    Ok(PreparedGraph {
         bytes,
         facts,
         outputs,
@@ -127,57 +127,57 @@ pub enum PrepareError {
     Engine(#[from] EngineError),
     /// The file, or an option.
     #[error(transparent)]
-    Graph(#[from] Error),
+    Graph(#[from] GraphError),
 }
 
-impl From<unmask_onnx::Error> for PrepareError {
-    fn from(error: unmask_onnx::Error) -> Self {
+impl From<unmask_onnx::OnnxError> for PrepareError {
+    fn from(error: unmask_onnx::OnnxError) -> Self {
         Self::Graph(error.into())
     }
 }
 
 fn option(what: String) -> PrepareError {
-    PrepareError::Graph(Error::Option { what })
+    PrepareError::Graph(GraphError::Option { what })
 }
 
 /// What is to be done, with every choice made.
-struct Plan {
-    facts: Facts,
+struct PreparePlan {
+    facts: ModelMetadata,
     format: FrameFormat,
-    fit: Fit,
+    fit: FrameFit,
     grid: Size,
     full_size: Option<Size>,
-    geometry: fit::Geometry,
-    head: Head,
+    geometry: fit::FitGeometry,
+    head: ScoreHead,
     opset: i64,
 }
 
 /// A joined model, and what was added to it.
-struct Joined {
+struct JoinedGraph {
     model: ModelProto,
     front_nodes: usize,
     head_nodes: usize,
     front_macs: u64,
 }
 
-impl Plan {
+impl PreparePlan {
     fn new(
         model: &ModelProto,
         names: &ModelNames,
-        facts: Facts,
-        options: &Options,
+        facts: ModelMetadata,
+        options: &PrepareOptions,
     ) -> Result<Self, PrepareError> {
         let opset = opset(model)?;
         let head = match (&names.logits, options.score) {
-            (LogitNames::Mask { .. }, None) if options.no_refine => Head::Mask,
-            (LogitNames::Mask { .. }, None) => Head::MaskRefined,
+            (LogitNames::Mask { .. }, None) if options.no_refine => ScoreHead::Mask,
+            (LogitNames::Mask { .. }, None) => ScoreHead::MaskRefined,
             (LogitNames::Mask { .. }, Some(kind)) => {
                 return Err(option(format!(
                     "--score {kind} is for per-pixel models, and this one classifies masks: leave \
                      it out"
                 )));
             }
-            (_, kind) => Head::Pixel(kind.unwrap_or_default()),
+            (_, kind) => ScoreHead::Pixel(kind.unwrap_or_default()),
         };
         let format = FrameFormat {
             pixels: options.format.unwrap_or(PixelFormat::Rgb24),
@@ -215,9 +215,9 @@ impl Plan {
         })
     }
 
-    fn run(&self, model: ModelProto, names: &ModelNames) -> Result<Joined, PrepareError> {
+    fn run(&self, model: ModelProto, names: &ModelNames) -> Result<JoinedGraph, PrepareError> {
         let facts = &self.facts;
-        let front = front::build(&front::Front {
+        let front = front::build(&front::PreprocessSubgraph {
             format: &self.format,
             geometry: &self.geometry,
             input: facts.input,
@@ -225,24 +225,26 @@ impl Plan {
             std: facts.std,
             opset: self.opset,
         });
-        let grid = head::Grid {
+        let grid = head::OutputGrid {
             size: facts.output.size(),
             full_size: self.full_size,
             geometry: &self.geometry,
             opset: self.opset,
         };
         let head = match (facts.output, self.head) {
-            (Output::Mask { queries, known, .. }, head) => head::mask(
+            (OutputForm::Mask { queries, known, .. }, head) => head::mask(
                 &grid,
-                &head::Masks {
+                &head::MaskHead {
                     queries,
                     known,
                     no_object: facts.no_object.unwrap_or(known),
                     stuff: &facts.stuff,
-                    refine: head == Head::MaskRefined,
+                    refine: head == ScoreHead::MaskRefined,
                 },
             ),
-            (Output::Pixel { classes, .. }, Head::Pixel(kind)) => head::pixel(&grid, classes, kind),
+            (OutputForm::Pixel { classes, .. }, ScoreHead::Pixel(kind)) => {
+                head::pixel(&grid, classes, kind)
+            }
             _ => return Err(option("this model has nothing that could be scored".into())),
         };
         let nodes = |part: &ModelProto| part.graph.as_ref().map_or(0, |g| g.node.len());
@@ -252,7 +254,7 @@ impl Plan {
         let mut joined = splice(
             model,
             names,
-            &Parts {
+            &GraphParts {
                 front,
                 head,
                 frame: (FRAME, DataType::Uint8, self.format.shape()),
@@ -278,7 +280,7 @@ impl Plan {
         // found with.
         let other_score = matches!(
             self.head,
-            Head::Pixel(PixelScore::MaxLogit | PixelScore::Entropy)
+            ScoreHead::Pixel(PixelScore::MaxLogit | PixelScore::Entropy)
         );
         joined
             .metadata_props
@@ -287,7 +289,7 @@ impl Plan {
                 Some("unmask.threshold") => !other_score,
                 _ => true,
             });
-        Ok(Joined {
+        Ok(JoinedGraph {
             model: joined,
             front_nodes,
             head_nodes,
@@ -299,7 +301,7 @@ impl Plan {
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
         let by_rows = |size: Size| format!("{}x{}", size.h, size.w);
-        let View { x, y, size } = self.geometry.view;
+        let FrameView { x, y, size } = self.geometry.view;
         let mut pairs = facts.metadata();
         pairs.extend([
             ("unmask.size", by_rows(facts.input)),

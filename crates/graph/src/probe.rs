@@ -1,16 +1,18 @@
 //! For tests of this room: networks with made-up weights, and graphs run on the CPU engine.
 
-use super::checkpoint::{Checkpoint, Facts, Origin, Tensor, Weights};
-use super::error::{Error, Problem};
-use super::export::{self, Options};
+use super::checkpoint::{
+    Checkpoint, CheckpointMetadata, CheckpointOrigin, CheckpointWeights, WeightTensor,
+};
+use super::error::{GraphError, WeightProblem};
+use super::export::{self, ExportOptions};
 use rten::{Model, Value, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{AsView, Tensor as Values};
 use unmask_frame::Size;
-use unmask_network::Config;
-use unmask_onnx::ir::Graph;
+use unmask_network::NetworkConfig;
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::messages::{DataType, ModelProto};
-use unmask_onnx::read::Limits;
+use unmask_onnx::read::ReadLimits;
 
 /// Numbers in −1 … 1, the same for the same seed.
 pub(crate) fn noise(seed: u64, n: usize) -> Vec<f32> {
@@ -25,10 +27,10 @@ pub(crate) fn noise(seed: u64, n: usize) -> Vec<f32> {
 }
 
 /// A network with made-up weights.
-pub(crate) fn checkpoint(config: &Config, size: Size) -> Checkpoint {
+pub(crate) fn checkpoint(config: &NetworkConfig, size: Size) -> Checkpoint {
     let mut checkpoint = Checkpoint {
         config: config.clone(),
-        facts: Facts {
+        facts: CheckpointMetadata {
             mean: [123.0, 116.0, 103.0],
             std: [58.0, 57.0, 57.0],
             classes: (0..config.classes).map(|c| format!("class {c}")).collect(),
@@ -38,16 +40,16 @@ pub(crate) fn checkpoint(config: &Config, size: Size) -> Checkpoint {
             threshold: None,
             recipe: None,
         },
-        weights: Weights::new(),
-        origin: Origin::Unmask,
+        weights: CheckpointWeights::new(),
+        origin: CheckpointOrigin::Unmask,
     };
     // The refusal of no weights at all lists every key with its shape.
-    let refused = export::model(&checkpoint, &Options::default());
-    let Err(Error::Unfit { problems }) = refused else {
+    let refused = export::model(&checkpoint, &ExportOptions::default());
+    let Err(GraphError::Unfit { problems }) = refused else {
         panic!("a network without weights was exported");
     };
     for (i, problem) in problems.into_iter().enumerate() {
-        let Problem::Missing { key, expected } = problem else {
+        let WeightProblem::Missing { key, expected } = problem else {
             continue;
         };
         let n: usize = expected.iter().product();
@@ -63,7 +65,7 @@ pub(crate) fn checkpoint(config: &Config, size: Size) -> Checkpoint {
                 *v = 1.0 + 0.1 * *v;
             }
         }
-        let tensor = Tensor {
+        let tensor = WeightTensor {
             shape: expected,
             data: values.into(),
         };
@@ -73,8 +75,12 @@ pub(crate) fn checkpoint(config: &Config, size: Size) -> Checkpoint {
 }
 
 /// The model that our own writer makes of `config` with made-up weights.
-pub(crate) fn model(config: &Config, size: Size, sampling: super::write::Sampling) -> ModelProto {
-    let options = Options {
+pub(crate) fn model(
+    config: &NetworkConfig,
+    size: Size,
+    sampling: super::write::SamplingForm,
+) -> ModelProto {
+    let options = ExportOptions {
         size: Some(size),
         sampling,
     };
@@ -82,8 +88,8 @@ pub(crate) fn model(config: &Config, size: Size, sampling: super::write::Samplin
 }
 
 /// A mask network that is small in every way.
-pub(crate) fn tiny() -> Config {
-    Config {
+pub(crate) fn tiny() -> NetworkConfig {
+    NetworkConfig {
         width: 4,
         dim: 16,
         groups: 4,
@@ -94,13 +100,13 @@ pub(crate) fn tiny() -> Config {
         decoder_ffn: 16,
         queries: 5,
         classes: 3,
-        ..Config::preset("tiny").unwrap()
+        ..NetworkConfig::preset("tiny").unwrap()
     }
 }
 
 /// The graph of `model`, read with the usual limits.
-pub(crate) fn graph(model: &ModelProto) -> Graph {
-    Graph::from_model(model, None, &Limits::default())
+pub(crate) fn graph(model: &ModelProto) -> OnnxGraph {
+    OnnxGraph::from_model(model, None, &ReadLimits::default())
         .unwrap()
         .0
 }

@@ -2,7 +2,7 @@
 //! casts. That is the only way on TensorRT 11, and works on 10 with strong typing; the CPU engine
 //! runs the same file.
 //!
-//! [`Net`] indexes a model, [`Plan`] says where INT8 may go and where float32 must stay,
+//! [`QuantizeGraph`] indexes a model, [`PreparePlan`] says where INT8 may go and where float32 must stay,
 //! [`rewrite()`] writes the graph again. Ranges come from [`super::calibrate`]; [`super::judge`]
 //! measures what a choice costs.
 
@@ -17,17 +17,17 @@ mod tests;
 mod weights;
 
 pub use check::runs;
-pub use error::Error;
-pub use net::{Kind, Net, add_outputs};
-pub use place::{Layer, Plan, Shortcut, block_of, macs};
-pub use rewrite::{Blocks, Rewritten, Written, rewrite, set_fact};
-pub use weights::{Quantised, quantise, scale};
+pub use error::QuantizeError;
+pub use net::{QuantizeGraph, TensorType, add_outputs};
+pub use place::{QuantizePlan, QuantizedLayer, ResidualShortcut, block_of, macs};
+pub use rewrite::{BlockSet, RewrittenGraph, WrittenGraph, rewrite, set_fact};
+pub use weights::{QuantizedWeights, quantise, scale};
 
 pub(super) use net::hex;
 
 /// What a graph computes in where it is not INT8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Rest {
+pub enum RestPrecision {
     /// FP16, with float32 where FP16 loses too much (norms, softmax, sampling, end of the head).
     #[default]
     Fp16,
@@ -35,7 +35,7 @@ pub enum Rest {
     Fp32,
 }
 
-impl Rest {
+impl RestPrecision {
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,16 +1,16 @@
 //! The reader of `unmask-onnx`, on small models and on what this crate writes.
 
 use crate::probe;
-use crate::write::Sampling;
+use crate::write::SamplingForm;
 use std::fs;
 use unmask_frame::Size;
-use unmask_onnx::Error;
-use unmask_onnx::ir::Graph;
+use unmask_onnx::OnnxError;
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::messages::{
     AttributeProto, DataType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto,
     OperatorSetIdProto, StringStringEntryProto, TensorProto, ValueInfoProto, type_proto,
 };
-use unmask_onnx::read::{Limits, open, parse};
+use unmask_onnx::read::{ReadLimits, open, parse};
 
 fn node(op: &str, inputs: &[&str], outputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
     NodeProto {
@@ -55,8 +55,8 @@ fn model(opset: i64, node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> Mod
     }
 }
 
-fn read(model: &ModelProto) -> Result<Graph, Error> {
-    Graph::from_model(model, None, &Limits::default()).map(|(graph, _)| graph)
+fn read(model: &ModelProto) -> Result<OnnxGraph, OnnxError> {
+    OnnxGraph::from_model(model, None, &ReadLimits::default()).map(|(graph, _)| graph)
 }
 
 fn shape(model: &ModelProto) -> Vec<usize> {
@@ -74,9 +74,9 @@ fn refused(model: &ModelProto, parts: &[&str]) {
 
 #[test]
 fn our_own_export_comes_back_the_same() {
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
         let model = probe::model(&probe::tiny(), Size::new(64, 32), sampling);
-        let (graph, facts) = Graph::from_model(&model, None, &Limits::default()).unwrap();
+        let (graph, facts) = OnnxGraph::from_model(&model, None, &ReadLimits::default()).unwrap();
         let back = graph.to_model(&facts);
         assert_eq!(back.metadata_props, model.metadata_props);
         let (old, new) = (model.graph.as_ref().unwrap(), back.graph.as_ref().unwrap());
@@ -274,13 +274,13 @@ fn shapes_that_cannot_be_are_refused_with_the_node() {
         };
     }
     refused(&dynamic, &["`x`", "[batch, 2, 4, 6]", "dynamic_axes"]);
-    let small = Limits {
+    let small = ReadLimits {
         nodes: 0,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let relu = model(17, vec![node("Relu", &["x"], &["y"], vec![])], vec![]);
-    let error = Graph::from_model(&relu, None, &small).unwrap_err();
-    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    let error = OnnxGraph::from_model(&relu, None, &small).unwrap_err();
+    assert!(matches!(error, OnnxError::Limit { .. }), "{error}");
 }
 
 fn external(location: &str, length: &str) -> ModelProto {
@@ -317,7 +317,7 @@ fn external_data_is_read_in_the_models_folder_only() {
     let path = folder.join("m.onnx");
     let open_with = |location: &str, length: &str| {
         fs::write(&path, external(location, length).to_bytes()).unwrap();
-        open(&path, &Limits::default())
+        open(&path, &ReadLimits::default())
     };
     let read = open_with("w.bin", "8").unwrap();
     let w = read.graph.nodes()[0].input(1).unwrap();
@@ -339,7 +339,7 @@ fn external_data_is_read_in_the_models_folder_only() {
     }
     for (location, part) in cases {
         let error = open_with(&location, "8").unwrap_err();
-        assert!(matches!(error, Error::External { .. }), "{error}");
+        assert!(matches!(error, OnnxError::External { .. }), "{error}");
         assert!(error.to_string().contains(part), "{location}: {error}");
     }
     for (length, part) in [("9", "9 bytes"), ("x", "no number")] {
@@ -351,8 +351,8 @@ fn external_data_is_read_in_the_models_folder_only() {
     let error = open_with("w.bin", "8").unwrap_err().to_string();
     assert!(error.contains("cannot be read there"), "{error}");
     // From memory there is no folder.
-    let error = Graph::from_model(&external("w.bin", "8"), None, &Limits::default());
-    assert!(matches!(error, Err(Error::External { .. })));
+    let error = OnnxGraph::from_model(&external("w.bin", "8"), None, &ReadLimits::default());
+    assert!(matches!(error, Err(OnnxError::External { .. })));
 }
 
 #[test]
@@ -360,9 +360,9 @@ fn files_over_the_limit_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("m.onnx");
     fs::write(&path, [0; 100]).unwrap();
-    let limits = Limits {
+    let limits = ReadLimits {
         bytes: 99,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let error = open(&path, &limits).unwrap_err().to_string();
     assert!(
@@ -371,25 +371,25 @@ fn files_over_the_limit_are_not_read() {
     );
     assert!(matches!(
         open(dir.path(), &limits),
-        Err(Error::Read { .. } | Error::Limit { .. })
+        Err(OnnxError::Read { .. } | OnnxError::Limit { .. })
     ));
 }
 
 /// Whatever is cut off or changed, reading ends in a graph or an error.
 #[test]
 fn damaged_files_never_panic() {
-    let config = unmask_network::Config {
+    let config = unmask_network::NetworkConfig {
         decoder_layers: 1,
         ..probe::tiny()
     };
-    let bytes = probe::model(&config, Size::new(32, 32), Sampling::Gather).to_bytes();
-    let limits = Limits {
+    let bytes = probe::model(&config, Size::new(32, 32), SamplingForm::Gather).to_bytes();
+    let limits = ReadLimits {
         elements: 1 << 20,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let try_bytes = |bytes: &[u8]| {
         if let Ok(model) = parse(bytes) {
-            let _ = Graph::from_model(&model, None, &limits);
+            let _ = OnnxGraph::from_model(&model, None, &limits);
         }
     };
     let steps = 300;
@@ -397,7 +397,7 @@ fn damaged_files_never_panic() {
         try_bytes(&bytes[..bytes.len() * i / steps]);
     }
     // Most bytes are weights: changes go to the rest.
-    let mut small = probe::model(&config, Size::new(32, 32), Sampling::Gather);
+    let mut small = probe::model(&config, Size::new(32, 32), SamplingForm::Gather);
     for tensor in &mut small.graph.as_mut().unwrap().initializer {
         if tensor.data_type() == DataType::Float && tensor.dims.iter().product::<i64>() > 8 {
             tensor.dims = vec![1];
@@ -430,12 +430,12 @@ fn damaged_files_never_panic() {
 fn computed_constants_have_a_limit_together() {
     let nodes = ["a", "b", "y"].map(|to| node("ConstantOfShape", &["shape"], &[to], vec![]));
     let model = model(17, nodes.to_vec(), vec![ints("shape", &[400])]);
-    let limits = |elements| Limits {
+    let limits = |elements| ReadLimits {
         elements,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     for (elements, left) in [(1000, 1), (1200, 0)] {
-        let (graph, _) = Graph::from_model(&model, None, &limits(elements)).unwrap();
+        let (graph, _) = OnnxGraph::from_model(&model, None, &limits(elements)).unwrap();
         let graph = graph.nodes();
         assert_eq!(graph.len(), left, "{elements}");
     }

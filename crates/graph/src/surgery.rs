@@ -13,31 +13,31 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-use super::cost::{self, Cost};
-use super::error::Error;
-use unmask_onnx::ir::Graph;
+use super::cost::{self, NodeCost};
+use super::error::GraphError;
+use unmask_onnx::ir::OnnxGraph;
 
 /// What a pass did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Done {
+pub struct PassReport {
     /// The pass.
     pub pass: &'static str,
     /// Places that it changed.
     pub changes: usize,
     /// Costs before.
-    pub before: Cost,
+    pub before: NodeCost,
     /// Costs after.
-    pub after: Cost,
+    pub after: NodeCost,
 }
 
 /// What [`run`] did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Report {
+pub struct SurgeryReport {
     /// Every pass, in order, those that changed nothing included.
-    pub passes: Vec<Done>,
+    pub passes: Vec<PassReport>,
 }
 
-impl Report {
+impl SurgeryReport {
     /// The part of the multiply-accumulates that all passes together saved, 0 to 1.
     pub fn macs_saved(&self) -> f64 {
         match (self.passes.first(), self.passes.last()) {
@@ -50,12 +50,12 @@ impl Report {
 }
 
 /// A pass: its name, and what it does to a graph, telling at how many places.
-type Pass = (&'static str, fn(&mut Graph) -> usize);
+type SurgeryPass = (&'static str, fn(&mut OnnxGraph) -> usize);
 
 /// All passes, in the order in which they run: constants and norms first, since others look for
 /// constants, equal computations after those that make them equal, and before the projections,
 /// which must read the very same value.
-const PASSES: [Pass; 9] = [
+const PASSES: [SurgeryPass; 9] = [
     ("constants folded", fold::constants),
     ("batch norms folded", fold::batch_norms),
     ("masks finite", masks::finite),
@@ -77,16 +77,16 @@ const PASSES: [Pass; 9] = [
 /// Nodes that reach no output go.
 ///
 /// # Errors
-/// [`unmask_onnx::Error::Model`] where the graph's nodes wait for each other.
-pub fn run(graph: &mut Graph) -> Result<Report, Error> {
+/// [`unmask_onnx::GraphError::Model`] where the graph's nodes wait for each other.
+pub fn run(graph: &mut OnnxGraph) -> Result<SurgeryReport, GraphError> {
     let mut passes = Vec::with_capacity(PASSES.len() + 1);
     let mut before = cost::total(graph);
-    let mut tidied = |graph: &mut Graph, pass, changes| -> Result<Done, Error> {
-        graph.tidy().map_err(|_| unmask_onnx::Error::Model {
+    let mut tidied = |graph: &mut OnnxGraph, pass, changes| -> Result<PassReport, GraphError> {
+        graph.tidy().map_err(|_| unmask_onnx::OnnxError::Model {
             what: "its nodes wait for each other: the graph has a cycle".to_owned(),
         })?;
         let after = cost::total(graph);
-        let done = Done {
+        let done = PassReport {
             pass,
             changes,
             before,
@@ -103,5 +103,5 @@ pub fn run(graph: &mut Graph) -> Result<Report, Error> {
         let changes = pass(graph);
         passes.push(tidied(graph, name, changes)?);
     }
-    Ok(Report { passes })
+    Ok(SurgeryReport { passes })
 }

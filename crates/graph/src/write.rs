@@ -1,6 +1,6 @@
 //! The network, written down as an ONNX graph.
 //!
-//! [`OnnxOps`] interprets [`unmask_network::ops::Ops`]: every call becomes a node (opset 17, static
+//! [`OnnxOps`] interprets [`unmask_network::ops::NetworkOps`]: every call becomes a node (opset 17, static
 //! shapes), or a constant where all that it reads is constant. What does not fit is noted and
 //! reported together by [`OnnxOps::finish`].
 
@@ -11,13 +11,13 @@ mod sampling;
 #[cfg(test)]
 mod tests;
 
-use super::checkpoint::Weights;
-use super::error::{Error, Problem};
-use fold::Tensor;
-pub use sampling::Sampling;
+use super::checkpoint::CheckpointWeights;
+use super::error::{GraphError, WeightProblem};
+use fold::FoldedTensor;
+pub use sampling::SamplingForm;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use unmask_onnx::ir::{Data, Graph, ValueId};
+use unmask_onnx::ir::{OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// What a blocked key adds to an attention score. Finite: rows of −∞ give NaN in a softmax, and
@@ -30,16 +30,16 @@ const EPS: f32 = 1e-5;
 /// Constants with more elements than this are not multiplied out while writing.
 const FOLD_LIMIT: usize = 1 << 24;
 
-/// Writes the network down as a [`Graph`].
+/// Writes the network down as a [`OnnxGraph`].
 #[derive(Debug)]
 pub struct OnnxOps {
-    graph: Graph,
-    weights: Weights,
-    sampling: Sampling,
+    graph: OnnxGraph,
+    weights: CheckpointWeights,
+    sampling: SamplingForm,
     /// Parameters that were asked for, by key.
     parameters: HashMap<String, ValueId>,
     asked: BTreeSet<String>,
-    problems: Vec<Problem>,
+    problems: Vec<WeightProblem>,
     /// The part of the network that is being written: names nodes.
     scope: Arc<str>,
 }
@@ -47,9 +47,9 @@ pub struct OnnxOps {
 impl OnnxOps {
     /// A writer that takes parameters from `weights` and writes deformable attention as `sampling`
     /// says.
-    pub fn new(weights: Weights, sampling: Sampling) -> Self {
+    pub fn new(weights: CheckpointWeights, sampling: SamplingForm) -> Self {
         Self {
-            graph: Graph::default(),
+            graph: OnnxGraph::default(),
             weights,
             sampling,
             parameters: HashMap::new(),
@@ -60,10 +60,10 @@ impl OnnxOps {
     }
 
     /// A writer that adds to `graph`; parameters that it asks for come from `weights`.
-    pub fn extending(graph: Graph, weights: Weights) -> Self {
+    pub fn extending(graph: OnnxGraph, weights: CheckpointWeights) -> Self {
         Self {
             graph,
-            ..Self::new(weights, Sampling::default())
+            ..Self::new(weights, SamplingForm::default())
         }
     }
 
@@ -86,20 +86,20 @@ impl OnnxOps {
     /// convolutions before them.
     ///
     /// # Errors
-    /// [`Error::Unfit`] with every key that is missing, misshapen or left over, and every
+    /// [`GraphError::Unfit`] with every key that is missing, misshapen or left over, and every
     /// operation whose shapes do not go together.
-    pub fn finish(mut self) -> Result<Graph, Error> {
+    pub fn finish(mut self) -> Result<OnnxGraph, GraphError> {
         let extra = self
             .weights
             .iter()
             .filter(|(k, _)| !self.asked.contains(*k));
         self.problems
-            .extend(extra.map(|(key, tensor)| Problem::Extra {
+            .extend(extra.map(|(key, tensor)| WeightProblem::Extra {
                 key: key.to_owned(),
                 found: tensor.shape.clone(),
             }));
         if !self.problems.is_empty() {
-            return Err(Error::Unfit {
+            return Err(GraphError::Unfit {
                 problems: self.problems,
             });
         }
@@ -109,7 +109,7 @@ impl OnnxOps {
     }
 
     fn wrong(&mut self, what: String) {
-        self.problems.push(Problem::Operation {
+        self.problems.push(WeightProblem::Operation {
             scope: self.scope.to_string(),
             what,
         });
@@ -194,35 +194,35 @@ impl OnnxOps {
     }
 
     /// `id` as a constant, where it is one.
-    fn constant_of(&self, id: ValueId) -> Option<Tensor> {
+    fn constant_of(&self, id: ValueId) -> Option<FoldedTensor> {
         let data = self.graph.f32_constant(id)?.clone();
-        Some(Tensor {
+        Some(FoldedTensor {
             shape: self.dims(id).to_vec(),
             data,
         })
     }
 
     /// All of `ids` as constants, where all are.
-    fn constants_of(&self, ids: &[ValueId]) -> Option<Vec<Tensor>> {
+    fn constants_of(&self, ids: &[ValueId]) -> Option<Vec<FoldedTensor>> {
         ids.iter().map(|&id| self.constant_of(id)).collect()
     }
 
     /// Adds `tensor`, whose values are those of `from` in another order, under the name of the
     /// first of them that has one.
-    fn rearranged(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
+    fn rearranged(&mut self, tensor: FoldedTensor, from: &[ValueId]) -> ValueId {
         let label = self.label_of(from);
         self.graph
-            .add_constant(&tensor.shape, Data::F32(tensor.data), label)
+            .add_constant(&tensor.shape, TensorData::F32(tensor.data), label)
     }
 
     /// Adds `tensor`, computed from `from`, named after the first of them that has a name.
-    fn folded(&mut self, tensor: Tensor, from: &[ValueId]) -> ValueId {
+    fn folded(&mut self, tensor: FoldedTensor, from: &[ValueId]) -> ValueId {
         let label = self.label_of(from).map(|l| match l.ends_with(".folded") {
             true => l,
             false => format!("{l}.folded").into(),
         });
         self.graph
-            .add_constant(&tensor.shape, Data::F32(tensor.data), label)
+            .add_constant(&tensor.shape, TensorData::F32(tensor.data), label)
     }
 
     fn label_of(&self, ids: &[ValueId]) -> Option<Arc<str>> {
@@ -232,17 +232,17 @@ impl OnnxOps {
 
     fn f32s(&mut self, shape: &[usize], values: Vec<f32>) -> ValueId {
         self.graph
-            .add_constant(shape, Data::F32(values.into()), None)
+            .add_constant(shape, TensorData::F32(values.into()), None)
     }
 
     fn i64s(&mut self, values: Vec<i64>) -> ValueId {
         self.graph
-            .add_constant(&[values.len()], Data::I64(values.into()), None)
+            .add_constant(&[values.len()], TensorData::I64(values.into()), None)
     }
 
     fn i32s(&mut self, shape: &[usize], values: Vec<i32>) -> ValueId {
         self.graph
-            .add_constant(shape, Data::I32(values.into()), None)
+            .add_constant(shape, TensorData::I32(values.into()), None)
     }
 }
 

@@ -8,13 +8,13 @@ use cases::{Case, Form, cases, differs, fixture, floats_of, formed, value_of};
 use rten::ModelOptions;
 use unmask_engine::lowered;
 use unmask_graph::surgery;
-use unmask_onnx::ir::Graph;
-use unmask_onnx::read::Limits;
+use unmask_onnx::ir::OnnxGraph;
+use unmask_onnx::read::ReadLimits;
 
 /// What is wrong with `case` after surgery; `Ok(false)` where it is refused.
 fn run(case: &Case, form: Form) -> Result<bool, String> {
     let (model, left) = formed(case, form);
-    let Ok((mut graph, facts)) = Graph::from_model(&model, None, &Limits::default()) else {
+    let Ok((mut graph, facts)) = OnnxGraph::from_model(&model, None, &ReadLimits::default()) else {
         return Ok(false);
     };
     surgery::run(&mut graph).map_err(|e| e.to_string())?;

@@ -9,15 +9,17 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use unmask_frame::Size;
 use unmask_graph::calibrate::Calibration;
-use unmask_graph::checkpoint::{Checkpoint, Facts, Origin, Tensor, Weights};
-use unmask_graph::export::{self, Options as ExportOptions};
+use unmask_graph::checkpoint::{
+    Checkpoint, CheckpointMetadata, CheckpointOrigin, CheckpointWeights, WeightTensor,
+};
+use unmask_graph::export::{self, ExportOptions};
 use unmask_graph::import;
-use unmask_graph::prepare::{Options, prepare};
-use unmask_graph::quantize::{Blocks, Net, Plan, Rest, rewrite};
-use unmask_graph::write::Sampling;
-use unmask_graph::{Error, Problem};
+use unmask_graph::prepare::{PrepareOptions, prepare};
+use unmask_graph::quantize::{BlockSet, QuantizeGraph, QuantizePlan, RestPrecision, rewrite};
+use unmask_graph::write::SamplingForm;
+use unmask_graph::{GraphError, WeightProblem};
 use unmask_model::PixelFormat;
-use unmask_network::Config;
+use unmask_network::NetworkConfig;
 use unmask_onnx::messages::ModelProto;
 use unmask_tensorrt::layers::{LayerLog, Operation, PlanLayer, PlanSummary};
 use unmask_tensorrt::{Library, ProfilingVerbosity, Severity};
@@ -100,11 +102,17 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// The shipped model in lower precision.
-fn quantised(net: &Net, blocks: &Blocks, rest: Rest) -> ModelProto {
+fn quantised(net: &QuantizeGraph, blocks: &BlockSet, rest: RestPrecision) -> ModelProto {
     let calibration = Calibration::read(&file("calibration/unmask-small.toml")).unwrap();
-    rewrite(net, &Plan::new(net), blocks, Some(&calibration), rest)
-        .unwrap()
-        .model
+    rewrite(
+        net,
+        &QuantizePlan::new(net),
+        blocks,
+        Some(&calibration),
+        rest,
+    )
+    .unwrap()
+    .model
 }
 
 /// Convolutions of `model` whose input is dequantised.
@@ -182,10 +190,10 @@ fn check(rtx: &Rtx, name: &str, model: &[u8]) -> Vec<PlanLayer> {
 }
 
 /// A network of `config` whose weights are noise.
-fn with_noise(config: &Config, size: Size) -> Checkpoint {
+fn with_noise(config: &NetworkConfig, size: Size) -> Checkpoint {
     let mut checkpoint = Checkpoint {
         config: config.clone(),
-        facts: Facts {
+        facts: CheckpointMetadata {
             mean: [123.0, 116.0, 103.0],
             std: [58.0, 57.0, 57.0],
             classes: (0..config.classes)
@@ -197,17 +205,17 @@ fn with_noise(config: &Config, size: Size) -> Checkpoint {
             threshold: None,
             recipe: None,
         },
-        weights: Weights::new(),
-        origin: Origin::Unmask,
+        weights: CheckpointWeights::new(),
+        origin: CheckpointOrigin::Unmask,
     };
     // The refusal of no weights at all lists every key with its shape.
     let refused = export::model(&checkpoint, &ExportOptions::default());
-    let Err(Error::Unfit { problems }) = refused else {
+    let Err(GraphError::Unfit { problems }) = refused else {
         panic!("exported without weights")
     };
     let mut state = 1u64;
     for problem in problems {
-        let Problem::Missing { key, expected } = problem else {
+        let WeightProblem::Missing { key, expected } = problem else {
             continue;
         };
         let inputs: usize = expected.iter().skip(1).product();
@@ -227,7 +235,7 @@ fn with_noise(config: &Config, size: Size) -> Checkpoint {
         let data = values.collect::<Vec<f32>>().into();
         checkpoint.weights.insert(
             key,
-            Tensor {
+            WeightTensor {
                 shape: expected,
                 data,
             },
@@ -247,10 +255,16 @@ fn shipped_model_builds_in_each_precision() {
     println!("{HEADING}");
     let path = file("engines/unmask-small.onnx");
     check(&rtx, "float32", &std::fs::read(&path).unwrap());
-    let net = Net::read(&path).unwrap();
-    let half = rewrite(&net, &Plan::new(&net), &Blocks::none(), None, Rest::Fp16)
-        .unwrap()
-        .model;
+    let net = QuantizeGraph::read(&path).unwrap();
+    let half = rewrite(
+        &net,
+        &QuantizePlan::new(&net),
+        &BlockSet::none(),
+        None,
+        RestPrecision::Fp16,
+    )
+    .unwrap()
+    .model;
     let layers = check(&rtx, "FP16", &half.to_bytes());
     let summary = PlanSummary::of(&layers);
     assert_eq!(
@@ -258,8 +272,8 @@ fn shipped_model_builds_in_each_precision() {
         0,
         "{summary:?}"
     );
-    for rest in [Rest::Fp16, Rest::Fp32] {
-        let model = quantised(&net, &Blocks::AllBut(BTreeSet::new()), rest);
+    for rest in [RestPrecision::Fp16, RestPrecision::Fp32] {
+        let model = quantised(&net, &BlockSet::AllBut(BTreeSet::new()), rest);
         let name = format!("INT8, rest {}", rest.name());
         let layers = check(&rtx, &name, &model.to_bytes());
         let summary = PlanSummary::of(&layers);
@@ -293,10 +307,10 @@ fn prepared_model_reads_camera_bytes() {
         PixelFormat::Nv12,
     ];
     for format in formats {
-        let options = Options {
+        let options = PrepareOptions {
             camera,
             format: Some(format),
-            ..Options::default()
+            ..PrepareOptions::default()
         };
         let prepared = prepare(&file("engines/unmask-small.onnx"), &options).unwrap();
         let layers = check(&rtx, &format!("prepared {format:?}"), &prepared.bytes);
@@ -322,8 +336,8 @@ fn other_networks_build() {
         networks.push(("r50", Size::new(1024, 512)));
     }
     for (preset, size) in networks {
-        let config = Config::preset(preset).unwrap();
-        for sampling in [Sampling::Gather, Sampling::Gridsample] {
+        let config = NetworkConfig::preset(preset).unwrap();
+        for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
             let options = ExportOptions {
                 size: Some(size),
                 sampling,

@@ -10,14 +10,14 @@ mod rtx_operators {
 
 use rtx_operators::text::{Case, Verdict, cases};
 use std::path::PathBuf;
-use unmask_graph::lint::{Fate, Finding, lint};
+use unmask_graph::lint::{LintFinding, LintSeverity, lint};
 use unmask_tensorrt::{Library, Severity};
 
 /// Refusals that are known for TensorRT-RTX on SM 8.6.
-fn refuses(findings: &[Finding]) -> bool {
+fn refuses(findings: &[LintFinding]) -> bool {
     let refused = findings
         .iter()
-        .filter(|finding| finding.fate == Fate::Refused);
+        .filter(|finding| finding.fate == LintSeverity::Refused);
     refused
         .into_iter()
         .any(|finding| finding.versions.contains("RTX"))
@@ -38,7 +38,9 @@ fn lint_says_what_the_library_says() {
     {
         let findings = lint(model);
         let same = refuses(&findings) == (*verdict != Verdict::Accepted);
-        let told_wrong = findings.iter().any(|finding| finding.fate == Fate::Wrong);
+        let told_wrong = findings
+            .iter()
+            .any(|finding| finding.fate == LintSeverity::Wrong);
         if same == differs.is_some() {
             differences.push(format!(
                 "{name}: {verdict:?}, stated {differs:?}, lint {findings:?}"

@@ -22,7 +22,7 @@ pub enum PixelFormat {
 
 /// Which luma weights the camera's Y, U, V were made with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Matrix {
+pub enum ColourMatrix {
     /// ITU-R BT.601: UVC cameras, unless they say otherwise.
     #[default]
     Bt601,
@@ -36,7 +36,7 @@ pub enum Matrix {
 
 /// Which byte values the camera's Y, U, V use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Range {
+pub enum ColourRange {
     /// Y 16 to 235, U and V 16 to 240.
     #[default]
     Limited,
@@ -46,7 +46,7 @@ pub enum Range {
 
 /// How a picture of another shape meets the network's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Fit {
+pub enum FrameFit {
     /// The middle of the picture that has the input's shape; the rest is not seen.
     Crop,
     /// The whole picture in its own shape, at the top left; the rest of the input is filled with
@@ -74,7 +74,7 @@ macro_rules! shown_by_name {
         }
     )*};
 }
-shown_by_name!(PixelFormat, Matrix, Range, Fit);
+shown_by_name!(PixelFormat, ColourMatrix, ColourRange, FrameFit);
 
 impl PixelFormat {
     /// Whether bytes are luma and chroma rather than colours.
@@ -100,9 +100,9 @@ pub struct FrameFormat {
     /// Width and height, px.
     pub size: Size,
     /// Luma weights (YUV layouts only).
-    pub matrix: Matrix,
+    pub matrix: ColourMatrix,
     /// Byte values (YUV layouts only).
-    pub range: Range,
+    pub range: ColourRange,
 }
 
 impl fmt::Display for FrameFormat {
@@ -164,18 +164,18 @@ impl FrameFormat {
     /// Weights of red and blue in Y.
     fn luma(&self) -> (f64, f64) {
         match self.matrix {
-            Matrix::Bt601 => (0.299, 0.114),
-            Matrix::Bt709 => (0.2126, 0.0722),
-            Matrix::Bt2020 => (0.2627, 0.0593),
-            Matrix::Smpte240m => (0.212, 0.087),
+            ColourMatrix::Bt601 => (0.299, 0.114),
+            ColourMatrix::Bt709 => (0.2126, 0.0722),
+            ColourMatrix::Bt2020 => (0.2627, 0.0593),
+            ColourMatrix::Smpte240m => (0.212, 0.087),
         }
     }
 
     /// Grey levels a step of Y, Y of black, grey levels a step of U and V.
     fn scales(&self) -> (f64, f64, f64) {
         match self.range {
-            Range::Limited => (255.0 / 219.0, 16.0, 255.0 / 224.0),
-            Range::Full => (1.0, 0.0, 1.0),
+            ColourRange::Limited => (255.0 / 219.0, 16.0, 255.0 / 224.0),
+            ColourRange::Full => (1.0, 0.0, 1.0),
         }
     }
 
@@ -254,7 +254,7 @@ fn byte(value: f64) -> u8 {
 
 /// A part of a frame, px.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct FrameView {
     /// Left edge.
     pub x: usize,
     /// Upper edge.
@@ -269,16 +269,21 @@ pub struct CameraInput {
     /// The bytes it takes.
     pub format: FrameFormat,
     /// How the picture meets the network's input.
-    pub fit: Fit,
+    pub fit: FrameFit,
     /// The part of the frame that the maps cover, from edge to edge.
-    pub view: View,
+    pub view: FrameView,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn format(pixels: PixelFormat, matrix: Matrix, range: Range, size: Size) -> FrameFormat {
+    fn format(
+        pixels: PixelFormat,
+        matrix: ColourMatrix,
+        range: ColourRange,
+        size: Size,
+    ) -> FrameFormat {
         FrameFormat {
             pixels,
             size,
@@ -291,30 +296,85 @@ mod tests {
     fn the_primaries_have_their_published_codes() {
         // ITU-R BT.601 and BT.709, 8 bits, limited range; BT.601 full range as in JFIF.
         let cases = [
-            (Matrix::Bt601, Range::Limited, [255, 0, 0], [81, 90, 240]),
-            (Matrix::Bt601, Range::Limited, [0, 255, 0], [145, 54, 34]),
-            (Matrix::Bt601, Range::Limited, [0, 0, 255], [41, 240, 110]),
-            (Matrix::Bt709, Range::Limited, [255, 0, 0], [63, 102, 240]),
-            (Matrix::Bt709, Range::Limited, [0, 255, 0], [173, 42, 26]),
-            (Matrix::Bt709, Range::Limited, [0, 0, 255], [32, 240, 118]),
-            // The same arithmetic by hand from the published weights.
-            (Matrix::Bt2020, Range::Limited, [255, 0, 0], [74, 97, 240]),
-            (Matrix::Bt2020, Range::Limited, [0, 0, 255], [29, 240, 119]),
             (
-                Matrix::Smpte240m,
-                Range::Limited,
+                ColourMatrix::Bt601,
+                ColourRange::Limited,
+                [255, 0, 0],
+                [81, 90, 240],
+            ),
+            (
+                ColourMatrix::Bt601,
+                ColourRange::Limited,
+                [0, 255, 0],
+                [145, 54, 34],
+            ),
+            (
+                ColourMatrix::Bt601,
+                ColourRange::Limited,
+                [0, 0, 255],
+                [41, 240, 110],
+            ),
+            (
+                ColourMatrix::Bt709,
+                ColourRange::Limited,
+                [255, 0, 0],
+                [63, 102, 240],
+            ),
+            (
+                ColourMatrix::Bt709,
+                ColourRange::Limited,
+                [0, 255, 0],
+                [173, 42, 26],
+            ),
+            (
+                ColourMatrix::Bt709,
+                ColourRange::Limited,
+                [0, 0, 255],
+                [32, 240, 118],
+            ),
+            // The same arithmetic by hand from the published weights.
+            (
+                ColourMatrix::Bt2020,
+                ColourRange::Limited,
+                [255, 0, 0],
+                [74, 97, 240],
+            ),
+            (
+                ColourMatrix::Bt2020,
+                ColourRange::Limited,
+                [0, 0, 255],
+                [29, 240, 119],
+            ),
+            (
+                ColourMatrix::Smpte240m,
+                ColourRange::Limited,
                 [255, 0, 0],
                 [62, 102, 240],
             ),
             (
-                Matrix::Smpte240m,
-                Range::Limited,
+                ColourMatrix::Smpte240m,
+                ColourRange::Limited,
                 [0, 0, 255],
                 [35, 240, 116],
             ),
-            (Matrix::Bt601, Range::Full, [255, 0, 0], [76, 85, 255]),
-            (Matrix::Bt601, Range::Full, [255, 255, 255], [255, 128, 128]),
-            (Matrix::Bt601, Range::Limited, [0, 0, 0], [16, 128, 128]),
+            (
+                ColourMatrix::Bt601,
+                ColourRange::Full,
+                [255, 0, 0],
+                [76, 85, 255],
+            ),
+            (
+                ColourMatrix::Bt601,
+                ColourRange::Full,
+                [255, 255, 255],
+                [255, 128, 128],
+            ),
+            (
+                ColourMatrix::Bt601,
+                ColourRange::Limited,
+                [0, 0, 0],
+                [16, 128, 128],
+            ),
         ];
         let size = Size::new(2, 2);
         for (matrix, range, rgb, [y, u, v]) in cases {
@@ -348,7 +408,7 @@ mod tests {
     fn shared_chroma_is_a_mean_and_sizes_are_held_to() {
         let size = Size::new(2, 2);
         let black_and_red = Picture::new(size, vec![255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
-        let full = |pixels| format(pixels, Matrix::Bt601, Range::Full, size);
+        let full = |pixels| format(pixels, ColourMatrix::Bt601, ColourRange::Full, size);
         // V of red is 128 + 127.5: half of it over two pixels, a quarter over four.
         assert_eq!(
             full(PixelFormat::Yuyv).encode(&black_and_red).unwrap()[..4],
@@ -377,7 +437,7 @@ mod tests {
             (PixelFormat::Bgr24, vec![1, 4, 6, 3]),
         ];
         for (pixels, shape) in cases {
-            let format = format(pixels, Matrix::Bt601, Range::Limited, size);
+            let format = format(pixels, ColourMatrix::Bt601, ColourRange::Limited, size);
             assert_eq!(format.shape(), shape);
             assert_eq!(format.bytes(), shape.iter().product::<usize>());
             let bytes = format.encode(&Picture::filled(size, [9; 3])).unwrap();

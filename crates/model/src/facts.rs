@@ -10,10 +10,10 @@ mod prepared;
 mod tests;
 mod written;
 
-pub use description::{Description, describe};
-pub use prepared::Head;
-pub use prepared::{PreparedFacts, prepared};
-pub use written::{Class, OutputNames, Written};
+pub use description::{ModelDescription, describe};
+pub use prepared::ScoreHead;
+pub use prepared::{PreparedMetadata, prepared};
+pub use written::{ClassReference, OutputNames, WrittenMetadata};
 
 use super::camera_input::CameraInput;
 use description::Places;
@@ -23,7 +23,7 @@ use written::{BESIDE, list, shorten};
 
 /// What the network gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputForm {
     /// Class logits `[1, queries, known + 1]` and mask logits `[1, queries, size.h, size.w]`.
     Mask {
         /// Number of queries.
@@ -49,28 +49,28 @@ pub enum Output {
     },
 }
 
-impl Output {
+impl OutputForm {
     /// The grid of the output, cells.
     pub fn size(&self) -> Size {
         match *self {
-            Output::Mask { size, .. } | Output::Pixel { size, .. } | Output::Map { size, .. } => {
-                size
-            }
+            OutputForm::Mask { size, .. }
+            | OutputForm::Pixel { size, .. }
+            | OutputForm::Map { size, .. } => size,
         }
     }
 
     /// Number of known classes.
     pub fn known(&self) -> usize {
         match *self {
-            Output::Mask { known, .. } | Output::Map { known, .. } => known,
-            Output::Pixel { classes, .. } => classes,
+            OutputForm::Mask { known, .. } | OutputForm::Map { known, .. } => known,
+            OutputForm::Pixel { classes, .. } => classes,
         }
     }
 }
 
 /// Everything about a model that its user needs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
+pub struct ModelMetadata {
     /// Mean of red, green, blue, on the scale 0–255.
     pub mean: [f32; 3],
     /// Standard deviation of red, green, blue, on the scale 0–255.
@@ -87,18 +87,18 @@ pub struct Facts {
     /// say otherwise. Known classes are the other columns, in order. None without class logits.
     pub no_object: Option<usize>,
     /// How the score is computed, where the graph computes it: a prepared graph.
-    pub head: Option<Head>,
+    pub head: Option<ScoreHead>,
     /// What a prepared graph wants of the camera.
     pub camera: Option<CameraInput>,
     /// Size of the network's input, px.
     pub input: Size,
     /// What the network gives.
-    pub output: Output,
+    pub output: OutputForm,
     /// SHA-256 of the model file, hexadecimal.
     pub sha256: String,
 }
 
-impl Facts {
+impl ModelMetadata {
     /// The facts as a model file holds them, by key, where they do not describe a prepared graph:
     /// a file with these needs no model.toml beside it, but for the names of its outputs.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
@@ -127,7 +127,7 @@ fn numbers(values: [f32; 3]) -> String {
 
 /// What can be wrong with a model's facts.
 #[derive(Debug, thiserror::Error, PartialEq)]
-pub enum FactsError {
+pub enum MetadataError {
     /// Neither the file nor `model.toml` has them.
     #[error(
         "the model {model} lacks {}. Give them inside the file (metadata_props), or in {beside}, \
@@ -167,16 +167,16 @@ pub enum FactsError {
     },
 }
 
-/// The parts of [`Facts`] that were measured rather than written.
-pub struct Measured {
+/// The parts of [`ModelMetadata`] that were measured rather than written.
+pub struct MeasuredMetadata {
     /// Size of the network's input, px.
     pub input: Size,
     /// Form and grid of the output.
-    pub output: Output,
+    pub output: OutputForm,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
     /// What a prepared graph says of itself.
-    pub prepared: Option<PreparedFacts>,
+    pub prepared: Option<PreparedMetadata>,
 }
 
 /// Puts together what the file says, what `model.toml` adds, and what was measured.
@@ -185,10 +185,10 @@ pub struct Measured {
 /// A value is missing, or does not fit the network.
 pub fn settle(
     model: &Path,
-    inside: Written,
-    beside: Written,
-    measured: Measured,
-) -> Result<Facts, FactsError> {
+    inside: WrittenMetadata,
+    beside: WrittenMetadata,
+    measured: MeasuredMetadata,
+) -> Result<ModelMetadata, MetadataError> {
     let beside_path = model.with_file_name(BESIDE);
     let places = Places {
         model,
@@ -198,8 +198,8 @@ pub fn settle(
         places.pick(inside.no_object, beside.no_object),
         measured.output,
     )?;
-    let masks = !matches!(measured.output, Output::Pixel { .. });
-    let Description {
+    let masks = !matches!(measured.output, OutputForm::Pixel { .. });
+    let ModelDescription {
         mean,
         std,
         classes,
@@ -207,7 +207,7 @@ pub fn settle(
         stuff,
         threshold,
     } = places.describe(inside, beside, measured.output.known(), masks)?;
-    Ok(Facts {
+    Ok(ModelMetadata {
         mean,
         std,
         road,

@@ -5,14 +5,14 @@
 
 /// Where each position of an axis reads, and with which weights: the same number for all.
 #[derive(Clone, Debug, Default)]
-pub struct Axis {
+pub struct ResizeAxis {
     taps: usize,
     first: Vec<usize>,
     /// `taps` a position; zeros fill up.
     weights: Vec<f32>,
 }
 
-impl Axis {
+impl ResizeAxis {
     /// The triangle filter from `from` positions to `to`.
     pub fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;

@@ -8,10 +8,12 @@ mod facts;
 mod filter;
 mod names;
 
-pub use camera_input::{CameraInput, Fit, FrameFormat, Matrix, PixelFormat, Range, View, name_of};
-pub use facts::{
-    Class, Description, Facts, FactsError, Head, Measured, Output, OutputNames, PreparedFacts,
-    Written, describe, prepared, settle,
+pub use camera_input::{
+    CameraInput, ColourMatrix, ColourRange, FrameFit, FrameFormat, FrameView, PixelFormat, name_of,
 };
-pub use filter::Axis;
+pub use facts::{
+    ClassReference, MeasuredMetadata, MetadataError, ModelDescription, ModelMetadata, OutputForm,
+    OutputNames, PreparedMetadata, ScoreHead, WrittenMetadata, describe, prepared, settle,
+};
+pub use filter::ResizeAxis;
 pub use names::{ANOMALY, CLASSES, FRAME, LogitNames, ModelNames, QUERY_EMBEDDING};

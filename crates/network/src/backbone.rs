@@ -1,12 +1,12 @@
 //! ResNet-18/34/50/101 in detectron2's layout: basic 7×7 stem, stride in the 3×3 convolution. Or
 //! [`swin`] or [`efficientnet`], where the config asks for it.
 
-use crate::config::Config;
-use crate::ops::{Init, Ops};
+use crate::config::NetworkConfig;
+use crate::ops::{NetworkOps, WeightInit};
 use crate::{efficientnet, swin};
 
 /// Maps at 1/4, 1/8, 1/16 and 1/32 of `image` `[N,3,H,W]` (H and W multiples of 32).
-pub fn forward<O: Ops>(config: &Config, ops: &mut O, image: &O::T) -> [O::T; 4] {
+pub fn forward<O: NetworkOps>(config: &NetworkConfig, ops: &mut O, image: &O::T) -> [O::T; 4] {
     if let Some(sizes) = &config.swin {
         return swin::forward(sizes, ops, image);
     }
@@ -39,14 +39,14 @@ pub fn forward<O: Ops>(config: &Config, ops: &mut O, image: &O::T) -> [O::T; 4] 
 }
 
 /// A residual block: basic (two 3×3) where `mid == out`, else a bottleneck (1×1, 3×3, 1×1).
-fn residual<O: Ops>(
+fn residual<O: NetworkOps>(
     ops: &mut O,
     x: &O::T,
     name: &str,
     mid: usize,
     out: usize,
     stride: usize,
-    config: &Config,
+    config: &NetworkConfig,
 ) -> O::T {
     let frozen = config.frozen_norm;
     let conv = |ops: &mut O, x: &O::T, part: &str, out, k, s| {
@@ -72,7 +72,7 @@ fn residual<O: Ops>(
     ops.relu(&sum)
 }
 
-fn conv_norm<O: Ops>(
+fn conv_norm<O: NetworkOps>(
     ops: &mut O,
     x: &O::T,
     name: &str,
@@ -85,7 +85,7 @@ fn conv_norm<O: Ops>(
     let w = ops.param(
         &format!("{name}.weight"),
         &[out, inputs, kernel, kernel],
-        Init::Msra,
+        WeightInit::Msra,
     );
     let y = ops.conv2d(x, &w, None, stride, kernel / 2);
     ops.batch_norm(&y, &format!("{name}.norm"), frozen)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Which cross-attention the transformer decoder uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Attention {
+pub enum AttentionKind {
     /// Mask2Anomaly's: one module looks inside the mask, one outside, their outputs are summed.
     Global,
     /// Mask2Former's: only inside the mask.
@@ -16,7 +16,7 @@ pub enum Attention {
 /// What stands on the pixel decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Head {
+pub enum HeadKind {
     /// Queries, each a class and a mask.
     Mask,
     /// A 1×1 convolution to class logits: the per-pixel baseline.
@@ -38,7 +38,7 @@ pub enum EfficientNet {
 /// Sizes of a Swin backbone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Swin {
+pub struct SwinConfig {
     /// Channels of the first stage; each further stage has twice as many.
     pub embed: usize,
     /// Blocks of each stage.
@@ -54,10 +54,10 @@ pub struct Swin {
 /// Sizes and switches of the network. The paper's values are those of the preset `r50`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub struct NetworkConfig {
     /// Swin backbone in place of the ResNet; `depth`, `width` and `frozen_norm` then say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swin: Option<Swin>,
+    pub swin: Option<SwinConfig>,
     /// EfficientNet-Lite backbone in place of the ResNet; its batch norms are always frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficientnet: Option<EfficientNet>,
@@ -88,14 +88,14 @@ pub struct Config {
     /// Known classes, without the no-object class.
     pub classes: usize,
     /// Cross-attention of the decoder.
-    pub attention: Attention,
+    pub attention: AttentionKind,
     /// Mask or per-pixel head.
-    pub head: Head,
+    pub head: HeadKind,
 }
 
-/// What is wrong with a [`Config`].
+/// What is wrong with a [`NetworkConfig`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
+pub enum NetworkConfigError {
     /// No preset of that name.
     #[error("no preset `{0}`: the presets are tiny, small, r50")]
     Preset(String),
@@ -111,13 +111,13 @@ pub enum ConfigError {
     },
 }
 
-impl Config {
+impl NetworkConfig {
     /// One of the presets `tiny` (for tests), `small` (the shipped one), `r50` (the paper's).
     ///
     /// # Errors
-    /// [`ConfigError::Preset`] for any other name.
-    pub fn preset(name: &str) -> Result<Self, ConfigError> {
-        let small = Config {
+    /// [`NetworkConfigError::Preset`] for any other name.
+    pub fn preset(name: &str) -> Result<Self, NetworkConfigError> {
+        let small = NetworkConfig {
             swin: None,
             efficientnet: None,
             depth: 18,
@@ -133,11 +133,11 @@ impl Config {
             decoder_ffn: 384,
             queries: 24,
             classes: 11,
-            attention: Attention::Global,
-            head: Head::Mask,
+            attention: AttentionKind::Global,
+            head: HeadKind::Mask,
         };
         match name {
-            "tiny" => Ok(Config {
+            "tiny" => Ok(NetworkConfig {
                 width: 8,
                 dim: 32,
                 groups: 8,
@@ -148,7 +148,7 @@ impl Config {
                 ..small
             }),
             "small" => Ok(small),
-            "r50" => Ok(Config {
+            "r50" => Ok(NetworkConfig {
                 depth: 50,
                 width: 64,
                 frozen_norm: true,
@@ -163,20 +163,20 @@ impl Config {
                 classes: 19,
                 ..small
             }),
-            other => Err(ConfigError::Preset(other.to_owned())),
+            other => Err(NetworkConfigError::Preset(other.to_owned())),
         }
     }
 
     /// Checks that a network can be built.
     ///
     /// # Errors
-    /// [`ConfigError::Field`] naming the first field that cannot stand.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    /// [`NetworkConfigError::Field`] naming the first field that cannot stand.
+    pub fn check(&self) -> Result<(), NetworkConfigError> {
         let field = |ok: bool, field, value, want| {
             if ok {
                 Ok(())
             } else {
-                Err(ConfigError::Field { field, value, want })
+                Err(NetworkConfigError::Field { field, value, want })
             }
         };
         let range = |name, value: usize, most: usize, want| {
@@ -235,7 +235,7 @@ impl Config {
         range("encoder_ffn", self.encoder_ffn, 65_536, "use 1 to 65536")?;
         range("points", self.points, 64, "use 1 to 64")?;
         range("classes", self.classes, 1024, "use 1 to 1024")?;
-        if self.head == Head::Mask {
+        if self.head == HeadKind::Mask {
             range("decoder_layers", self.decoder_layers, 64, "use 1 to 64")?;
             range("decoder_ffn", self.decoder_ffn, 65_536, "use 1 to 65536")?;
             range("queries", self.queries, 4096, "use 1 to 4096")?;
@@ -278,25 +278,25 @@ mod tests {
     #[test]
     fn presets_stand_and_others_are_named() {
         for name in ["tiny", "small", "r50"] {
-            Config::preset(name).unwrap().check().unwrap();
+            NetworkConfig::preset(name).unwrap().check().unwrap();
         }
         assert_eq!(
-            Config::preset("big"),
-            Err(ConfigError::Preset("big".into()))
+            NetworkConfig::preset("big"),
+            Err(NetworkConfigError::Preset("big".into()))
         );
         assert_eq!(
-            Config::preset("r50").unwrap().stage_channels(),
+            NetworkConfig::preset("r50").unwrap().stage_channels(),
             [256, 512, 1024, 2048]
         );
     }
 
     #[test]
     fn a_field_that_cannot_stand_is_named() {
-        let bad = |change: fn(&mut Config)| {
-            let mut config = Config::preset("tiny").unwrap();
+        let bad = |change: fn(&mut NetworkConfig)| {
+            let mut config = NetworkConfig::preset("tiny").unwrap();
             change(&mut config);
             match config.check().unwrap_err() {
-                ConfigError::Field { field, .. } => field,
+                NetworkConfigError::Field { field, .. } => field,
                 other => panic!("{other}"),
             }
         };
@@ -305,9 +305,9 @@ mod tests {
         assert_eq!(bad(|c| c.heads = 3), "dim");
         assert_eq!(bad(|c| c.queries = 0), "queries");
         assert_eq!(bad(|c| c.heads = 0), "heads");
-        let swin = |change: fn(&mut Swin)| {
-            let mut config = Config::preset("tiny").unwrap();
-            let mut sizes = Swin {
+        let swin = |change: fn(&mut SwinConfig)| {
+            let mut config = NetworkConfig::preset("tiny").unwrap();
+            let mut sizes = SwinConfig {
                 embed: 96,
                 depths: [2, 2, 6, 2],
                 heads: [3, 6, 12, 24],
@@ -320,7 +320,7 @@ mod tests {
         };
         swin(|_| ()).unwrap();
         for (change, name) in [
-            ((|s| s.embed = 0) as fn(&mut Swin), "swin.embed"),
+            ((|s| s.embed = 0) as fn(&mut SwinConfig), "swin.embed"),
             (|s| s.window = 65, "swin.window"),
             (|s| s.mlp_ratio = 0, "swin.mlp_ratio"),
             (|s| s.depths[2] = 0, "swin.depths"),
@@ -334,14 +334,14 @@ mod tests {
 
     #[test]
     fn the_backbone_decides_the_stages() {
-        let mut config = Config::preset("r50").unwrap();
+        let mut config = NetworkConfig::preset("r50").unwrap();
         config.depth = 101;
         config.check().unwrap();
         assert_eq!(config.stage_blocks(), [3, 4, 23, 3]);
         assert_eq!(config.stage_channels(), [256, 512, 1024, 2048]);
         config.depth = 34;
         assert_eq!(config.stage_channels(), [64, 128, 256, 512]);
-        config.swin = Some(Swin {
+        config.swin = Some(SwinConfig {
             embed: 96,
             depths: [2, 2, 18, 2],
             heads: [3, 6, 12, 24],

@@ -7,7 +7,7 @@
 //! [`parameter_names`] for the translation.
 
 use crate::config::EfficientNet;
-use crate::ops::{ConvOptions, Init, Ops};
+use crate::ops::{ConvOptions, NetworkOps, WeightInit};
 
 /// One row of the paper's table 1: blocks of equal width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +99,12 @@ pub fn stage_channels(variant: EfficientNet) -> [usize; 4] {
 }
 
 /// Maps at 1/4, 1/8, 1/16 and 1/32 of `image` `[N, 3, H, W]` (H and W multiples of 32).
-pub fn forward<O: Ops>(variant: EfficientNet, ops: &mut O, image: &O::T) -> [O::T; 4] {
+pub fn forward<O: NetworkOps>(variant: EfficientNet, ops: &mut O, image: &O::T) -> [O::T; 4] {
     let groups = groups(variant);
     let stem = ops.param(
         "backbone.stem.conv.weight",
         &[STEM_CHANNELS, 3, 3, 3],
-        Init::Msra,
+        WeightInit::Msra,
     );
     let x = ops.conv2d_with(image, &stem, None, same_padding(3, 2, 1));
     let x = ops.batch_norm(&x, "backbone.stem.conv.norm", true);
@@ -129,7 +129,7 @@ pub fn forward<O: Ops>(variant: EfficientNet, ops: &mut O, image: &O::T) -> [O::
 }
 
 /// 1×1 expansion, depthwise convolution, linear 1×1 projection; a shortcut where shapes allow it.
-fn inverted_residual<O: Ops>(
+fn inverted_residual<O: NetworkOps>(
     ops: &mut O,
     x: &O::T,
     name: &str,
@@ -147,7 +147,7 @@ fn inverted_residual<O: Ops>(
     let w = ops.param(
         &format!("{part}.weight"),
         &[hidden, 1, group.kernel, group.kernel],
-        Init::Msra,
+        WeightInit::Msra,
     );
     y = ops.conv2d_with(&y, &w, None, same_padding(group.kernel, stride, hidden));
     y = ops.batch_norm(&y, &format!("{part}.norm"), true);
@@ -160,9 +160,13 @@ fn inverted_residual<O: Ops>(
     }
 }
 
-fn pointwise<O: Ops>(ops: &mut O, x: &O::T, name: &str, out: usize) -> O::T {
+fn pointwise<O: NetworkOps>(ops: &mut O, x: &O::T, name: &str, out: usize) -> O::T {
     let inputs = ops.shape(x)[1];
-    let w = ops.param(&format!("{name}.weight"), &[out, inputs, 1, 1], Init::Msra);
+    let w = ops.param(
+        &format!("{name}.weight"),
+        &[out, inputs, 1, 1],
+        WeightInit::Msra,
+    );
     let y = ops.conv2d(x, &w, None, 1, 0);
     ops.batch_norm(&y, &format!("{name}.norm"), true)
 }

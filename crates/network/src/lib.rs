@@ -15,6 +15,8 @@ pub mod position;
 pub mod swin;
 pub mod transformer;
 
-pub use config::{Attention, Config, ConfigError, EfficientNet, Head, Swin};
-pub use network::{Network, Outputs};
+pub use config::{
+    AttentionKind, EfficientNet, HeadKind, NetworkConfig, NetworkConfigError, SwinConfig,
+};
+pub use network::{MaskNetwork, NetworkOutputs};
 pub use transformer::MaskHead;

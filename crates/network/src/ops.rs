@@ -9,7 +9,7 @@
 
 /// How a parameter starts.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Init {
+pub enum WeightInit {
     /// All zeros.
     Zeros,
     /// All ones.
@@ -33,7 +33,7 @@ pub enum Init {
 
 /// Which half of global masked attention a mask serves (fact: Mask2Anomaly, sec. 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum PadSide {
     /// Keys inside the query's mask: logit ≥ 0.
     Foreground,
     /// Keys outside it: logit ≤ 0.
@@ -53,14 +53,14 @@ pub struct ConvOptions {
 
 /// An interpreter of the network's operations. Shapes are NCHW for maps, `[N, tokens, C]` for
 /// sequences. All values are float32.
-pub trait Ops {
+pub trait NetworkOps {
     /// A value on its way through the network.
     type T: Clone;
 
     /// The shape of `x`.
     fn shape(&self, x: &Self::T) -> Vec<usize>;
     /// The parameter `name`; created with `init` where the interpreter starts from nothing.
-    fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Self::T;
+    fn param(&mut self, name: &str, shape: &[usize], init: WeightInit) -> Self::T;
     /// A constant.
     fn constant(&mut self, shape: &[usize], values: &[f32]) -> Self::T;
     /// `name.{weight,bias,running_mean,running_var}` over axis 1 of NCHW, eps 1e-5. `frozen` uses
@@ -134,7 +134,7 @@ pub trait Ops {
     /// Additive attention mask from mask logits `[N, Q, keys]`: 0 where open, a large negative
     /// finite number where blocked. Foreground blocks logit < 0, background blocks logit > 0 (a
     /// logit of exactly 0 is open to both); a row with every key blocked is opened whole.
-    fn attention_mask(&mut self, logits: &Self::T, side: Side) -> Self::T;
+    fn attention_mask(&mut self, logits: &Self::T, side: PadSide) -> Self::T;
     /// Multi-scale deformable sampling (Deformable DETR, eq. 3).
     ///
     /// `value` `[N, tokens, heads, ch]` with the levels' tokens one after the other (`levels` =

@@ -1,13 +1,13 @@
 //! Multi-scale deformable pixel decoder (Mask2Former's `MSDeformAttnPixelDecoder`).
 
-use crate::config::Config;
-use crate::ops::{Init, Ops};
+use crate::config::NetworkConfig;
+use crate::ops::{NetworkOps, WeightInit};
 use crate::position;
 
 const NAME: &str = "sem_seg_head.pixel_decoder";
 
 /// What the pixel decoder gives to the heads.
-pub struct Features<T> {
+pub struct DecodedFeatures<T> {
     /// Per-pixel embeddings `[N, dim, H/4, W/4]`.
     pub mask_features: T,
     /// Maps `[N, dim, h, w]` at 1/32, 1/16 and 1/8.
@@ -15,7 +15,11 @@ pub struct Features<T> {
 }
 
 /// Runs the pixel decoder over the backbone's four `stages` (1/4 first).
-pub fn forward<O: Ops>(config: &Config, ops: &mut O, stages: &[O::T; 4]) -> Features<O::T> {
+pub fn forward<O: NetworkOps>(
+    config: &NetworkConfig,
+    ops: &mut O,
+    stages: &[O::T; 4],
+) -> DecodedFeatures<O::T> {
     let dim = config.dim;
     // Level 0 is the coarsest: res5, res4, res3.
     let coarse = [&stages[3], &stages[2], &stages[1]];
@@ -25,7 +29,7 @@ pub fn forward<O: Ops>(config: &Config, ops: &mut O, stages: &[O::T; 4]) -> Feat
     let level_embed = ops.param(
         &format!("{NAME}.transformer.level_embed"),
         &[3, dim],
-        Init::Normal(1.0),
+        WeightInit::Normal(1.0),
     );
     for (level, stage) in coarse.into_iter().enumerate() {
         let name = format!("{NAME}.input_proj.{level}");
@@ -33,9 +37,9 @@ pub fn forward<O: Ops>(config: &Config, ops: &mut O, stages: &[O::T; 4]) -> Feat
         let w = ops.param(
             &format!("{name}.0.weight"),
             &[dim, inputs, 1, 1],
-            Init::XavierUniform,
+            WeightInit::XavierUniform,
         );
-        let b = ops.param(&format!("{name}.0.bias"), &[dim], Init::Zeros);
+        let b = ops.param(&format!("{name}.0.bias"), &[dim], WeightInit::Zeros);
         let x = ops.conv2d(stage, &w, Some(&b), 1, 0);
         let x = group_norm(config, ops, &x, &format!("{name}.1"));
         let shape = ops.shape(&x);
@@ -64,33 +68,33 @@ pub fn forward<O: Ops>(config: &Config, ops: &mut O, stages: &[O::T; 4]) -> Feat
         ops.reshape(&part, &[batch, dim, h, w])
     });
     let mask_features = fpn(config, ops, &stages[0], &levels[2]);
-    Features {
+    DecodedFeatures {
         mask_features,
         levels,
     }
 }
 
 /// `[N, C, h, w]` → `[N, h*w, C]`.
-pub(crate) fn flatten<O: Ops>(ops: &mut O, x: &O::T) -> O::T {
+pub(crate) fn flatten<O: NetworkOps>(ops: &mut O, x: &O::T) -> O::T {
     let s = ops.shape(x);
     let flat = ops.reshape(x, &[s[0], s[1], s[2] * s[3]]);
     ops.permute(&flat, &[0, 2, 1])
 }
 
-fn group_norm<O: Ops>(config: &Config, ops: &mut O, x: &O::T, name: &str) -> O::T {
-    let gamma = ops.param(&format!("{name}.weight"), &[config.dim], Init::Ones);
-    let beta = ops.param(&format!("{name}.bias"), &[config.dim], Init::Zeros);
+fn group_norm<O: NetworkOps>(config: &NetworkConfig, ops: &mut O, x: &O::T, name: &str) -> O::T {
+    let gamma = ops.param(&format!("{name}.weight"), &[config.dim], WeightInit::Ones);
+    let beta = ops.param(&format!("{name}.bias"), &[config.dim], WeightInit::Zeros);
     ops.group_norm(x, config.groups, &gamma, &beta)
 }
 
 /// `name.weight` of `[out, inputs]` and `name.bias`, applied to the last axis.
-pub(crate) fn linear<O: Ops>(
+pub(crate) fn linear<O: NetworkOps>(
     ops: &mut O,
     x: &O::T,
     name: &str,
     out: usize,
-    weight: Init,
-    bias: Init,
+    weight: WeightInit,
+    bias: WeightInit,
 ) -> O::T {
     let inputs = *ops
         .shape(x)
@@ -102,23 +106,23 @@ pub(crate) fn linear<O: Ops>(
 }
 
 /// `name.weight` and `name.bias` over the last axis.
-pub(crate) fn layer_norm<O: Ops>(ops: &mut O, x: &O::T, name: &str) -> O::T {
+pub(crate) fn layer_norm<O: NetworkOps>(ops: &mut O, x: &O::T, name: &str) -> O::T {
     let dim = *ops
         .shape(x)
         .last()
         .expect("a layer norm's input has an axis");
-    let gamma = ops.param(&format!("{name}.weight"), &[dim], Init::Ones);
-    let beta = ops.param(&format!("{name}.bias"), &[dim], Init::Zeros);
+    let gamma = ops.param(&format!("{name}.weight"), &[dim], WeightInit::Ones);
+    let beta = ops.param(&format!("{name}.bias"), &[dim], WeightInit::Zeros);
     ops.layer_norm(x, &gamma, &beta)
 }
 
 /// PyTorch's default start of a linear bias.
-pub(crate) fn torch_bias(fan_in: usize) -> Init {
-    Init::TorchDefault { fan_in }
+pub(crate) fn torch_bias(fan_in: usize) -> WeightInit {
+    WeightInit::TorchDefault { fan_in }
 }
 
-fn encoder_layer<O: Ops>(
-    config: &Config,
+fn encoder_layer<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
     x: &O::T,
     pos: &O::T,
@@ -136,7 +140,7 @@ fn encoder_layer<O: Ops>(
         &x,
         &format!("{name}.linear1"),
         hidden,
-        Init::XavierUniform,
+        WeightInit::XavierUniform,
         torch_bias(dim),
     );
     let y = ops.relu(&y);
@@ -145,7 +149,7 @@ fn encoder_layer<O: Ops>(
         &y,
         &format!("{name}.linear2"),
         dim,
-        Init::XavierUniform,
+        WeightInit::XavierUniform,
         torch_bias(hidden),
     );
     let y = ops.add(&x, &y);
@@ -153,8 +157,8 @@ fn encoder_layer<O: Ops>(
 }
 
 /// Deformable DETR's multi-scale attention: offsets and weights from the query, values from `x`.
-fn deformable_attention<O: Ops>(
-    config: &Config,
+fn deformable_attention<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
     query: &O::T,
     x: &O::T,
@@ -169,8 +173,8 @@ fn deformable_attention<O: Ops>(
         x,
         &format!("{name}.value_proj"),
         dim,
-        Init::XavierUniform,
-        Init::Zeros,
+        WeightInit::XavierUniform,
+        WeightInit::Zeros,
     );
     let value = ops.reshape(&value, &[batch, tokens, heads, dim / heads]);
 
@@ -179,16 +183,16 @@ fn deformable_attention<O: Ops>(
         query,
         &format!("{name}.sampling_offsets"),
         heads * levels * points * 2,
-        Init::Zeros,
-        Init::Values(offset_bias(heads, levels, points)),
+        WeightInit::Zeros,
+        WeightInit::Values(offset_bias(heads, levels, points)),
     );
     let weights = linear(
         ops,
         query,
         &format!("{name}.attention_weights"),
         heads * levels * points,
-        Init::Zeros,
-        Init::Zeros,
+        WeightInit::Zeros,
+        WeightInit::Zeros,
     );
     let weights = ops.reshape(&weights, &[batch, tokens, heads, levels * points]);
     let weights = ops.softmax(&weights);
@@ -213,8 +217,8 @@ fn deformable_attention<O: Ops>(
         &y,
         &format!("{name}.output_proj"),
         dim,
-        Init::XavierUniform,
-        Init::Zeros,
+        WeightInit::XavierUniform,
+        WeightInit::Zeros,
     )
 }
 
@@ -236,14 +240,14 @@ fn offset_bias(heads: usize, levels: usize, points: usize) -> Vec<f32> {
 }
 
 /// One step of a feature pyramid: 1/4 map + upsampled 1/8 map → mask features.
-fn fpn<O: Ops>(config: &Config, ops: &mut O, fine: &O::T, coarse: &O::T) -> O::T {
+fn fpn<O: NetworkOps>(config: &NetworkConfig, ops: &mut O, fine: &O::T, coarse: &O::T) -> O::T {
     let dim = config.dim;
     let shape = ops.shape(fine);
     let (inputs, h, w) = (shape[1], shape[2], shape[3]);
     let weight = ops.param(
         &format!("{NAME}.adapter_1.weight"),
         &[dim, inputs, 1, 1],
-        Init::C2Xavier,
+        WeightInit::C2Xavier,
     );
     let lateral = ops.conv2d(fine, &weight, None, 1, 0);
     let lateral = group_norm(config, ops, &lateral, &format!("{NAME}.adapter_1.norm"));
@@ -252,7 +256,7 @@ fn fpn<O: Ops>(config: &Config, ops: &mut O, fine: &O::T, coarse: &O::T) -> O::T
     let weight = ops.param(
         &format!("{NAME}.layer_1.weight"),
         &[dim, dim, 3, 3],
-        Init::C2Xavier,
+        WeightInit::C2Xavier,
     );
     let y = ops.conv2d(&y, &weight, None, 1, 1);
     let y = group_norm(config, ops, &y, &format!("{NAME}.layer_1.norm"));
@@ -260,8 +264,12 @@ fn fpn<O: Ops>(config: &Config, ops: &mut O, fine: &O::T, coarse: &O::T) -> O::T
     let weight = ops.param(
         &format!("{NAME}.mask_features.weight"),
         &[dim, dim, 1, 1],
-        Init::C2Xavier,
+        WeightInit::C2Xavier,
     );
-    let bias = ops.param(&format!("{NAME}.mask_features.bias"), &[dim], Init::Zeros);
+    let bias = ops.param(
+        &format!("{NAME}.mask_features.bias"),
+        &[dim],
+        WeightInit::Zeros,
+    );
     ops.conv2d(&y, &weight, Some(&bias), 1, 0)
 }

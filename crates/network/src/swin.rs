@@ -1,8 +1,8 @@
 //! Swin Transformer (arXiv 2103.14030) in the layout of Mask2Former's `D2SwinTransformer`: a norm
 //! on each stage's output, windows padded at the bottom and on the right, no absolute positions.
 
-use crate::config::Swin;
-use crate::ops::{Init, Ops};
+use crate::config::SwinConfig;
+use crate::ops::{NetworkOps, WeightInit};
 use crate::pixel_decoder::{flatten, layer_norm, linear, torch_bias};
 
 /// Pixels a side of a patch: the first stage works at 1/4.
@@ -15,7 +15,7 @@ const APART: f32 = -100.0;
 const SPREAD: f32 = 0.02;
 
 /// Maps at 1/4, 1/8, 1/16 and 1/32 of `image` `[N,3,H,W]` (H and W multiples of 32).
-pub fn forward<O: Ops>(swin: &Swin, ops: &mut O, image: &O::T) -> [O::T; 4] {
+pub fn forward<O: NetworkOps>(swin: &SwinConfig, ops: &mut O, image: &O::T) -> [O::T; 4] {
     let mut x = patches(swin, ops, image);
     let shape = ops.shape(image);
     let (batch, mut h, mut w) = (shape[0], shape[2] / PATCH, shape[3] / PATCH);
@@ -27,7 +27,7 @@ pub fn forward<O: Ops>(swin: &Swin, ops: &mut O, image: &O::T) -> [O::T; 4] {
         for block in 0..swin.depths[stage] {
             // Every second block looks at windows moved by half their side.
             let shift = if block % 2 == 0 { 0 } else { swin.window / 2 };
-            let layer = Block {
+            let layer = SwinBlock {
                 swin,
                 name: format!("backbone.layers.{stage}.blocks.{block}"),
                 heads: swin.heads[stage],
@@ -44,13 +44,13 @@ pub fn forward<O: Ops>(swin: &Swin, ops: &mut O, image: &O::T) -> [O::T; 4] {
 }
 
 /// `[N,3,H,W]` → `[N, H/4 * W/4, embed]`.
-fn patches<O: Ops>(swin: &Swin, ops: &mut O, image: &O::T) -> O::T {
+fn patches<O: NetworkOps>(swin: &SwinConfig, ops: &mut O, image: &O::T) -> O::T {
     let name = "backbone.patch_embed";
     let fan_in = 3 * PATCH * PATCH;
     let weight = ops.param(
         &format!("{name}.proj.weight"),
         &[swin.embed, 3, PATCH, PATCH],
-        Init::TorchDefault { fan_in },
+        WeightInit::TorchDefault { fan_in },
     );
     let bias = ops.param(
         &format!("{name}.proj.bias"),
@@ -63,7 +63,7 @@ fn patches<O: Ops>(swin: &Swin, ops: &mut O, image: &O::T) -> O::T {
 }
 
 /// Each 2×2 of tokens becomes one of twice the channels.
-fn merge<O: Ops>(ops: &mut O, x: &O::T, (h, w): (usize, usize), stage: &str) -> O::T {
+fn merge<O: NetworkOps>(ops: &mut O, x: &O::T, (h, w): (usize, usize), stage: &str) -> O::T {
     let shape = ops.shape(x);
     let (batch, channels) = (shape[0], shape[2]);
     let name = format!("{stage}.downsample");
@@ -76,14 +76,14 @@ fn merge<O: Ops>(ops: &mut O, x: &O::T, (h, w): (usize, usize), stage: &str) -> 
     let weight = ops.param(
         &format!("{name}.reduction.weight"),
         &[2 * channels, 4 * channels],
-        Init::Normal(SPREAD),
+        WeightInit::Normal(SPREAD),
     );
     ops.linear(&x, &weight, None)
 }
 
 /// A transformer layer over windows of `[N, h * w, C]`.
-struct Block<'a> {
-    swin: &'a Swin,
+struct SwinBlock<'a> {
+    swin: &'a SwinConfig,
     name: String,
     heads: usize,
     /// Rows and columns of tokens.
@@ -92,8 +92,8 @@ struct Block<'a> {
     shift: usize,
 }
 
-impl Block<'_> {
-    fn forward<O: Ops>(&self, ops: &mut O, x: &O::T) -> O::T {
+impl SwinBlock<'_> {
+    fn forward<O: NetworkOps>(&self, ops: &mut O, x: &O::T) -> O::T {
         let (h, w) = self.size;
         let shape = ops.shape(x);
         let (batch, channels) = (shape[0], shape[2]);
@@ -128,17 +128,17 @@ impl Block<'_> {
 
         let y = layer_norm(ops, &x, &format!("{}.norm2", self.name));
         let hidden = channels * self.swin.mlp_ratio;
-        let start = || Init::Normal(SPREAD);
+        let start = || WeightInit::Normal(SPREAD);
         let name = format!("{}.mlp.fc1", self.name);
-        let y = linear(ops, &y, &name, hidden, start(), Init::Zeros);
+        let y = linear(ops, &y, &name, hidden, start(), WeightInit::Zeros);
         let y = ops.gelu(&y);
         let name = format!("{}.mlp.fc2", self.name);
-        let y = linear(ops, &y, &name, channels, start(), Init::Zeros);
+        let y = linear(ops, &y, &name, channels, start(), WeightInit::Zeros);
         ops.add(&x, &y)
     }
 
     /// `[N, h, w, C]` → `[N * windows, side * side, C]`.
-    fn partition<O: Ops>(&self, ops: &mut O, x: &O::T, (h, w): (usize, usize)) -> O::T {
+    fn partition<O: NetworkOps>(&self, ops: &mut O, x: &O::T, (h, w): (usize, usize)) -> O::T {
         let shape = ops.shape(x);
         let (batch, channels, side) = (shape[0], shape[3], self.swin.window);
         let (rows, columns) = (h / side, w / side);
@@ -148,7 +148,7 @@ impl Block<'_> {
     }
 
     /// Attention inside each window of `[windows, tokens, C]`, with a learnt bias per distance.
-    fn attention<O: Ops>(
+    fn attention<O: NetworkOps>(
         &self,
         ops: &mut O,
         x: &O::T,
@@ -164,9 +164,13 @@ impl Block<'_> {
         let weight = ops.param(
             &format!("{name}.qkv.weight"),
             &[3 * channels, channels],
-            Init::Normal(SPREAD),
+            WeightInit::Normal(SPREAD),
         );
-        let bias = ops.param(&format!("{name}.qkv.bias"), &[3 * channels], Init::Zeros);
+        let bias = ops.param(
+            &format!("{name}.qkv.bias"),
+            &[3 * channels],
+            WeightInit::Zeros,
+        );
         // The queries' scale goes into their rows of the weight: one layer gives all three.
         let scale = 1.0 / (ch as f32).sqrt();
         let weight = scale_rows(ops, &weight, channels, scale);
@@ -183,7 +187,7 @@ impl Block<'_> {
         let table = ops.param(
             &format!("{name}.relative_position_bias_table"),
             &[(2 * side - 1).pow(2), heads],
-            Init::Normal(SPREAD),
+            WeightInit::Normal(SPREAD),
         );
         let near = ops.rows(&table, &relative_positions(side));
         let near = ops.permute(&near, &[1, 0]);
@@ -203,14 +207,14 @@ impl Block<'_> {
             &y,
             &format!("{name}.proj"),
             channels,
-            Init::Normal(SPREAD),
-            Init::Zeros,
+            WeightInit::Normal(SPREAD),
+            WeightInit::Zeros,
         )
     }
 }
 
 /// The first `rows` entries of axis 0 times `by`.
-fn scale_rows<O: Ops>(ops: &mut O, x: &O::T, rows: usize, by: f32) -> O::T {
+fn scale_rows<O: NetworkOps>(ops: &mut O, x: &O::T, rows: usize, by: f32) -> O::T {
     let all = ops.shape(x)[0];
     let first = ops.slice(x, 0, 0, rows);
     let first = ops.scale(&first, by);
@@ -219,7 +223,7 @@ fn scale_rows<O: Ops>(ops: &mut O, x: &O::T, rows: usize, by: f32) -> O::T {
 }
 
 /// `[N, h * w, C]` → `[N, rows, columns, C]` with zeros at the bottom and on the right.
-fn pad<O: Ops>(
+fn pad<O: NetworkOps>(
     ops: &mut O,
     x: &O::T,
     batch: usize,
@@ -243,7 +247,7 @@ fn pad<O: Ops>(
 }
 
 /// Moves `[N, h, w, C]` up by `up` and left by `left`; what leaves comes in on the other side.
-fn roll<O: Ops>(ops: &mut O, x: &O::T, up: usize, left: usize) -> O::T {
+fn roll<O: NetworkOps>(ops: &mut O, x: &O::T, up: usize, left: usize) -> O::T {
     let mut x = x.clone();
     for (axis, by) in [(1, up), (2, left)] {
         if by > 0 {

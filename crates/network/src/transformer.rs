@@ -1,9 +1,9 @@
 //! The transformer decoder with global masked attention (Mask2Anomaly, sec. 3.2), or with
 //! Mask2Former's masked attention.
 
-use crate::config::{Attention, Config};
-use crate::ops::{Init, Ops, Side};
-use crate::pixel_decoder::{Features, flatten, layer_norm, linear, torch_bias};
+use crate::config::{AttentionKind, NetworkConfig};
+use crate::ops::{NetworkOps, PadSide, WeightInit};
+use crate::pixel_decoder::{DecodedFeatures, flatten, layer_norm, linear, torch_bias};
 use crate::position;
 
 const NAME: &str = "sem_seg_head.predictor";
@@ -18,19 +18,19 @@ pub struct MaskHead<T> {
 }
 
 /// Runs the decoder: `decoder_layers + 1` heads, the last one final.
-pub fn forward<O: Ops>(
-    config: &Config,
+pub fn forward<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
-    features: &Features<O::T>,
+    features: &DecodedFeatures<O::T>,
 ) -> Vec<MaskHead<O::T>> {
     let (dim, queries) = (config.dim, config.queries);
     let batch = ops.shape(&features.mask_features)[0];
     let level_embed = ops.param(
         &format!("{NAME}.level_embed.weight"),
         &[3, dim],
-        Init::Normal(1.0),
+        WeightInit::Normal(1.0),
     );
-    let levels: Vec<Level<O::T>> = (0..3)
+    let levels: Vec<FeatureLevel<O::T>> = (0..3)
         .map(|i| {
             let shape = ops.shape(&features.levels[i]);
             let size = (shape[2], shape[3]);
@@ -41,7 +41,7 @@ pub fn forward<O: Ops>(
             let sine = position::sine(size.0, size.1, dim);
             let pos = ops.constant(&[1, size.0 * size.1, dim], &sine);
             let keys = ops.add(&values, &pos);
-            Level { size, keys, values }
+            FeatureLevel { size, keys, values }
         })
         .collect();
 
@@ -49,7 +49,7 @@ pub fn forward<O: Ops>(
         let x = ops.param(
             &format!("{NAME}.{name}.weight"),
             &[queries, dim],
-            Init::Normal(1.0),
+            WeightInit::Normal(1.0),
         );
         ops.reshape(&x, &[1, queries, dim])
     };
@@ -68,7 +68,7 @@ pub fn forward<O: Ops>(
     heads
 }
 
-struct Level<T> {
+struct FeatureLevel<T> {
     size: (usize, usize),
     keys: T,
     values: T,
@@ -76,10 +76,15 @@ struct Level<T> {
 
 /// Class and mask of every query as it stands: one shared norm, a linear layer, an MLP whose
 /// output is multiplied with the mask features.
-fn predict<O: Ops>(config: &Config, ops: &mut O, x: &O::T, mask_features: &O::T) -> MaskHead<O::T> {
+fn predict<O: NetworkOps>(
+    config: &NetworkConfig,
+    ops: &mut O,
+    x: &O::T,
+    mask_features: &O::T,
+) -> MaskHead<O::T> {
     let dim = config.dim;
     let y = layer_norm(ops, x, &format!("{NAME}.decoder_norm"));
-    let torch = || Init::TorchDefault { fan_in: dim };
+    let torch = || WeightInit::TorchDefault { fan_in: dim };
     let class_logits = linear(
         ops,
         &y,
@@ -112,12 +117,12 @@ fn predict<O: Ops>(config: &Config, ops: &mut O, x: &O::T, mask_features: &O::T)
     }
 }
 
-fn cross_attention<O: Ops>(
-    config: &Config,
+fn cross_attention<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
     x: &O::T,
     query_embed: &O::T,
-    level: &Level<O::T>,
+    level: &FeatureLevel<O::T>,
     masks: &O::T,
     layer: usize,
 ) -> O::T {
@@ -128,7 +133,7 @@ fn cross_attention<O: Ops>(
     let small = ops.resize(&masks, h, w);
     let small = ops.reshape(&small, &[batch, config.queries, h * w]);
     let q = ops.add(x, query_embed);
-    let attend = |ops: &mut O, part: &str, side: Side| {
+    let attend = |ops: &mut O, part: &str, side: PadSide| {
         let mask = ops.attention_mask(&small, side);
         let mask = ops.reshape(&mask, &[batch, 1, config.queries, h * w]);
         let name = format!("{name}.{part}");
@@ -143,19 +148,19 @@ fn cross_attention<O: Ops>(
         )
     };
     let y = match config.attention {
-        Attention::Global => {
-            let inside = attend(ops, "multihead_attn_foreground", Side::Foreground);
-            let outside = attend(ops, "multihead_attn_background", Side::Background);
+        AttentionKind::Global => {
+            let inside = attend(ops, "multihead_attn_foreground", PadSide::Foreground);
+            let outside = attend(ops, "multihead_attn_background", PadSide::Background);
             ops.add(&outside, &inside)
         }
-        Attention::Masked => attend(ops, "multihead_attn", Side::Foreground),
+        AttentionKind::Masked => attend(ops, "multihead_attn", PadSide::Foreground),
     };
     let y = ops.add(x, &y);
     layer_norm(ops, &y, &format!("{name}.norm"))
 }
 
-fn self_attention<O: Ops>(
-    config: &Config,
+fn self_attention<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
     x: &O::T,
     query_embed: &O::T,
@@ -168,7 +173,12 @@ fn self_attention<O: Ops>(
     layer_norm(ops, &y, &format!("{name}.norm"))
 }
 
-fn feed_forward<O: Ops>(config: &Config, ops: &mut O, x: &O::T, layer: usize) -> O::T {
+fn feed_forward<O: NetworkOps>(
+    config: &NetworkConfig,
+    ops: &mut O,
+    x: &O::T,
+    layer: usize,
+) -> O::T {
     let name = format!("{NAME}.transformer_ffn_layers.{layer}");
     let (dim, hidden) = (config.dim, config.decoder_ffn);
     let y = linear(
@@ -176,7 +186,7 @@ fn feed_forward<O: Ops>(config: &Config, ops: &mut O, x: &O::T, layer: usize) ->
         x,
         &format!("{name}.linear1"),
         hidden,
-        Init::XavierUniform,
+        WeightInit::XavierUniform,
         torch_bias(dim),
     );
     let y = ops.relu(&y);
@@ -185,7 +195,7 @@ fn feed_forward<O: Ops>(config: &Config, ops: &mut O, x: &O::T, layer: usize) ->
         &y,
         &format!("{name}.linear2"),
         dim,
-        Init::XavierUniform,
+        WeightInit::XavierUniform,
         torch_bias(hidden),
     );
     let y = ops.add(x, &y);
@@ -194,8 +204,8 @@ fn feed_forward<O: Ops>(config: &Config, ops: &mut O, x: &O::T, layer: usize) ->
 
 /// `nn.MultiheadAttention`: one `in_proj` matrix for q, k and v, scaled dot products, `out_proj`.
 /// `mask` is additive, `[N, 1, Lq, Lk]`.
-fn attention<O: Ops>(
-    config: &Config,
+fn attention<O: NetworkOps>(
+    config: &NetworkConfig,
     ops: &mut O,
     query: &O::T,
     key: &O::T,
@@ -208,9 +218,13 @@ fn attention<O: Ops>(
     let w = ops.param(
         &format!("{name}.in_proj_weight"),
         &[3 * dim, dim],
-        Init::XavierUniform,
+        WeightInit::XavierUniform,
     );
-    let b = ops.param(&format!("{name}.in_proj_bias"), &[3 * dim], Init::Zeros);
+    let b = ops.param(
+        &format!("{name}.in_proj_bias"),
+        &[3 * dim],
+        WeightInit::Zeros,
+    );
     let split = |ops: &mut O, x: &O::T, part: usize| {
         let w = ops.slice(&w, 0, part * dim, dim);
         let b = ops.slice(&b, 0, part * dim, dim);
@@ -238,7 +252,7 @@ fn attention<O: Ops>(
         &y,
         &format!("{name}.out_proj"),
         dim,
-        Init::XavierUniform,
-        Init::Zeros,
+        WeightInit::XavierUniform,
+        WeightInit::Zeros,
     )
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Why an ONNX file or graph cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum OnnxError {
     /// A file could not be read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {

@@ -3,14 +3,18 @@
 //!
 //! Float arithmetic is done in f64 and rounded once; integers in i64.
 
-use super::infer::{self, Kind};
-use super::ir::{Data, Graph, Node, small_tensor};
+use super::infer::{self, ValueType};
+use super::ir::{GraphNode, OnnxGraph, TensorData, small_tensor};
 use super::messages::DataType;
 use super::operator::{Folding, Operator};
 
 /// What `node` writes, where all that it reads is constant (or, for Shape and Size, has a shape)
 /// and its operator is known here. `kinds` are its outputs' types and shapes.
-pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>> {
+pub fn evaluate(
+    graph: &OnnxGraph,
+    node: &GraphNode,
+    kinds: &[ValueType],
+) -> Option<Vec<TensorData>> {
     let operator = Operator::of(&node.op)?;
     if operator.folding() == Folding::Stays {
         return None;
@@ -29,18 +33,18 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
             let place = |v: i64| (if v < 0 { v + rank } else { v }).clamp(0, rank) as usize;
             let start = place(node.int("start").unwrap_or(0));
             let end = place(node.int("end").unwrap_or(rank)).max(start);
-            return Some(vec![Data::I64(side[start..end].into())]);
+            return Some(vec![TensorData::I64(side[start..end].into())]);
         }
         "Size" => {
             let n = infer::elements(&given(0)?.shape)? as i64;
-            return Some(vec![Data::I64([n].into())]);
+            return Some(vec![TensorData::I64([n].into())]);
         }
         "ConstantOfShape" => {
             data(0)?;
             let tensor = node.attribute("value").and_then(|a| a.t.as_ref());
             let one = match tensor {
                 Some(tensor) => small_tensor(tensor)?,
-                None => Data::F32([0.0].into()),
+                None => TensorData::F32([0.0].into()),
             };
             return Some(vec![one.pick(&vec![0; count])?]);
         }
@@ -59,8 +63,8 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
     let one = match node.op.as_str() {
         "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => x.clone(),
         "Cast" => match x.to_i64() {
-            Some(ints) => Data::from_i64(*dtype, &ints)?,
-            None => Data::from_f64(*dtype, &x.to_f64())?,
+            Some(ints) => TensorData::from_i64(*dtype, &ints)?,
+            None => TensorData::from_f64(*dtype, &x.to_f64())?,
         },
         "Transpose" => {
             let order: Vec<usize> = match node.ints("perm") {
@@ -91,7 +95,7 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
         "Concat" => {
             let axis = front(node.int("axis")?, from.len())?;
             let outer = infer::elements(&from[..axis])?;
-            let mut all: Option<Data> = None;
+            let mut all: Option<TensorData> = None;
             let mut places = vec![Vec::new(); outer];
             let mut offset = 0;
             for i in 0..node.inputs.len() {
@@ -155,12 +159,12 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
         "Range" => {
             let (start, step) = (*x.to_f64().first()?, *data(2)?.to_f64().first()?);
             let values: Vec<f64> = (0..count).map(|i| start + i as f64 * step).collect();
-            Data::from_f64(*dtype, &values)?
+            TensorData::from_f64(*dtype, &values)?
         }
         "Where" => {
             let pick = walk(shape, &stretched(from, shape)?, 0)?;
             let conditions = data(0)?.pick(&pick)?.to_i64()?;
-            let side = |i: usize| -> Option<Data> {
+            let side = |i: usize| -> Option<TensorData> {
                 let steps = stretched(&given(i)?.shape, shape)?;
                 data(i)?.pick(&walk(shape, &steps, 0)?)
             };
@@ -184,7 +188,7 @@ pub fn evaluate(graph: &Graph, node: &Node, kinds: &[Kind]) -> Option<Vec<Data>>
                     values[i] += values[i - step];
                 }
             }
-            Data::from_f64(*dtype, &values)?
+            TensorData::from_f64(*dtype, &values)?
         }
         "MatMul" => matmul(graph, node, *dtype, shape)?,
         "LayerNormalization" => layer_norm(graph, node)?,
@@ -259,7 +263,7 @@ fn walk(shape: &[usize], steps: &[i64], start: i64) -> Option<Vec<usize>> {
     Some(places)
 }
 
-fn unary(op: &str, x: &Data, dtype: DataType) -> Option<Data> {
+fn unary(op: &str, x: &TensorData, dtype: DataType) -> Option<TensorData> {
     if let Some(ints) = x.to_i64() {
         let f: fn(i64) -> i64 = match op {
             "Neg" => i64::wrapping_neg,
@@ -270,7 +274,7 @@ fn unary(op: &str, x: &Data, dtype: DataType) -> Option<Data> {
             _ => return None,
         };
         let values: Vec<i64> = ints.into_iter().map(f).collect();
-        return Data::from_i64(dtype, &values);
+        return TensorData::from_i64(dtype, &values);
     }
     let f: fn(f64) -> f64 = match op {
         "Neg" => |v| -v,
@@ -290,11 +294,16 @@ fn unary(op: &str, x: &Data, dtype: DataType) -> Option<Data> {
         _ => return None,
     };
     let values: Vec<f64> = x.to_f64().into_iter().map(f).collect();
-    Data::from_f64(dtype, &values)
+    TensorData::from_f64(dtype, &values)
 }
 
-fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Option<Data> {
-    let all: Vec<Data> = node
+fn elementwise(
+    graph: &OnnxGraph,
+    node: &GraphNode,
+    dtype: DataType,
+    shape: &[usize],
+) -> Option<TensorData> {
+    let all: Vec<TensorData> = node
         .inputs
         .iter()
         .map(|id| {
@@ -303,7 +312,7 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
             graph.constant((*id)?)?.pick(&walk(shape, &steps, 0)?)
         })
         .collect::<Option<_>>()?;
-    let ints: Option<Vec<Vec<i64>>> = all.iter().map(Data::to_i64).collect();
+    let ints: Option<Vec<Vec<i64>>> = all.iter().map(TensorData::to_i64).collect();
     let compare: Option<fn(&f64, &f64) -> bool> = match node.op.as_str() {
         "Equal" => Some(|a, b| a == b),
         "Less" => Some(|a, b| a < b),
@@ -318,7 +327,7 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
     if let Some(holds) = compare {
         let (a, b) = (all.first()?.to_f64(), all.get(1)?.to_f64());
         let values = a.iter().zip(&b).map(|(a, b)| holds(a, b));
-        return Some(Data::Bool(values.collect()));
+        return Some(TensorData::Bool(values.collect()));
     }
     if let Some(ints) = ints {
         let f: fn(i64, i64) -> Option<i64> = match node.op.as_str() {
@@ -338,7 +347,7 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
         {
             return None;
         }
-        return Data::from_i64(dtype, &values);
+        return TensorData::from_i64(dtype, &values);
     }
     let f: fn(f64, f64) -> f64 = match node.op.as_str() {
         "Add" | "Sum" => |a, b| a + b,
@@ -350,8 +359,8 @@ fn elementwise(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> 
         "Pow" => f64::powf,
         _ => return None,
     };
-    let floats: Vec<Vec<f64>> = all.iter().map(Data::to_f64).collect();
-    Data::from_f64(dtype, &zip_all(&floats, |a, b| Some(f(*a, *b)))?)
+    let floats: Vec<Vec<f64>> = all.iter().map(TensorData::to_f64).collect();
+    TensorData::from_f64(dtype, &zip_all(&floats, |a, b| Some(f(*a, *b)))?)
 }
 
 /// `f` over all lists, from the left.
@@ -366,7 +375,12 @@ fn zip_all<T: Clone>(lists: &[Vec<T>], f: impl Fn(&T, &T) -> Option<T>) -> Optio
     Some(sum)
 }
 
-fn reduce(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Option<Data> {
+fn reduce(
+    graph: &OnnxGraph,
+    node: &GraphNode,
+    dtype: DataType,
+    shape: &[usize],
+) -> Option<TensorData> {
     let x = graph.value(node.input(0)?);
     let axes = infer::reduced_axes(graph, node)?;
     let values = graph.constant(node.input(0)?)?.to_f64();
@@ -393,10 +407,15 @@ fn reduce(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Optio
         let each = values.len().checked_div(count)? as f64;
         sums.iter_mut().for_each(|v| *v /= each);
     }
-    Data::from_f64(dtype, &sums)
+    TensorData::from_f64(dtype, &sums)
 }
 
-fn matmul(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Option<Data> {
+fn matmul(
+    graph: &OnnxGraph,
+    node: &GraphNode,
+    dtype: DataType,
+    shape: &[usize],
+) -> Option<TensorData> {
     let (a, b) = (graph.value(node.input(0)?), graph.value(node.input(1)?));
     let (&[.., m, k], &[k_too, n]) = (&a.shape[..], &b.shape[..]) else {
         return None;
@@ -415,10 +434,10 @@ fn matmul(graph: &Graph, node: &Node, dtype: DataType, shape: &[usize]) -> Optio
             }
         }
     }
-    Data::from_f64(dtype, &values)
+    TensorData::from_f64(dtype, &values)
 }
 
-fn layer_norm(graph: &Graph, node: &Node) -> Option<Data> {
+fn layer_norm(graph: &OnnxGraph, node: &GraphNode) -> Option<TensorData> {
     let x = graph.value(node.input(0)?);
     let axis = node.int("axis").unwrap_or(-1);
     if axis != -1 && axis + 1 != x.shape.len() as i64 {
@@ -443,5 +462,5 @@ fn layer_norm(graph: &Graph, node: &Node) -> Option<Data> {
         let each = row.iter().zip(gamma.iter().zip(&beta));
         out.extend(each.map(|(v, (g, b))| (v - mean) * by * g + b));
     }
-    Data::from_f64(x.dtype, &out)
+    TensorData::from_f64(x.dtype, &out)
 }

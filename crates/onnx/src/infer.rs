@@ -3,47 +3,47 @@
 mod shapes;
 mod windows;
 
-pub use windows::Window;
+pub use windows::WindowShape;
 
-use super::ir::{Data, Graph, Node, ValueId};
+use super::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use super::messages::DataType;
 use super::operator::Operator;
 
 /// Type and shape of a value.
-pub type Kind = (DataType, Vec<usize>);
+pub type ValueType = (DataType, Vec<usize>);
 
 /// Why a node's outputs cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unknown {
+pub enum InferenceError {
     /// The operator is none of those known here.
     Operator,
     /// Its inputs or attributes do not go together, or the result depends on data.
     Wrong(String),
 }
 
-impl From<String> for Unknown {
+impl From<String> for InferenceError {
     fn from(what: String) -> Self {
         Self::Wrong(what)
     }
 }
 
-impl From<&str> for Unknown {
+impl From<&str> for InferenceError {
     fn from(what: &str) -> Self {
         Self::Wrong(what.to_owned())
     }
 }
 
-type Kinds = Result<Vec<Kind>, Unknown>;
+type ValueTypes = Result<Vec<ValueType>, InferenceError>;
 
 /// Types and shapes of the first outputs of `node`, which reads values of `graph`. Outputs that
 /// ONNX calls optional and that nothing here reads (statistics of norms, masks of dropouts) may be
 /// missing at the end.
 ///
 /// # Errors
-/// [`Unknown`] where they cannot be told.
-pub fn infer(graph: &Graph, node: &Node) -> Kinds {
-    let call = Call { graph, node };
-    let operator = Operator::of(&node.op).ok_or(Unknown::Operator)?;
+/// [`InferenceError`] where they cannot be told.
+pub fn infer(graph: &OnnxGraph, node: &GraphNode) -> ValueTypes {
+    let call = NodeCall { graph, node };
+    let operator = Operator::of(&node.op).ok_or(InferenceError::Operator)?;
     use Operator as O;
     match operator {
         O::Relu
@@ -186,35 +186,35 @@ pub fn infer(graph: &Graph, node: &Node) -> Kinds {
 }
 
 /// A node with its graph, and short ways to ask.
-struct Call<'a> {
-    graph: &'a Graph,
-    node: &'a Node,
+struct NodeCall<'a> {
+    graph: &'a OnnxGraph,
+    node: &'a GraphNode,
 }
 
-impl Call<'_> {
+impl NodeCall<'_> {
     /// The outputs of a product of integers: sums of 32 bits.
-    fn integer(&self, kinds: Vec<Kind>) -> Kinds {
+    fn integer(&self, kinds: Vec<ValueType>) -> ValueTypes {
         let sums = kinds.into_iter().map(|(_, shape)| (DataType::Int32, shape));
         Ok(sums.collect())
     }
 
-    fn given(&self, i: usize) -> Result<ValueId, Unknown> {
+    fn given(&self, i: usize) -> Result<ValueId, InferenceError> {
         self.node
             .input(i)
             .ok_or_else(|| format!("its input {i} is missing").into())
     }
 
-    fn kind(&self, i: usize) -> Result<Kind, Unknown> {
+    fn kind(&self, i: usize) -> Result<ValueType, InferenceError> {
         let value = self.graph.value(self.given(i)?);
         Ok((value.dtype, value.shape.clone()))
     }
 
-    fn shape(&self, i: usize) -> Result<Vec<usize>, Unknown> {
+    fn shape(&self, i: usize) -> Result<Vec<usize>, InferenceError> {
         Ok(self.kind(i)?.1)
     }
 
     /// The constant at input `i`.
-    fn constant(&self, i: usize) -> Result<&Data, Unknown> {
+    fn constant(&self, i: usize) -> Result<&TensorData, InferenceError> {
         self.graph.constant(self.given(i)?).ok_or_else(|| {
             format!(
                 "its shape depends on input {i}, which is computed from data: export a graph of \
@@ -225,21 +225,21 @@ impl Call<'_> {
     }
 
     /// The integers at input `i`, which must be constant.
-    fn ints(&self, i: usize) -> Result<Vec<i64>, Unknown> {
+    fn ints(&self, i: usize) -> Result<Vec<i64>, InferenceError> {
         self.constant(i)?
             .to_i64()
             .ok_or_else(|| format!("its input {i} should hold integers").into())
     }
 
     /// The integers at input `i`, if given.
-    fn optional_ints(&self, i: usize) -> Result<Option<Vec<i64>>, Unknown> {
+    fn optional_ints(&self, i: usize) -> Result<Option<Vec<i64>>, InferenceError> {
         match self.node.input(i) {
             Some(_) => self.ints(i).map(Some),
             None => Ok(None),
         }
     }
 
-    fn dtype_attribute(&self, name: &str) -> Result<DataType, Unknown> {
+    fn dtype_attribute(&self, name: &str) -> Result<DataType, InferenceError> {
         self.node
             .int(name)
             .and_then(|to| DataType::try_from(i32::try_from(to).ok()?).ok())
@@ -247,7 +247,7 @@ impl Call<'_> {
     }
 
     /// `axis` counted from the front; `rank` itself is allowed where `end` is.
-    fn axis(&self, axis: i64, rank: usize, end: bool) -> Result<usize, Unknown> {
+    fn axis(&self, axis: i64, rank: usize, end: bool) -> Result<usize, InferenceError> {
         let from_front = if axis < 0 { axis + rank as i64 } else { axis };
         usize::try_from(from_front)
             .ok()
@@ -256,7 +256,7 @@ impl Call<'_> {
     }
 
     /// The axes of `axes`, counted from the front.
-    fn axes(&self, axes: &[i64], rank: usize) -> Result<Vec<usize>, Unknown> {
+    fn axes(&self, axes: &[i64], rank: usize) -> Result<Vec<usize>, InferenceError> {
         axes.iter().map(|&a| self.axis(a, rank, false)).collect()
     }
 }
@@ -281,7 +281,7 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 }
 
 /// A length from an ONNX number.
-fn length(n: i64) -> Result<usize, Unknown> {
+fn length(n: i64) -> Result<usize, InferenceError> {
     usize::try_from(n).map_err(|_| format!("a length of {n}").into())
 }
 
@@ -290,21 +290,21 @@ fn length(n: i64) -> Result<usize, Unknown> {
 ///
 /// # Errors
 /// What does not go together.
-pub fn window_of(graph: &Graph, node: &Node) -> Result<Window, String> {
-    let window = Call { graph, node }.own_window();
+pub fn window_of(graph: &OnnxGraph, node: &GraphNode) -> Result<WindowShape, String> {
+    let window = NodeCall { graph, node }.own_window();
     window.map_err(|unknown| match unknown {
-        Unknown::Operator => "has no window".to_owned(),
-        Unknown::Wrong(what) => what,
+        InferenceError::Operator => "has no window".to_owned(),
+        InferenceError::Wrong(what) => what,
     })
 }
 
 /// For every axis of what the Slice `node` reads: start, length, step; none where they cannot be
 /// told.
-pub fn slice_ranges(graph: &Graph, node: &Node) -> Option<Vec<(i64, usize, i64)>> {
-    Call { graph, node }.slice_ranges().ok()
+pub fn slice_ranges(graph: &OnnxGraph, node: &GraphNode) -> Option<Vec<(i64, usize, i64)>> {
+    NodeCall { graph, node }.slice_ranges().ok()
 }
 
 /// The axes that the reduction `node` goes over; none where they cannot be told.
-pub fn reduced_axes(graph: &Graph, node: &Node) -> Option<Vec<usize>> {
-    Call { graph, node }.reduced_axes().ok()
+pub fn reduced_axes(graph: &OnnxGraph, node: &GraphNode) -> Option<Vec<usize>> {
+    NodeCall { graph, node }.reduced_axes().ok()
 }

@@ -7,7 +7,7 @@ mod emit;
 mod passes;
 mod tensor;
 
-pub use data::{Data, element_bytes, f16_from_f32, f16_to_f32};
+pub use data::{TensorData, element_bytes, f16_from_f32, f16_to_f32};
 pub(crate) use tensor::inside;
 pub use tensor::small_tensor;
 
@@ -17,34 +17,34 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A value of a [`Graph`].
+/// A value of a [`OnnxGraph`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(usize);
 
-/// A node of a [`Graph`].
+/// A node of a [`OnnxGraph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(usize);
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Source {
+pub enum ValueSource {
     /// The graph is given it.
     Input,
     /// It is part of the graph.
-    Constant(Data),
+    Constant(TensorData),
     /// A node writes it.
     Node(NodeId),
 }
 
 /// A value: type, shape, origin.
 #[derive(Clone, Debug)]
-pub struct Value {
+pub struct GraphValue {
     /// Element type.
     pub dtype: DataType,
     /// Static shape.
     pub shape: Vec<usize>,
     /// Where it comes from.
-    pub source: Source,
+    pub source: ValueSource,
     /// The input's name, the parameter that a constant is or stems from, or the name that a node's
     /// output has in the file it was read from.
     pub label: Option<Arc<str>>,
@@ -52,41 +52,41 @@ pub struct Value {
 
 /// Name of an operator of `ai.onnx`; compares with text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Op(Arc<str>);
+pub struct NodeOperator(Arc<str>);
 
-impl Op {
+impl NodeOperator {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl std::ops::Deref for Op {
+impl std::ops::Deref for NodeOperator {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
     }
 }
 
-impl std::fmt::Display for Op {
+impl std::fmt::Display for NodeOperator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<&str> for Op {
+impl From<&str> for NodeOperator {
     fn from(name: &str) -> Self {
         Self(name.into())
     }
 }
 
-impl PartialEq<str> for Op {
+impl PartialEq<str> for NodeOperator {
     fn eq(&self, other: &str) -> bool {
         &*self.0 == other
     }
 }
 
-impl PartialEq<&str> for Op {
+impl PartialEq<&str> for NodeOperator {
     fn eq(&self, other: &&str) -> bool {
         &*self.0 == *other
     }
@@ -94,9 +94,9 @@ impl PartialEq<&str> for Op {
 
 /// An operation.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct GraphNode {
     /// Operator of `ai.onnx`.
-    pub op: Op,
+    pub op: NodeOperator,
     /// The part of the network it belongs to, as parameters are named.
     pub scope: Arc<str>,
     /// Its name in the file that it was read from.
@@ -110,7 +110,7 @@ pub struct Node {
     pub attributes: Vec<AttributeProto>,
 }
 
-impl Node {
+impl GraphNode {
     /// The first value written.
     pub fn output(&self) -> ValueId {
         self.outputs[0]
@@ -156,39 +156,39 @@ impl Node {
 }
 
 /// What a node writes: element type, shape, name.
-pub type Written = (DataType, Vec<usize>, Option<Arc<str>>);
+pub type WrittenAttribute = (DataType, Vec<usize>, Option<Arc<str>>);
 
 /// Operator, inputs, attributes (encoded).
-type Computation = (Op, Vec<Option<ValueId>>, Vec<u8>);
+type NodeComputation = (NodeOperator, Vec<Option<ValueId>>, Vec<u8>);
 
 /// A graph with static shapes. Nodes lie in an order in which they can run.
 #[derive(Clone, Debug, Default)]
-pub struct Graph {
-    values: Vec<Value>,
-    nodes: Vec<Node>,
+pub struct OnnxGraph {
+    values: Vec<GraphValue>,
+    nodes: Vec<GraphNode>,
     inputs: Vec<ValueId>,
     outputs: Vec<(String, ValueId)>,
     /// Constants without a name of their own by type, shape and SHA-256: each is kept once.
     known: HashMap<(DataType, Vec<usize>, [u8; 32]), ValueId>,
     /// Values of nodes by what they compute: each computation is done once.
-    done: HashMap<Computation, ValueId>,
+    done: HashMap<NodeComputation, ValueId>,
 }
 
-impl Graph {
+impl OnnxGraph {
     /// The value `id`.
-    pub fn value(&self, id: ValueId) -> &Value {
+    pub fn value(&self, id: ValueId) -> &GraphValue {
         &self.values[id.0]
     }
 
     /// The nodes that are left, in running order.
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[GraphNode] {
         &self.nodes
     }
 
     /// The node that writes `id`.
-    pub fn producer(&self, id: ValueId) -> Option<&Node> {
+    pub fn producer(&self, id: ValueId) -> Option<&GraphNode> {
         match self.value(id).source {
-            Source::Node(node) => Some(&self.nodes[node.0]),
+            ValueSource::Node(node) => Some(&self.nodes[node.0]),
             _ => None,
         }
     }
@@ -196,15 +196,15 @@ impl Graph {
     /// The elements of `id`, where it is a float32 constant.
     pub fn f32_constant(&self, id: ValueId) -> Option<&Arc<[f32]>> {
         match &self.value(id).source {
-            Source::Constant(Data::F32(data)) => Some(data),
+            ValueSource::Constant(TensorData::F32(data)) => Some(data),
             _ => None,
         }
     }
 
     /// The elements of `id`, where it is a constant.
-    pub fn constant(&self, id: ValueId) -> Option<&Data> {
+    pub fn constant(&self, id: ValueId) -> Option<&TensorData> {
         match &self.value(id).source {
-            Source::Constant(data) => Some(data),
+            ValueSource::Constant(data) => Some(data),
             _ => None,
         }
     }
@@ -232,10 +232,10 @@ impl Graph {
 
     /// Adds an input.
     pub fn add_typed_input(&mut self, name: &str, dtype: DataType, shape: &[usize]) -> ValueId {
-        let id = self.push(Value {
+        let id = self.push(GraphValue {
             dtype,
             shape: shape.to_vec(),
-            source: Source::Input,
+            source: ValueSource::Input,
             label: Some(name.into()),
         });
         self.inputs.push(id);
@@ -244,15 +244,15 @@ impl Graph {
 
     /// Adds a parameter under its own name.
     pub fn add_parameter(&mut self, name: &str, shape: &[usize], data: Arc<[f32]>) -> ValueId {
-        self.add_named_constant(name, shape, Data::F32(data))
+        self.add_named_constant(name, shape, TensorData::F32(data))
     }
 
     /// Adds a constant under its own name.
-    pub fn add_named_constant(&mut self, name: &str, shape: &[usize], data: Data) -> ValueId {
-        self.push(Value {
+    pub fn add_named_constant(&mut self, name: &str, shape: &[usize], data: TensorData) -> ValueId {
+        self.push(GraphValue {
             dtype: data.dtype(),
             shape: shape.to_vec(),
-            source: Source::Constant(data),
+            source: ValueSource::Constant(data),
             label: Some(name.into()),
         })
     }
@@ -262,7 +262,7 @@ impl Graph {
     pub fn add_constant(
         &mut self,
         shape: &[usize],
-        data: Data,
+        data: TensorData,
         label: Option<Arc<str>>,
     ) -> ValueId {
         let hash = Sha256::digest(data.to_bytes()).into();
@@ -270,10 +270,10 @@ impl Graph {
         if let Some(&id) = self.known.get(&key) {
             return id;
         }
-        let id = self.push(Value {
+        let id = self.push(GraphValue {
             dtype: data.dtype(),
             shape: shape.to_vec(),
-            source: Source::Constant(data),
+            source: ValueSource::Constant(data),
             label,
         });
         self.known.insert(key, id);
@@ -281,7 +281,7 @@ impl Graph {
     }
 
     /// Adds a node with one output of the given type and shape; a node that does the same on the
-    /// same inputs is there only once. It is added at the end: [`Graph::tidy`] puts nodes where
+    /// same inputs is there only once. It is added at the end: [`OnnxGraph::tidy`] puts nodes where
     /// they can run.
     pub fn add_node(
         &mut self,
@@ -293,14 +293,14 @@ impl Graph {
         shape: &[usize],
     ) -> ValueId {
         let encoded = attributes.iter().flat_map(Message::encode_to_vec).collect();
-        let key = (Op::from(op), inputs.to_vec(), encoded);
+        let key = (NodeOperator::from(op), inputs.to_vec(), encoded);
         if let Some(&id) = self.done.get(&key)
             && self.value(id).shape == shape
             && self.value(id).dtype == dtype
         {
             return id;
         }
-        let node = Node {
+        let node = GraphNode {
             op: op.into(),
             scope: scope.clone(),
             name: None,
@@ -315,11 +315,11 @@ impl Graph {
 
     /// Adds `node` at the end with outputs of the given types, shapes and names, in place of those
     /// it names.
-    pub fn push_node(&mut self, mut node: Node, outputs: &[Written]) -> Vec<ValueId> {
-        let source = Source::Node(NodeId(self.nodes.len()));
+    pub fn push_node(&mut self, mut node: GraphNode, outputs: &[WrittenAttribute]) -> Vec<ValueId> {
+        let source = ValueSource::Node(NodeId(self.nodes.len()));
         node.outputs = Vec::with_capacity(outputs.len());
         for (dtype, shape, label) in outputs {
-            node.outputs.push(self.push(Value {
+            node.outputs.push(self.push(GraphValue {
                 dtype: *dtype,
                 shape: shape.clone(),
                 source: source.clone(),
@@ -349,7 +349,7 @@ impl Graph {
         &self.outputs
     }
 
-    fn push(&mut self, value: Value) -> ValueId {
+    fn push(&mut self, value: GraphValue) -> ValueId {
         self.values.push(value);
         ValueId(self.values.len() - 1)
     }

@@ -1,7 +1,7 @@
 //! ONNX files: the protobuf messages, the limits that every file passes first, the reader, the
 //! graph in memory, shape inference and constant folding.
 //!
-//! [`read`] turns a file into a [`Graph`](ir::Graph); [`messages`] is the file format; [`infer`]
+//! [`read`] turns a file into a [`Graph`](ir::OnnxGraph); [`messages`] is the file format; [`infer`]
 //! computes types and shapes, [`evaluate`] folds constants.
 #![forbid(unsafe_code)]
 
@@ -15,4 +15,4 @@ pub mod operator;
 pub mod read;
 pub mod unique;
 
-pub use error::Error;
+pub use error::OnnxError;

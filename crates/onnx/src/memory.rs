@@ -1,12 +1,12 @@
 //! How much memory a graph takes while it runs, told from its shapes before it does.
 
 use super::infer::elements;
-use super::ir::{Graph, Source, ValueId, element_bytes};
+use super::ir::{OnnxGraph, ValueId, ValueSource, element_bytes};
 use std::collections::HashMap;
 
 /// Memory of a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
+pub struct MemoryEstimate {
     /// Constants, and what is computed from constants alone: an engine computes those once and
     /// keeps them, bytes.
     pub constant_bytes: u64,
@@ -20,7 +20,7 @@ pub struct Memory {
 const VIEWS: [&str; 5] = ["Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"];
 
 /// The memory of `graph`: a value lives from the node that writes it to the last that reads it.
-pub fn memory(graph: &Graph) -> Memory {
+pub fn memory(graph: &OnnxGraph) -> MemoryEstimate {
     let mut values = Values {
         graph,
         fixed: HashMap::new(),
@@ -73,14 +73,14 @@ pub fn memory(graph: &Graph) -> Memory {
             live = live.saturating_sub(values.bytes(id));
         }
     }
-    Memory {
+    MemoryEstimate {
         constant_bytes,
         peak_bytes: peak,
     }
 }
 
 struct Values<'a> {
-    graph: &'a Graph,
+    graph: &'a OnnxGraph,
     /// Whether a node's value is computed from constants alone.
     fixed: HashMap<ValueId, bool>,
     /// The value whose elements a view shows.
@@ -90,9 +90,9 @@ struct Values<'a> {
 impl Values<'_> {
     fn is_fixed(&self, id: ValueId) -> bool {
         match self.graph.value(id).source {
-            Source::Constant(_) => true,
-            Source::Input => false,
-            Source::Node(_) => self.fixed.get(&id).copied().unwrap_or(false),
+            ValueSource::Constant(_) => true,
+            ValueSource::Input => false,
+            ValueSource::Node(_) => self.fixed.get(&id).copied().unwrap_or(false),
         }
     }
 
@@ -111,17 +111,17 @@ impl Values<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Data;
+    use crate::ir::TensorData;
     use crate::messages::DataType;
 
-    fn node(graph: &mut Graph, op: &str, x: ValueId, shape: &[usize]) -> ValueId {
+    fn node(graph: &mut OnnxGraph, op: &str, x: ValueId, shape: &[usize]) -> ValueId {
         let scope = "a".into();
         graph.add_node(op, &scope, &[Some(x)], vec![], DataType::Float, shape)
     }
 
     #[test]
     fn values_live_until_they_are_read_last() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[100]);
         let a = node(&mut g, "Relu", x, &[100]);
         let flat = node(&mut g, "Reshape", a, &[10, 10]);
@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn what_constants_become_stays() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[4]);
-        let one = g.add_constant(&[1], Data::F32([1.0].into()), None);
+        let one = g.add_constant(&[1], TensorData::F32([1.0].into()), None);
         let many = node(&mut g, "Expand", one, &[1000]);
         let sum = g.add_node(
             "Add",

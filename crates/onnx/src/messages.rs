@@ -22,12 +22,12 @@ impl ModelProto {
     ///
     /// # Errors
     /// The bytes are not an ONNX model: they are no protobuf, or they hold no graph.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, super::Error> {
-        let model = Self::decode(bytes).map_err(|e| super::Error::NotOnnx {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, super::OnnxError> {
+        let model = Self::decode(bytes).map_err(|e| super::OnnxError::NotOnnx {
             what: e.to_string(),
         })?;
         if model.graph.is_none() {
-            return Err(super::Error::NotOnnx {
+            return Err(super::OnnxError::NotOnnx {
                 what: "it holds no graph".to_owned(),
             });
         }

@@ -3,7 +3,7 @@
 
 /// Whether an output may be larger than the inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
+pub enum OutputGrowth {
     /// No further than the shapes of the inputs say.
     Bounded,
     /// As values or attributes say: what a file states of the output's shape bounds nothing.
@@ -12,7 +12,7 @@ pub enum Growth {
 
 /// How multiply-accumulates are counted (crate `unmask-graph`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum OperatorWork {
     /// Not at all: elementwise, a reduction, or a move of elements.
     Uncounted,
     /// A kernel per element of the output.
@@ -21,7 +21,7 @@ pub enum Work {
     Transposed,
     /// A row by a column per element of the output.
     Product,
-    /// As [`Work::Product`], where the left side may be transposed.
+    /// As [`OperatorWork::Product`], where the left side may be transposed.
     Gemm,
     /// Every combination of the equation's indices.
     Einsum,
@@ -40,7 +40,7 @@ pub enum Folding {
 
 /// What lower precision does to it (crate `unmask-graph`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounding {
+pub enum RoundingMode {
     /// It only moves elements.
     Moves,
     /// It computes each element from those at its place.
@@ -81,16 +81,16 @@ macro_rules! operators {
             }
 
             /// Whether its output may be larger than its inputs.
-            pub fn growth(self) -> Growth {
+            pub fn growth(self) -> OutputGrowth {
                 match self {
-                    $(Self::$name => Growth::$growth,)*
+                    $(Self::$name => OutputGrowth::$growth,)*
                 }
             }
 
             /// How its multiply-accumulates are counted.
-            pub fn work(self) -> Work {
+            pub fn work(self) -> OperatorWork {
                 match self {
-                    $(Self::$name => Work::$work,)*
+                    $(Self::$name => OperatorWork::$work,)*
                 }
             }
 
@@ -102,9 +102,9 @@ macro_rules! operators {
             }
 
             /// What lower precision does to it.
-            pub fn rounding(self) -> Rounding {
+            pub fn rounding(self) -> RoundingMode {
                 match self {
-                    $(Self::$name => Rounding::$rounding,)*
+                    $(Self::$name => RoundingMode::$rounding,)*
                 }
             }
         }
@@ -264,18 +264,18 @@ const UNKNOWN_GROWING: [&str; 10] = [
 /// reason than their shapes.
 pub fn may_grow(name: &str) -> bool {
     match Operator::of(name) {
-        Some(operator) => operator.growth() == Growth::Grows,
+        Some(operator) => operator.growth() == OutputGrowth::Grows,
         None => UNKNOWN_GROWING.contains(&name) || name.starts_with("Sequence"),
     }
 }
 
 /// What lower precision does to the operator called `name`.
-pub fn rounding(name: &str) -> Rounding {
+pub fn rounding(name: &str) -> RoundingMode {
     match Operator::of(name) {
         Some(operator) => operator.rounding(),
         // Read from opset 18 on only, and never written.
-        None if name == "GroupNormalization" => Rounding::Float32,
-        None => Rounding::Other,
+        None if name == "GroupNormalization" => RoundingMode::Float32,
+        None => RoundingMode::Other,
     }
 }
 
@@ -291,6 +291,6 @@ mod tests {
         assert_eq!(Operator::of("Bogus"), None);
         assert!(may_grow("Expand") && may_grow("RandomNormal") && may_grow("SequenceAt"));
         assert!(!may_grow("Relu") && !may_grow("Bogus"));
-        assert_eq!(rounding("GroupNormalization"), Rounding::Float32);
+        assert_eq!(rounding("GroupNormalization"), RoundingMode::Float32);
     }
 }

@@ -1,4 +1,4 @@
-//! ONNX files that others wrote, into a [`Graph`]: every limit is checked before memory is asked
+//! ONNX files that others wrote, into a [`OnnxGraph`]: every limit is checked before memory is asked
 //! for, every refusal names the node.
 
 mod build;
@@ -11,8 +11,8 @@ mod tensor;
 mod tests;
 mod wire;
 
-use super::error::Error;
-use super::ir::Graph;
+use super::error::OnnxError;
+use super::ir::OnnxGraph;
 use super::messages::{GraphProto, ModelProto};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -21,15 +21,15 @@ use std::path::Path;
 use unmask_frame::open_regular_file;
 
 pub use super::ir::small_tensor;
-pub use limits::Limits;
+pub use limits::ReadLimits;
 pub use opset::opset;
 pub use precision::precision;
 
 /// A model as read.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub struct OnnxModel {
     /// The graph, in opset 17.
-    pub graph: Graph,
+    pub graph: OnnxGraph,
     /// `metadata_props`, in order.
     pub facts: Vec<(String, String)>,
     /// Opset of the file.
@@ -38,7 +38,7 @@ pub struct Model {
     pub sha256: String,
 }
 
-impl Model {
+impl OnnxModel {
     /// The text of the fact `key`.
     pub fn fact(&self, key: &str) -> Option<&str> {
         let found = self.facts.iter().find(|(k, _)| k == key);
@@ -49,13 +49,13 @@ impl Model {
 /// Reads the model at `path`. External data is read from the file's own folder and those below it.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Limit`], [`Error::NotOnnx`], [`Error::External`], [`Error::Model`],
-/// [`Error::Node`]: see [`Graph::from_model`].
-pub fn open(path: &Path, limits: &Limits) -> Result<Model, Error> {
+/// [`OnnxError::Read`], [`OnnxError::Limit`], [`OnnxError::NotOnnx`], [`OnnxError::External`], [`OnnxError::Model`],
+/// [`OnnxError::Node`]: see [`OnnxGraph::from_model`].
+pub fn open(path: &Path, limits: &ReadLimits) -> Result<OnnxModel, OnnxError> {
     let (mut proto, file_hash) = open_proto(path, limits)?;
     let sha256 = bring_weights_in(&mut proto, &file_hash, path.parent(), limits)?;
-    let (graph, facts) = Graph::from_model(&proto, None, limits)?;
-    Ok(Model {
+    let (graph, facts) = OnnxGraph::from_model(&proto, None, limits)?;
+    Ok(OnnxModel {
         graph,
         facts,
         opset: opset(&proto).unwrap_or_default(),
@@ -67,8 +67,8 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Model, Error> {
 /// outside the file is read.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Limit`], [`Error::NotOnnx`].
-pub fn open_proto(path: &Path, limits: &Limits) -> Result<(ModelProto, String), Error> {
+/// [`OnnxError::Read`], [`OnnxError::Limit`], [`OnnxError::NotOnnx`].
+pub fn open_proto(path: &Path, limits: &ReadLimits) -> Result<(ModelProto, String), OnnxError> {
     let bytes = file(path, limits)?;
     let proto = parse(&bytes)?;
     Ok((proto, hash(&bytes)))
@@ -78,30 +78,30 @@ pub fn open_proto(path: &Path, limits: &Limits) -> Result<(ModelProto, String), 
 /// inside.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::Limit`], [`Error::External`]; as [`whole`].
-pub fn open_whole(path: &Path, limits: &Limits) -> Result<ModelProto, Error> {
+/// [`OnnxError::Read`], [`OnnxError::Limit`], [`OnnxError::External`]; as [`whole`].
+pub fn open_whole(path: &Path, limits: &ReadLimits) -> Result<ModelProto, OnnxError> {
     let mut model = whole(&file(path, limits)?, limits)?;
     bring_weights_in(&mut model, "", path.parent(), limits)?;
     Ok(model)
 }
 
 /// Reads the messages of a model from the bytes of a file, whatever its operators; external data is
-/// not read. All that opens a model goes through these checks, or through [`Graph::from_model`],
+/// not read. All that opens a model goes through these checks, or through [`OnnxGraph::from_model`],
 /// which makes the same.
 ///
 /// # Errors
-/// [`Error::NotOnnx`]; [`Error::Limit`] for more nodes, elements or axes than are read;
-/// [`Error::Node`] for nodes that wait for each other or write the same value; [`Error::Model`]
+/// [`OnnxError::NotOnnx`]; [`OnnxError::Limit`] for more nodes, elements or axes than are read;
+/// [`OnnxError::Node`] for nodes that wait for each other or write the same value; [`OnnxError::Model`]
 /// for a key of the metadata with two values.
-pub fn whole(bytes: &[u8], limits: &Limits) -> Result<ModelProto, Error> {
+pub fn whole(bytes: &[u8], limits: &ReadLimits) -> Result<ModelProto, OnnxError> {
     Ok(checked(bytes, limits)?.0)
 }
 
 /// As [`whole`]; and whether the file lists constants among its inputs.
-fn checked(bytes: &[u8], limits: &Limits) -> Result<(ModelProto, bool), Error> {
+fn checked(bytes: &[u8], limits: &ReadLimits) -> Result<(ModelProto, bool), OnnxError> {
     let (model, listed) = parsed(bytes)?;
     if model.ir_version.is_none() {
-        return Err(Error::NotOnnx {
+        return Err(OnnxError::NotOnnx {
             what: "it has no version".to_owned(),
         });
     }
@@ -110,7 +110,7 @@ fn checked(bytes: &[u8], limits: &Limits) -> Result<(ModelProto, bool), Error> {
 }
 
 /// What [`whole`] checks once the messages are read, and that no weights lie outside of them.
-pub fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
+pub fn check(model: &ModelProto, limits: &ReadLimits) -> Result<(), OnnxError> {
     guard::check(model, limits)?;
     model.graph.iter().try_for_each(guard::weights_inside)
 }
@@ -133,11 +133,15 @@ pub struct Runnable {
 ///
 /// # Errors
 /// As [`open`].
-pub fn runnable(bytes: Vec<u8>, folder: Option<&Path>, limits: &Limits) -> Result<Runnable, Error> {
+pub fn runnable(
+    bytes: Vec<u8>,
+    folder: Option<&Path>,
+    limits: &ReadLimits,
+) -> Result<Runnable, OnnxError> {
     let (mut model, listed) = checked(&bytes, limits)?;
     let file_hash = hash(&bytes);
     let sha256 = bring_weights_in(&mut model, &file_hash, folder, limits)?;
-    Graph::from_model(&model, None, limits)?;
+    OnnxGraph::from_model(&model, None, limits)?;
     let precision = precision(&model);
     let bytes = match sha256 == file_hash && !listed {
         true => bytes,
@@ -154,13 +158,13 @@ pub fn runnable(bytes: Vec<u8>, folder: Option<&Path>, limits: &Limits) -> Resul
 /// lies inside already, else of both together.
 ///
 /// # Errors
-/// [`Error::External`]; [`Error::Limit`] where all together is larger than a file may be.
+/// [`OnnxError::External`]; [`OnnxError::Limit`] where all together is larger than a file may be.
 pub fn bring_weights_in(
     model: &mut ModelProto,
     file_hash: &str,
     folder: Option<&Path>,
-    limits: &Limits,
-) -> Result<String, Error> {
+    limits: &ReadLimits,
+) -> Result<String, OnnxError> {
     let Some(graph) = &mut model.graph else {
         return Ok(file_hash.to_owned());
     };
@@ -178,15 +182,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read {
+fn file(path: &Path, limits: &ReadLimits) -> Result<Vec<u8>, OnnxError> {
+    let failed = |source| OnnxError::Read {
         path: path.to_owned(),
         source,
     };
     let file = open_regular_file(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     if bytes > limits.bytes {
-        return Err(Error::Limit {
+        return Err(OnnxError::Limit {
             what: format!(
                 "{} has {bytes} bytes, at most {} are read",
                 path.display(),
@@ -205,13 +209,13 @@ fn file(path: &Path, limits: &Limits) -> Result<Vec<u8>, Error> {
 /// messages are checked first. Constants that older files list among the inputs are no inputs.
 ///
 /// # Errors
-/// [`Error::NotOnnx`].
-pub fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
+/// [`OnnxError::NotOnnx`].
+pub fn parse(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
     Ok(parsed(bytes)?.0)
 }
 
 /// As [`parse`]; and whether constants were listed.
-fn parsed(bytes: &[u8]) -> Result<(ModelProto, bool), Error> {
+fn parsed(bytes: &[u8]) -> Result<(ModelProto, bool), OnnxError> {
     wire::check(bytes)?;
     let mut model = ModelProto::from_bytes(bytes)?;
     let listed = model.graph.as_mut().is_some_and(drop_constant_inputs);

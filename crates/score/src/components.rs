@@ -3,18 +3,18 @@
 //! A mask is read once into horizontal runs. Runs that touch a run of the row above, diagonals
 //! included, are joined with union-find; a second pass over the runs numbers the components. The
 //! cost after the one scan of the mask is that of the runs, not of the pixels, and overlap
-//! between two masks ([`overlaps`]) is found the same way. [`Labeller`] does it frame after frame on
+//! between two masks ([`overlaps`]) is found the same way. [`ComponentLabeller`] does it frame after frame on
 //! buffers that are kept.
 
 mod labeller;
 
-use unmask_frame::{Map, Size};
+use unmask_frame::{PixelMap, Size};
 
-pub use labeller::Labeller;
+pub use labeller::ComponentLabeller;
 
 /// A horizontal run of mask pixels: columns `start..end` of row `y`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct CellRun {
     /// Row, px.
     pub y: u32,
     /// First column, px.
@@ -25,7 +25,7 @@ pub struct Run {
     pub component: u32,
 }
 
-impl Run {
+impl CellRun {
     /// Number of pixels in the run.
     pub fn len_px(&self) -> usize {
         (self.end - self.start) as usize
@@ -45,7 +45,7 @@ pub struct Component {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Components {
     size: Size,
-    runs: Vec<Run>,
+    runs: Vec<CellRun>,
     list: Vec<Component>,
 }
 
@@ -61,13 +61,13 @@ impl Components {
     }
 
     /// All runs, row by row, left to right.
-    pub fn runs(&self) -> &[Run] {
+    pub fn runs(&self) -> &[CellRun] {
         &self.runs
     }
 
     /// Component numbers as a map: 0 = background, `k + 1` = `list()[k]`.
-    pub fn to_map(&self) -> Map<u32> {
-        let mut map = Map::filled(self.size, 0);
+    pub fn to_map(&self) -> PixelMap<u32> {
+        let mut map = PixelMap::filled(self.size, 0);
         for run in &self.runs {
             let row = run.y as usize * self.size.w;
             map.data_mut()[row + run.start as usize..row + run.end as usize]
@@ -80,10 +80,10 @@ impl Components {
 /// Finds the 8-connected components of the `true` pixels.
 ///
 /// Sides beyond `u32::MAX` px cannot occur: such a mask would not fit in memory.
-pub fn label(mask: &Map<bool>) -> Components {
+pub fn label(mask: &PixelMap<bool>) -> Components {
     let size = mask.size();
     let pixels = mask.data();
-    let (runs, count) = Labeller::label_once(size, |at| pixels[at]);
+    let (runs, count) = ComponentLabeller::label_once(size, |at| pixels[at]);
     let mut list: Vec<Component> = Vec::with_capacity(count);
     for run in &runs {
         // Components are numbered by their first run, so a new number is always the next one.
@@ -98,7 +98,7 @@ pub fn label(mask: &Map<bool>) -> Components {
     Components { size, runs, list }
 }
 
-fn grow(component: &mut Component, run: &Run) {
+fn grow(component: &mut Component, run: &CellRun) {
     component.area_px += run.len_px();
     let [x, y, w, _] = component.bbox;
     let left = x.min(run.start as usize);
@@ -133,19 +133,23 @@ pub fn overlaps(a: &Components, b: &Components, mut found: impl FnMut(u32, u32, 
 mod tests {
     use super::*;
 
-    fn mask(rows: &[&str]) -> Map<bool> {
+    fn mask(rows: &[&str]) -> PixelMap<bool> {
         let w = rows.first().map_or(0, |row| row.len());
         let data: Vec<bool> = rows
             .iter()
             .flat_map(|r| r.bytes().map(|b| b == b'#'))
             .collect();
-        Map::new(Size::new(w, rows.len()), data).unwrap()
+        PixelMap::new(Size::new(w, rows.len()), data).unwrap()
     }
 
     #[test]
     fn empty_and_full_masks() {
         assert!(label(&mask(&["....", "...."])).list().is_empty());
-        assert!(label(&Map::filled(Size::new(0, 0), true)).list().is_empty());
+        assert!(
+            label(&PixelMap::filled(Size::new(0, 0), true))
+                .list()
+                .is_empty()
+        );
         let full = label(&mask(&["###", "###"]));
         let all = Component {
             area_px: 6,
@@ -203,7 +207,7 @@ mod tests {
             let data = (0..size.area_px())
                 .map(|_| next() % 100 < density)
                 .collect();
-            let mask = Map::new(size, data).unwrap();
+            let mask = PixelMap::new(size, data).unwrap();
             let found = label(&mask);
             assert_eq!(found.to_map(), flood(&mask), "case {case}");
             let areas: usize = found.list().iter().map(|c| c.area_px).sum();
@@ -211,9 +215,9 @@ mod tests {
         }
     }
 
-    fn flood(mask: &Map<bool>) -> Map<u32> {
+    fn flood(mask: &PixelMap<bool>) -> PixelMap<u32> {
         let size = mask.size();
-        let mut out = Map::filled(size, 0u32);
+        let mut out = PixelMap::filled(size, 0u32);
         let mut count = 0;
         for start in 0..size.area_px() {
             if !mask.data()[start] || out.data()[start] != 0 {

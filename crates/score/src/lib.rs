@@ -13,7 +13,7 @@ mod pixel;
 mod upsample;
 
 pub use mask::{COVERED, LEAST_QUERIES, SURE};
-pub use mask::{MaskOutput, Scorer};
+pub use mask::{MaskOutput, MaskScorer};
 pub use pixel::{PixelOutput, PixelScore, pixel_score};
 pub use upsample::{Upsampler, upsample};
 
@@ -21,7 +21,7 @@ use unmask_frame::{LabelMap, ScoreMap};
 
 /// What the score room makes of one frame, on the grid of the network's output.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
+pub struct ScoredFrame {
     /// Anomaly score a cell. Higher = more anomalous; refined cells are exactly 0.
     pub score: ScoreMap,
     /// Best known class a cell (index into the model's classes).

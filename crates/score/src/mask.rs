@@ -1,6 +1,6 @@
 //! The score of a mask-classification network, and its refinement.
 
-use super::{ScoreError, Scored, check, fast};
+use super::{ScoreError, ScoredFrame, check, fast};
 use rayon::prelude::*;
 use unmask_frame::{LabelMap, ScoreMap, Size};
 
@@ -34,7 +34,7 @@ pub struct MaskOutput<'a> {
 
 /// Scores frame after frame and keeps its working memory between them.
 #[derive(Debug, Default)]
-pub struct Scorer {
+pub struct MaskScorer {
     /// `[queries rounded up to LANES, known]` class probabilities; zeros pad the end.
     probabilities: Vec<f32>,
     /// Refinement weight a query: its class probability, or 0 where it does not qualify.
@@ -43,14 +43,14 @@ pub struct Scorer {
 }
 
 /// One task's working memory.
-struct Block {
+struct ColumnBlock {
     /// Class sums, `[known, BLOCK]`.
     sums: Vec<f32>,
     /// Mask probabilities of the queries worked on, `[LANES, BLOCK]`.
     sigmoids: Vec<f32>,
 }
 
-impl Scorer {
+impl MaskScorer {
     /// A scorer without memory yet; the first frame gives it its size.
     pub fn new() -> Self {
         Self::default()
@@ -72,7 +72,7 @@ impl Scorer {
         out: &MaskOutput<'_>,
         stuff: &[usize],
         refine: bool,
-    ) -> Result<Scored, ScoreError> {
+    ) -> Result<ScoredFrame, ScoreError> {
         let cells = out.size.area_px();
         let columns = out.known + 1;
         check("class_logits", out.class_logits, out.queries * columns)?;
@@ -88,7 +88,7 @@ impl Scorer {
             .zip(classes.par_chunks_mut(TASK))
             .enumerate()
             .for_each_init(
-                || Block::new(out.known),
+                || ColumnBlock::new(out.known),
                 |block, (task, (score, classes))| {
                     let parts = score.chunks_mut(BLOCK).zip(classes.chunks_mut(BLOCK));
                     for (i, (score, classes)) in parts.enumerate() {
@@ -99,7 +99,7 @@ impl Scorer {
             );
         // Lengths are right by construction: both vectors hold `cells` values.
         let none = "a map of its own size";
-        Ok(Scored {
+        Ok(ScoredFrame {
             score: ScoreMap::new(out.size, score).expect(none),
             classes: LabelMap::new(out.size, classes).expect(none),
             qualified,
@@ -142,7 +142,7 @@ impl Scorer {
         out: &MaskOutput<'_>,
         start: usize,
         suppress: bool,
-        block: &mut Block,
+        block: &mut ColumnBlock,
         score: &mut [f32],
         classes: &mut [u8],
     ) {
@@ -175,7 +175,7 @@ impl Scorer {
     }
 }
 
-impl Block {
+impl ColumnBlock {
     fn new(known: usize) -> Self {
         Self {
             sums: vec![0.0; known * BLOCK],
@@ -220,7 +220,7 @@ fn best_class(sums: &[f32], known: usize, score: &mut [f32], classes: &mut [u8])
 
 /// The same score written as the formula reads, in f64: what the fast one is tested against.
 #[cfg(test)]
-pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_frame::Map<f64> {
+pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_frame::PixelMap<f64> {
     let (cells, columns) = (out.size.area_px(), out.known + 1);
     let sigmoid =
         |q: usize, i: usize| 1.0 / (1.0 + (-f64::from(out.mask_logits[q * cells + i])).exp());
@@ -254,7 +254,7 @@ pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_fram
         let covered = kept.len() >= 2 && kept.iter().any(|&(q, p)| p * sigmoid(q, i) >= 0.5);
         if covered { 0.0 } else { 1.0 - best }
     });
-    unmask_frame::Map::new(out.size, data.collect()).expect("one value a cell")
+    unmask_frame::PixelMap::new(out.size, data.collect()).expect("one value a cell")
 }
 
 #[cfg(test)]
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    struct Case {
+    struct ScoreCase {
         class: Vec<f32>,
         mask: Vec<f32>,
         queries: usize,
@@ -280,7 +280,7 @@ mod tests {
         size: Size,
     }
 
-    impl Case {
+    impl ScoreCase {
         fn random(queries: usize, known: usize, size: Size, seed: u64) -> Self {
             let mut next = noise(seed);
             Self {
@@ -314,8 +314,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn agrees(case: &Case, stuff: &[usize], refine: bool) -> Scored {
-        let got = Scorer::new().score(&case.out(), stuff, refine).unwrap();
+    fn agrees(case: &ScoreCase, stuff: &[usize], refine: bool) -> ScoredFrame {
+        let got = MaskScorer::new().score(&case.out(), stuff, refine).unwrap();
         let want = naive(&case.out(), stuff, refine);
         for (i, (&g, &w)) in got.score.data().iter().zip(want.data()).enumerate() {
             assert!((f64::from(g) - w).abs() < 3e-6, "cell {i}: {g} against {w}");
@@ -333,7 +333,7 @@ mod tests {
             (50, 11, 40, 9),
         ];
         for (seed, (q, k, w, h)) in shapes.into_iter().enumerate() {
-            let case = Case::random(q, k, Size::new(w, h), seed as u64 + 1);
+            let case = ScoreCase::random(q, k, Size::new(w, h), seed as u64 + 1);
             agrees(&case, &[0, 2], false);
             agrees(&case, &[0, 2], true);
         }
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn refinement_needs_two_queries_that_qualify() {
         let base = || {
-            let mut case = Case::random(6, 3, Size::new(9, 30), 7);
+            let mut case = ScoreCase::random(6, 3, Size::new(9, 30), 7);
             case.class.iter_mut().for_each(|v| *v /= 6.0);
             case
         };
@@ -373,11 +373,11 @@ mod tests {
         // softmax of [x, 0, 0, 0] is e^x / (e^x + 3): 0.95 at x = ln 57.
         let at = 57.0f32.ln();
         let size = Size::new(2, 2);
-        let below = Case::random(4, 3, size, 3)
+        let below = ScoreCase::random(4, 3, size, 3)
             .sure(0, 0, at - 1e-3)
             .sure(1, 0, 9.0);
         assert_eq!(agrees(&below, &[0], true).qualified, 1);
-        let above = Case::random(4, 3, size, 3)
+        let above = ScoreCase::random(4, 3, size, 3)
             .sure(0, 0, at + 1e-3)
             .sure(1, 0, 9.0);
         assert_eq!(agrees(&above, &[0], true).qualified, 2);
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn the_class_map_names_the_largest_sum() {
         let size = Size::new(2, 1);
-        let case = Case {
+        let case = ScoreCase {
             class: vec![0.0, 9.0, 0.0, 9.0, 0.0, 0.0],
             mask: vec![-9.0, 9.0, 9.0, -9.0],
             queries: 2,
@@ -399,10 +399,10 @@ mod tests {
     #[test]
     fn scores_may_fall_below_0() {
         // Two queries sure of the same class on the same cell: the class sum nears 2.
-        let case = Case::random(2, 2, Size::new(1, 1), 1)
+        let case = ScoreCase::random(2, 2, Size::new(1, 1), 1)
             .sure(0, 0, 20.0)
             .sure(1, 0, 20.0);
-        let case = Case {
+        let case = ScoreCase {
             mask: vec![20.0, 20.0],
             ..case
         };
@@ -411,9 +411,9 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_bad_values_are_named() {
-        let mut case = Case::random(3, 2, Size::new(4, 4), 2);
+        let mut case = ScoreCase::random(3, 2, Size::new(4, 4), 2);
         case.mask[17] = f32::NAN;
-        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        let error = MaskScorer::new().score(&case.out(), &[], true).unwrap_err();
         assert!(matches!(
             error,
             ScoreError::NotFinite {
@@ -423,7 +423,7 @@ mod tests {
             }
         ));
         case.class[2] = f32::INFINITY;
-        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        let error = MaskScorer::new().score(&case.out(), &[], true).unwrap_err();
         assert!(
             error
                 .to_string()
@@ -431,7 +431,7 @@ mod tests {
             "{error}"
         );
         case.class.pop();
-        let error = Scorer::new().score(&case.out(), &[], true).unwrap_err();
+        let error = MaskScorer::new().score(&case.out(), &[], true).unwrap_err();
         assert_eq!(
             error,
             ScoreError::Length {
@@ -444,12 +444,12 @@ mod tests {
 
     #[test]
     fn a_scorer_forgets_the_frame_before() {
-        let mut scorer = Scorer::new();
-        let large = Case::random(9, 5, Size::new(20, 20), 4)
+        let mut scorer = MaskScorer::new();
+        let large = ScoreCase::random(9, 5, Size::new(20, 20), 4)
             .sure(0, 0, 20.0)
             .sure(1, 0, 20.0);
-        let small = Case::random(3, 2, Size::new(3, 3), 5);
-        let alone = Scorer::new().score(&small.out(), &[0], true).unwrap();
+        let small = ScoreCase::random(3, 2, Size::new(3, 3), 5);
+        let alone = MaskScorer::new().score(&small.out(), &[0], true).unwrap();
         scorer.score(&large.out(), &[0], true).unwrap();
         assert_eq!(scorer.score(&small.out(), &[0], true).unwrap(), alone);
     }

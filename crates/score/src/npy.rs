@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use unmask_frame::{Map, ScoreMap, Size};
+use unmask_frame::{PixelMap, ScoreMap, Size};
 
 /// Maps with more pixels than this are refused: 2^27, about 11,500 × 11,500 px, 512 MiB.
 pub const MAX_PIXELS: usize = 1 << 27;
@@ -75,8 +75,8 @@ pub fn read_counting(path: &Path) -> Result<(ScoreMap, u64), NpyError> {
     };
     let mut file = unmask_frame::open_regular_file(path).map_err(failed)?;
     decode(&mut file).map_err(|fault| match fault {
-        Fault::Io(source) => failed(source),
-        Fault::Format(what) => NpyError::Format {
+        NpyFault::Io(source) => failed(source),
+        NpyFault::Format(what) => NpyError::Format {
             path: path.into(),
             what,
         },
@@ -126,26 +126,26 @@ fn encode(mut out: impl Write, map: &ScoreMap) -> io::Result<()> {
     out.flush()
 }
 
-enum Fault {
+enum NpyFault {
     Io(io::Error),
     Format(String),
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for NpyFault {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof {
-            Fault::Format("the file ends early (truncated?)".into())
+            NpyFault::Format("the file ends early (truncated?)".into())
         } else {
-            Fault::Io(error)
+            NpyFault::Io(error)
         }
     }
 }
 
-fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault::Format(what.into()))
+fn fault<T>(what: impl Into<String>) -> Result<T, NpyFault> {
+    Err(NpyFault::Format(what.into()))
 }
 
-fn decode(mut file: impl Read) -> Result<(ScoreMap, u64), Fault> {
+fn decode(mut file: impl Read) -> Result<(ScoreMap, u64), NpyFault> {
     let mut start = [0u8; 8];
     file.read_exact(&mut start)?;
     if &start[..6] != MAGIC {
@@ -169,23 +169,23 @@ fn decode(mut file: impl Read) -> Result<(ScoreMap, u64), Fault> {
     }
     let mut header = vec![0u8; header_len];
     file.read_exact(&mut header)?;
-    let header = Header::parse(&String::from_utf8_lossy(&header))?;
+    let header = NpyHeader::parse(&String::from_utf8_lossy(&header))?;
     let (data, collapsed) = header.kind.read(&mut file, header.size.area_px())?;
     if file.read(&mut [0u8])? != 0 {
         return fault("the file is longer than its header says");
     }
-    let map = Map::new(header.size, data).expect("as many values as pixels were read");
+    let map = PixelMap::new(header.size, data).expect("as many values as pixels were read");
     Ok((map, collapsed))
 }
 
-struct Header {
-    kind: Kind,
+struct NpyHeader {
+    kind: NpyType,
     size: Size,
 }
 
-impl Header {
+impl NpyHeader {
     /// Parses the Python dictionary `{'descr': '<f4', 'fortran_order': False, 'shape': (H, W), }`.
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, NpyFault> {
         let Some(kind) = value_of(text, "descr") else {
             return fault("its header has no 'descr'");
         };
@@ -196,7 +196,7 @@ impl Header {
         let Some((descr, _)) = descr else {
             return fault("it holds records; save one float a pixel: map.astype('float32')");
         };
-        let Some(kind) = Kind::parse(descr) else {
+        let Some(kind) = NpyType::parse(descr) else {
             return fault(format!(
                 "its values are '{descr}'; save them as float: map.astype('float32')"
             ));
@@ -249,12 +249,12 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 
 /// How one value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
+struct NpyType {
     bytes: usize,
     big_endian: bool,
 }
 
-impl Kind {
+impl NpyType {
     fn parse(descr: &str) -> Option<Self> {
         let (order, kind) = descr.split_at_checked(1)?;
         let big_endian = match order {
@@ -274,7 +274,7 @@ impl Kind {
 
     /// Reads `count` values, block by block: memory follows what the file holds, not what its
     /// header claims. With the number of float64 values that [`collapsed`].
-    fn read(self, file: &mut impl Read, count: usize) -> Result<(Vec<f32>, u64), Fault> {
+    fn read(self, file: &mut impl Read, count: usize) -> Result<(Vec<f32>, u64), NpyFault> {
         let mut values = Vec::new();
         let mut doubles = Vec::new();
         let mut block = vec![0u8; 16384 * self.bytes];
@@ -341,7 +341,7 @@ fn half(bits: u16) -> f32 {
 mod tests {
     use super::*;
 
-    fn decode_map(file: impl Read) -> Result<ScoreMap, Fault> {
+    fn decode_map(file: impl Read) -> Result<ScoreMap, NpyFault> {
         decode(file).map(|(map, _)| map)
     }
 
@@ -364,8 +364,8 @@ mod tests {
 
     fn what(bytes: &[u8]) -> String {
         match decode_map(bytes) {
-            Err(Fault::Format(what)) => what,
-            Err(Fault::Io(error)) => panic!("{error}"),
+            Err(NpyFault::Format(what)) => what,
+            Err(NpyFault::Io(error)) => panic!("{error}"),
             Ok(map) => panic!("was read: {map:?}"),
         }
     }
@@ -375,7 +375,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.npy");
         let values = vec![0.5, -1.25, f32::MAX, 1e-40, -0.0, 3.0];
-        let map = Map::new(Size::new(3, 2), values).unwrap();
+        let map = PixelMap::new(Size::new(3, 2), values).unwrap();
         write(&path, &map).unwrap();
         assert_eq!(read(&path).unwrap(), map);
         let bytes = std::fs::read(&path).unwrap();
@@ -500,7 +500,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(missing.contains("/nowhere/at/all.npy"), "{missing}");
-        let map = Map::filled(Size::new(1, 1), 0.0);
+        let map = PixelMap::filled(Size::new(1, 1), 0.0);
         let missing = write(Path::new("/nowhere/at/all.npy"), &map)
             .unwrap_err()
             .to_string();
@@ -524,7 +524,7 @@ mod tests {
         assert_eq!(of(&[0.1, 0.2, 0.1]), 0);
         assert_eq!(of(&[1.0, 1.0 + ulp, 1.0 + 2.0 * ulp, 2.0, 1.0]), 2);
         assert_eq!(of(&[f64::NAN, 0.1, f64::INFINITY]), 0);
-        let Err(Fault::Format(what)) = count(&[1e300]) else {
+        let Err(NpyFault::Format(what)) = count(&[1e300]) else {
             panic!("a value beyond float32 was read");
         };
         assert!(what.contains("1e300") && what.contains("float32"), "{what}");

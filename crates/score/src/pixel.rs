@@ -1,6 +1,6 @@
 //! Scores of a per-pixel network: by largest probability, largest logit, or entropy.
 
-use super::{ScoreError, Scored, check, fast};
+use super::{ScoreError, ScoredFrame, check, fast};
 use unmask_frame::{LabelMap, ScoreMap, Size};
 
 /// What a per-pixel network gives for one picture.
@@ -55,7 +55,7 @@ impl PixelScore {
 ///
 /// # Errors
 /// Lengths that do not fit the shape; NaN or infinity in the output.
-pub fn pixel_score(out: &PixelOutput<'_>, kind: PixelScore) -> Result<Scored, ScoreError> {
+pub fn pixel_score(out: &PixelOutput<'_>, kind: PixelScore) -> Result<ScoredFrame, ScoreError> {
     let cells = out.size.area_px();
     check("logits", out.logits, out.classes * cells)?;
     let scale = kind.entropy_scale(out.classes);
@@ -94,7 +94,7 @@ pub fn pixel_score(out: &PixelOutput<'_>, kind: PixelScore) -> Result<Scored, Sc
         }
     }
     let own = "a map of its own size";
-    Ok(Scored {
+    Ok(ScoredFrame {
         score: ScoreMap::new(out.size, score).expect(own),
         classes: LabelMap::new(out.size, classes).expect(own),
         qualified: 0,

@@ -4,7 +4,7 @@ use unmask_frame::{ScoreMap, Size};
 
 /// One tap pair an output position: value = (1 - f) * v[i] + f * v[j].
 #[derive(Clone, Copy, Debug)]
-struct Tap {
+struct FilterTap {
     i: u32,
     j: u32,
     f: f32,
@@ -15,8 +15,8 @@ struct Tap {
 pub struct Upsampler {
     from: Size,
     to: Size,
-    columns: Vec<Tap>,
-    rows: Vec<Tap>,
+    columns: Vec<FilterTap>,
+    rows: Vec<FilterTap>,
     row: Vec<f32>,
 }
 
@@ -72,13 +72,13 @@ pub fn upsample(map: &ScoreMap, to: Size) -> ScoreMap {
         .expect("the tables are for this map")
 }
 
-fn taps(from: usize, to: usize) -> Vec<Tap> {
+fn taps(from: usize, to: usize) -> Vec<FilterTap> {
     let last = from.saturating_sub(1);
     (0..to)
         .map(|o| {
             let at = ((o as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
             let i = (at as usize).min(last);
-            Tap {
+            FilterTap {
                 i: i as u32,
                 j: (i + 1).min(last) as u32,
                 f: (at - i as f64) as f32,

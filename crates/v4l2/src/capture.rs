@@ -9,13 +9,15 @@ mod frames;
 mod report;
 mod start;
 
-pub use report::{Cause, Event, Handle, Lost, Report};
+pub use report::{CaptureEvent, CaptureSummary, LossReason, LostFrames, ReportHandle};
 
-use crate::doctor::{Age, Doctor};
-use crate::mode::{ModeError, Wish};
-use crate::outage::Outage;
-use crate::sequence::Sequence;
-use crate::{Error, Filled, Format, Kernel, Kind, Pages, Region, Stream};
+use crate::doctor::{FrameAge, TimestampClock};
+use crate::mode::{FormatRequest, ModeError};
+use crate::outage::CaptureOutage;
+use crate::sequence::SequenceCounter;
+use crate::{
+    AlignedPages, FilledBuffer, MemoryKind, Region, V4l2Api, V4l2Error, VideoFormat, VideoStream,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,61 +33,61 @@ const USUAL_PERIOD: Duration = Duration::from_millis(33);
 
 /// Whose memory frames are to lie in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Wanted {
+pub enum WantedCapture {
     /// That of the caller where the driver takes it, else the driver's.
     #[default]
     Auto,
     /// This kind, or none.
-    Only(Kind),
+    Only(MemoryKind),
 }
 
 /// How to capture.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CaptureOptions {
     /// The device.
     pub path: PathBuf,
     /// What it is to be set to.
-    pub wish: Wish,
+    pub wish: FormatRequest,
     /// Whose memory is filled.
-    pub memory: Wanted,
+    pub memory: WantedCapture,
     /// Buffers that go round: one with the reader, one waiting, and what the driver needs.
     pub buffers: u32,
 }
 
 /// A captured frame. Dropped, its memory goes back to the driver.
 #[derive(Debug)]
-pub struct Frame {
+pub struct CapturedFrame {
     /// Its bytes.
-    pub filled: Filled,
+    pub filled: FilledBuffer,
     /// What they are.
-    pub format: Format,
+    pub format: VideoFormat,
     /// Its number since the beginning, those that were lost included.
     pub number: u64,
     /// How old it was when it arrived.
-    pub age: Age,
+    pub age: FrameAge,
     /// When it arrived.
     pub arrived: Instant,
     /// Frames lost since the one before.
-    pub lost: Lost,
+    pub lost: LostFrames,
 }
 
 /// Lends the memory of one buffer of at least so many bytes.
-pub type Lend = dyn Fn(usize) -> Result<Arc<dyn Region>, Error> + Send + Sync;
+pub type MemoryLending = dyn Fn(usize) -> Result<Arc<dyn Region>, V4l2Error> + Send + Sync;
 
 /// A camera.
-pub struct Capture {
-    kernel: Arc<dyn Kernel>,
-    settings: Settings,
-    lend: Box<Lend>,
+pub struct CaptureSession {
+    kernel: Arc<dyn V4l2Api>,
+    settings: CaptureOptions,
+    lend: Box<MemoryLending>,
     /// Memory that was lent before: it is used again.
     ring: Vec<Arc<dyn Region>>,
-    ring_kind: Option<Kind>,
-    live: Option<Live>,
-    outage: Outage,
-    doctor: Doctor,
-    handle: Handle,
+    ring_kind: Option<MemoryKind>,
+    live: Option<LiveStream>,
+    outage: CaptureOutage,
+    doctor: TimestampClock,
+    handle: ReportHandle,
     number: u64,
-    lost: Lost,
+    lost: LostFrames,
     /// Whether the last frame was damaged: a row of them is told once.
     damaged: bool,
     /// Whether the last frame that was given was rejected, and the one before it.
@@ -93,7 +95,7 @@ pub struct Capture {
     rejected_before: bool,
 }
 
-impl std::fmt::Debug for Capture {
+impl std::fmt::Debug for CaptureSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Capture")
             .field("settings", &self.settings)
@@ -104,15 +106,15 @@ impl std::fmt::Debug for Capture {
 
 /// A stream that goes on.
 #[derive(Debug)]
-struct Live {
-    stream: Stream,
-    format: Format,
+struct LiveStream {
+    stream: VideoStream,
+    format: VideoFormat,
     period: Duration,
-    sequence: Sequence,
+    sequence: SequenceCounter,
     /// When the last buffer came, or the stream began.
     heard: Duration,
     /// What failed while a frame was at hand.
-    pending: Option<Error>,
+    pending: Option<V4l2Error>,
 }
 
 /// Why a camera cannot be used at all.
@@ -132,13 +134,13 @@ pub enum CaptureError {
         /// The device.
         path: PathBuf,
         /// What the kernel said.
-        source: Error,
+        source: V4l2Error,
     },
 }
 
 impl CaptureError {
     /// What the kernel reported, where it did.
-    pub fn fault(&self) -> Option<&Error> {
+    pub fn fault(&self) -> Option<&V4l2Error> {
         match self {
             CaptureError::Mode { source, .. } => source.fault(),
             CaptureError::Start { source, .. } => Some(source),
@@ -146,28 +148,28 @@ impl CaptureError {
     }
 }
 
-impl Capture {
+impl CaptureSession {
     /// Opens and sets the device once, so that a wrong wish shows now; streaming begins with the
-    /// first [`Capture::next`]. A device that somebody else has is waited for.
+    /// first [`CaptureSession::next`]. A device that somebody else has is waited for.
     ///
     /// # Errors
     /// There is no such device; it cannot be set to what is wished.
-    pub fn open(kernel: Arc<dyn Kernel>, settings: Settings) -> Result<Self, CaptureError> {
+    pub fn open(kernel: Arc<dyn V4l2Api>, settings: CaptureOptions) -> Result<Self, CaptureError> {
         Self::open_lent(
             kernel,
             settings,
-            Box::new(|bytes| Ok(Arc::new(Pages::own(bytes)?))),
+            Box::new(|bytes| Ok(Arc::new(AlignedPages::own(bytes)?))),
         )
     }
 
-    /// As [`Capture::open`], with memory for USERPTR that `lend` gives: an engine's.
+    /// As [`CaptureSession::open`], with memory for USERPTR that `lend` gives: an engine's.
     ///
     /// # Errors
-    /// As [`Capture::open`].
+    /// As [`CaptureSession::open`].
     pub fn open_lent(
-        kernel: Arc<dyn Kernel>,
-        settings: Settings,
-        lend: Box<Lend>,
+        kernel: Arc<dyn V4l2Api>,
+        settings: CaptureOptions,
+        lend: Box<MemoryLending>,
     ) -> Result<Self, CaptureError> {
         let mut capture = Self {
             kernel,
@@ -176,18 +178,18 @@ impl Capture {
             ring: Vec::new(),
             ring_kind: None,
             live: None,
-            outage: Outage::default(),
-            doctor: Doctor::new(USUAL_PERIOD),
-            handle: Handle::default(),
+            outage: CaptureOutage::default(),
+            doctor: TimestampClock::new(USUAL_PERIOD),
+            handle: ReportHandle::default(),
             number: 0,
-            lost: Lost::default(),
+            lost: LostFrames::default(),
             damaged: false,
             rejected: false,
             rejected_before: false,
         };
         match capture.set() {
             Ok(_) => {}
-            Err(error) if error.fault().is_some_and(Error::is_busy) => capture.fault(&error),
+            Err(error) if error.fault().is_some_and(V4l2Error::is_busy) => capture.fault(&error),
             Err(error) => return Err(error),
         }
         Ok(capture)
@@ -196,23 +198,23 @@ impl Capture {
     /// Sets it to another wish, before the first frame.
     ///
     /// # Errors
-    /// As [`Capture::open`].
-    pub fn set_wish(&mut self, wish: Wish) -> Result<(), CaptureError> {
+    /// As [`CaptureSession::open`].
+    pub fn set_wish(&mut self, wish: FormatRequest) -> Result<(), CaptureError> {
         self.settings.wish = wish;
         match self.set() {
-            Err(error) if error.fault().is_some_and(Error::is_busy) => Ok(()),
+            Err(error) if error.fault().is_some_and(V4l2Error::is_busy) => Ok(()),
             set => set.map(|_| ()),
         }
     }
 
     /// How it is set.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &CaptureOptions {
         &self.settings
     }
 
     /// What others may know of it, and how it is stopped, while another thread waits in
-    /// [`Capture::next`].
-    pub fn handle(&self) -> Handle {
+    /// [`CaptureSession::next`].
+    pub fn handle(&self) -> ReportHandle {
         self.handle.clone()
     }
 
@@ -221,7 +223,7 @@ impl Capture {
         clippy::should_implement_trait,
         reason = "a camera is no iterator: it has no end of its own"
     )]
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next(&mut self) -> Option<CapturedFrame> {
         while !self.handle.is_stopped() {
             let Some(live) = &mut self.live else {
                 self.restart();
@@ -238,7 +240,7 @@ impl Capture {
                     }
                 }
                 Ok(None) => self.check_silence(),
-                Err(error) => self.fail(Cause::of(&error), &error),
+                Err(error) => self.fail(LossReason::of(&error), &error),
             }
         }
         // Given back now: whoever stopped it may want the device.
@@ -252,17 +254,17 @@ impl Capture {
         let silent = self.kernel.monotonic().saturating_sub(live.heard);
         if silent >= patience {
             let text = format!("no frame for {:.1} s", silent.as_secs_f64());
-            self.fail(Cause::Timeout, &text);
+            self.fail(LossReason::Timeout, &text);
         }
     }
 
     fn fault(&mut self, error: &CaptureError) {
-        let cause = error.fault().map_or(Cause::Failed, Cause::of);
+        let cause = error.fault().map_or(LossReason::Failed, LossReason::of);
         self.fail(cause, error);
     }
 
     /// The stream is over; the first fault of an outage is told.
-    fn fail(&mut self, cause: Cause, error: &dyn std::fmt::Display) {
+    fn fail(&mut self, cause: LossReason, error: &dyn std::fmt::Display) {
         self.live = None;
         if self.outage.fault(self.kernel.monotonic()) {
             let path = self.settings.path.display();
@@ -273,8 +275,8 @@ impl Capture {
         }
     }
 
-    fn tell(&mut self, cause: Cause, text: String) {
+    fn tell(&mut self, cause: LossReason, text: String) {
         let at = self.kernel.monotonic();
-        self.handle.tell(Event { at, cause, text });
+        self.handle.tell(CaptureEvent { at, cause, text });
     }
 }

@@ -5,7 +5,7 @@
 //! doctor compares the stamps of the first frames with their arrival, says which it is, takes off
 //! what is constant, and says that the age is unknown where it cannot know it.
 
-use crate::Flags;
+use crate::BufferFlags;
 use std::time::Duration;
 
 /// Frames that are looked at before a verdict.
@@ -21,7 +21,7 @@ const JUMP_NS: i64 = 500_000_000;
 
 /// The clock of a driver's stamps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Domain {
+pub enum ClockDomain {
     /// Not yet known.
     #[default]
     Measuring,
@@ -33,29 +33,29 @@ pub enum Domain {
     /// frames counts as having arrived at once: the age is at least what is said.
     Offset,
     /// The monotonic clock, but frames are stamped later than they arrive, by a constant time;
-    /// that time is taken off, as in [`Domain::Offset`].
+    /// that time is taken off, as in [`ClockDomain::Offset`].
     Future,
     /// None that can be told: no age is claimed.
     Unknown,
 }
 
-impl Domain {
+impl ClockDomain {
     /// One word for logs and reports.
     pub fn word(self) -> &'static str {
         match self {
-            Domain::Measuring => "measuring",
-            Domain::Monotonic => "monotonic",
-            Domain::Realtime => "realtime",
-            Domain::Offset => "offset",
-            Domain::Future => "future",
-            Domain::Unknown => "unknown",
+            ClockDomain::Measuring => "measuring",
+            ClockDomain::Monotonic => "monotonic",
+            ClockDomain::Realtime => "realtime",
+            ClockDomain::Offset => "offset",
+            ClockDomain::Future => "future",
+            ClockDomain::Unknown => "unknown",
         }
     }
 }
 
 /// How old a frame was when it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
+pub enum FrameAge {
     /// So old.
     Known(Duration),
     /// Nobody can know.
@@ -64,40 +64,40 @@ pub enum Age {
 
 /// What the doctor found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum ClockEvent {
     /// Stamps are of this clock, and this much is taken off the time from stamp to arrival, ns.
-    Settled(Domain, i64),
+    Settled(ClockDomain, i64),
     /// Stamps jumped by about this much, ns: they are looked at anew.
     Jumped(i64),
 }
 
 /// Looks at stamps.
 #[derive(Clone, Debug)]
-pub struct Doctor {
+pub struct TimestampClock {
     period_ns: i64,
-    domain: Domain,
+    domain: ClockDomain,
     /// Taken off the time from stamp to arrival.
     offset_ns: i64,
     /// Where that time usually lies.
     usual_ns: i64,
     /// Frames that lie far from there, one after the other, and the range they lie in.
-    away: (u32, Spread),
+    away: (u32, ClockSpread),
     seen: u32,
     still: u32,
     last: Option<Duration>,
-    monotonic: Spread,
-    realtime: Spread,
+    monotonic: ClockSpread,
+    realtime: ClockSpread,
 }
 
 /// The least and the greatest of some numbers.
 #[derive(Clone, Copy, Debug)]
-struct Spread {
+struct ClockSpread {
     least: i64,
     greatest: i64,
 }
 
-impl Spread {
-    const NONE: Spread = Spread {
+impl ClockSpread {
+    const NONE: ClockSpread = ClockSpread {
         least: i64::MAX,
         greatest: i64::MIN,
     };
@@ -127,25 +127,25 @@ fn between(from: Duration, to: Duration) -> i64 {
     ns(to).saturating_sub(ns(from))
 }
 
-impl Doctor {
+impl TimestampClock {
     /// For a camera that gives a frame every `period`.
     pub fn new(period: Duration) -> Self {
         Self {
             period_ns: between(Duration::ZERO, period),
-            domain: Domain::Measuring,
+            domain: ClockDomain::Measuring,
             offset_ns: 0,
             usual_ns: 0,
-            away: (0, Spread::NONE),
+            away: (0, ClockSpread::NONE),
             seen: 0,
             still: 0,
             last: None,
-            monotonic: Spread::NONE,
-            realtime: Spread::NONE,
+            monotonic: ClockSpread::NONE,
+            realtime: ClockSpread::NONE,
         }
     }
 
     /// The clock of the stamps.
-    pub fn domain(&self) -> Domain {
+    pub fn domain(&self) -> ClockDomain {
         self.domain
     }
 
@@ -166,22 +166,22 @@ impl Doctor {
     pub fn note(
         &mut self,
         stamp: Duration,
-        flags: Flags,
+        flags: BufferFlags,
         monotonic: Duration,
         realtime: Duration,
-    ) -> (Age, Option<Finding>) {
+    ) -> (FrameAge, Option<ClockEvent>) {
         let lags = (between(stamp, monotonic), between(stamp, realtime));
-        if self.domain == Domain::Measuring {
+        if self.domain == ClockDomain::Measuring {
             return self.measure(stamp, flags, lags);
         }
-        if self.domain == Domain::Unknown {
+        if self.domain == ClockDomain::Unknown {
             // Looked at again and again: what kept frames waiting may be over.
             let (age, finding) = self.measure(stamp, flags, lags);
-            let found = finding.filter(|_| self.domain != Domain::Unknown);
-            return (found.map_or(Age::Unknown, |_| age), found);
+            let found = finding.filter(|_| self.domain != ClockDomain::Unknown);
+            return (found.map_or(FrameAge::Unknown, |_| age), found);
         }
         let lag = match self.domain {
-            Domain::Realtime => lags.1,
+            ClockDomain::Realtime => lags.1,
             _ => lags.0,
         } - self.offset_ns;
         let off = lag.saturating_sub(self.usual_ns);
@@ -193,10 +193,10 @@ impl Doctor {
             if stays || lag < -JUMP_NS {
                 self.restart();
                 let (age, _) = self.measure(stamp, flags, lags);
-                return (age, Some(Finding::Jumped(off)));
+                return (age, Some(ClockEvent::Jumped(off)));
             }
         } else {
-            self.away = (0, Spread::NONE);
+            self.away = (0, ClockSpread::NONE);
         }
         (known(lag), None)
     }
@@ -208,9 +208,9 @@ impl Doctor {
     fn measure(
         &mut self,
         stamp: Duration,
-        flags: Flags,
+        flags: BufferFlags,
         lags: (i64, i64),
-    ) -> (Age, Option<Finding>) {
+    ) -> (FrameAge, Option<ClockEvent>) {
         self.seen += 1;
         self.still += u32::from(self.last == Some(stamp));
         self.last = Some(stamp);
@@ -222,43 +222,45 @@ impl Doctor {
             let age = if believed {
                 known(lags.0)
             } else {
-                Age::Unknown
+                FrameAge::Unknown
             };
             return (age, None);
         }
         let (monotonic, realtime, still) = (self.monotonic, self.realtime, self.still);
         (self.seen, self.still) = (0, 0);
-        (self.monotonic, self.realtime) = (Spread::NONE, Spread::NONE);
+        (self.monotonic, self.realtime) = (ClockSpread::NONE, ClockSpread::NONE);
         let steady = monotonic.width() <= self.jitter();
         let soon = -monotonic.least <= 2 * self.period_ns.max(JITTER_NS);
         self.domain = match () {
             // A stopped clock looks plausible for a while after the start of the machine.
-            () if still > FRAMES / 2 => Domain::Unknown,
-            () if monotonic.is_plausible() => Domain::Monotonic,
-            () if realtime.is_plausible() => Domain::Realtime,
+            () if still > FRAMES / 2 => ClockDomain::Unknown,
+            () if monotonic.is_plausible() => ClockDomain::Monotonic,
+            () if realtime.is_plausible() => ClockDomain::Realtime,
             // Whose clock it is the driver says: frames that were late to be looked at do not count.
-            () if monotonic.least < 0 && soon && (steady || flags.is_monotonic()) => Domain::Future,
-            () if steady => Domain::Offset,
-            () => Domain::Unknown,
+            () if monotonic.least < 0 && soon && (steady || flags.is_monotonic()) => {
+                ClockDomain::Future
+            }
+            () if steady => ClockDomain::Offset,
+            () => ClockDomain::Unknown,
         };
-        let corrected = matches!(self.domain, Domain::Future | Domain::Offset);
+        let corrected = matches!(self.domain, ClockDomain::Future | ClockDomain::Offset);
         self.offset_ns = if corrected { monotonic.least } else { 0 };
         let (lag, usual) = match self.domain {
-            Domain::Realtime => (lags.1, realtime.least),
+            ClockDomain::Realtime => (lags.1, realtime.least),
             _ => (lags.0, monotonic.least),
         };
         self.usual_ns = usual - self.offset_ns;
         let age = match self.domain {
-            Domain::Unknown => Age::Unknown,
+            ClockDomain::Unknown => FrameAge::Unknown,
             _ => known(lag - self.offset_ns),
         };
-        (age, Some(Finding::Settled(self.domain, self.offset_ns)))
+        (age, Some(ClockEvent::Settled(self.domain, self.offset_ns)))
     }
 }
 
 /// The age that a lag means; clocks that disagree by a little mean none.
-fn known(lag_ns: i64) -> Age {
-    Age::Known(Duration::from_nanos(u64::try_from(lag_ns).unwrap_or(0)))
+fn known(lag_ns: i64) -> FrameAge {
+    FrameAge::Known(Duration::from_nanos(u64::try_from(lag_ns).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -267,19 +269,19 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_millis(33);
     const EPOCH: Duration = Duration::from_secs(1_700_000_000);
-    const MONOTONIC: Flags = Flags(Flags::MONOTONIC);
+    const MONOTONIC: BufferFlags = BufferFlags(BufferFlags::MONOTONIC);
 
     /// Stamps of frames that arrive every period, `delay_ms` after their capture.
-    struct Run {
-        doctor: Doctor,
+    struct ClockRun {
+        doctor: TimestampClock,
         now: Duration,
-        flags: Flags,
+        flags: BufferFlags,
     }
 
-    impl Run {
-        fn new(flags: Flags) -> Self {
+    impl ClockRun {
+        fn new(flags: BufferFlags) -> Self {
             Self {
-                doctor: Doctor::new(PERIOD),
+                doctor: TimestampClock::new(PERIOD),
                 now: Duration::from_secs(5000),
                 flags,
             }
@@ -289,8 +291,8 @@ mod tests {
             &mut self,
             count: u32,
             stamp: impl Fn(Duration, u32) -> Duration,
-        ) -> (Age, Vec<Finding>) {
-            let (mut age, mut findings) = (Age::Unknown, Vec::new());
+        ) -> (FrameAge, Vec<ClockEvent>) {
+            let (mut age, mut findings) = (FrameAge::Unknown, Vec::new());
             for i in 0..count {
                 self.now += PERIOD;
                 let stamp = stamp(self.now, i);
@@ -310,45 +312,48 @@ mod tests {
 
     #[test]
     fn monotonic_stamps_are_believed_from_the_first_frame() {
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         let (age, found) = run.frames(1, |now, _| now - ms(7));
-        assert_eq!((age, found.len()), (Age::Known(ms(7)), 0));
+        assert_eq!((age, found.len()), (FrameAge::Known(ms(7)), 0));
         let (age, found) = run.frames(7, |now, i| now - ms(7 + u64::from(i)));
-        assert_eq!(found, [Finding::Settled(Domain::Monotonic, 0)]);
-        assert_eq!(age, Age::Known(ms(13)));
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Monotonic, 0)]);
+        assert_eq!(age, FrameAge::Known(ms(13)));
     }
 
     #[test]
     fn nothing_is_claimed_before_an_unmarked_clock_is_known() {
-        let mut run = Run::new(Flags(0));
+        let mut run = ClockRun::new(BufferFlags(0));
         let (age, _) = run.frames(7, |now, _| EPOCH + now - ms(20));
-        assert_eq!(age, Age::Unknown);
+        assert_eq!(age, FrameAge::Unknown);
         let (age, found) = run.frames(1, |now, _| EPOCH + now - ms(20));
-        assert_eq!(found, [Finding::Settled(Domain::Realtime, 0)]);
-        assert_eq!(age, Age::Known(ms(20)));
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Realtime, 0)]);
+        assert_eq!(age, FrameAge::Known(ms(20)));
     }
 
     #[test]
     fn a_constant_offset_is_taken_off() {
         // Stamps of a counter that began 77 minutes before the machine's clock.
         let ahead = Duration::from_secs(4620);
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         let (age, found) = run.frames(8, |now, i| now + ahead - ms(10 + u64::from(i % 3)));
         let offset = -(4_620_000_000_000 - 10_000_000);
-        assert_eq!(found, [Finding::Settled(Domain::Offset, offset)]);
-        assert_eq!(age, Age::Known(ms(1)));
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Offset, offset)]);
+        assert_eq!(age, FrameAge::Known(ms(1)));
         let (age, _) = run.frames(1, |now, _| now + ahead - ms(50));
-        assert_eq!(age, Age::Known(ms(40)));
+        assert_eq!(age, FrameAge::Known(ms(40)));
     }
 
     #[test]
     fn stamps_at_the_end_of_a_frame_to_come_are_recognised() {
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         let (age, found) = run.frames(8, |now, _| now + ms(30));
-        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
-        assert_eq!(age, Age::Known(Duration::ZERO));
+        assert_eq!(
+            found,
+            [ClockEvent::Settled(ClockDomain::Future, -30_000_000)]
+        );
+        assert_eq!(age, FrameAge::Known(Duration::ZERO));
         let (age, _) = run.frames(1, |now, _| now + ms(25));
-        assert_eq!(age, Age::Known(ms(5)));
+        assert_eq!(age, FrameAge::Known(ms(5)));
     }
 
     #[test]
@@ -356,66 +361,75 @@ mod tests {
         // A busy machine looks at some of the frames a quarter of a second late.
         let late =
             |now: Duration, i: u32| now + ms(30) - ms(if i.is_multiple_of(3) { 250 } else { 0 });
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         let (_, found) = run.frames(8, late);
-        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
+        assert_eq!(
+            found,
+            [ClockEvent::Settled(ClockDomain::Future, -30_000_000)]
+        );
         // Without the driver's word it is not known, until it is.
-        let mut run = Run::new(Flags(0));
+        let mut run = ClockRun::new(BufferFlags(0));
         let (age, found) = run.frames(8, late);
-        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
-        assert_eq!(age, Age::Unknown);
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Unknown, 0)]);
+        assert_eq!(age, FrameAge::Unknown);
         let (age, found) = run.frames(8, |now, _| now + ms(30));
-        assert_eq!(found, [Finding::Settled(Domain::Future, -30_000_000)]);
-        assert_eq!(age, Age::Known(Duration::ZERO));
+        assert_eq!(
+            found,
+            [ClockEvent::Settled(ClockDomain::Future, -30_000_000)]
+        );
+        assert_eq!(age, FrameAge::Known(Duration::ZERO));
     }
 
     #[test]
     fn clocks_that_stand_still_or_run_wild_give_no_age() {
-        let mut run = Run::new(Flags(0));
+        let mut run = ClockRun::new(BufferFlags(0));
         let (age, found) = run.frames(9, |_, _| Duration::ZERO);
-        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
-        assert_eq!(age, Age::Unknown);
-        let mut run = Run::new(MONOTONIC);
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Unknown, 0)]);
+        assert_eq!(age, FrameAge::Unknown);
+        let mut run = ClockRun::new(MONOTONIC);
         let wild = |now: Duration, i: u32| now + Duration::from_secs(100 + 3 * u64::from(i % 5));
         let (age, found) = run.frames(20, wild);
-        assert_eq!(found, [Finding::Settled(Domain::Unknown, 0)]);
-        assert_eq!(age, Age::Unknown);
+        assert_eq!(found, [ClockEvent::Settled(ClockDomain::Unknown, 0)]);
+        assert_eq!(age, FrameAge::Unknown);
     }
 
     #[test]
     fn a_jump_is_seen_and_looked_at_anew() {
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now - ms(5));
         let far = Duration::from_secs(1 << 31);
         let (age, found) = run.frames(1, |now, _| now + far);
-        assert!(matches!(found[..], [Finding::Jumped(off)] if off < -1_000_000_000));
-        assert_eq!(age, Age::Unknown);
+        assert!(matches!(found[..], [ClockEvent::Jumped(off)] if off < -1_000_000_000));
+        assert_eq!(age, FrameAge::Unknown);
         let (_, found) = run.frames(7, |now, _| now + far);
-        assert!(matches!(found[..], [Finding::Settled(Domain::Offset, _)]));
+        assert!(matches!(
+            found[..],
+            [ClockEvent::Settled(ClockDomain::Offset, _)]
+        ));
         // And back.
         let (_, found) = run.frames(16, |now, _| now - ms(5));
-        assert!(matches!(found[0], Finding::Jumped(_)), "{found:?}");
-        assert_eq!(found[1..], [Finding::Settled(Domain::Monotonic, 0)]);
+        assert!(matches!(found[0], ClockEvent::Jumped(_)), "{found:?}");
+        assert_eq!(found[1..], [ClockEvent::Settled(ClockDomain::Monotonic, 0)]);
     }
 
     #[test]
     fn one_frame_that_is_late_is_late_and_no_jump() {
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now - ms(5));
         let (age, found) = run.frames(1, |now, _| now - ms(900));
-        assert_eq!((age, found.len()), (Age::Known(ms(900)), 0));
+        assert_eq!((age, found.len()), (FrameAge::Known(ms(900)), 0));
         let (age, found) = run.frames(1, |now, _| now - ms(5));
-        assert_eq!((age, found.len()), (Age::Known(ms(5)), 0));
+        assert_eq!((age, found.len()), (FrameAge::Known(ms(5)), 0));
     }
 
     #[test]
     fn a_new_stream_is_measured_anew() {
-        let mut run = Run::new(MONOTONIC);
+        let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now + ms(30));
         run.doctor.restart();
-        assert_eq!(run.doctor.domain(), Domain::Measuring);
+        assert_eq!(run.doctor.domain(), ClockDomain::Measuring);
         assert_eq!(run.doctor.offset_ns(), 0);
         let (age, _) = run.frames(8, |now, _| now - ms(1));
-        assert_eq!(age, Age::Known(ms(1)));
+        assert_eq!(age, FrameAge::Known(ms(1)));
     }
 }

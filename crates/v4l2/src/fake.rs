@@ -8,14 +8,14 @@
 mod calls;
 mod world;
 
-use crate::{FourCc, Kernel, Kind};
+use crate::{FourCc, MemoryKind, V4l2Api};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use world::World;
+use world::FakeWorld;
 
 /// A call that can be told to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum FakeCall {
     /// `open`
     Open,
     /// `VIDIOC_QUERYCAP`
@@ -50,52 +50,52 @@ pub enum Call {
     Wait,
 }
 
-impl Call {
+impl FakeCall {
     /// All calls.
-    pub const ALL: [Call; 16] = [
-        Call::Open,
-        Call::Identity,
-        Call::Formats,
-        Call::Sizes,
-        Call::Format,
-        Call::SetFormat,
-        Call::Rate,
-        Call::SetRate,
-        Call::Controls,
-        Call::SetControl,
-        Call::Request,
-        Call::Map,
-        Call::Queue,
-        Call::StreamOn,
-        Call::Dequeue,
-        Call::Wait,
+    pub const ALL: [FakeCall; 16] = [
+        FakeCall::Open,
+        FakeCall::Identity,
+        FakeCall::Formats,
+        FakeCall::Sizes,
+        FakeCall::Format,
+        FakeCall::SetFormat,
+        FakeCall::Rate,
+        FakeCall::SetRate,
+        FakeCall::Controls,
+        FakeCall::SetControl,
+        FakeCall::Request,
+        FakeCall::Map,
+        FakeCall::Queue,
+        FakeCall::StreamOn,
+        FakeCall::Dequeue,
+        FakeCall::Wait,
     ];
 
     fn name(self) -> &'static str {
         match self {
-            Call::Open => "open",
-            Call::Identity => "VIDIOC_QUERYCAP",
-            Call::Formats => "VIDIOC_ENUM_FMT",
-            Call::Sizes => "VIDIOC_ENUM_FRAMESIZES",
-            Call::Format => "VIDIOC_G_FMT",
-            Call::SetFormat => "VIDIOC_S_FMT",
-            Call::Rate => "VIDIOC_G_PARM",
-            Call::SetRate => "VIDIOC_S_PARM",
-            Call::Controls => "VIDIOC_QUERY_EXT_CTRL",
-            Call::SetControl => "VIDIOC_S_EXT_CTRLS",
-            Call::Request => "VIDIOC_REQBUFS",
-            Call::Map => "mmap",
-            Call::Queue => "VIDIOC_QBUF",
-            Call::StreamOn => "VIDIOC_STREAMON",
-            Call::Dequeue => "VIDIOC_DQBUF",
-            Call::Wait => "poll",
+            FakeCall::Open => "open",
+            FakeCall::Identity => "VIDIOC_QUERYCAP",
+            FakeCall::Formats => "VIDIOC_ENUM_FMT",
+            FakeCall::Sizes => "VIDIOC_ENUM_FRAMESIZES",
+            FakeCall::Format => "VIDIOC_G_FMT",
+            FakeCall::SetFormat => "VIDIOC_S_FMT",
+            FakeCall::Rate => "VIDIOC_G_PARM",
+            FakeCall::SetRate => "VIDIOC_S_PARM",
+            FakeCall::Controls => "VIDIOC_QUERY_EXT_CTRL",
+            FakeCall::SetControl => "VIDIOC_S_EXT_CTRLS",
+            FakeCall::Request => "VIDIOC_REQBUFS",
+            FakeCall::Map => "mmap",
+            FakeCall::Queue => "VIDIOC_QBUF",
+            FakeCall::StreamOn => "VIDIOC_STREAMON",
+            FakeCall::Dequeue => "VIDIOC_DQBUF",
+            FakeCall::Wait => "poll",
         }
     }
 }
 
 /// What befalls the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Event {
+pub enum FakeEvent {
     /// It is pulled out: every call fails, until it is plugged in and opened anew.
     Unplug,
     /// It is plugged in again.
@@ -113,14 +113,14 @@ pub enum Event {
     /// Stamps are this much later than the truth from now on, ns; negative: earlier.
     StampOffset(i64),
     /// The next so many calls fail with this number.
-    Fail(Call, i32, u32),
+    Fail(FakeCall, i32, u32),
     /// Somebody else has the device: setting and streaming fail with EBUSY.
     Taken(bool),
 }
 
 /// How stamps are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum FakeClock {
     /// The monotonic clock, and the driver says so.
     Monotonic,
     /// The wall clock; the driver does not say which.
@@ -131,19 +131,19 @@ pub enum Clock {
 
 /// A fake kernel with one device; clones share it.
 #[derive(Clone, Debug)]
-pub struct Fake {
-    shared: Arc<Shared>,
+pub struct FakeKernel {
+    shared: Arc<SharedWorld>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    world: Mutex<World>,
+struct SharedWorld {
+    world: Mutex<FakeWorld>,
     produced: Condvar,
     /// `None`: time is virtual.
     started: Option<Instant>,
 }
 
-impl Fake {
+impl FakeKernel {
     /// A device of 64x48 YUYV at 30 Hz in virtual time.
     pub fn virtual_time() -> Self {
         Self::new(None)
@@ -156,15 +156,15 @@ impl Fake {
 
     fn new(started: Option<Instant>) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                world: Mutex::new(World::new()),
+            shared: Arc::new(SharedWorld {
+                world: Mutex::new(FakeWorld::new()),
                 produced: Condvar::new(),
                 started,
             }),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, World> {
+    fn lock(&self) -> MutexGuard<'_, FakeWorld> {
         self.shared
             .world
             .lock()
@@ -172,13 +172,13 @@ impl Fake {
     }
 
     /// Has `event` befall the device now.
-    pub fn befall(&self, event: Event) {
+    pub fn befall(&self, event: FakeEvent) {
         self.lock().befall(event);
         self.shared.produced.notify_all();
     }
 
     /// Has `event` befall the device `after` from now, in virtual time.
-    pub fn schedule(&self, after: Duration, event: Event) {
+    pub fn schedule(&self, after: Duration, event: FakeEvent) {
         let mut world = self.lock();
         let at = world.now + after;
         let place = world.events.partition_point(|(other, _)| *other <= at);
@@ -186,12 +186,12 @@ impl Fake {
     }
 
     /// The kinds of memory that the driver does not take.
-    pub fn refuse(&self, kinds: &[Kind]) {
+    pub fn refuse(&self, kinds: &[MemoryKind]) {
         self.lock().refuses = kinds.to_vec();
     }
 
     /// How stamps are made, and how long a frame takes from its stamp to its arrival.
-    pub fn set_clock(&self, clock: Clock, delay: Duration) {
+    pub fn set_clock(&self, clock: FakeClock, delay: Duration) {
         let mut world = self.lock();
         (world.clock, world.delay) = (clock, delay);
     }

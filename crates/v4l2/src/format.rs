@@ -53,7 +53,7 @@ impl fmt::Debug for FourCc {
 
 /// Who a device says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct DeviceIdentity {
     /// The driver.
     pub driver: String,
     /// The device, for people.
@@ -64,7 +64,7 @@ pub struct Identity {
 
 /// From least to greatest, in steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub struct SizeRange {
     /// The least.
     pub least: u32,
     /// The greatest.
@@ -73,7 +73,7 @@ pub struct Range {
     pub step: u32,
 }
 
-impl Range {
+impl SizeRange {
     /// The value of the range that is nearest.
     pub fn nearest(&self, value: u32) -> u32 {
         let step = self.step.max(1);
@@ -86,19 +86,19 @@ impl Range {
 
 /// Sizes of a pixel format, px.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sizes {
+pub enum FrameSizes {
     /// These: width and height.
     Listed(Vec<(u32, u32)>),
     /// Any within these ranges of width and height.
-    Within(Range, Range),
+    Within(SizeRange, SizeRange),
 }
 
-impl Sizes {
+impl FrameSizes {
     /// The size that is nearest: the least difference of area and shape.
     pub fn nearest(&self, width: u32, height: u32) -> Option<(u32, u32)> {
         match self {
-            Sizes::Within(w, h) => Some((w.nearest(width), h.nearest(height))),
-            Sizes::Listed(sizes) => sizes
+            FrameSizes::Within(w, h) => Some((w.nearest(width), h.nearest(height))),
+            FrameSizes::Listed(sizes) => sizes
                 .iter()
                 .copied()
                 .min_by_key(|&(w, h)| u64::from(w.abs_diff(width)) + u64::from(h.abs_diff(height))),
@@ -108,7 +108,7 @@ impl Sizes {
 
 /// Frame rates of a size, Hz.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rates {
+pub enum FrameRates {
     /// These.
     Listed(Vec<f64>),
     /// Any between these two.
@@ -118,7 +118,7 @@ pub enum Rates {
 /// How bytes and colours belong together, in the kernel's numbers (`enum v4l2_colorspace`,
 /// `v4l2_ycbcr_encoding`, `v4l2_quantization`); 0 = the usual of the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Colour {
+pub struct ColourInfo {
     /// Colour space.
     pub space: u32,
     /// Luma weights.
@@ -129,7 +129,7 @@ pub struct Colour {
 
 /// What frames look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct VideoFormat {
     /// Pixel format.
     pub fourcc: FourCc,
     /// Width, px.
@@ -141,12 +141,12 @@ pub struct Format {
     /// Bytes of a frame, at most.
     pub bytes: u32,
     /// Its colours.
-    pub colour: Colour,
+    pub colour: ColourInfo,
 }
 
 /// A control.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Control {
+pub struct ControlInfo {
     /// Its number.
     pub id: u32,
     /// Its name, lower case with underscores, as `v4l2-ctl` writes it.
@@ -196,15 +196,15 @@ mod tests {
 
     #[test]
     fn the_nearest_size_is_found() {
-        let listed = Sizes::Listed(vec![(320, 180), (1280, 720), (1920, 1080)]);
+        let listed = FrameSizes::Listed(vec![(320, 180), (1280, 720), (1920, 1080)]);
         assert_eq!(listed.nearest(1000, 700), Some((1280, 720)));
-        assert_eq!(Sizes::Listed(Vec::new()).nearest(1, 1), None);
-        let range = |least, greatest, step| Range {
+        assert_eq!(FrameSizes::Listed(Vec::new()).nearest(1, 1), None);
+        let range = |least, greatest, step| SizeRange {
             least,
             greatest,
             step,
         };
-        let within = Sizes::Within(range(32, 1920, 16), range(32, 1080, 0));
+        let within = FrameSizes::Within(range(32, 1920, 16), range(32, 1080, 0));
         assert_eq!(within.nearest(1000, 9999), Some((1008, 1080)));
         assert_eq!(within.nearest(0, 0), Some((32, 32)));
         assert_eq!(range(10, 25, 10).nearest(99), 20);

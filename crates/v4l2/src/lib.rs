@@ -1,15 +1,15 @@
 //! Video4Linux2 capture with memory that the caller owns.
 //!
-//! A [`Kernel`] opens [`Node`]s: devices that tell their formats and controls, and that stream. A
-//! [`Stream`] has the driver fill buffers in its own memory ([`Memory::Mmap`]), in that of the
-//! caller ([`Memory::User`]) or in memory shared by file ([`Memory::Shared`]). What was filled is
-//! the reader's until it drops its [`Filled`]; only then has the driver that buffer again, so that
+//! A [`V4l2Api`] opens [`VideoNode`]s: devices that tell their formats and controls, and that stream. A
+//! [`VideoStream`] has the driver fill buffers in its own memory ([`MemoryPreference::Mmap`]), in that of the
+//! caller ([`MemoryPreference::User`]) or in memory shared by file ([`MemoryPreference::Shared`]). What was filled is
+//! the reader's until it drops its [`FilledBuffer`]; only then has the driver that buffer again, so that
 //! nothing is overwritten while it is read.
 //!
-//! A [`Capture`] does all that for as long as the process lives: it sets the device, gives the
+//! A [`CaptureSession`] does all that for as long as the process lives: it sets the device, gives the
 //! newest frame with its age and with what was lost before it, and survives every fault.
 //!
-//! There are two kernels: `Linux` (feature `kernel`), and [`fake::Fake`], a driver inside the
+//! There are two kernels: `Linux` (feature `kernel`), and [`fake::FakeKernel`], a driver inside the
 //! process whose time and faults a test commands. All but `Linux` builds with cargo alone.
 //!
 //! The kernel's side of it: `Documentation/userspace-api/media/v4l`.
@@ -30,30 +30,35 @@ mod sequence;
 mod stream;
 
 pub use capture::{
-    Capture, CaptureError, Cause, Event, Frame, Handle, Lend, Lost, Report, Settings, Wanted,
+    CaptureError, CaptureEvent, CaptureOptions, CaptureSession, CaptureSummary, CapturedFrame,
+    LossReason, LostFrames, MemoryLending, ReportHandle, WantedCapture,
 };
-pub use doctor::{Age, Doctor, Domain, Finding};
-pub use format::{Colour, Control, Format, FourCc, Identity, Range, Rates, Sizes};
+pub use doctor::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
+pub use format::{
+    ColourInfo, ControlInfo, DeviceIdentity, FourCc, FrameRates, FrameSizes, SizeRange, VideoFormat,
+};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub use linux::Linux;
-pub use memory::{Pages, Region};
-pub use mode::{Mode, ModeError, Wish};
-pub use node::{Done, Flags, Kernel, Kind, Node, Place, Wait};
-pub use outage::Outage;
-pub use sequence::{Sequence, Step};
-pub use stream::{Filled, Make, Memory, Stream};
+pub use linux::LinuxKernel;
+pub use memory::{AlignedPages, Region};
+pub use mode::{CaptureMode, FormatRequest, ModeError};
+pub use node::{
+    BufferFlags, BufferPlace, DequeuedBuffer, MemoryKind, V4l2Api, VideoNode, WaitOutcome,
+};
+pub use outage::CaptureOutage;
+pub use sequence::{SequenceCounter, SequenceStep};
+pub use stream::{BufferAllocator, FilledBuffer, MemoryPreference, VideoStream};
 
 /// A call that the kernel refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{call}: {source}")]
-pub struct Error {
+pub struct V4l2Error {
     /// The call.
     pub call: &'static str,
     /// What the kernel said.
     pub source: std::io::Error,
 }
 
-impl Error {
+impl V4l2Error {
     /// The last error of this thread.
     pub(crate) fn last(call: &'static str) -> Self {
         let source = std::io::Error::last_os_error();

@@ -7,22 +7,22 @@ mod headers;
 mod node;
 mod shared;
 
-use crate::{Error, Kernel, Node, Pages};
-use device::Device;
+use crate::{AlignedPages, V4l2Api, V4l2Error, VideoNode};
+use device::LinuxDevice;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The Linux kernel of this machine.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Linux;
+pub struct LinuxKernel;
 
-impl Kernel for Linux {
-    fn open(&self, path: &Path) -> Result<Arc<dyn Node>, Error> {
-        Device::open(path).map(|device| Arc::new(device) as Arc<dyn Node>)
+impl V4l2Api for LinuxKernel {
+    fn open(&self, path: &Path) -> Result<Arc<dyn VideoNode>, V4l2Error> {
+        LinuxDevice::open(path).map(|device| Arc::new(device) as Arc<dyn VideoNode>)
     }
 
-    fn share(&self, bytes: usize) -> Result<Pages, Error> {
+    fn share(&self, bytes: usize) -> Result<AlignedPages, V4l2Error> {
         shared::share(bytes.next_multiple_of(crate::memory::page_bytes()))
     }
 
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_is_no_camera_is_refused() {
-        let open = |path: &str| Linux.open(Path::new(path)).unwrap_err();
+        let open = |path: &str| LinuxKernel.open(Path::new(path)).unwrap_err();
         assert!(open("/dev/no-such-device").is_gone());
         assert!(open("a\0b").is_gone());
         assert!(open("/dev/null").is_refused(), "{}", open("/dev/null"));
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_clocks_go_on() {
-        let (a, b) = (Linux.monotonic(), Linux.monotonic());
-        assert!(b >= a && Linux.realtime() > Duration::from_secs(1_700_000_000));
+        let (a, b) = (LinuxKernel.monotonic(), LinuxKernel.monotonic());
+        assert!(b >= a && LinuxKernel.realtime() > Duration::from_secs(1_700_000_000));
     }
 }

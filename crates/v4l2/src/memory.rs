@@ -1,6 +1,6 @@
 //! Memory that a driver fills.
 
-use crate::Error;
+use crate::V4l2Error;
 use std::fmt::Debug;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -32,7 +32,7 @@ pub unsafe trait Region: Debug + Send + Sync {
 
 /// Whole pages of memory, unmapped when dropped.
 #[derive(Debug)]
-pub struct Pages {
+pub struct AlignedPages {
     start: NonNull<u8>,
     bytes: usize,
     /// The file behind them; kept open, since DMABUF names it with every buffer.
@@ -41,9 +41,9 @@ pub struct Pages {
 
 // SAFETY: the pages belong to this value alone; what lies in them is reached through `Stream`,
 // which hands each buffer to one holder at a time.
-unsafe impl Send for Pages {}
+unsafe impl Send for AlignedPages {}
 // SAFETY: as above: a shared `Pages` gives its address, not its bytes.
-unsafe impl Sync for Pages {}
+unsafe impl Sync for AlignedPages {}
 
 /// Bytes of a page.
 pub(crate) fn page_bytes() -> usize {
@@ -52,12 +52,12 @@ pub(crate) fn page_bytes() -> usize {
     usize::try_from(bytes).unwrap_or(4096)
 }
 
-impl Pages {
+impl AlignedPages {
     /// At least `bytes` of memory of this process, rounded up to whole pages.
     ///
     /// # Errors
     /// There is no more memory, or no byte was asked for.
-    pub fn own(bytes: usize) -> Result<Self, Error> {
+    pub fn own(bytes: usize) -> Result<Self, V4l2Error> {
         let bytes = bytes.next_multiple_of(page_bytes());
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no other.
@@ -73,7 +73,7 @@ impl Pages {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn of_driver(file: BorrowedFd<'_>, offset: i64, bytes: usize) -> Result<Self, Error> {
+    pub fn of_driver(file: BorrowedFd<'_>, offset: i64, bytes: usize) -> Result<Self, V4l2Error> {
         // SAFETY: a new mapping at an address of the kernel's choice touches no other; the file is
         // open for as long as this call.
         let start = unsafe { Self::map(bytes, libc::MAP_SHARED, file.as_raw_fd(), offset) }?;
@@ -88,7 +88,7 @@ impl Pages {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn of_file(file: OwnedFd, bytes: usize) -> Result<Self, Error> {
+    pub fn of_file(file: OwnedFd, bytes: usize) -> Result<Self, V4l2Error> {
         let mut pages = Self::of_driver(file.as_fd(), 0, bytes)?;
         pages.file = Some(file);
         Ok(pages)
@@ -96,15 +96,20 @@ impl Pages {
 
     /// # Safety
     /// `flags` must not contain `MAP_FIXED`.
-    unsafe fn map(bytes: usize, flags: i32, fd: i32, offset: i64) -> Result<NonNull<u8>, Error> {
+    unsafe fn map(
+        bytes: usize,
+        flags: i32,
+        fd: i32,
+        offset: i64,
+    ) -> Result<NonNull<u8>, V4l2Error> {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: without MAP_FIXED the kernel places the mapping where nothing else is.
         let start =
             unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, fd, offset) };
         if start == libc::MAP_FAILED {
-            return Err(Error::last("mmap"));
+            return Err(V4l2Error::last("mmap"));
         }
-        NonNull::new(start.cast()).ok_or_else(|| Error::other("mmap", "it gave address 0"))
+        NonNull::new(start.cast()).ok_or_else(|| V4l2Error::other("mmap", "it gave address 0"))
     }
 
     /// Tells the exporter of a shared buffer that the processor begins or ends to read it.
@@ -120,7 +125,7 @@ impl Pages {
 
 // SAFETY: the mapping lives as long as the value and never moves; its bytes are reached by the
 // driver and through `Filled` only.
-unsafe impl Region for Pages {
+unsafe impl Region for AlignedPages {
     fn start(&self) -> NonNull<u8> {
         self.start
     }
@@ -142,7 +147,7 @@ unsafe impl Region for Pages {
     }
 }
 
-impl Drop for Pages {
+impl Drop for AlignedPages {
     fn drop(&mut self) {
         // SAFETY: the mapping was made by `map` with this length, and nobody has a pointer into it
         // any more: whoever lends a region keeps its `Arc`.
@@ -156,10 +161,10 @@ mod tests {
 
     #[test]
     fn pages_are_whole_and_aligned() {
-        let pages = Pages::own(1).unwrap();
+        let pages = AlignedPages::own(1).unwrap();
         assert_eq!(pages.bytes(), page_bytes());
         assert_eq!(pages.start().as_ptr() as usize % page_bytes(), 0);
         assert!(pages.file().is_none());
-        assert!(Pages::own(0).is_err());
+        assert!(AlignedPages::own(0).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! What a camera is to be set to, and whether it can be.
 
-use crate::{Control, Error, Format, FourCc, Node, Rates, Sizes};
+use crate::{ControlInfo, FourCc, FrameRates, FrameSizes, V4l2Error, VideoFormat, VideoNode};
 use std::fmt::Write;
 
 /// A frame rate that differs by less than this share is the same.
@@ -10,7 +10,7 @@ const LISTED: usize = 24;
 
 /// What a camera is to be set to. What is left out stays as the device has it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wish {
+pub struct FormatRequest {
     /// Pixel format.
     pub fourcc: Option<FourCc>,
     /// Pixel formats that can be dealt with, the best first. The device's own counts first, if it
@@ -27,9 +27,9 @@ pub struct Wish {
 
 /// What a camera was set to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mode {
+pub struct CaptureMode {
     /// Its frames.
-    pub format: Format,
+    pub format: VideoFormat,
     /// Frames a second, Hz, where the driver can say.
     pub rate_hz: Option<f64>,
 }
@@ -39,7 +39,7 @@ pub struct Mode {
 pub enum ModeError {
     /// The kernel refuses a call.
     #[error(transparent)]
-    Call(#[from] Error),
+    Call(#[from] V4l2Error),
     /// No format of the device can be dealt with.
     #[error("it gives {have}; this can deal with {want}")]
     Formats {
@@ -102,13 +102,13 @@ pub enum ModeError {
         /// What was asked for.
         value: i64,
         /// What the kernel said.
-        source: Error,
+        source: V4l2Error,
     },
 }
 
 impl ModeError {
     /// The refusal of the kernel, where it is not the wish that is wrong.
-    pub fn fault(&self) -> Option<&Error> {
+    pub fn fault(&self) -> Option<&V4l2Error> {
         match self {
             ModeError::Call(error) => Some(error),
             _ => None,
@@ -120,7 +120,7 @@ impl ModeError {
 ///
 /// # Errors
 /// The device cannot do that; it is busy or gone.
-pub fn set(node: &dyn Node, wish: &Wish) -> Result<Mode, ModeError> {
+pub fn set(node: &dyn VideoNode, wish: &FormatRequest) -> Result<CaptureMode, ModeError> {
     let now = node.format()?;
     let formats = node.formats()?;
     let knows = |fourcc: &FourCc| wish.known.is_empty() || wish.known.contains(fourcc);
@@ -165,14 +165,14 @@ pub fn set(node: &dyn Node, wish: &Wish) -> Result<Mode, ModeError> {
     if !wish.controls.is_empty() {
         set_controls(node, &wish.controls)?;
     }
-    Ok(Mode { format, rate_hz })
+    Ok(CaptureMode { format, rate_hz })
 }
 
-fn set_controls(node: &dyn Node, wanted: &[(String, i64)]) -> Result<(), ModeError> {
+fn set_controls(node: &dyn VideoNode, wanted: &[(String, i64)]) -> Result<(), ModeError> {
     let controls = node.controls()?;
     for (name, value) in wanted {
         let number = name.parse::<u32>().ok();
-        let named = |control: &&Control| control.name == *name || Some(control.id) == number;
+        let named = |control: &&ControlInfo| control.name == *name || Some(control.id) == number;
         let Some(control) = controls.iter().find(named) else {
             let mut have: Vec<&str> = controls.iter().map(|c| c.name.as_str()).collect();
             let more = have.len().saturating_sub(LISTED);
@@ -211,9 +211,9 @@ fn set_controls(node: &dyn Node, wanted: &[(String, i64)]) -> Result<(), ModeErr
 
 /// The mode that comes nearest: the same format in another size, else what the driver says.
 fn nearest(
-    node: &dyn Node,
+    node: &dyn VideoNode,
     formats: &[FourCc],
-    offered: &Format,
+    offered: &VideoFormat,
     (fourcc, width, height): (FourCc, u32, u32),
 ) -> String {
     let size = formats
@@ -227,7 +227,7 @@ fn nearest(
 }
 
 /// Those that can be dealt with, where there are any.
-fn useful(formats: &[FourCc], wish: &Wish) -> Vec<FourCc> {
+fn useful(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
     let known = formats.iter().filter(|f| wish.known.contains(f));
     let known: Vec<FourCc> = known.copied().collect();
     if known.is_empty() {
@@ -243,15 +243,15 @@ fn words(formats: &[FourCc]) -> String {
 }
 
 /// The formats, and the sizes of the first.
-fn listed(node: &dyn Node, formats: &[FourCc]) -> String {
+fn listed(node: &dyn VideoNode, formats: &[FourCc]) -> String {
     let mut text = words(formats);
     let sizes = formats.first().and_then(|&first| node.sizes(first).ok());
     match sizes {
-        Some(Sizes::Listed(sizes)) => {
+        Some(FrameSizes::Listed(sizes)) => {
             let sizes: Vec<String> = sizes.iter().map(|(w, h)| format!("{w}x{h}")).collect();
             let _ = write!(text, " in {}", sizes.join(", "));
         }
-        Some(Sizes::Within(w, h)) => {
+        Some(FrameSizes::Within(w, h)) => {
             let _ = write!(
                 text,
                 " from {}x{} to {}x{} in steps of {}x{}",
@@ -263,25 +263,25 @@ fn listed(node: &dyn Node, formats: &[FourCc]) -> String {
     text
 }
 
-fn told(rates: &Rates) -> String {
+fn told(rates: &FrameRates) -> String {
     match rates {
-        Rates::Listed(rates) if rates.is_empty() => String::new(),
-        Rates::Listed(rates) => {
+        FrameRates::Listed(rates) if rates.is_empty() => String::new(),
+        FrameRates::Listed(rates) => {
             let rates: Vec<String> = rates.iter().map(|r| format!("{r:.3}")).collect();
             format!(" (it can {})", rates.join(", "))
         }
-        Rates::Within(least, greatest) => format!(" (it can {least:.3} to {greatest:.3})"),
+        FrameRates::Within(least, greatest) => format!(" (it can {least:.3} to {greatest:.3})"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kernel;
-    use crate::fake::{Call, Event, Fake};
+    use crate::V4l2Api;
+    use crate::fake::{FakeCall, FakeEvent, FakeKernel};
     use std::path::Path;
 
-    fn set_fake(fake: &Fake, wish: &Wish) -> Result<Mode, ModeError> {
+    fn set_fake(fake: &FakeKernel, wish: &FormatRequest) -> Result<CaptureMode, ModeError> {
         set(&*fake.open(Path::new("fake")).unwrap(), wish)
     }
 
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_stays() {
-        let fake = Fake::virtual_time();
-        let mode = set_fake(&fake, &Wish::default()).unwrap();
+        let fake = FakeKernel::virtual_time();
+        let mode = set_fake(&fake, &FormatRequest::default()).unwrap();
         let format = mode.format;
         assert_eq!(
             (format.fourcc, format.width, format.height),
@@ -300,22 +300,22 @@ mod tests {
         );
         assert_eq!(mode.rate_hz, Some(30.0));
         let known = vec![of(b"H264"), of(b"NV12"), of(b"RGB3")];
-        let wish = Wish {
+        let wish = FormatRequest {
             known,
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         assert_eq!(set_fake(&fake, &wish).unwrap().format.fourcc, of(b"NV12"));
     }
 
     #[test]
     fn everything_can_be_asked_for() {
-        let fake = Fake::virtual_time();
-        let wish = Wish {
+        let fake = FakeKernel::virtual_time();
+        let wish = FormatRequest {
             fourcc: Some(of(b"RGB3")),
             size: Some((128, 96)),
             rate_hz: Some(15.0),
             controls: vec![("gain".into(), 7), ("2".into(), 400)],
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let mode = set_fake(&fake, &wish).unwrap();
         assert_eq!((mode.format.stride, mode.format.bytes), (384, 128 * 96 * 3));
@@ -326,15 +326,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_says_what_can() {
-        let fake = Fake::virtual_time();
-        let refused = |wish: Wish| {
+        let fake = FakeKernel::virtual_time();
+        let refused = |wish: FormatRequest| {
             let error = set_fake(&fake, &wish).unwrap_err();
             assert!(error.fault().is_none());
             error.to_string()
         };
-        let wish = Wish {
+        let wish = FormatRequest {
             size: Some((120, 90)),
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(wish);
         assert!(
@@ -342,37 +342,37 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("in 64x48, 128x96"), "{text}");
-        let wish = Wish {
+        let wish = FormatRequest {
             fourcc: Some(of(b"H264")),
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(wish);
         assert!(text.contains("the nearest is YUYV 128x96"), "{text}");
-        let wish = Wish {
+        let wish = FormatRequest {
             known: vec![of(b"H264")],
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(wish);
         assert!(text.contains("deal with H264"), "{text}");
-        let wish = Wish {
+        let wish = FormatRequest {
             size: Some((1, 1)),
             known: vec![of(b"RGB3"), of(b"YUYV")],
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(wish);
         assert!(text.contains("It has YUYV, RGB3 in 64x48"), "{text}");
-        let wish = Wish {
+        let wish = FormatRequest {
             rate_hz: Some(50.0),
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(wish);
         assert!(
             text.contains("30.000 frames") && text.contains("it can 30.000, 15.000"),
             "{text}"
         );
-        let control = |name: &str, value| Wish {
+        let control = |name: &str, value| FormatRequest {
             controls: vec![(name.into(), value)],
-            ..Wish::default()
+            ..FormatRequest::default()
         };
         let text = refused(control("zoom", 1));
         assert!(
@@ -380,17 +380,22 @@ mod tests {
             "{text}"
         );
         assert!(refused(control("gain", 101)).contains("0 to 100, not 101"));
-        fake.befall(Event::Fail(Call::SetControl, libc::EBUSY, 1));
+        fake.befall(FakeEvent::Fail(FakeCall::SetControl, libc::EBUSY, 1));
         let text = refused(control("gain", 1));
         assert!(text.contains("An automatic may hold it"), "{text}");
     }
 
     #[test]
     fn faults_of_the_device_are_told_from_wrong_wishes() {
-        let fake = Fake::virtual_time();
-        for call in [Call::Format, Call::Formats, Call::SetFormat, Call::Rate] {
-            fake.befall(Event::Fail(call, libc::EIO, 1));
-            let error = set_fake(&fake, &Wish::default()).unwrap_err();
+        let fake = FakeKernel::virtual_time();
+        for call in [
+            FakeCall::Format,
+            FakeCall::Formats,
+            FakeCall::SetFormat,
+            FakeCall::Rate,
+        ] {
+            fake.befall(FakeEvent::Fail(call, libc::EIO, 1));
+            let error = set_fake(&fake, &FormatRequest::default()).unwrap_err();
             assert!(error.fault().unwrap().is_io(), "{call:?}");
         }
     }

@@ -11,7 +11,7 @@ const STEADY: Duration = Duration::from_secs(2);
 
 /// From the first fault to the next frame. Knows no clock: times are given.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Outage {
+pub struct CaptureOutage {
     /// Since when; `None` while frames come.
     since: Option<Duration>,
     tries: u32,
@@ -21,7 +21,7 @@ pub struct Outage {
     recovered: Option<Duration>,
 }
 
-impl Outage {
+impl CaptureOutage {
     /// Something failed at `now`. Whether this begins an outage: that is told once.
     pub fn fault(&mut self, now: Duration) -> bool {
         let steady = self
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_second() {
-        let mut outage = Outage::default();
+        let mut outage = CaptureOutage::default();
         let mut now = ms(10);
         let mut waits = Vec::new();
         for i in 0..7 {
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_device_that_flutters_is_not_hurried() {
-        let mut outage = Outage::default();
+        let mut outage = CaptureOutage::default();
         outage.fault(ms(0));
         outage.frame(ms(60));
         assert!(outage.fault(ms(500)), "a new outage, told again");

@@ -2,7 +2,7 @@
 
 /// What a number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SequenceStep {
     /// So many frames are missing before it; 0 where it follows.
     After(u32),
     /// The count has begun anew, or jumped: nobody knows what is missing.
@@ -14,19 +14,19 @@ const MOST: u32 = 1 << 16;
 
 /// Follows the numbers, which go round after 2³² − 1.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sequence {
+pub struct SequenceCounter {
     last: Option<u32>,
 }
 
-impl Sequence {
+impl SequenceCounter {
     /// A frame with this number.
-    pub fn note(&mut self, number: u32) -> Step {
+    pub fn note(&mut self, number: u32) -> SequenceStep {
         let Some(last) = self.last.replace(number) else {
-            return Step::After(0);
+            return SequenceStep::After(0);
         };
         match number.wrapping_sub(last) {
-            step @ 1..=MOST => Step::After(step - 1),
-            _ => Step::Anew,
+            step @ 1..=MOST => SequenceStep::After(step - 1),
+            _ => SequenceStep::Anew,
         }
     }
 }
@@ -37,26 +37,31 @@ mod tests {
 
     #[test]
     fn gaps_are_counted_over_the_wrap() {
-        let mut sequence = Sequence::default();
+        let mut sequence = SequenceCounter::default();
         let steps = [5, 6, 9, u32::MAX - 1, u32::MAX, 0, 2].map(|n| sequence.note(n));
         let want = [
-            Step::After(0),
-            Step::After(0),
-            Step::After(2),
-            Step::Anew,
-            Step::After(0),
-            Step::After(0),
-            Step::After(1),
+            SequenceStep::After(0),
+            SequenceStep::After(0),
+            SequenceStep::After(2),
+            SequenceStep::Anew,
+            SequenceStep::After(0),
+            SequenceStep::After(0),
+            SequenceStep::After(1),
         ];
         assert_eq!(steps, want);
     }
 
     #[test]
     fn a_number_that_comes_twice_or_goes_back_begins_anew() {
-        let mut sequence = Sequence::default();
+        let mut sequence = SequenceCounter::default();
         assert_eq!(
             [7, 7, 3, 4].map(|n| sequence.note(n)),
-            [Step::After(0), Step::Anew, Step::Anew, Step::After(0)]
+            [
+                SequenceStep::After(0),
+                SequenceStep::Anew,
+                SequenceStep::Anew,
+                SequenceStep::After(0)
+            ]
         );
     }
 }

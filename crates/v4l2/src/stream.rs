@@ -1,6 +1,6 @@
 //! Streaming: buffers go round between driver and reader.
 
-use crate::{Done, Error, Kind, Node, Place, Region, Wait};
+use crate::{BufferPlace, DequeuedBuffer, MemoryKind, Region, V4l2Error, VideoNode, WaitOutcome};
 use std::ops::{Deref, Range};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,24 +10,24 @@ use std::time::Duration;
 const MOST_BUFFERS: u32 = 32;
 
 /// Makes the memory of one more buffer.
-pub type Make<'a> = &'a mut dyn FnMut() -> Result<Arc<dyn Region>, Error>;
+pub type BufferAllocator<'a> = &'a mut dyn FnMut() -> Result<Arc<dyn Region>, V4l2Error>;
 
 /// Whose memory is to be filled.
-pub enum Memory<'a> {
+pub enum MemoryPreference<'a> {
     /// The driver's own, mapped.
     Mmap,
     /// The caller's; asked for as many times as the driver wants buffers.
-    User(Make<'a>),
+    User(BufferAllocator<'a>),
     /// The caller's, shared by a file.
-    Shared(Make<'a>),
+    Shared(BufferAllocator<'a>),
 }
 
-impl Memory<'_> {
-    fn kind(&self) -> Kind {
+impl MemoryPreference<'_> {
+    fn kind(&self) -> MemoryKind {
         match self {
-            Memory::Mmap => Kind::Mmap,
-            Memory::User(_) => Kind::User,
-            Memory::Shared(_) => Kind::Shared,
+            MemoryPreference::Mmap => MemoryKind::Mmap,
+            MemoryPreference::User(_) => MemoryKind::User,
+            MemoryPreference::Shared(_) => MemoryKind::Shared,
         }
     }
 }
@@ -35,49 +35,53 @@ impl Memory<'_> {
 /// A device that streams. Dropped, it stops and lets go of the device; what is still held stays
 /// readable.
 #[derive(Debug)]
-pub struct Stream {
-    node: Arc<dyn Node>,
-    shared: Arc<Shared>,
+pub struct VideoStream {
+    node: Arc<dyn VideoNode>,
+    shared: Arc<SharedStream>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    kind: Kind,
+struct SharedStream {
+    kind: MemoryKind,
     regions: Vec<Arc<dyn Region>>,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct StreamState {
     /// The device, while it takes buffers: a frame that is held must not keep it open.
-    node: Option<Arc<dyn Node>>,
+    node: Option<Arc<dyn VideoNode>>,
     /// The buffers that the driver has, a bit each.
     queued: u32,
     /// Why a buffer could not be given back.
-    refused: Option<Error>,
+    refused: Option<V4l2Error>,
 }
 
 /// A filled buffer. The driver gets it back when this is dropped, wherever that happens.
 #[derive(Debug)]
-pub struct Filled {
-    shared: Arc<Shared>,
-    done: Done,
+pub struct FilledBuffer {
+    shared: Arc<SharedStream>,
+    done: DequeuedBuffer,
     range: Range<usize>,
 }
 
-impl Stream {
+impl VideoStream {
     /// Asks for `count` buffers, hands them to the driver and starts it.
     ///
     /// # Errors
-    /// The driver does not have that kind of memory ([`Error::is_refused`]), is busy, or fails. It
+    /// The driver does not have that kind of memory ([`V4l2Error::is_refused`]), is busy, or fails. It
     /// is left stopped and without buffers.
-    pub fn start(node: Arc<dyn Node>, memory: Memory<'_>, count: u32) -> Result<Self, Error> {
+    pub fn start(
+        node: Arc<dyn VideoNode>,
+        memory: MemoryPreference<'_>,
+        count: u32,
+    ) -> Result<Self, V4l2Error> {
         let kind = memory.kind();
         let granted = node.request(kind, count.clamp(1, MOST_BUFFERS))?;
-        let mut shared = Shared {
+        let mut shared = SharedStream {
             kind,
             regions: Vec::new(),
-            state: Mutex::new(State {
+            state: Mutex::new(StreamState {
                 node: None,
                 queued: 0,
                 refused: None,
@@ -106,16 +110,16 @@ impl Stream {
     ///
     /// # Errors
     /// The device failed or is gone, or a buffer could not be given back to it.
-    pub fn next(&self, patience: Duration) -> Result<Option<Filled>, Error> {
+    pub fn next(&self, patience: Duration) -> Result<Option<FilledBuffer>, V4l2Error> {
         if let Some(error) = self.shared.lock().refused.take() {
             return Err(error);
         }
         let waited = self.node.wait(patience)?;
-        if waited == Wait::Nothing {
+        if waited == WaitOutcome::Nothing {
             return Ok(None);
         }
         match self.take()? {
-            None if waited == Wait::Failed => Err(Error::of("poll", libc::EIO)),
+            None if waited == WaitOutcome::Failed => Err(V4l2Error::of("poll", libc::EIO)),
             taken => Ok(taken),
         }
     }
@@ -124,7 +128,7 @@ impl Stream {
     ///
     /// # Errors
     /// The device failed or is gone, or names a buffer that it does not have.
-    pub fn take(&self) -> Result<Option<Filled>, Error> {
+    pub fn take(&self) -> Result<Option<FilledBuffer>, V4l2Error> {
         let shared = &self.shared;
         let Some(done) = self.node.dequeue(shared.kind)? else {
             return Ok(None);
@@ -132,13 +136,13 @@ impl Stream {
         let mut state = shared.lock();
         let bit = 1u32.checked_shl(done.index).unwrap_or(0);
         let Some(region) = shared.regions.get(done.index as usize) else {
-            return Err(Error::other(
+            return Err(V4l2Error::other(
                 "VIDIOC_DQBUF",
                 "it gave a buffer that is none",
             ));
         };
         if state.queued & bit == 0 {
-            return Err(Error::other(
+            return Err(V4l2Error::other(
                 "VIDIOC_DQBUF",
                 "it gave a buffer that it did not have",
             ));
@@ -147,7 +151,7 @@ impl Stream {
         drop(state);
         region.begin_read();
         let end = (done.end as usize).min(region.bytes());
-        Ok(Some(Filled {
+        Ok(Some(FilledBuffer {
             shared: shared.clone(),
             done,
             range: (done.offset as usize).min(end)..end,
@@ -155,7 +159,7 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for VideoStream {
     fn drop(&mut self) {
         let shared = &self.shared;
         {
@@ -169,22 +173,22 @@ impl Drop for Stream {
     }
 }
 
-impl Shared {
+impl SharedStream {
     /// A thread that panicked while it held the lock left a state that is still whole.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(
         &mut self,
-        node: &Arc<dyn Node>,
-        mut memory: Memory<'_>,
+        node: &Arc<dyn VideoNode>,
+        mut memory: MemoryPreference<'_>,
         count: u32,
-    ) -> Result<(), Error> {
+    ) -> Result<(), V4l2Error> {
         for index in 0..count {
             let region: Arc<dyn Region> = match &mut memory {
-                Memory::Mmap => Arc::new(node.map(index)?),
-                Memory::User(make) | Memory::Shared(make) => make()?,
+                MemoryPreference::Mmap => Arc::new(node.map(index)?),
+                MemoryPreference::User(make) | MemoryPreference::Shared(make) => make()?,
             };
             self.regions.push(region);
         }
@@ -197,19 +201,24 @@ impl Shared {
         Ok(())
     }
 
-    fn queue(&self, node: &dyn Node, index: u32, state: &mut State) -> Result<(), Error> {
+    fn queue(
+        &self,
+        node: &dyn VideoNode,
+        index: u32,
+        state: &mut StreamState,
+    ) -> Result<(), V4l2Error> {
         let region = &self.regions[index as usize];
         let bytes = region.bytes();
         let place = match self.kind {
-            Kind::Mmap => Place::Mmap,
-            Kind::User => Place::User {
+            MemoryKind::Mmap => BufferPlace::Mmap,
+            MemoryKind::User => BufferPlace::User {
                 start: region.start().as_ptr(),
                 bytes,
             },
-            Kind::Shared => Place::Shared {
+            MemoryKind::Shared => BufferPlace::Shared {
                 file: region
                     .file()
-                    .ok_or_else(|| Error::other("VIDIOC_QBUF", "no file shares this memory"))?
+                    .ok_or_else(|| V4l2Error::other("VIDIOC_QBUF", "no file shares this memory"))?
                     .as_raw_fd(),
                 bytes,
             },
@@ -237,14 +246,14 @@ impl Shared {
     }
 }
 
-impl Filled {
+impl FilledBuffer {
     /// What the driver says of it.
-    pub fn done(&self) -> &Done {
+    pub fn done(&self) -> &DequeuedBuffer {
         &self.done
     }
 }
 
-impl Deref for Filled {
+impl Deref for FilledBuffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -259,7 +268,7 @@ impl Deref for Filled {
     }
 }
 
-impl Drop for Filled {
+impl Drop for FilledBuffer {
     fn drop(&mut self) {
         self.shared.give_back(self.done.index);
     }

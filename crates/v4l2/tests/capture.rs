@@ -4,35 +4,36 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use unmask_v4l2::fake::{Call, Clock, Event as Befall, Fake};
+use unmask_v4l2::fake::{FakeCall, FakeClock, FakeEvent as Befall, FakeKernel};
 use unmask_v4l2::{
-    Age, Capture, Cause, Domain, Event, FourCc, Frame, Kernel, Kind, Settings, Wanted, Wish,
+    CaptureEvent, CaptureOptions, CaptureSession, CapturedFrame, ClockDomain, FormatRequest,
+    FourCc, FrameAge, LossReason, MemoryKind, V4l2Api, WantedCapture,
 };
 
-fn settings(memory: Wanted) -> Settings {
-    Settings {
+fn settings(memory: WantedCapture) -> CaptureOptions {
+    CaptureOptions {
         path: PathBuf::from("/dev/fake"),
-        wish: Wish::default(),
+        wish: FormatRequest::default(),
         memory,
         buffers: 4,
     }
 }
 
-fn open(fake: &Fake) -> Capture {
-    Capture::open(Arc::new(fake.clone()), settings(Wanted::Auto)).unwrap()
+fn open(fake: &FakeKernel) -> CaptureSession {
+    CaptureSession::open(Arc::new(fake.clone()), settings(WantedCapture::Auto)).unwrap()
 }
 
-fn events(capture: &Capture) -> Vec<Event> {
+fn events(capture: &CaptureSession) -> Vec<CaptureEvent> {
     let handle = capture.handle();
     std::iter::from_fn(|| handle.event()).collect()
 }
 
-fn causes(capture: &Capture) -> Vec<Cause> {
+fn causes(capture: &CaptureSession) -> Vec<LossReason> {
     events(capture).iter().map(|event| event.cause).collect()
 }
 
 /// The next frame, whose bytes must all be its driver's number.
-fn next(capture: &mut Capture) -> Frame {
+fn next(capture: &mut CaptureSession) -> CapturedFrame {
     let frame = capture.next().expect("nobody stopped it");
     let want = frame.filled.done().sequence as u8;
     assert!(frame.filled.iter().all(|&b| b == want), "{want}");
@@ -47,19 +48,19 @@ const STEADY: usize = 12;
 
 #[test]
 fn frames_come_in_each_kind_of_memory() {
-    for kind in [Kind::Mmap, Kind::User, Kind::Shared] {
-        let fake = Fake::virtual_time();
-        let only = settings(Wanted::Only(kind));
-        let mut capture = Capture::open(Arc::new(fake.clone()), only).unwrap();
+    for kind in [MemoryKind::Mmap, MemoryKind::User, MemoryKind::Shared] {
+        let fake = FakeKernel::virtual_time();
+        let only = settings(WantedCapture::Only(kind));
+        let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
         for number in 0..20 {
             let frame = next(&mut capture);
             assert_eq!((frame.number, frame.filled.len()), (number, 64 * 48 * 2));
-            assert_eq!(frame.age, Age::Known(ms(5)));
+            assert_eq!(frame.age, FrameAge::Known(ms(5)));
         }
         let report = capture.handle().report();
         assert_eq!((report.memory, report.frames), (Some(kind), 20));
-        assert_eq!((report.buffers, report.clock), (4, Domain::Monotonic));
-        assert_eq!(causes(&capture), [Cause::Clock]);
+        assert_eq!((report.buffers, report.clock), (4, ClockDomain::Monotonic));
+        assert_eq!(causes(&capture), [LossReason::Clock]);
         drop(capture);
         assert_eq!(fake.counts().1, 0, "the device is closed");
     }
@@ -67,22 +68,22 @@ fn frames_come_in_each_kind_of_memory() {
 
 #[test]
 fn where_the_driver_does_not_take_our_memory_its_own_is_mapped() {
-    let fake = Fake::virtual_time();
-    fake.refuse(&[Kind::User]);
+    let fake = FakeKernel::virtual_time();
+    fake.refuse(&[MemoryKind::User]);
     let mut capture = open(&fake);
     next(&mut capture);
-    assert_eq!(capture.handle().report().memory, Some(Kind::Mmap));
+    assert_eq!(capture.handle().report().memory, Some(MemoryKind::Mmap));
     let told = events(&capture);
-    assert_eq!(told[0].cause, Cause::Fallback);
+    assert_eq!(told[0].cause, LossReason::Fallback);
     assert!(told[0].text.contains("does not take ours"), "{}", told[0]);
 }
 
 #[test]
 fn what_was_asked_for_by_name_is_not_replaced() {
-    let fake = Fake::virtual_time();
-    fake.refuse(&[Kind::Shared]);
-    let only = settings(Wanted::Only(Kind::Shared));
-    let mut capture = Capture::open(Arc::new(fake.clone()), only).unwrap();
+    let fake = FakeKernel::virtual_time();
+    fake.refuse(&[MemoryKind::Shared]);
+    let only = settings(WantedCapture::Only(MemoryKind::Shared));
+    let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
     let handle = capture.handle();
     // It is tried again until somebody stops it.
     std::thread::scope(|scope| {
@@ -94,33 +95,33 @@ fn what_was_asked_for_by_name_is_not_replaced() {
         });
         assert!(capture.next().is_none());
     });
-    assert_eq!(causes(&capture), [Cause::Refused]);
+    assert_eq!(causes(&capture), [LossReason::Refused]);
 }
 
 #[test]
 fn a_wrong_wish_or_path_shows_at_once() {
-    let fake = Fake::virtual_time();
-    let mut wrong = settings(Wanted::Auto);
+    let fake = FakeKernel::virtual_time();
+    let mut wrong = settings(WantedCapture::Auto);
     wrong.wish.size = Some((65, 48));
-    let error = Capture::open(Arc::new(fake.clone()), wrong).unwrap_err();
+    let error = CaptureSession::open(Arc::new(fake.clone()), wrong).unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("/dev/fake") && text.contains("nearest is YUYV 64x48"),
         "{text}"
     );
     fake.befall(Befall::Unplug);
-    let error = Capture::open(Arc::new(fake), settings(Wanted::Auto)).unwrap_err();
+    let error = CaptureSession::open(Arc::new(fake), settings(WantedCapture::Auto)).unwrap_err();
     assert!(error.to_string().contains("open: No such file"), "{error}");
 }
 
 #[test]
 fn another_wish_before_the_first_frame_counts() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
-    let wish = Wish {
+    let wish = FormatRequest {
         fourcc: Some(FourCc(*b"NV12")),
         size: Some((128, 96)),
-        ..Wish::default()
+        ..FormatRequest::default()
     };
     capture.set_wish(wish).unwrap();
     let frame = next(&mut capture);
@@ -132,7 +133,7 @@ fn another_wish_before_the_first_frame_counts() {
 
 #[test]
 fn the_newest_frame_wins_and_the_others_are_counted() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     next(&mut capture);
     // Three buffers are filled meanwhile, and two frames more find none.
@@ -151,7 +152,7 @@ fn the_newest_frame_wins_and_the_others_are_counted() {
 
 #[test]
 fn lost_frames_are_counted_by_cause() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     fake.befall(Befall::Skip(3));
@@ -172,57 +173,66 @@ fn lost_frames_are_counted_by_cause() {
         (lost.gap, lost.corrupt, lost.stale, lost.overtaken),
         (3, 3, 1, 0)
     );
-    assert_eq!(report.count(Cause::Corrupt), 3);
+    assert_eq!(report.count(LossReason::Corrupt), 3);
     // A row of damaged frames is told once.
     let told = causes(&capture);
-    assert_eq!(told, [Cause::Clock, Cause::Corrupt, Cause::Corrupt]);
+    assert_eq!(
+        told,
+        [LossReason::Clock, LossReason::Corrupt, LossReason::Corrupt]
+    );
 }
 
 #[test]
 fn numbers_that_wrap_or_jump_lose_nothing() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     fake.befall(Befall::Sequence(u32::MAX - 1));
     for _ in 0..5 {
         assert_eq!(next(&mut capture).lost, Default::default());
     }
-    assert_eq!(causes(&capture), [Cause::Clock, Cause::Sequence]);
+    assert_eq!(causes(&capture), [LossReason::Clock, LossReason::Sequence]);
 }
 
 #[test]
 fn stamps_that_jump_are_measured_anew_and_the_age_is_unknown_meanwhile() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     fake.befall(Befall::StampOffset(1 << 60));
-    assert_eq!(next(&mut capture).age, Age::Unknown);
+    assert_eq!(next(&mut capture).age, FrameAge::Unknown);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
-    assert!(matches!(next(&mut capture).age, Age::Known(_)));
-    assert_eq!(causes(&capture), [Cause::Clock, Cause::Jump, Cause::Clock]);
-    assert_eq!(capture.handle().report().clock, Domain::Offset);
+    assert!(matches!(next(&mut capture).age, FrameAge::Known(_)));
+    assert_eq!(
+        causes(&capture),
+        [LossReason::Clock, LossReason::Jump, LossReason::Clock]
+    );
+    assert_eq!(capture.handle().report().clock, ClockDomain::Offset);
 }
 
 #[test]
 fn a_driver_without_a_clock_has_frames_of_unknown_age() {
-    let fake = Fake::virtual_time();
-    fake.set_clock(Clock::Stopped, ms(5));
+    let fake = FakeKernel::virtual_time();
+    fake.set_clock(FakeClock::Stopped, ms(5));
     let mut capture = open(&fake);
-    assert!((0..20).all(|_| next(&mut capture).age == Age::Unknown));
-    assert_eq!(capture.handle().report().clock, Domain::Unknown);
-    let fake = Fake::virtual_time();
-    fake.set_clock(Clock::Realtime, ms(5));
+    assert!((0..20).all(|_| next(&mut capture).age == FrameAge::Unknown));
+    assert_eq!(capture.handle().report().clock, ClockDomain::Unknown);
+    let fake = FakeKernel::virtual_time();
+    fake.set_clock(FakeClock::Realtime, ms(5));
     let mut capture = open(&fake);
-    let ages: Vec<Age> = (0..9).map(|_| next(&mut capture).age).collect();
-    assert_eq!((ages[0], ages[8]), (Age::Unknown, Age::Known(ms(5))));
+    let ages: Vec<FrameAge> = (0..9).map(|_| next(&mut capture).age).collect();
+    assert_eq!(
+        (ages[0], ages[8]),
+        (FrameAge::Unknown, FrameAge::Known(ms(5)))
+    );
 }
 
 /// Runs a capture into `fault` and out of it: one event at its beginning, one at its end.
-fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: Cause) -> Duration {
-    let fake = Fake::virtual_time();
+fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) -> Duration {
+    let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
-    assert_eq!(causes(&capture), [Cause::Clock]);
+    assert_eq!(causes(&capture), [LossReason::Clock]);
     befall.iter().for_each(|&event| fake.befall(event));
     let outage = ms(5_000);
     for &event in mend {
@@ -235,8 +245,8 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: Cause) -> Dura
     next(&mut capture);
     let mut told = causes(&capture);
     // A driver that refuses our memory once is given its own.
-    told.retain(|cause| *cause != Cause::Fallback);
-    assert_eq!(told, [want, Cause::Recovered], "{what}");
+    told.retain(|cause| *cause != LossReason::Fallback);
+    assert_eq!(told, [want, LossReason::Recovered], "{what}");
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     let report = capture.handle().report();
     assert_eq!((report.recovered, report.count(want)), (1, 1), "{what}");
@@ -249,31 +259,36 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: Cause) -> Dura
 
 #[test]
 fn faults_that_last_are_told_once_and_survived() {
-    let cases: [(&str, &[Befall], &[Befall], Cause); 4] = [
-        ("unplug", &[Befall::Unplug], &[Befall::Plug], Cause::Gone),
+    let cases: [(&str, &[Befall], &[Befall], LossReason); 4] = [
+        (
+            "unplug",
+            &[Befall::Unplug],
+            &[Befall::Plug],
+            LossReason::Gone,
+        ),
         (
             "silence",
             &[Befall::Silence(true)],
             &[Befall::Silence(false)],
-            Cause::Timeout,
+            LossReason::Timeout,
         ),
         (
             "never starts",
             &[
                 Befall::Silence(true),
-                Befall::Fail(Call::Dequeue, libc::EIO, 0),
+                Befall::Fail(FakeCall::Dequeue, libc::EIO, 0),
             ],
             &[Befall::Silence(false)],
-            Cause::Timeout,
+            LossReason::Timeout,
         ),
         (
             "another has it",
             &[
                 Befall::Taken(true),
-                Befall::Fail(Call::Wait, libc::EBUSY, 1),
+                Befall::Fail(FakeCall::Wait, libc::EBUSY, 1),
             ],
             &[Befall::Taken(false)],
-            Cause::Busy,
+            LossReason::Busy,
         ),
     ];
     for (what, befall, mend, want) in cases {
@@ -285,31 +300,36 @@ fn faults_that_last_are_told_once_and_survived() {
 #[test]
 fn every_error_of_every_call_is_survived() {
     let numbers = [
-        (libc::EINVAL, Cause::Refused),
-        (libc::EIO, Cause::Io),
-        (libc::ENODEV, Cause::Gone),
-        (libc::EBUSY, Cause::Busy),
-        (libc::ENOMEM, Cause::Failed),
+        (libc::EINVAL, LossReason::Refused),
+        (libc::EIO, LossReason::Io),
+        (libc::ENODEV, LossReason::Gone),
+        (libc::EBUSY, LossReason::Busy),
+        (libc::ENOMEM, LossReason::Failed),
     ];
     for (number, want) in numbers {
         // While it streams.
-        for call in [Call::Dequeue, Call::Queue, Call::Wait] {
+        for call in [FakeCall::Dequeue, FakeCall::Queue, FakeCall::Wait] {
             let fault = Befall::Fail(call, number, 1);
             survives(&format!("{call:?} {number}"), &[fault], &[], want);
         }
         // While it is opened again after it was unplugged: no second event, however often.
         for call in [
-            Call::Open,
-            Call::Formats,
-            Call::Format,
-            Call::SetFormat,
-            Call::Rate,
-            Call::Request,
-            Call::Queue,
-            Call::StreamOn,
+            FakeCall::Open,
+            FakeCall::Formats,
+            FakeCall::Format,
+            FakeCall::SetFormat,
+            FakeCall::Rate,
+            FakeCall::Request,
+            FakeCall::Queue,
+            FakeCall::StreamOn,
         ] {
             let befall = [Befall::Unplug, Befall::Plug, Befall::Fail(call, number, 3)];
-            let took = survives(&format!("{call:?} {number}"), &befall, &[], Cause::Gone);
+            let took = survives(
+                &format!("{call:?} {number}"),
+                &befall,
+                &[],
+                LossReason::Gone,
+            );
             assert!(
                 took <= Duration::from_secs(2),
                 "{call:?} {number}: {took:?}"
@@ -320,19 +340,19 @@ fn every_error_of_every_call_is_survived() {
 
 #[test]
 fn a_device_that_somebody_else_has_is_waited_for_from_the_start() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     fake.befall(Befall::Taken(true));
     fake.schedule(ms(3_000), Befall::Taken(false));
     let mut capture = open(&fake);
     let began = fake.monotonic();
     next(&mut capture);
     assert!(fake.monotonic() - began >= ms(2_900));
-    assert_eq!(causes(&capture), [Cause::Busy, Cause::Recovered]);
+    assert_eq!(causes(&capture), [LossReason::Busy, LossReason::Recovered]);
 }
 
 #[test]
 fn it_stops_while_it_waits_for_a_device_that_never_comes_back() {
-    let fake = Fake::real_time();
+    let fake = FakeKernel::real_time();
     let mut capture = open(&fake);
     let handle = capture.handle();
     fake.befall(Befall::Unplug);
@@ -354,11 +374,11 @@ fn open_files() -> usize {
 
 #[test]
 fn a_thousand_starts_and_two_hundred_pulls_leave_nothing_behind() {
-    let fake = Fake::virtual_time();
-    for kind in [Kind::User, Kind::Shared, Kind::Mmap] {
+    let fake = FakeKernel::virtual_time();
+    for kind in [MemoryKind::User, MemoryKind::Shared, MemoryKind::Mmap] {
         for _ in 0..334 {
-            let only = settings(Wanted::Only(kind));
-            let mut capture = Capture::open(Arc::new(fake.clone()), only).unwrap();
+            let only = settings(WantedCapture::Only(kind));
+            let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
             next(&mut capture);
         }
     }

@@ -6,21 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use unmask_v4l2::fake::Fake;
-use unmask_v4l2::{Capture, Kind, Settings, Wanted, Wish};
+use unmask_v4l2::fake::FakeKernel;
+use unmask_v4l2::{CaptureOptions, CaptureSession, FormatRequest, MemoryKind, WantedCapture};
 
-fn capture(fake: &Fake, kind: Kind) -> Capture {
-    let settings = Settings {
+fn capture(fake: &FakeKernel, kind: MemoryKind) -> CaptureSession {
+    let settings = CaptureOptions {
         path: PathBuf::from("/dev/fake"),
-        wish: Wish::default(),
-        memory: Wanted::Only(kind),
+        wish: FormatRequest::default(),
+        memory: WantedCapture::Only(kind),
         buffers: 4,
     };
-    Capture::open(Arc::new(fake.clone()), settings).unwrap()
+    CaptureSession::open(Arc::new(fake.clone()), settings).unwrap()
 }
 
 /// Runs `read` while a driver fills buffers as fast as it can.
-fn with_driver<T>(fake: &Fake, pause: Duration, read: impl FnOnce() -> T) -> T {
+fn with_driver<T>(fake: &FakeKernel, pause: Duration, read: impl FnOnce() -> T) -> T {
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -40,7 +40,7 @@ fn with_driver<T>(fake: &Fake, pause: Duration, read: impl FnOnce() -> T) -> T {
 }
 
 /// Frames whose bytes changed, or are not of one picture, of `count`.
-fn torn(fake: &Fake, kind: Kind, count: usize) -> usize {
+fn torn(fake: &FakeKernel, kind: MemoryKind, count: usize) -> usize {
     with_driver(fake, Duration::ZERO, || {
         let mut capture = capture(fake, kind);
         let mut torn = 0;
@@ -51,7 +51,7 @@ fn torn(fake: &Fake, kind: Kind, count: usize) -> usize {
             if held.len() > 2 {
                 held.pop_front();
             }
-            let whole = held.iter().all(|frame: &unmask_v4l2::Frame| {
+            let whole = held.iter().all(|frame: &unmask_v4l2::CapturedFrame| {
                 let want = frame.filled.done().sequence as u8;
                 std::thread::yield_now();
                 frame.filled.iter().all(|&b| b == want)
@@ -64,23 +64,23 @@ fn torn(fake: &Fake, kind: Kind, count: usize) -> usize {
 
 #[test]
 fn no_frame_is_overwritten_while_it_is_read() {
-    for kind in [Kind::User, Kind::Mmap, Kind::Shared] {
-        let fake = Fake::real_time();
+    for kind in [MemoryKind::User, MemoryKind::Mmap, MemoryKind::Shared] {
+        let fake = FakeKernel::real_time();
         assert_eq!(torn(&fake, kind, 300), 0, "{kind:?}");
     }
 }
 
 #[test]
 fn the_test_sees_a_driver_that_overwrites() {
-    let fake = Fake::real_time();
+    let fake = FakeKernel::real_time();
     fake.overwrite();
-    assert!(torn(&fake, Kind::Mmap, 100) > 0);
+    assert!(torn(&fake, MemoryKind::Mmap, 100) > 0);
 }
 
 #[test]
 fn a_frame_is_with_its_reader_at_once() {
-    let fake = Fake::real_time();
-    let mut capture = capture(&fake, Kind::User);
+    let fake = FakeKernel::real_time();
+    let mut capture = capture(&fake, MemoryKind::User);
     let mut times: Vec<Duration> = with_driver(&fake, Duration::from_micros(300), || {
         (0..2000)
             .map(|_| {
@@ -104,8 +104,8 @@ fn a_frame_is_with_its_reader_at_once() {
 
 #[test]
 fn a_thousand_frames_allocate_nothing() {
-    for kind in [Kind::User, Kind::Mmap, Kind::Shared] {
-        let fake = Fake::virtual_time();
+    for kind in [MemoryKind::User, MemoryKind::Mmap, MemoryKind::Shared] {
+        let fake = FakeKernel::virtual_time();
         let mut capture = capture(&fake, kind);
         let start = Instant::now();
         let mut frames = |count: u32| {

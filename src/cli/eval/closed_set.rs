@@ -1,15 +1,15 @@
 //! Closed-set metrics: IoU of the model's own classes.
 
-use super::{Args, progress_bar, report_bad};
-use crate::cli::{Outcome, model};
+use super::{EvalArgs, progress_bar, report_bad};
+use crate::cli::{ExitOutcome, model};
 use anyhow::{Context, bail};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use unmask_eval::dataset::{labelled_pictures, read_classes};
-use unmask_eval::{BadPicture, Confusion, Problem};
+use unmask_eval::{BadPicture, Confusion, PictureProblem};
 use unmask_frame::read_picture;
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     let Some(dataset) = &args.dataset else {
         bail!("--closed-set needs --dataset");
     };
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
             Ok(()) => images += 1,
             Err(reason) => bad.push(BadPicture {
                 name: found.name,
-                problem: Problem::NotScored(reason),
+                problem: PictureProblem::NotScored(reason),
             }),
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         .write_all(text.as_bytes())
         .context("cannot write the report")?;
     Ok(match bad.len() {
-        0 => Outcome::Clean,
-        _ => Outcome::SomeBadInputs,
+        0 => ExitOutcome::Clean,
+        _ => ExitOutcome::SomeBadInputs,
     })
 }

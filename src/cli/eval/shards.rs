@@ -1,13 +1,15 @@
 //! Parts of an evaluation, their merge, and recall by size.
 
-use super::{Args, progress_bar, report_bad};
-use crate::cli::Outcome;
+use super::{EvalArgs, progress_bar, report_bad};
+use crate::cli::ExitOutcome;
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use unmask_eval::{BadPicture, ComponentMetrics, Options, Pair, SIZE_EDGES_PX, evaluate_shard};
+use unmask_eval::{
+    BadPicture, ComponentMetrics, EvalOptions, LabelledPair, SIZE_EDGES_PX, evaluate_shard,
+};
 
 /// Keeps every `n`-th entry from the `k`-th on, of the pictures and of the bad ones alike: each
 /// belongs to one shard.
@@ -26,12 +28,12 @@ pub(super) fn keep<T>(
 
 /// Evaluates `pairs` into the shard file `out`.
 pub(super) fn write(
-    args: &Args,
-    pairs: &[Pair],
+    args: &EvalArgs,
+    pairs: &[LabelledPair],
     mut bad: Vec<BadPicture>,
-    options: &Options,
+    options: &EvalOptions,
     out: &Path,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitOutcome> {
     let bar = progress_bar(2 * pairs.len(), "evaluating");
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
@@ -45,13 +47,13 @@ pub(super) fn write(
     shard.write(out)?;
     println!("{}: {good} images", out.display());
     Ok(match bad.len() {
-        0 => Outcome::Clean,
-        _ => Outcome::SomeBadInputs,
+        0 => ExitOutcome::Clean,
+        _ => ExitOutcome::SomeBadInputs,
     })
 }
 
 /// Prints the metrics of all shards.
-pub(super) fn merge(args: &Args) -> anyhow::Result<Outcome> {
+pub(super) fn merge(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     let merged = unmask_eval::merge(&args.merge)?;
     let (pixels, components) = (&merged.pixels, &merged.components);
     let text = if args.json {
@@ -117,8 +119,8 @@ pub(super) fn merge(args: &Args) -> anyhow::Result<Outcome> {
         .write_all(text.as_bytes())
         .context("cannot write the report")?;
     Ok(match merged.bad {
-        0 => Outcome::Clean,
-        _ => Outcome::SomeBadInputs,
+        0 => ExitOutcome::Clean,
+        _ => ExitOutcome::SomeBadInputs,
     })
 }
 

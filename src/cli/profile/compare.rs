@@ -1,14 +1,14 @@
 //! Two profiles side by side.
 
-use super::report::Profile;
-use crate::budget::Percentiles;
+use super::report::ProfileReport;
+use crate::budget::LatencyPercentiles;
 use std::fmt::Write as _;
 
 /// A difference of less than this is not worth a sign, ms.
 const NOTHING_MS: f64 = 0.05;
 
 /// Every stage's median and 99th percentile in both, and how they differ.
-pub(super) fn table(a: &Profile, b: &Profile) -> String {
+pub(super) fn table(a: &ProfileReport, b: &ProfileReport) -> String {
     let mut out = String::new();
     // Writing into a string cannot fail; the results are dropped for that reason.
     for (name, p) in [("A", a), ("B", b)] {
@@ -32,7 +32,7 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
         "{:<18}{:>10}{:>10}{:>9}{:>10}{:>10}{:>9}",
         "stage", "A p50 ms", "B p50 ms", "B - A", "A p99 ms", "B p99 ms", "B - A"
     );
-    let mut line = |name: &str, x: Percentiles, y: Percentiles| {
+    let mut line = |name: &str, x: LatencyPercentiles, y: LatencyPercentiles| {
         let _ = writeln!(
             out,
             "{name:<18}{:>10.2}{:>10.2}{:>9}{:>10.2}{:>10.2}{:>9}",
@@ -51,7 +51,7 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
     }
     line("capture to alert", a.age, b.age);
     layers(&mut out, a, b);
-    let share = |p: &Profile| p.misses as f64 / p.frames.max(1) as f64 * 100.0;
+    let share = |p: &ProfileReport| p.misses as f64 / p.frames.max(1) as f64 * 100.0;
     let _ = writeln!(
         out,
         "misses: A {} of {} ({:.1} %), B {} of {} ({:.1} %)",
@@ -66,8 +66,8 @@ pub(super) fn table(a: &Profile, b: &Profile) -> String {
 }
 
 /// Both profiles, and by stage how much longer B takes than A, ms.
-pub(super) fn json(a: &Profile, b: &Profile) -> serde_json::Value {
-    let change = |x: Percentiles, y: Percentiles| serde_json::json!({ "p50_ms": y.p50_ms - x.p50_ms, "p99_ms": y.p99_ms - x.p99_ms });
+pub(super) fn json(a: &ProfileReport, b: &ProfileReport) -> serde_json::Value {
+    let change = |x: LatencyPercentiles, y: LatencyPercentiles| serde_json::json!({ "p50_ms": y.p50_ms - x.p50_ms, "p99_ms": y.p99_ms - x.p99_ms });
     let mut changes = serde_json::Map::new();
     for (name, x) in a.stages() {
         if let Some(&y) = b.stages.get(name) {
@@ -79,7 +79,7 @@ pub(super) fn json(a: &Profile, b: &Profile) -> serde_json::Value {
 }
 
 /// The blocks that both have, where both were measured.
-fn layers(out: &mut String, a: &Profile, b: &Profile) {
+fn layers(out: &mut String, a: &ProfileReport, b: &ProfileReport) {
     let (Some(before), Some(after)) = (&a.layers, &b.layers) else {
         return;
     };

@@ -1,7 +1,7 @@
 //! A profile as a page: one HTML file with its drawings inside, which loads nothing.
 
-use super::report::Profile;
-use crate::budget::Percentiles;
+use super::report::ProfileReport;
+use crate::budget::LatencyPercentiles;
 use std::fmt::Write as _;
 
 /// Width of the drawings, in their own units.
@@ -20,7 +20,7 @@ system-ui,sans-serif;fill:#44545e}.p50{fill:#2b7a8c}.p99{fill:#8fc3cf}.max{fill:
 .end{text-anchor:end}";
 
 /// The page.
-pub(super) fn html(profile: &Profile) -> String {
+pub(super) fn html(profile: &ProfileReport) -> String {
     let mut out = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     // Writing into a string cannot fail; the results are dropped for that reason.
     let _ = writeln!(
@@ -56,7 +56,7 @@ pub(super) fn html(profile: &Profile) -> String {
     out
 }
 
-fn counts(out: &mut String, profile: &Profile) {
+fn counts(out: &mut String, profile: &ProfileReport) {
     let _ = write!(
         out,
         "<p><b>{}</b> on time, <b>{}</b> late within the budget of {} ms",
@@ -76,7 +76,7 @@ fn counts(out: &mut String, profile: &Profile) {
     );
 }
 
-fn rows(profile: &Profile) -> Vec<(&'static str, Percentiles)> {
+fn rows(profile: &ProfileReport) -> Vec<(&'static str, LatencyPercentiles)> {
     profile
         .stages()
         .chain([("capture to alert", profile.age)])
@@ -84,7 +84,7 @@ fn rows(profile: &Profile) -> Vec<(&'static str, Percentiles)> {
 }
 
 /// Median, 99th percentile and largest value of every stage, over each other.
-fn bars(out: &mut String, profile: &Profile) {
+fn bars(out: &mut String, profile: &ProfileReport) {
     let rows = rows(profile);
     let most = rows
         .iter()
@@ -132,7 +132,7 @@ fn bars(out: &mut String, profile: &Profile) {
     );
 }
 
-fn table(out: &mut String, profile: &Profile) {
+fn table(out: &mut String, profile: &ProfileReport) {
     out.push_str(
         "<table><tr><th>stage</th><th>p50 ms</th><th>p90 ms</th><th>p99 ms</th><th>p99.9 ms</th>\
          <th>max ms</th></tr>\n",
@@ -148,7 +148,7 @@ fn table(out: &mut String, profile: &Profile) {
     out.push_str("</table>\n");
 }
 
-fn ages(out: &mut String, profile: &Profile) {
+fn ages(out: &mut String, profile: &ProfileReport) {
     const HEIGHT: f64 = 180.0;
     const BASE: f64 = HEIGHT - 20.0;
     let Some(&(last, _)) = profile.ages.last() else {
@@ -191,7 +191,7 @@ fn ages(out: &mut String, profile: &Profile) {
 }
 
 /// The blocks of the network, a bar each.
-fn layers(out: &mut String, profile: &Profile) {
+fn layers(out: &mut String, profile: &ProfileReport) {
     let Some(layers) = profile.layers.as_ref().filter(|all| !all.is_empty()) else {
         return;
     };
@@ -231,7 +231,7 @@ fn layers(out: &mut String, profile: &Profile) {
     );
 }
 
-fn board(out: &mut String, profile: &Profile) {
+fn board(out: &mut String, profile: &ProfileReport) {
     out.push_str("<h2>Machine</h2><table>\n");
     for (name, text) in profile.board() {
         let _ = writeln!(

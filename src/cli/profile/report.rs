@@ -1,8 +1,8 @@
 //! A profile: what was measured, as JSON and as a table.
 
-use crate::budget::{Cause, Percentiles, Stage};
-use crate::cli::run::watch::Seen;
-use crate::health::power::Board;
+use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
+use crate::cli::run::watch::RunResult;
+use crate::health::power::HostPower;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const SCHEMA: &str = "unmask.profile/1";
 
 /// A profile. All times in ms, over the measured frames only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Profile {
+pub(super) struct ProfileReport {
     pub schema: String,
     pub source: String,
     pub model: String,
@@ -48,18 +48,18 @@ pub(super) struct Profile {
     pub first_frame_ms: f64,
     /// What a frame took from its admission to its alerts, without its wait.
     #[serde(default)]
-    pub work: Percentiles,
+    pub work: LatencyPercentiles,
     /// From capture to the writing of the alerts.
-    pub age: Percentiles,
-    pub stages: BTreeMap<String, Percentiles>,
+    pub age: LatencyPercentiles,
+    pub stages: BTreeMap<String, LatencyPercentiles>,
     /// Share of the time outside the engine.
     pub outside_engine_share: f64,
     /// Upper bound in ms and number of frames.
     pub ages: Vec<(f64, u64)>,
     /// Time of each block of the network, measured apart; null where it was not.
     pub layers: Option<Vec<Layer>>,
-    pub before: Board,
-    pub after: Board,
+    pub before: HostPower,
+    pub after: HostPower,
 }
 
 /// What computed.
@@ -85,20 +85,21 @@ pub(super) struct Layer {
 }
 
 #[cfg(feature = "offline")]
-impl From<unmask_graph::layers::Layer> for Layer {
-    fn from(measured: unmask_graph::layers::Layer) -> Self {
-        let unmask_graph::layers::Layer { name, ms, share } = measured;
+impl From<unmask_graph::layers::LayerTime> for Layer {
+    fn from(measured: unmask_graph::layers::LayerTime) -> Self {
+        let unmask_graph::layers::LayerTime { name, ms, share } = measured;
         Self { name, ms, share }
     }
 }
 
-impl Profile {
+impl ProfileReport {
     /// The profile of a run that was made.
-    pub fn of(seen: &Seen, before: Board, after: Board) -> Self {
+    pub fn of(seen: &RunResult, before: HostPower, after: HostPower) -> Self {
         let (summary, facts, watch) = (seen.summary(), seen.facts(), seen.watch());
         let ledger = &summary.ledger;
-        let dropped = Cause::ALL.map(|cause| (cause.name().to_string(), ledger.dropped(cause)));
-        let stages = Stage::ALL.map(|stage| (stage.name().to_string(), ledger.stage(stage)));
+        let dropped =
+            DropReason::ALL.map(|cause| (cause.name().to_string(), ledger.dropped(cause)));
+        let stages = FrameStage::ALL.map(|stage| (stage.name().to_string(), ledger.stage(stage)));
         let (engine, precision, threads) = seen.engine();
         Self {
             schema: SCHEMA.into(),
@@ -119,7 +120,7 @@ impl Profile {
             late: ledger.misses(),
             unknown_age: ledger.unknown_age(),
             dropped: dropped.into_iter().collect(),
-            misses: ledger.misses() + ledger.dropped(Cause::TooLate),
+            misses: ledger.misses() + ledger.dropped(DropReason::TooLate),
             bad: summary.bad,
             warm_up: watch.warm_up,
             budget_ms: watch.config.budget.ms,
@@ -167,9 +168,9 @@ impl Profile {
     }
 
     /// The stages in the order of a frame's way.
-    pub fn stages(&self) -> impl Iterator<Item = (&'static str, Percentiles)> {
-        let named = |stage: Stage| (stage.name(), self.stages.get(stage.name()).copied());
-        Stage::ALL
+    pub fn stages(&self) -> impl Iterator<Item = (&'static str, LatencyPercentiles)> {
+        let named = |stage: FrameStage| (stage.name(), self.stages.get(stage.name()).copied());
+        FrameStage::ALL
             .map(named)
             .into_iter()
             .filter_map(|(name, times)| Some((name, times?)))
@@ -247,7 +248,7 @@ impl Profile {
             let _ = write!(out, "{head:>10}");
         });
         out.push('\n');
-        let mut line = |name: &str, p: Percentiles| {
+        let mut line = |name: &str, p: LatencyPercentiles| {
             let _ = writeln!(
                 out,
                 "{name:<18}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
@@ -284,30 +285,30 @@ impl Profile {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::health::thermal::Zone;
+    use crate::health::thermal::ThermalZone;
 
     /// A profile whose engine takes `engine_ms`.
-    pub fn profile(engine_ms: f64) -> Profile {
-        let times = |ms: f64| Percentiles {
+    pub fn profile(engine_ms: f64) -> ProfileReport {
+        let times = |ms: f64| LatencyPercentiles {
             p50_ms: ms,
             p90_ms: ms + 1.0,
             p99_ms: ms + 2.0,
             p999_ms: ms + 3.0,
             max_ms: ms + 4.0,
         };
-        let zone = |temperature_c| Zone {
+        let zone = |temperature_c| ThermalZone {
             name: "cpu-thermal".into(),
             temperature_c,
             limit_c: Some(97.0),
         };
-        let board = |temperature_c| Board {
+        let board = |temperature_c| HostPower {
             temperatures: vec![zone(temperature_c)],
             memory_mib: Some(100.0),
             memory_most_mib: Some(120.0),
-            ..Board::default()
+            ..HostPower::default()
         };
         let stages = [("engine", engine_ms), ("decide", 0.2)];
-        Profile {
+        ProfileReport {
             schema: SCHEMA.into(),
             source: "synthetic:1".into(),
             model: "<m>.onnx".into(),
@@ -359,14 +360,14 @@ pub(super) mod tests {
         let path = folder.path().join("p.json");
         let written = profile(40.0);
         std::fs::write(&path, serde_json::to_string(&written).unwrap()).unwrap();
-        assert_eq!(Profile::read(&path).unwrap(), written);
+        assert_eq!(ProfileReport::read(&path).unwrap(), written);
         std::fs::write(&path, "{}").unwrap();
-        let error = format!("{:#}", Profile::read(&path).unwrap_err());
+        let error = format!("{:#}", ProfileReport::read(&path).unwrap_err());
         assert!(
             error.contains("p.json") && error.contains("--json"),
             "{error}"
         );
-        assert!(Profile::read(&folder.path().join("none")).is_err());
+        assert!(ProfileReport::read(&folder.path().join("none")).is_err());
     }
 
     #[test]
@@ -385,7 +386,7 @@ pub(super) mod tests {
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
-        let without = Profile {
+        let without = ProfileReport {
             layers: None,
             unknown_age: 4,
             ..profile(40.0)

@@ -1,17 +1,20 @@
 //! What runs beside the alerts: metrics, systemd, evidence, a panel.
 
-use crate::sink::{Display, Evidence, Exporter, MqttVersion, Notifier, Panel, Settings, Sinks};
-use crate::view::Overlay;
+use crate::sink::{
+    DisplayFormat, EvidenceSink, MetricsExporter, MqttVersion, ServiceNotifier, SinkFanout,
+    SinkSettings, StatusPanel,
+};
+use crate::view::OverlayDrawer;
 use clap::ValueEnum;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use unmask_alert::Looked;
+use unmask_alert::ProcessedFrame;
 
 /// Options about sinks.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[group(id = "sinks")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct TelemetryArgs {
     /// Keep the frame, its overlay and times for every alert in this folder, a bounded number
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
@@ -22,7 +25,7 @@ pub(in crate::cli) struct Args {
 
     /// Show every frame with what was seen on a framebuffer: fb:/dev/fb0
     #[arg(long, value_name = "DISPLAY")]
-    display: Option<Display>,
+    display: Option<DisplayFormat>,
 
     /// Folder for alerts that a broker does not have yet [default: $STATE_DIRECTORY/outbox, else
     /// ~/.local/state/unmask/outbox]
@@ -31,7 +34,7 @@ pub(in crate::cli) struct Args {
 
     /// Version of MQTT [default: 5]
     #[arg(long, value_name = "VERSION")]
-    mqtt_version: Option<Version>,
+    mqtt_version: Option<MqttVersionName>,
 
     /// Certificates to trust for mqtts, PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
@@ -43,16 +46,16 @@ pub(in crate::cli) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Version {
+enum MqttVersionName {
     #[value(name = "5")]
     V5,
     #[value(name = "3.1.1")]
     V3,
 }
 
-impl Args {
+impl TelemetryArgs {
     /// The settings of the configuration, with what these options change in them.
-    pub fn over(&self, mut settings: Settings) -> Settings {
+    pub fn over(&self, mut settings: SinkSettings) -> SinkSettings {
         let put = |to: &mut Option<PathBuf>, from: &Option<PathBuf>| {
             if from.is_some() {
                 to.clone_from(from);
@@ -64,8 +67,8 @@ impl Args {
         put(&mut mqtt.ca_file, &self.mqtt_ca);
         put(&mut mqtt.password_file, &self.mqtt_password_file);
         match self.mqtt_version {
-            Some(Version::V5) => mqtt.version = MqttVersion::V5,
-            Some(Version::V3) => mqtt.version = MqttVersion::V3,
+            Some(MqttVersionName::V5) => mqtt.version = MqttVersion::V5,
+            Some(MqttVersionName::V3) => mqtt.version = MqttVersion::V3,
             None => {}
         }
         settings.metrics = self.metrics.or(settings.metrics);
@@ -76,16 +79,16 @@ impl Args {
 
 /// What looks at frames, on the view's thread.
 #[derive(Debug)]
-pub(in crate::cli) struct Lookers {
-    evidence: Option<Evidence>,
-    panel: Option<(Panel, Overlay)>,
+pub(in crate::cli) struct FrameObservers {
+    evidence: Option<EvidenceSink>,
+    panel: Option<(StatusPanel, OverlayDrawer)>,
     failing: bool,
 }
 
-impl Lookers {
-    pub fn open(settings: &Settings, threshold: f32, budget: Duration) -> anyhow::Result<Self> {
+impl FrameObservers {
+    pub fn open(settings: &SinkSettings, threshold: f32, budget: Duration) -> anyhow::Result<Self> {
         let evidence = match &settings.evidence.folder {
-            Some(folder) => Some(Evidence::open(
+            Some(folder) => Some(EvidenceSink::open(
                 folder,
                 &settings.evidence,
                 threshold,
@@ -94,7 +97,10 @@ impl Lookers {
             None => None,
         };
         let panel = match &settings.display {
-            Some(display) => Some((Panel::open(display)?, Overlay::new(threshold, budget))),
+            Some(display) => Some((
+                StatusPanel::open(display)?,
+                OverlayDrawer::new(threshold, budget),
+            )),
             None => None,
         };
         Ok(Self {
@@ -109,7 +115,7 @@ impl Lookers {
     }
 
     /// Looks at a frame. A full disk or a dark panel must not end the watch: it is said once.
-    pub fn add(&mut self, looked: &Looked) {
+    pub fn add(&mut self, looked: &ProcessedFrame) {
         let kept = self.evidence.as_mut().map(|e| e.add(looked).map(|_| ()));
         let shown = self
             .panel
@@ -128,29 +134,29 @@ impl Lookers {
 
     /// Frames kept as evidence, and those that could not be.
     pub fn kept(&self) -> (u64, u64) {
-        self.evidence.as_ref().map_or((0, 0), Evidence::counts)
+        self.evidence.as_ref().map_or((0, 0), EvidenceSink::counts)
     }
 }
 
 /// What tells others how the run goes, until dropped.
 #[derive(Debug)]
-pub(in crate::cli) struct Tellers {
-    _exporter: Option<Exporter>,
-    _notifier: Option<Notifier>,
+pub(in crate::cli) struct TelemetryWorkers {
+    _exporter: Option<MetricsExporter>,
+    _notifier: Option<ServiceNotifier>,
 }
 
-impl Tellers {
+impl TelemetryWorkers {
     /// Starts them; call it once the first frame can come: systemd is told so.
-    pub fn start(settings: &Settings, sinks: &Sinks) -> anyhow::Result<Self> {
+    pub fn start(settings: &SinkSettings, sinks: &SinkFanout) -> anyhow::Result<Self> {
         let exporter = match settings.metrics {
             Some(address) => {
-                let exporter = Exporter::start(address, sinks)?;
+                let exporter = MetricsExporter::start(address, sinks)?;
                 eprintln!("unmask: metrics at http://{}/metrics", exporter.address());
                 Some(exporter)
             }
             None => None,
         };
-        let notifier = Notifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
+        let notifier = ServiceNotifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
             eprintln!("unmask: systemd cannot be told: $NOTIFY_SOCKET: {error}");
             None
         });

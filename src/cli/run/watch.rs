@@ -3,21 +3,23 @@
 mod report;
 
 use super::super::shutdown;
-use super::beside::{Lookers, Tellers};
-use crate::config::Config;
-use crate::pipeline::{self, Noted, Settings, Summary};
-use crate::sink::{self, JsonLines, Sinks, Target, WhenFull};
-use crate::source::{Feed, Pace, Source};
-use crate::view::{Gallery, GallerySettings};
+use super::beside::{FrameObservers, TelemetryWorkers};
+use crate::config::RunConfig;
+use crate::pipeline::{self, PipelineSettings, RunEvent, RunSummary};
+use crate::sink::{self, JsonLines, SinkFanout, SinkUri, WhenFull};
+use crate::source::{RunPace, SourceFeed, SourceUri};
+use crate::view::{AlertGallery, GallerySettings};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use unmask_alert::Looked;
-use unmask_alert::{Confirm, Judge, Rules, Settings as Decide, Verdict};
-use unmask_engine::{Engine, Options, find_model};
+use unmask_alert::ProcessedFrame;
+use unmask_alert::{
+    AlertEvaluation, AlertEvaluator, AlertSettings as Decide, FilterRules, TrackConfirmation,
+};
+use unmask_engine::{Engine, EngineOptions, find_model};
 use unmask_frame::{Picture, escape_control};
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 
 /// Frames between two tiles of a film on the contact sheet.
 const FILM_SPACING: u64 = 6;
@@ -28,7 +30,7 @@ const WARM_UPS: usize = 3;
 /// Options of every verb that watches a source.
 #[derive(clap::Args, Clone, Debug)]
 #[group(id = "watch")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct WatchArgs {
     /// The model, ONNX [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -61,7 +63,7 @@ pub(in crate::cli) struct Args {
     /// Tell of a thing once it was seen in K of the last N frames [default: 4/6, but 1/1 for
     /// pictures, which may have nothing to do with each other]
     #[arg(long, value_name = "K/N")]
-    confirm: Option<Confirm>,
+    confirm: Option<TrackConfirmation>,
 
     /// Ask nothing of a thing but score, area and confirmation: leave the rules out
     #[arg(long)]
@@ -77,35 +79,35 @@ pub(in crate::cli) struct Args {
 }
 
 /// A run to be made.
-pub(in crate::cli) struct Watch {
-    pub source: Source,
+pub(in crate::cli) struct WatchRun {
+    pub source: SourceUri,
     pub frames: Option<u64>,
     pub rate_hz: f64,
     pub realtime: bool,
     /// Whether a source that is not there is waited for.
     pub waits: bool,
     /// The configuration, with what the command line changes in it.
-    pub config: Config,
+    pub config: RunConfig,
     /// Frames at the start that do not enter the ledger.
     pub warm_up: u64,
     /// Ends the run so long after the warm-up.
     pub longest: Option<Duration>,
     /// Where alerts go.
-    pub alerts: Alerts,
+    pub alerts: AlertOutput,
     /// How the places are written, and what is kept and shown beside.
-    pub sinks: sink::Settings,
+    pub sinks: sink::SinkSettings,
 }
 
 /// Where alerts go.
-pub(in crate::cli) enum Alerts {
+pub(in crate::cli) enum AlertOutput {
     /// To these places; to stdout, where there are none.
-    Places(Vec<Target>),
+    Places(Vec<SinkUri>),
     /// Written, but to nowhere.
     Nowhere,
 }
 
 /// What is to be drawn.
-pub(in crate::cli) struct Show {
+pub(in crate::cli) struct OverlayOutput {
     /// Folder of the page and the contact sheet.
     pub page_folder: PathBuf,
     /// Folder of the overlays below it, with `/` at its end; empty for the same.
@@ -115,33 +117,33 @@ pub(in crate::cli) struct Show {
 }
 
 /// A verdict for the page.
-pub(in crate::cli) struct Judged<'a> {
-    pub verdict: &'a Verdict,
+pub(in crate::cli) struct EvaluatedRun<'a> {
+    pub verdict: &'a AlertEvaluation,
     pub least_px: u32,
 }
 
 /// A run that was made.
-pub(in crate::cli) struct Seen {
-    summary: Summary,
-    facts: Facts,
+pub(in crate::cli) struct RunResult {
+    summary: RunSummary,
+    facts: ModelMetadata,
     engine_name: &'static str,
     precision: &'static str,
     threads: usize,
     model: PathBuf,
     threshold: f32,
-    watch: Watch,
-    gallery: Option<(Show, Gallery)>,
-    judge: Option<Judge>,
-    sinks: Vec<sink::Report>,
+    watch: WatchRun,
+    gallery: Option<(OverlayOutput, AlertGallery)>,
+    judge: Option<AlertEvaluator>,
+    sinks: Vec<sink::SinkReport>,
     evidence: (u64, u64),
 }
 
-impl Args {
+impl WatchArgs {
     /// The configuration file, with what the command line changes in it.
-    pub fn config(&self) -> anyhow::Result<Config> {
+    pub fn config(&self) -> anyhow::Result<RunConfig> {
         let mut config = match &self.config {
-            Some(path) => Config::read(path)?,
-            None => Config::default(),
+            Some(path) => RunConfig::read(path)?,
+            None => RunConfig::default(),
         };
         let (model, decide) = (&mut config.model, &mut config.decide);
         if let Some(file) = &self.model {
@@ -156,14 +158,14 @@ impl Args {
         decide.confirm = self.confirm.unwrap_or(decide.confirm);
         decide.only_near_road &= !self.anywhere;
         if self.no_rules {
-            decide.rules = Rules::NONE;
+            decide.rules = FilterRules::NONE;
         }
         Ok(config)
     }
 
     /// What is told of `source` by a model whose threshold is `threshold`.
-    fn decide(&self, config: &Config, source: &Source, threshold: f32) -> Decide {
-        let film = !matches!(source, Source::Pictures(_));
+    fn decide(&self, config: &RunConfig, source: &SourceUri, threshold: f32) -> Decide {
+        let film = !matches!(source, SourceUri::Pictures(_));
         let mut decide = config.decide.settings(threshold, film, config.camera);
         // Asked for on the command line, it counts for pictures, too.
         decide.confirm = self.confirm.unwrap_or(decide.confirm);
@@ -171,19 +173,19 @@ impl Args {
     }
 }
 
-impl Watch {
+impl WatchRun {
     /// Makes the run.
     pub fn run(
         self,
-        args: &Args,
-        show: Option<Show>,
-        judge: Option<Judge>,
-    ) -> anyhow::Result<Seen> {
+        args: &WatchArgs,
+        show: Option<OverlayOutput>,
+        judge: Option<AlertEvaluator>,
+    ) -> anyhow::Result<RunResult> {
         let config = &self.config;
         // The cheap checks come first: a wrong folder should not cost the loading of a model.
         let budget = budget(config.budget.ms)?;
-        let feed = Feed::open(&self.source, self.rate_hz, &config.capture, self.waits)?;
-        if let Feed::Awaited(_) = feed {
+        let feed = SourceFeed::open(&self.source, self.rate_hz, &config.capture, self.waits)?;
+        if let SourceFeed::Awaited(_) = feed {
             let source = self.source.to_string();
             eprintln!(
                 "unmask: {} is not there yet: waiting for it",
@@ -208,15 +210,15 @@ impl Watch {
                 model.display()
             );
         };
-        let settings = Settings {
+        let settings = PipelineSettings {
             source: self.source.to_string().into(),
             frames: self.frames,
             pace: if self.realtime {
-                Pace::Realtime {
+                RunPace::Realtime {
                     rate_hz: self.rate_hz,
                 }
             } else {
-                Pace::AsTaken
+                RunPace::AsTaken
             },
             budget,
             refine: config.model.refine,
@@ -229,7 +231,7 @@ impl Watch {
             stop: Default::default(),
         };
         let (degrade, mut others) = self.ladder(args, &facts)?;
-        let mut settings = Settings {
+        let mut settings = PipelineSettings {
             degrade,
             ..settings
         };
@@ -243,21 +245,21 @@ impl Watch {
             WhenFull::Wait
         };
         let mut sinks = match &self.alerts {
-            Alerts::Places(places) => Sinks::open(places, &self.sinks, overflow)?,
-            Alerts::Nowhere => {
-                Sinks::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())))
+            AlertOutput::Places(places) => SinkFanout::open(places, &self.sinks, overflow)?,
+            AlertOutput::Nowhere => {
+                SinkFanout::from(JsonLines::to_writer("nowhere", Box::new(std::io::sink())))
             }
         };
-        let mut lookers = Lookers::open(&self.sinks, threshold, budget)?;
+        let mut lookers = FrameObservers::open(&self.sinks, threshold, budget)?;
         let mut gallery = match show {
             Some(show) => {
-                let gallery = Gallery::new(GallerySettings {
+                let gallery = AlertGallery::new(GallerySettings {
                     folder: show.page_folder.join(&show.overlay_folder),
                     only_alerting: show.only_alerting,
                     threshold,
                     budget,
                     tile_spacing: match self.source {
-                        Source::Pictures(_) => 1,
+                        SourceUri::Pictures(_) => 1,
                         _ => FILM_SPACING,
                     },
                 })?;
@@ -266,10 +268,10 @@ impl Watch {
             None => None,
         };
         let mut judge = judge;
-        let view: Option<pipeline::View<'_>> =
+        let view: Option<pipeline::FrameObserver<'_>> =
             if gallery.is_some() || judge.is_some() || !lookers.is_empty() {
                 let (gallery, judge, lookers) = (&mut gallery, &mut judge, &mut lookers);
-                Some(Box::new(move |looked: Looked| {
+                Some(Box::new(move |looked: ProcessedFrame| {
                     lookers.add(&looked);
                     if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
                         judge.add(looked.frame.token.frame, truth, &looked.alerts);
@@ -282,34 +284,34 @@ impl Watch {
             } else {
                 None
             };
-        let tellers = Tellers::start(&self.sinks, &sinks)?;
+        let tellers = TelemetryWorkers::start(&self.sinks, &sinks)?;
         let bar = progress_bar(length, "watching");
         // Until here a signal ends the process at once: nothing was begun.
         settings.stop = shutdown::on_request();
         let ran = pipeline::run(
-            pipeline::Engines::new(&mut engine, &mut others),
+            pipeline::EngineSet::new(&mut engine, &mut others),
             feed,
             &settings,
             &mut sinks,
             view,
             &mut |noted| match noted {
-                Noted::Frame => bar.inc(1),
-                Noted::Bad(frame) => {
+                RunEvent::Frame => bar.inc(1),
+                RunEvent::Bad(frame) => {
                     bar.inc(1);
                     bar.suspend(|| eprintln!("unmask: bad frame {frame}"));
                 }
-                Noted::Board(change) => bar.suspend(|| eprintln!("unmask: {change}")),
-                Noted::Camera(event) => {
+                RunEvent::Board(change) => bar.suspend(|| eprintln!("unmask: {change}")),
+                RunEvent::Camera(event) => {
                     bar.suspend(|| eprintln!("unmask: {}", escape_control(event)));
                 }
-                Noted::Clock(event) => bar.suspend(|| eprintln!("unmask: {event}")),
-                Noted::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
+                RunEvent::Clock(event) => bar.suspend(|| eprintln!("unmask: {event}")),
+                RunEvent::Sight(change) => bar.suspend(|| eprintln!("unmask: {change}")),
             },
         );
         bar.finish_and_clear();
         drop(tellers);
         let summary = ran?;
-        Ok(Seen {
+        Ok(RunResult {
             summary,
             sinks: sinks.close()?,
             evidence: lookers.kept(),
@@ -326,13 +328,13 @@ impl Watch {
     }
 }
 
-impl Watch {
+impl WatchRun {
     /// The ladder, with the models that its steps name.
     fn ladder(
         &self,
-        args: &Args,
-        usual: &Facts,
-    ) -> anyhow::Result<(Option<pipeline::Degrade>, Vec<Engine>)> {
+        args: &WatchArgs,
+        usual: &ModelMetadata,
+    ) -> anyhow::Result<(Option<pipeline::DegradeSettings>, Vec<Engine>)> {
         let config = &self.config;
         let mut degrade = config.ladder.degrade();
         let mut engines: Vec<Engine> = Vec::new();
@@ -377,8 +379,8 @@ impl Watch {
 
 /// Opens a model on a thread that has what `[realtime]` asks for: the engine's threads have it from
 /// there, and threads that are started later do not.
-fn open_engine(model: &Path, config: &Config) -> anyhow::Result<Engine> {
-    let options = Options {
+fn open_engine(model: &Path, config: &RunConfig) -> anyhow::Result<Engine> {
+    let options = EngineOptions {
         threads: config.model.threads,
     };
     std::thread::scope(|scope| {

@@ -18,7 +18,7 @@ const STEEPEST: f32 = 0.01;
 
 /// Mean luma of a grid of cells, and one pixel of each.
 #[derive(Clone, Debug, Default)]
-pub struct Glance {
+pub struct FrameGlance {
     luma: Vec<f32>,
     pixels: Vec<[u8; 3]>,
     sorted: Vec<f32>,
@@ -27,7 +27,7 @@ pub struct Glance {
 
 /// What a glance says of one picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Signs {
+pub struct BlindSigns {
     /// Luma that 99 in 100 cells do not exceed, 0 to 255.
     pub luma_p99: f32,
     /// Share of cells at 250 or above.
@@ -39,10 +39,10 @@ pub struct Signs {
     pub sharpness: f32,
 }
 
-impl Glance {
+impl FrameGlance {
     /// Looks at `w` x `h` interleaved RGB pixels. A picture smaller than a cell grid is looked at
     /// more than once in places; one without pixels is black.
-    pub fn look(&mut self, w: usize, h: usize, rgb: &[u8]) -> Signs {
+    pub fn look(&mut self, w: usize, h: usize, rgb: &[u8]) -> BlindSigns {
         let whole = rgb.len() >= w * h * 3;
         self.look_at(if whole { w } else { 0 }, h, |x, y| {
             let i = (y * w + x) * 3;
@@ -50,26 +50,31 @@ impl Glance {
         })
     }
 
-    /// As [`Glance::look`], at whatever `pixel` gives for column and row.
+    /// As [`FrameGlance::look`], at whatever `pixel` gives for column and row.
     pub fn look_through(
         &mut self,
         w: usize,
         h: usize,
         pixel: &dyn Fn(usize, usize) -> [u8; 3],
-    ) -> Signs {
+    ) -> BlindSigns {
         self.look_at(w, h, pixel)
     }
 
-    fn look_at(&mut self, w: usize, h: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Signs {
+    fn look_at(
+        &mut self,
+        w: usize,
+        h: usize,
+        pixel: impl Fn(usize, usize) -> [u8; 3],
+    ) -> BlindSigns {
         self.luma.clear();
         self.pixels.clear();
         // Once for all: later frames must not allocate.
         self.edges.clear();
         self.edges.reserve(2 * COLS * ROWS);
         if w == 0 || h == 0 {
-            return Signs {
+            return BlindSigns {
                 sharpness: 1.0,
-                ..Signs::default()
+                ..BlindSigns::default()
             };
         }
         for row in 0..ROWS {
@@ -91,11 +96,11 @@ impl Glance {
     }
 
     /// Whether every pixel looked at is the same: no sensor's noise lets that happen.
-    pub fn same_pixels(&self, other: &Glance) -> bool {
+    pub fn same_pixels(&self, other: &FrameGlance) -> bool {
         !self.pixels.is_empty() && self.pixels == other.pixels
     }
 
-    fn signs(&mut self) -> Signs {
+    fn signs(&mut self) -> BlindSigns {
         let cells = self.luma.len() as f32;
         self.sorted.clear();
         self.sorted.extend_from_slice(&self.luma);
@@ -119,7 +124,7 @@ impl Glance {
                 }
             }
         }
-        Signs {
+        BlindSigns {
             luma_p99,
             bright_share: bright as f32 / cells,
             textured_share: textured as f32 / cells,

@@ -52,18 +52,21 @@ fn covered(shift: usize) -> Vec<u8> {
     each(&scene(shift), |v| 80 + v / 60)
 }
 
-fn judge(rgb: &[u8]) -> Option<Cause> {
-    Limits::default().judge(&Glance::default().look(W, H, rgb), false)
+fn judge(rgb: &[u8]) -> Option<BlindReason> {
+    BlindLimits::default().judge(&FrameGlance::default().look(W, H, rgb), false)
 }
 
 #[test]
 fn each_sign_is_told_from_one_picture() {
     assert_eq!(judge(&scene(0)), None);
-    assert_eq!(judge(&each(&scene(0), |v| v / 40)), Some(Cause::Black));
+    assert_eq!(
+        judge(&each(&scene(0), |v| v / 40)),
+        Some(BlindReason::Black)
+    );
     let burnt = each(&scene(0), |v| v.saturating_mul(5));
-    assert_eq!(judge(&burnt), Some(Cause::Overexposed));
-    assert_eq!(judge(&covered(0)), Some(Cause::Covered));
-    assert_eq!(judge(&blur(&scene(0), 12)), Some(Cause::Blurred));
+    assert_eq!(judge(&burnt), Some(BlindReason::Overexposed));
+    assert_eq!(judge(&covered(0)), Some(BlindReason::Covered));
+    assert_eq!(judge(&blur(&scene(0), 12)), Some(BlindReason::Blurred));
     // Night, a bright day, and a lens that is a little soft are no blindness.
     assert_eq!(judge(&each(&scene(0), |v| v / 5)), None);
     assert_eq!(judge(&each(&scene(0), |v| v.saturating_add(80))), None);
@@ -72,7 +75,7 @@ fn each_sign_is_told_from_one_picture() {
 
 #[test]
 fn pictures_of_any_size_are_looked_at() {
-    let mut glance = Glance::default();
+    let mut glance = FrameGlance::default();
     for (w, h) in [(1, 1), (3, 200), (96, 54), (1000, 2)] {
         let signs = glance.look(w, h, &vec![200; w * h * 3]);
         assert!((signs.luma_p99 - 200.0).abs() < 0.1, "{w}x{h}: {signs:?}");
@@ -80,15 +83,18 @@ fn pictures_of_any_size_are_looked_at() {
     }
     // No pixels, or fewer than said, are no picture.
     for signs in [glance.look(0, 0, &[]), glance.look(4, 4, &[255; 5])] {
-        assert_eq!(Limits::default().judge(&signs, false), Some(Cause::Black));
+        assert_eq!(
+            BlindLimits::default().judge(&signs, false),
+            Some(BlindReason::Black)
+        );
     }
     assert!(!glance.same_pixels(&glance));
 }
 
 #[test]
 fn a_judgement_once_raised_is_kept_until_it_is_clearly_over() {
-    let limits = Limits::default();
-    let at = |luma_p99| Signs {
+    let limits = BlindLimits::default();
+    let at = |luma_p99| BlindSigns {
         luma_p99,
         bright_share: 0.0,
         textured_share: 0.5,
@@ -96,20 +102,20 @@ fn a_judgement_once_raised_is_kept_until_it_is_clearly_over() {
     };
     let between = limits.black_luma * 1.1;
     assert_eq!(limits.judge(&at(between), false), None);
-    assert_eq!(limits.judge(&at(between), true), Some(Cause::Black));
+    assert_eq!(limits.judge(&at(between), true), Some(BlindReason::Black));
     assert_eq!(limits.judge(&at(limits.black_luma * 1.2), true), None);
 }
 
 struct Run {
-    watch: Watch,
+    watch: TamperMonitor,
     now: Duration,
-    told: Vec<(u128, Change)>,
+    told: Vec<(u128, BlindChange)>,
 }
 
 impl Run {
     fn new() -> Self {
         Self {
-            watch: Watch::new(Limits::default(), PERIOD),
+            watch: TamperMonitor::new(BlindLimits::default(), PERIOD),
             now: Duration::ZERO,
             told: Vec::new(),
         }
@@ -127,14 +133,14 @@ impl Run {
 #[test]
 fn blindness_is_raised_within_a_second_and_cleared() {
     type Picture = fn(usize) -> Vec<u8>;
-    let ways: [(Cause, Picture); 5] = [
-        (Cause::Frozen, |_| scene(3)),
-        (Cause::Black, |i| each(&scene(i), |v| v / 40)),
-        (Cause::Overexposed, |i| {
+    let ways: [(BlindReason, Picture); 5] = [
+        (BlindReason::Frozen, |_| scene(3)),
+        (BlindReason::Black, |i| each(&scene(i), |v| v / 40)),
+        (BlindReason::Overexposed, |i| {
             each(&scene(i), |v| v.saturating_mul(5))
         }),
-        (Cause::Covered, covered),
-        (Cause::Blurred, |i| blur(&scene(i), 12)),
+        (BlindReason::Covered, covered),
+        (BlindReason::Blurred, |i| blur(&scene(i), 12)),
     ];
     for (cause, picture) in ways {
         let mut run = Run::new();
@@ -144,12 +150,12 @@ fn blindness_is_raised_within_a_second_and_cleared() {
         let [(at_ms, change)] = run.told[..] else {
             panic!("{cause}: {:?}", run.told)
         };
-        assert_eq!(change, Change::Raised(cause));
+        assert_eq!(change, BlindChange::Raised(cause));
         assert!(at_ms <= 500 + 1000, "{cause} raised at {at_ms} ms");
         assert_eq!(run.watch.raised(), Some(cause));
         run.see(15, scene);
         assert_eq!(run.told.len(), 2, "{cause}: {:?}", run.told);
-        assert_eq!(run.told[1].1, Change::Cleared(cause));
+        assert_eq!(run.told[1].1, BlindChange::Cleared(cause));
         assert!(run.told[1].0 <= 1700 + 1300);
         assert_eq!(run.watch.raised(), None);
     }
@@ -181,26 +187,32 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
 
 #[test]
 fn silence_is_told_after_three_periods_and_ends_with_frames() {
-    let mut watch = Watch::new(Limits::default(), PERIOD);
+    let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
     let ms = Duration::from_millis;
     assert_eq!(watch.patience(), ms(300));
     // A camera that never starts is silent, too.
     assert_eq!(watch.wait(ms(299)), None);
-    assert_eq!(watch.wait(ms(300)), Some(Change::Raised(Cause::Silent)));
+    assert_eq!(
+        watch.wait(ms(300)),
+        Some(BlindChange::Raised(BlindReason::Silent))
+    );
     assert_eq!(watch.wait(ms(900)), None);
     assert_eq!(watch.see(W, H, &scene(0), ms(1000)), None);
     for i in 1..10 {
         assert_eq!(watch.see(W, H, &scene(i), ms(1000 + 100 * i as u64)), None);
     }
     let cleared = watch.see(W, H, &scene(10), ms(2000));
-    assert_eq!(cleared, Some(Change::Cleared(Cause::Silent)));
+    assert_eq!(cleared, Some(BlindChange::Cleared(BlindReason::Silent)));
     assert_eq!(watch.wait(ms(2299)), None);
-    assert_eq!(watch.wait(ms(2300)), Some(Change::Raised(Cause::Silent)));
+    assert_eq!(
+        watch.wait(ms(2300)),
+        Some(BlindChange::Raised(BlindReason::Silent))
+    );
 }
 
 #[test]
 fn times_that_stand_still_or_go_back_do_not_panic() {
-    let mut watch = Watch::new(Limits::default(), Duration::MAX);
+    let mut watch = TamperMonitor::new(BlindLimits::default(), Duration::MAX);
     for at in [5, 5, 1, 0, u64::MAX] {
         watch.see(W, H, &scene(0), Duration::from_nanos(at));
         watch.wait(Duration::ZERO);
@@ -209,7 +221,7 @@ fn times_that_stand_still_or_go_back_do_not_panic() {
 
 #[test]
 fn every_cause_has_a_word_of_its_own() {
-    let words: std::collections::HashSet<_> = Cause::ALL.iter().map(|c| c.word()).collect();
-    assert_eq!(words.len(), Cause::ALL.len());
-    assert_eq!(Cause::Overexposed.to_string(), "overexposed");
+    let words: std::collections::HashSet<_> = BlindReason::ALL.iter().map(|c| c.word()).collect();
+    assert_eq!(words.len(), BlindReason::ALL.len());
+    assert_eq!(BlindReason::Overexposed.to_string(), "overexposed");
 }

@@ -9,32 +9,36 @@ fn in_real_time_overtaken_frames_are_counted() {
     for i in 0..6 {
         put(folder.path(), &format!("{i}.png"), &picture(None));
     }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(Shared::default())));
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.path().into()), 10.0).unwrap();
+    let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(Shared::default())));
     let mut fast = settings("s");
     // Later than any frame here: only newer frames push others out.
     fast.budget = Duration::from_secs(100);
-    fast.pace = Pace::Realtime { rate_hz: 1000.0 };
+    fast.pace = RunPace::Realtime { rate_hz: 1000.0 };
     let mut engine = engine("mask.onnx");
     let mut busy = Some(Duration::from_secs(2));
-    let mut slow = |_: Noted<'_>| std::thread::sleep(busy.take().unwrap_or_default());
+    let mut slow = |_: RunEvent<'_>| std::thread::sleep(busy.take().unwrap_or_default());
     let summary = run(&mut engine, camera, &fast, &mut sink, None, &mut slow).unwrap();
     assert_eq!(summary.ledger.frames() + summary.dropped, 6);
     assert!(summary.dropped > 0);
 }
 
 /// Runs `frames` pictures in real time.
-fn run_realtime(frames: usize, rate_hz: f64, settings: Settings) -> (Summary, Vec<Alert>) {
+fn run_realtime(
+    frames: usize,
+    rate_hz: f64,
+    settings: PipelineSettings,
+) -> (RunSummary, Vec<Alert>) {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..frames {
         put(folder.path(), &format!("{i:03}.png"), &picture(None));
     }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.path().into()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+    let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let mut engine = engine("mask.onnx");
-    let paced = Settings {
-        pace: Pace::Realtime { rate_hz },
+    let paced = PipelineSettings {
+        pace: RunPace::Realtime { rate_hz },
         ..settings
     };
     let summary = run(&mut engine, camera, &paced, &mut sink, None, &mut |_| {}).unwrap();
@@ -43,7 +47,7 @@ fn run_realtime(frames: usize, rate_hz: f64, settings: Settings) -> (Summary, Ve
 
 #[test]
 fn frames_that_cannot_make_it_are_dropped_before_the_engine() {
-    let hopeless = || Settings {
+    let hopeless = || PipelineSettings {
         budget: Duration::from_nanos(1),
         ..settings("s")
     };
@@ -51,7 +55,7 @@ fn frames_that_cannot_make_it_are_dropped_before_the_engine() {
     let ledger = &summary.ledger;
     // Eight are served to learn from; then the budget is known to be out of reach.
     assert_eq!((ledger.on_time(), ledger.misses()), (0, ledger.frames()));
-    assert!(ledger.frames() >= 8 && ledger.dropped(Cause::TooLate) > 0);
+    assert!(ledger.frames() >= 8 && ledger.dropped(DropReason::TooLate) > 0);
     assert_eq!(ledger.frames() + ledger.all_dropped(), 40);
     assert_eq!(summary.dropped, ledger.all_dropped());
     // Where every frame is waited for, none is dropped.
@@ -63,17 +67,17 @@ fn frames_that_cannot_make_it_are_dropped_before_the_engine() {
 
 #[test]
 fn too_many_misses_go_down_the_ladder_and_are_told() {
-    let degrading = Settings {
+    let degrading = PipelineSettings {
         budget: Duration::from_nanos(1),
-        degrade: Some(Degrade {
-            ladder: ladder::Settings {
+        degrade: Some(DegradeSettings {
+            ladder: ladder::LadderSettings {
                 steps: 1,
                 window: 4,
                 down_above: 0.5,
                 up_below: 0.0,
                 calm_windows: 2,
             },
-            steps: vec![Step {
+            steps: vec![DegradeStep {
                 name: "every second frame".into(),
                 refine: false,
                 every: 2,
@@ -85,27 +89,27 @@ fn too_many_misses_go_down_the_ladder_and_are_told() {
     };
     let (summary, alerts) = run_realtime(30, 20.0, degrading);
     assert_eq!((summary.changes, summary.alerts), (1, 1));
-    assert_eq!(alerts[0].event, Event::Degraded);
+    assert_eq!(alerts[0].event, AlertEvent::Degraded);
     let detail = alerts[0].detail.as_deref();
     assert_eq!(detail, Some("step 1 of 1: every second frame"));
-    assert!(summary.ledger.dropped(Cause::LeftOut) > 0);
+    assert!(summary.ledger.dropped(DropReason::LeftOut) > 0);
 }
 
 #[test]
 fn a_step_of_the_ladder_may_name_another_model_with_thresholds_of_its_own() {
     let other = 1;
-    let degrading = Settings {
+    let degrading = PipelineSettings {
         budget: Duration::from_nanos(1),
-        pace: Pace::Realtime { rate_hz: 20.0 },
-        degrade: Some(Degrade {
-            ladder: ladder::Settings {
+        pace: RunPace::Realtime { rate_hz: 20.0 },
+        degrade: Some(DegradeSettings {
+            ladder: ladder::LadderSettings {
                 steps: 1,
                 window: 2,
                 down_above: 0.5,
                 up_below: 0.0,
                 calm_windows: 2,
             },
-            steps: vec![Step {
+            steps: vec![DegradeStep {
                 name: "the small one".into(),
                 refine: true,
                 every: 1,
@@ -123,18 +127,18 @@ fn a_step_of_the_ladder_may_name_another_model_with_thresholds_of_its_own() {
             &picture(Some((100, 90))),
         );
     }
-    let camera = Camera::open(&Source::Pictures(folder.path().into()), 10.0).unwrap();
+    let camera = OpenSource::open(&SourceUri::Pictures(folder.path().into()), 10.0).unwrap();
     let out = Shared::default();
-    let mut sink = Sinks::from(JsonLines::to_writer("test", Box::new(out.clone())));
+    let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let (mut usual, mut others) = (engine("mask.onnx"), [engine("mask_commas.onnx")]);
     let hashes = [&usual, &others[0]].map(|e| e.facts().sha256.clone());
     assert_ne!(hashes[0], hashes[1]);
-    let engines = Engines::new(&mut usual, &mut others);
+    let engines = EngineSet::new(&mut usual, &mut others);
     run(engines, camera, &degrading, &mut sink, None, &mut |_| {}).unwrap();
     let alerts = out.alerts();
     let moved = alerts
         .iter()
-        .position(|a| a.event == Event::Degraded)
+        .position(|a| a.event == AlertEvent::Degraded)
         .expect("the ladder moved");
     let by = |alert: &Alert, engine: usize| *alert.engine.hash == *hashes[engine];
     assert!(alerts[..=moved].iter().all(|alert| by(alert, 0)));
@@ -155,8 +159,8 @@ fn heat_is_told_while_frames_come() {
     ] {
         std::fs::write(zone.join(file), text).unwrap();
     }
-    let hot = Settings {
-        board: board::Settings {
+    let hot = PipelineSettings {
+        board: board::HostSettings {
             every_s: 0.01,
             root: root.path().into(),
         },
@@ -165,7 +169,7 @@ fn heat_is_told_while_frames_come() {
     let (summary, alerts) = run_realtime(20, 50.0, hot);
     let told: Vec<_> = alerts.iter().filter(|a| a.id.contains("-board-")).collect();
     assert_eq!((told.len(), summary.alerts), (1, 1));
-    assert_eq!(told[0].event, Event::Degraded);
+    assert_eq!(told[0].event, AlertEvent::Degraded);
     let detail = told[0].detail.as_deref().unwrap();
     assert!(detail.contains("gpu-thermal is at 96.0 °C"), "{detail}");
 }

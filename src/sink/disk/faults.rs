@@ -1,6 +1,6 @@
 //! A disk that fails on purpose.
 
-use super::{Disk, Operation};
+use super::{DiskOperation, SinkDisk};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Only these; all, where `None`.
-    pub of: Option<Operation>,
+    pub of: Option<DiskOperation>,
     /// The first that fails, from 1; 0 = none does.
     pub first: u64,
     /// How many fail from there on.
@@ -33,7 +33,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub fn ask(&self, operation: Operation) -> io::Result<()> {
+    pub fn ask(&self, operation: DiskOperation) -> io::Result<()> {
         let plan = *self.plan.lock().unwrap();
         if plan.of.is_some_and(|of| of != operation) {
             return Ok(());
@@ -58,7 +58,7 @@ impl Faults {
     }
 }
 
-impl Disk {
+impl SinkDisk {
     /// A disk that fails after `plan`.
     pub fn failing(plan: Plan) -> (Self, Arc<Faults>) {
         let faults = Arc::new(Faults {

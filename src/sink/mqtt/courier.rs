@@ -1,12 +1,12 @@
 //! Between outbox and connection: what is sent, what is acknowledged, what only memory holds.
 
-use super::publisher::News;
-use super::publisher::Publisher;
+use super::publisher::LinkEvent;
+use super::publisher::MqttPublisher;
 use crate::sink::MqttSettings;
-use crate::sink::counters::Cause;
-use crate::sink::outbox::Outbox;
+use crate::sink::counters::DiscardReason;
+use crate::sink::outbox::AlertOutbox;
 use crate::sink::say;
-use crate::sink::thread::{Line, Message, Shared};
+use crate::sink::thread::{Line, SharedSink, SinkMessage};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,35 +31,35 @@ const READS: u32 = 20;
 
 /// What is on its way to the broker.
 #[derive(Debug)]
-enum Entry {
+enum OutboxEntry {
     /// A line of the outbox, and its length.
     Stored(u64, usize),
     /// A line that the outbox could not take.
-    Held(Held),
+    Held(HeldAlert),
     /// News of this sender itself.
     Status,
 }
 
 /// A line that only memory holds.
 #[derive(Clone, Debug)]
-struct Held {
+struct HeldAlert {
     /// In the order of arrival.
     number: u64,
     line: Line,
 }
 
-pub(super) struct Courier {
+pub(super) struct MqttSession {
     name: String,
-    outbox: Outbox,
+    outbox: AlertOutbox,
     folder: PathBuf,
     /// Lines that the disk refused.
-    memory: VecDeque<Held>,
+    memory: VecDeque<HeldAlert>,
     memory_limit: usize,
     memory_next: u64,
-    publisher: Option<Publisher>,
+    publisher: Option<MqttPublisher>,
     /// Handed to the connection, which has not yet given them a packet id.
-    submitted: VecDeque<Entry>,
-    in_flight: HashMap<u16, Entry>,
+    submitted: VecDeque<OutboxEntry>,
+    in_flight: HashMap<u16, OutboxEntry>,
     window: usize,
     sync: Duration,
     synced: Instant,
@@ -76,17 +76,17 @@ pub(super) struct Courier {
     counted_vanished: u64,
     /// The last try to connect failed, or the connection was lost.
     failed: bool,
-    shared: Arc<Shared>,
+    shared: Arc<SharedSink>,
 }
 
-impl Courier {
+impl MqttSession {
     pub fn new(
         name: String,
-        outbox: Outbox,
+        outbox: AlertOutbox,
         folder: PathBuf,
         settings: &MqttSettings,
         memory_limit: usize,
-        shared: Arc<Shared>,
+        shared: Arc<SharedSink>,
     ) -> Self {
         Self {
             name,
@@ -114,7 +114,7 @@ impl Courier {
         }
     }
 
-    pub fn run(mut self, from: &Receiver<Message>, link: Option<JoinHandle<()>>) {
+    pub fn run(mut self, from: &Receiver<SinkMessage>, link: Option<JoinHandle<()>>) {
         self.publish_counters();
         // Without a connection there is nothing to wait for at the end.
         self.failed = link.is_none();
@@ -166,7 +166,7 @@ impl Courier {
         let rest = std::mem::take(&mut self.memory);
         self.shared
             .counters
-            .lose(Cause::OutboxWrite, rest.len() as u64);
+            .lose(DiscardReason::OutboxWrite, rest.len() as u64);
         self.publish_counters();
     }
 
@@ -175,52 +175,52 @@ impl Courier {
     fn is_done(&self) -> bool {
         let none = self.outbox.waiting() == 0 && self.memory.is_empty();
         let mut in_flight = self.submitted.iter().chain(self.in_flight.values());
-        let held = in_flight.any(|entry| matches!(entry, Entry::Held(_)));
+        let held = in_flight.any(|entry| matches!(entry, OutboxEntry::Held(_)));
         (none && !held) || (self.publisher.is_none() && self.failed)
     }
 
-    fn handle(&mut self, message: Message) {
+    fn handle(&mut self, message: SinkMessage) {
         let counters = &self.shared.counters;
         match message {
-            Message::Line(line) => self.store(line),
-            Message::Link(News::Up(publisher)) => {
+            SinkMessage::Line(line) => self.store(line),
+            SinkMessage::Link(LinkEvent::Up(publisher)) => {
                 counters.connections.fetch_add(1, Relaxed);
                 counters.connected.store(true, Relaxed);
                 counters.set_fault(None);
                 if publisher.arrive() {
-                    self.submitted.push_back(Entry::Status);
+                    self.submitted.push_back(OutboxEntry::Status);
                 }
                 self.publisher = Some(publisher);
                 self.acknowledged = false;
                 self.failed = false;
             }
-            Message::Link(News::Sent(id)) => {
+            SinkMessage::Link(LinkEvent::Sent(id)) => {
                 if let Some(entry) = self.submitted.pop_front() {
                     self.in_flight.insert(id, entry);
                 }
             }
-            Message::Link(News::Acked(id)) => {
+            SinkMessage::Link(LinkEvent::Acked(id)) => {
                 if let Some(entry) = self.in_flight.remove(&id) {
                     self.acknowledge(entry);
                 }
             }
-            Message::Link(News::Refused(id, reason)) => {
+            SinkMessage::Link(LinkEvent::Refused(id, reason)) => {
                 if let Some(entry) = self.in_flight.remove(&id) {
                     self.refuse(entry, &reason);
                 }
             }
-            Message::Link(News::Down) => {
+            SinkMessage::Link(LinkEvent::Down) => {
                 self.suspect_first();
                 self.lose_connection();
             }
         }
     }
 
-    fn acknowledge(&mut self, entry: Entry) {
+    fn acknowledge(&mut self, entry: OutboxEntry) {
         let counters = &self.shared.counters;
         self.acknowledged = true;
         match entry {
-            Entry::Stored(number, bytes) => {
+            OutboxEntry::Stored(number, bytes) => {
                 if self.outbox.ack(number) {
                     counters.delivered.fetch_add(1, Relaxed);
                 }
@@ -230,24 +230,24 @@ impl Courier {
                     _ => self.judge_suspect(),
                 }
             }
-            Entry::Held(_) => counters.deliver(),
-            Entry::Status => {}
+            OutboxEntry::Held(_) => counters.deliver(),
+            OutboxEntry::Status => {}
         }
     }
 
     /// The broker says that it never takes this one.
-    fn refuse(&mut self, entry: Entry, reason: &str) {
+    fn refuse(&mut self, entry: OutboxEntry, reason: &str) {
         let counters = &self.shared.counters;
         match entry {
-            Entry::Stored(number, _) => {
+            OutboxEntry::Stored(number, _) => {
                 if self.outbox.discard(number) {
-                    counters.lose_stored(Cause::Refused, 1);
+                    counters.lose_stored(DiscardReason::Refused, 1);
                 }
             }
-            Entry::Held(_) => counters.lose(Cause::Refused, 1),
-            Entry::Status => return,
+            OutboxEntry::Held(_) => counters.lose(DiscardReason::Refused, 1),
+            OutboxEntry::Status => return,
         }
-        if counters.lost(Cause::Refused) == 1 {
+        if counters.lost(DiscardReason::Refused) == 1 {
             say(format_args!(
                 "{}: the broker refuses an alert: {reason}; it is lost, and those like it are counted",
                 self.name
@@ -257,8 +257,8 @@ impl Courier {
 
     fn store(&mut self, line: Line) {
         let text = text_of(&line);
-        if !Outbox::fits(text) {
-            return self.shared.counters.lose(Cause::TooLong, 1);
+        if !AlertOutbox::fits(text) {
+            return self.shared.counters.lose(DiscardReason::TooLong, 1);
         }
         // In order: not past those that wait for the disk.
         if self.memory.is_empty() {
@@ -269,11 +269,11 @@ impl Courier {
         }
         if self.memory.len() >= self.memory_limit {
             self.memory.pop_front();
-            self.shared.counters.lose(Cause::OutboxWrite, 1);
+            self.shared.counters.lose(DiscardReason::OutboxWrite, 1);
         }
         let number = self.memory_next;
         self.memory_next += 1;
-        self.memory.push_back(Held { number, line });
+        self.memory.push_back(HeldAlert { number, line });
     }
 
     /// Writes what only memory holds, as far as the disk takes it.
@@ -304,8 +304,8 @@ impl Courier {
         let again = again.chain(self.in_flight.drain().map(|(_, entry)| entry));
         let mut tries = 0;
         for entry in again {
-            tries += u64::from(!matches!(entry, Entry::Status));
-            if let Entry::Held(held) = entry {
+            tries += u64::from(!matches!(entry, OutboxEntry::Status));
+            if let OutboxEntry::Held(held) = entry {
                 self.memory.push_front(held);
             }
         }
@@ -329,13 +329,13 @@ impl Courier {
             let (entry, text) = match self.outbox.take() {
                 Ok(Some(pending)) => {
                     self.failed_reads = 0;
-                    let entry = Entry::Stored(pending.number, pending.text.len());
+                    let entry = OutboxEntry::Stored(pending.number, pending.text.len());
                     (entry, pending.text)
                 }
                 Ok(None) => match self.memory.pop_front() {
                     Some(held) => {
                         let text = text_of(&held.line).to_vec();
-                        (Entry::Held(held), text)
+                        (OutboxEntry::Held(held), text)
                     }
                     None => return,
                 },
@@ -419,11 +419,16 @@ impl Courier {
     fn publish_counters(&mut self) {
         let counters = &self.shared.counters;
         let (dropped, vanished) = (self.outbox.dropped(), self.outbox.vanished());
-        counters.lose_stored(Cause::OutboxFull, dropped - self.counted_dropped);
-        counters.lose_stored(Cause::OutboxDamaged, vanished - self.counted_vanished);
+        counters.lose_stored(DiscardReason::OutboxFull, dropped - self.counted_dropped);
+        counters.lose_stored(
+            DiscardReason::OutboxDamaged,
+            vanished - self.counted_vanished,
+        );
         (self.counted_dropped, self.counted_vanished) = (dropped, vanished);
         let in_flight = self.submitted.iter().chain(self.in_flight.values());
-        let held = in_flight.filter(|e| matches!(e, Entry::Held(_))).count();
+        let held = in_flight
+            .filter(|e| matches!(e, OutboxEntry::Held(_)))
+            .count();
         let held = (self.memory.len() + held) as u64;
         counters.in_memory.store(held, Relaxed);
         counters.waiting.store(self.outbox.waiting(), Relaxed);

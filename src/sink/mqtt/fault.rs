@@ -53,14 +53,14 @@ impl fmt::Display for BrokerFault {
 
 /// What the words need to know.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct FaultPlace {
     pub host: String,
     pub client_id: String,
     pub tls: bool,
 }
 
 /// A failure of the MQTT 3.1.1 client.
-pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &Place) -> BrokerFault {
+pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &FaultPlace) -> BrokerFault {
     use rumqttc::{ConnectReturnCode as Code, ConnectionError};
     match error {
         ConnectionError::ConnectionRefused(code) => match code {
@@ -81,7 +81,7 @@ pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &Place) -> Broker
 }
 
 /// A failure of the MQTT 5 client.
-pub(super) fn read_v5(error: &v5::ConnectionError, place: &Place) -> BrokerFault {
+pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultPlace) -> BrokerFault {
     use v5::StateError;
     use v5::mqttbytes::v5::ConnectReturnCode as Code;
     match error {
@@ -120,7 +120,7 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &Place) -> BrokerFault
 pub(super) fn disconnected(
     code: DisconnectReasonCode,
     more: Option<&str>,
-    place: &Place,
+    place: &FaultPlace,
 ) -> BrokerFault {
     let more = more.map_or_else(String::new, |more| format!(" ({})", more.escape_debug()));
     match code {
@@ -135,7 +135,7 @@ pub(super) fn disconnected(
 }
 
 /// Another client came with the same id.
-pub(super) fn taken_over(place: &Place) -> BrokerFault {
+pub(super) fn taken_over(place: &FaultPlace) -> BrokerFault {
     BrokerFault::lasting(format!(
         "another client uses the client id `{}`, and the broker lets only one of the two in; give \
          each sender an id of its own with sink.mqtt.client_id",
@@ -157,7 +157,7 @@ fn not_authorized() -> BrokerFault {
     )
 }
 
-fn bad_client_id(place: &Place) -> BrokerFault {
+fn bad_client_id(place: &FaultPlace) -> BrokerFault {
     BrokerFault::lasting(format!(
         "the broker refuses the client id `{}`; choose another with sink.mqtt.client_id",
         place.client_id
@@ -189,7 +189,7 @@ pub(super) fn refused(reason: v5::mqttbytes::v5::PubAckReason) -> BrokerFault {
 }
 
 /// The broker closes connections again and again soon after it accepted them.
-pub(super) fn closed_early(place: &Place, times: u32) -> BrokerFault {
+pub(super) fn closed_early(place: &FaultPlace, times: u32) -> BrokerFault {
     BrokerFault::lasting(format!(
         "the broker closed {times} connections in a row soon after it had accepted them. Does \
          another client use the client id `{}`? Then give each an id of its own with \
@@ -203,7 +203,7 @@ fn no_answer() -> BrokerFault {
 }
 
 /// Looks through an error and its causes for what can be named.
-fn read_chain(error: &(dyn Error + 'static), place: &Place) -> BrokerFault {
+fn read_chain(error: &(dyn Error + 'static), place: &FaultPlace) -> BrokerFault {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<TlsError>() {
@@ -255,7 +255,7 @@ const fn libc_enfile() -> i32 {
     23
 }
 
-fn read_tls(error: &TlsError, place: &Place) -> BrokerFault {
+fn read_tls(error: &TlsError, place: &FaultPlace) -> BrokerFault {
     use TlsError::{AlertReceived, InvalidCertificate};
     match error {
         // Words of our own: see `tls`.
@@ -279,7 +279,7 @@ fn read_tls(error: &TlsError, place: &Place) -> BrokerFault {
 }
 
 /// What is wrong with the broker's certificate, and the fix.
-fn certificate(why: &CertificateError, place: &Place) -> String {
+fn certificate(why: &CertificateError, place: &FaultPlace) -> String {
     let host = &place.host;
     match why {
         CertificateError::UnknownIssuer => {

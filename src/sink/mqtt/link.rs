@@ -1,10 +1,10 @@
 //! The connection to a broker: made, kept, made again after a pause.
 
-use super::fault::{self, BrokerFault, Place};
-use super::publisher::{Client, News, Publisher, status};
+use super::fault::{self, BrokerFault, FaultPlace};
+use super::publisher::{LinkEvent, MqttClient, MqttPublisher, status};
 use super::{fingerprint, probe, read, tls};
-use crate::sink::thread::{Message, Shared};
-use crate::sink::{Broker, MqttSettings, MqttVersion, SinkError, say};
+use crate::sink::thread::{SharedSink, SinkMessage};
+use crate::sink::{BrokerAddress, MqttSettings, MqttVersion, SinkError, say};
 use rumqttc::{Transport, v5};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,18 +27,18 @@ const PACKET_HEAD: usize = 32;
 /// Places in the connection's queue beside those of the window: news of this sender.
 const SPARE: u16 = 4;
 
-enum Options {
+enum LinkOptions {
     V3(Box<rumqttc::MqttOptions>, u64),
     V5(Box<v5::MqttOptions>),
 }
 
 /// Everything needed to connect, any number of times.
-pub(super) struct Link {
+pub(super) struct MqttLink {
     name: String,
     topic: String,
-    place: Place,
+    place: FaultPlace,
     port: u16,
-    options: Options,
+    options: LinkOptions,
     window: usize,
     /// A broker that acknowledges nothing for so long is left.
     patience: Duration,
@@ -47,8 +47,8 @@ pub(super) struct Link {
     backoff_max: Duration,
 }
 
-impl Link {
-    pub fn new(broker: &Broker, settings: &MqttSettings) -> Result<Self, SinkError> {
+impl MqttLink {
+    pub fn new(broker: &BrokerAddress, settings: &MqttSettings) -> Result<Self, SinkError> {
         let name = broker.to_string();
         let transport = match broker.tls {
             true => Transport::tls_with_config(rumqttc::TlsConfiguration::Rustls(tls::configure(
@@ -58,7 +58,7 @@ impl Link {
         };
         let made = || format!("unmask-{}-{:08x}", host_name(), fingerprint(broker));
         let id = settings.client_id.clone().unwrap_or_else(made);
-        let place = Place {
+        let place = FaultPlace {
             host: broker.host.clone(),
             client_id: id.clone(),
             tls: broker.tls,
@@ -89,7 +89,7 @@ impl Link {
                 if let Some((user, password)) = login {
                     options.set_credentials(user, password);
                 }
-                Options::V3(Box::new(options), settings.connect_timeout_s.max(1))
+                LinkOptions::V3(Box::new(options), settings.connect_timeout_s.max(1))
             }
             MqttVersion::V5 => {
                 let mut options = v5::MqttOptions::new(id, host, broker.port);
@@ -109,7 +109,7 @@ impl Link {
                 if let Some((user, password)) = login {
                     options.set_credentials(user, password);
                 }
-                Options::V5(Box::new(options))
+                LinkOptions::V5(Box::new(options))
             }
         };
         let backoff = Duration::from_millis(settings.backoff_ms.max(10));
@@ -128,7 +128,7 @@ impl Link {
     }
 
     /// Connects again and again until the run ends.
-    pub fn run(&self, to: &SyncSender<Message>, shared: &Shared) {
+    pub fn run(&self, to: &SyncSender<SinkMessage>, shared: &SharedSink) {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
         let mut early = 0;
@@ -136,7 +136,7 @@ impl Link {
         while !closing() {
             let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the courier stops waiting for what cannot come.
-            if to.send(Message::Link(News::Down)).is_err() || closing() {
+            if to.send(SinkMessage::Link(LinkEvent::Down)).is_err() || closing() {
                 return;
             }
             match &up {
@@ -189,8 +189,8 @@ impl Link {
         // Under an id of its own: the one in use would be thrown out.
         let id = format!("{}-check", self.place.client_id);
         match &mut self.options {
-            Options::V3(options, _) => **options = without_will_v3(options, id),
-            Options::V5(options) => **options = without_will_v5(options, id),
+            LinkOptions::V3(options, _) => **options = without_will_v3(options, id),
+            LinkOptions::V5(options) => **options = without_will_v5(options, id),
         }
         // The receiver is gone: the first news ends the connection.
         let (to, _) = std::sync::mpsc::sync_channel(1);
@@ -210,7 +210,7 @@ impl Link {
     }
 
     /// As [`Link::connect`]; a panic inside the client library is a lost connection, too.
-    fn connect_safely(&self, to: &SyncSender<Message>) -> (Option<Up>, BrokerFault) {
+    fn connect_safely(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
         if let Err(error) = probe::descriptors() {
             return (None, fault::no_descriptors(&error));
         }
@@ -221,18 +221,18 @@ impl Link {
     }
 
     /// One connection from its beginning to its end: when it came up, and why it ended.
-    fn connect(&self, to: &SyncSender<Message>) -> (Option<Up>, BrokerFault) {
+    fn connect(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
         let queue = self.window + usize::from(SPARE);
         let mut up = None;
         let ended = || BrokerFault::outage("the connection ended");
         let fault = match &self.options {
-            Options::V3(options, timeout) => {
+            LinkOptions::V3(options, timeout) => {
                 let (client, mut connection) = rumqttc::Client::new((**options).clone(), queue);
                 connection
                     .eventloop
                     .network_options
                     .set_connection_timeout(*timeout);
-                let mut client = Some(Client::V3(client));
+                let mut client = Some(MqttClient::V3(client));
                 loop {
                     // Until the broker has answered, a try must not be cut short.
                     let event = match &up {
@@ -245,16 +245,16 @@ impl Link {
                         Ok(Ok(event)) => read_v3(&event),
                         Ok(Err(error)) => break fault::read_v3(&error, &self.place),
                         Err(true) => break ended(),
-                        Err(false) => Step::Nothing,
+                        Err(false) => LinkStep::Nothing,
                     };
                     if let Err(fault) = self.step(step, &mut client, &mut up, to) {
                         break fault;
                     }
                 }
             }
-            Options::V5(options) => {
+            LinkOptions::V5(options) => {
                 let (client, mut connection) = v5::Client::new((**options).clone(), queue);
-                let mut client = Some(Client::V5(client));
+                let mut client = Some(MqttClient::V5(client));
                 loop {
                     let event = match &up {
                         None => connection.recv().map_err(|_| true),
@@ -266,7 +266,7 @@ impl Link {
                         Ok(Ok(event)) => read_v5(&event, &self.place),
                         Ok(Err(error)) => break fault::read_v5(&error, &self.place),
                         Err(true) => break ended(),
-                        Err(false) => Step::Nothing,
+                        Err(false) => LinkStep::Nothing,
                     };
                     if let Err(fault) = self.step(step, &mut client, &mut up, to) {
                         break fault;
@@ -279,19 +279,19 @@ impl Link {
 
     fn step(
         &self,
-        step: Step,
-        client: &mut Option<Client>,
+        step: LinkStep,
+        client: &mut Option<MqttClient>,
         up: &mut Option<Up>,
-        to: &SyncSender<Message>,
+        to: &SyncSender<SinkMessage>,
     ) -> Result<(), BrokerFault> {
         let news = match step {
-            Step::Nothing => None,
-            Step::Broken(fault) => return Err(fault),
-            Step::Up { packet_bytes } => match client.take() {
+            LinkStep::Nothing => None,
+            LinkStep::Broken(fault) => return Err(fault),
+            LinkStep::Up { packet_bytes } => match client.take() {
                 Some(client) => {
                     *up = Some(Up::now());
                     let head = PACKET_HEAD + self.topic.len();
-                    Some(News::Up(Publisher {
+                    Some(LinkEvent::Up(MqttPublisher {
                         client,
                         topic: self.topic.clone(),
                         limit: packet_bytes.map(|bytes| bytes.saturating_sub(head)),
@@ -300,16 +300,16 @@ impl Link {
                 // The library connected again by itself: what it would send is not known.
                 None => return Err(BrokerFault::closed("the connection was lost")),
             },
-            Step::Sent(id) => Some(News::Sent(id)),
-            Step::Acked(id) => Some(News::Acked(id)),
-            Step::Refused(id, reason) => Some(News::Refused(id, reason)),
+            LinkStep::Sent(id) => Some(LinkEvent::Sent(id)),
+            LinkStep::Acked(id) => Some(LinkEvent::Acked(id)),
+            LinkStep::Refused(id, reason) => Some(LinkEvent::Refused(id, reason)),
         };
         if let Some(up) = up {
             up.watch(news.as_ref(), self.patience)?;
         }
         match news {
             Some(news) => to
-                .send(Message::Link(news))
+                .send(SinkMessage::Link(news))
                 .map_err(|_| BrokerFault::outage("the run ended")),
             None => Ok(()),
         }
@@ -335,16 +335,16 @@ impl Up {
     }
 
     /// Notes what happened; fails where the broker has acknowledged nothing for too long.
-    fn watch(&mut self, news: Option<&News>, patience: Duration) -> Result<(), BrokerFault> {
+    fn watch(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
         match news {
-            Some(News::Sent(id)) => {
+            Some(LinkEvent::Sent(id)) => {
                 self.sent.insert(*id, Instant::now());
             }
-            Some(News::Acked(id) | News::Refused(id, _)) => {
+            Some(LinkEvent::Acked(id) | LinkEvent::Refused(id, _)) => {
                 self.sent.remove(id);
                 self.acknowledged = true;
             }
-            Some(News::Up(_) | News::Down) | None => {}
+            Some(LinkEvent::Up(_) | LinkEvent::Down) | None => {}
         }
         let waited = self.sent.values().map(Instant::elapsed).max();
         match waited.filter(|waited| *waited > patience) {
@@ -386,7 +386,7 @@ fn without_will_v5(options: &v5::MqttOptions, id: String) -> v5::MqttOptions {
 }
 
 /// What one event of the library means here.
-enum Step {
+enum LinkStep {
     Nothing,
     Up { packet_bytes: Option<usize> },
     Sent(u16),
@@ -395,59 +395,64 @@ enum Step {
     Broken(BrokerFault),
 }
 
-fn read_v3(event: &rumqttc::Event) -> Step {
+fn read_v3(event: &rumqttc::Event) -> LinkStep {
     use rumqttc::{Event, Packet};
     match event {
-        Event::Incoming(Packet::ConnAck(_)) => Step::Up { packet_bytes: None },
-        Event::Incoming(Packet::PubAck(ack)) => Step::Acked(ack.pkid),
+        Event::Incoming(Packet::ConnAck(_)) => LinkStep::Up { packet_bytes: None },
+        Event::Incoming(Packet::PubAck(ack)) => LinkStep::Acked(ack.pkid),
         Event::Outgoing(outgoing) => read_outgoing(outgoing),
-        Event::Incoming(_) => Step::Nothing,
+        Event::Incoming(_) => LinkStep::Nothing,
     }
 }
 
-fn read_v5(event: &v5::Event, place: &Place) -> Step {
+fn read_v5(event: &v5::Event, place: &FaultPlace) -> LinkStep {
     use v5::mqttbytes::v5::{Packet, PubAckReason};
     match event {
         v5::Event::Incoming(Packet::ConnAck(answer)) => {
             let limits = answer.properties.as_ref();
             if limits.and_then(|l| l.max_qos) == Some(0) {
-                return Step::Broken(fault::no_qos_1());
+                return LinkStep::Broken(fault::no_qos_1());
             }
             let bytes = limits.and_then(|l| l.max_packet_size);
-            Step::Up {
+            LinkStep::Up {
                 packet_bytes: bytes.map(|bytes| bytes as usize),
             }
         }
         v5::Event::Incoming(Packet::PubAck(ack)) => match &ack.reason {
-            PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Step::Acked(ack.pkid),
+            PubAckReason::Success | PubAckReason::NoMatchingSubscribers => {
+                LinkStep::Acked(ack.pkid)
+            }
             PubAckReason::PayloadFormatInvalid => {
-                Step::Refused(ack.pkid, "its form is not what the broker accepts".into())
+                LinkStep::Refused(ack.pkid, "its form is not what the broker accepts".into())
             }
             // Kept and tried again after a pause: quotas pass, and rights can be given.
-            reason => Step::Broken(fault::refused(*reason)),
+            reason => LinkStep::Broken(fault::refused(*reason)),
         },
         v5::Event::Incoming(Packet::Disconnect(bye)) => {
-            Step::Broken(fault::disconnected(bye.reason_code, None, place))
+            LinkStep::Broken(fault::disconnected(bye.reason_code, None, place))
         }
         v5::Event::Outgoing(outgoing) => read_outgoing(outgoing),
-        v5::Event::Incoming(_) => Step::Nothing,
+        v5::Event::Incoming(_) => LinkStep::Nothing,
     }
 }
 
-fn read_outgoing(outgoing: &rumqttc::Outgoing) -> Step {
+fn read_outgoing(outgoing: &rumqttc::Outgoing) -> LinkStep {
     use rumqttc::Outgoing;
     match outgoing {
-        Outgoing::Publish(id) => Step::Sent(*id),
+        Outgoing::Publish(id) => LinkStep::Sent(*id),
         // The broker acknowledged out of order and the ids ran into each other: begin anew.
         Outgoing::AwaitAck(_) => {
-            Step::Broken(BrokerFault::outage("the broker acknowledges out of order"))
+            LinkStep::Broken(BrokerFault::outage("the broker acknowledges out of order"))
         }
-        _ => Step::Nothing,
+        _ => LinkStep::Nothing,
     }
 }
 
 /// User and password; the address comes first.
-fn login(broker: &Broker, settings: &MqttSettings) -> Result<Option<(String, String)>, SinkError> {
+fn login(
+    broker: &BrokerAddress,
+    settings: &MqttSettings,
+) -> Result<Option<(String, String)>, SinkError> {
     let Some(user) = broker.user.clone().or_else(|| settings.user.clone()) else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use rumqttc::v5;
 
 /// The client library's handle of a connection.
-pub(super) enum Client {
+pub(super) enum MqttClient {
     V3(rumqttc::Client),
     V5(v5::Client),
     /// Keeps what is published.
@@ -12,18 +12,18 @@ pub(super) enum Client {
 }
 
 /// Hands lines to one connection.
-pub(in crate::sink) struct Publisher {
-    pub(super) client: Client,
+pub(in crate::sink) struct MqttPublisher {
+    pub(super) client: MqttClient,
     pub(super) topic: String,
     pub(super) limit: Option<usize>,
 }
 
-impl Publisher {
+impl MqttPublisher {
     /// One that hands everything to `to`, and takes texts of at most `limit` bytes.
     #[cfg(test)]
     pub fn test(to: std::sync::mpsc::Sender<Vec<u8>>, limit: Option<usize>) -> Self {
         Self {
-            client: Client::Test(to),
+            client: MqttClient::Test(to),
             topic: String::new(),
             limit,
         }
@@ -49,23 +49,23 @@ impl Publisher {
         self.hand(&status(&self.topic), true, b"offline".to_vec());
         // A connection that is gone needs no end.
         match &self.client {
-            Client::V3(client) => drop(client.try_disconnect()),
-            Client::V5(client) => drop(client.try_disconnect()),
+            MqttClient::V3(client) => drop(client.try_disconnect()),
+            MqttClient::V5(client) => drop(client.try_disconnect()),
             #[cfg(test)]
-            Client::Test(_) => {}
+            MqttClient::Test(_) => {}
         }
     }
 
     fn hand(&self, topic: &str, retain: bool, text: Vec<u8>) -> bool {
         match &self.client {
-            Client::V3(client) => client
+            MqttClient::V3(client) => client
                 .try_publish(topic, rumqttc::QoS::AtLeastOnce, retain, text)
                 .is_ok(),
-            Client::V5(client) => client
+            MqttClient::V5(client) => client
                 .try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, retain, text)
                 .is_ok(),
             #[cfg(test)]
-            Client::Test(to) => to.send(text).is_ok(),
+            MqttClient::Test(to) => to.send(text).is_ok(),
         }
     }
 }
@@ -76,9 +76,9 @@ pub(super) fn status(topic: &str) -> String {
 }
 
 /// What happens on the connection.
-pub(in crate::sink) enum News {
+pub(in crate::sink) enum LinkEvent {
     /// It is there; what comes next belongs to it.
-    Up(Publisher),
+    Up(MqttPublisher),
     /// The next of what was handed over got this packet id and was sent.
     Sent(u16),
     /// The broker has what was sent with this packet id.
@@ -89,14 +89,14 @@ pub(in crate::sink) enum News {
     Down,
 }
 
-impl std::fmt::Debug for News {
+impl std::fmt::Debug for LinkEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            News::Up(_) => "Up",
-            News::Sent(_) => "Sent",
-            News::Acked(_) => "Acked",
-            News::Refused(..) => "Refused",
-            News::Down => "Down",
+            LinkEvent::Up(_) => "Up",
+            LinkEvent::Sent(_) => "Sent",
+            LinkEvent::Acked(_) => "Acked",
+            LinkEvent::Refused(..) => "Refused",
+            LinkEvent::Down => "Down",
         })
     }
 }

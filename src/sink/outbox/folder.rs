@@ -1,12 +1,12 @@
 //! The segments of an outbox on disk: found, begun, removed.
 
-use super::segment::{self, Segment, name, read_segment};
-use super::{Entry, Loss, Outbox, State};
+use super::segment::{self, OutboxSegment, name, read_segment};
+use super::{AlertOutbox, Entry, LossReason, OutboxState};
 use crate::sink::disk::FileId;
 use std::fs::OpenOptions;
 use std::io;
 
-impl Outbox {
+impl AlertOutbox {
     /// Indexes what earlier runs left.
     pub(super) fn read_folder(&mut self) -> io::Result<()> {
         let acked = self.saved.unwrap_or(0);
@@ -27,12 +27,12 @@ impl Outbox {
                         segment: first,
                         offset,
                         bytes,
-                        state: State::Waiting,
+                        state: OutboxState::Waiting,
                     });
                 }
             })?;
             self.damaged += damaged;
-            self.segments.push_back(Segment {
+            self.segments.push_back(OutboxSegment {
                 first,
                 bytes,
                 synced: bytes,
@@ -57,7 +57,7 @@ impl Outbox {
         let path = self.folder.join(name(first));
         let file = self.disk.open(&path, &segment::writing())?;
         let id = FileId::of(&file.metadata()?);
-        self.segments.push_back(Segment {
+        self.segments.push_back(OutboxSegment {
             first,
             file,
             id,
@@ -73,7 +73,7 @@ impl Outbox {
     pub(super) fn make_room(&mut self, bytes: u64) {
         while self.segments.len() > 1 && self.bytes() + bytes > self.limits.bytes {
             let first = self.segments[0].first;
-            self.lose_where(Loss::Dropped, |e| e.segment == first);
+            self.lose_where(LossReason::Dropped, |e| e.segment == first);
             self.remove_first();
         }
     }

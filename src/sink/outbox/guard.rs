@@ -1,8 +1,8 @@
 //! Whether the files of an outbox are still there, and what others removed put back.
 
 use super::segment::{self, name};
-use super::{Loss, Outbox};
-use crate::sink::disk::{Disk, FileId};
+use super::{AlertOutbox, LossReason};
+use crate::sink::disk::{FileId, SinkDisk};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 const LOCK: &str = "lock";
 
 /// Locks the outbox in `folder`.
-pub(super) fn lock(disk: &Disk, folder: &Path) -> Result<(File, FileId), TryLockError> {
+pub(super) fn lock(disk: &SinkDisk, folder: &Path) -> Result<(File, FileId), TryLockError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let lock = disk
@@ -28,7 +28,7 @@ fn id_of(path: &Path) -> Option<FileId> {
     found.is_file().then(|| FileId::of(&found))
 }
 
-impl Outbox {
+impl AlertOutbox {
     /// Looks whether what was written is still there, and puts back what somebody removed: folder,
     /// lock, `acked`, and segments out of the open files. Returns what was put back, in words.
     ///
@@ -105,7 +105,7 @@ impl Outbox {
     /// Segment `at` was truncated to `length` bytes by somebody else.
     fn cut(&mut self, at: usize, length: u64) {
         let first = self.segments[at].first;
-        self.lose_where(Loss::Damaged, |e| {
+        self.lose_where(LossReason::Damaged, |e| {
             e.segment == first && e.offset + u64::from(e.bytes) > length
         });
         let whole = self.entries.iter().filter(|e| e.segment == first);
@@ -120,7 +120,7 @@ impl Outbox {
     }
 
     /// Gives up what is on no disk: lines of segments that somebody removed and that could not be
-    /// put back. Call it at the end, after [`Outbox::rewind`].
+    /// put back. Call it at the end, after [`AlertOutbox::rewind`].
     pub fn give_up_missing(&mut self) {
         let missing: Vec<u64> = self
             .segments
@@ -128,6 +128,6 @@ impl Outbox {
             .filter(|s| id_of(&self.folder.join(name(s.first))) != Some(s.id))
             .map(|s| s.first)
             .collect();
-        self.lose_where(Loss::Damaged, |e| missing.contains(&e.segment));
+        self.lose_where(LossReason::Damaged, |e| missing.contains(&e.segment));
     }
 }

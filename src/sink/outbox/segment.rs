@@ -1,7 +1,7 @@
 //! The files of an outbox: segments of lines, and the number that was acknowledged.
 
 use super::LINE_LIMIT;
-use crate::sink::disk::{Disk, FileId};
+use crate::sink::disk::{FileId, SinkDisk};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// A file of lines, named after the number of its first. It stays open: what somebody removes can
 /// still be read, and put back.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(super) struct OutboxSegment {
     pub first: u64,
     pub file: File,
     pub id: FileId,
@@ -20,10 +20,10 @@ pub(super) struct Segment {
     pub synced: u64,
 }
 
-impl Segment {
+impl OutboxSegment {
     /// Flushes it to the medium. After a failure the system may have thrown away what it had in
     /// its cache while it calls that clean: it is written once more, to be flushed the next time.
-    pub fn sync(&mut self, disk: &Disk) -> io::Result<()> {
+    pub fn sync(&mut self, disk: &SinkDisk) -> io::Result<()> {
         if self.synced == self.bytes {
             return Ok(());
         }

@@ -5,23 +5,23 @@ mod histories;
 use super::segment::name;
 use super::*;
 
-use crate::sink::disk::Operation;
+use crate::sink::disk::DiskOperation;
 use crate::sink::disk::faults::Plan;
 use std::fs::OpenOptions;
 
-const LARGE: Limits = Limits { bytes: 1 << 20 };
+const LARGE: OutboxLimits = OutboxLimits { bytes: 1 << 20 };
 
-fn open(folder: &Path) -> Outbox {
-    Outbox::open(folder, LARGE).unwrap()
+fn open(folder: &Path) -> AlertOutbox {
+    AlertOutbox::open(folder, LARGE).unwrap()
 }
 
-fn rest(outbox: &mut Outbox) -> Vec<String> {
+fn rest(outbox: &mut AlertOutbox) -> Vec<String> {
     std::iter::from_fn(|| outbox.take().unwrap())
         .map(|pending| String::from_utf8(pending.text).unwrap())
         .collect()
 }
 
-fn push(outbox: &mut Outbox, texts: &[&str]) {
+fn push(outbox: &mut AlertOutbox, texts: &[&str]) {
     for text in texts {
         outbox.push(text.as_bytes()).unwrap();
     }
@@ -117,8 +117,8 @@ fn damage_in_the_middle_costs_one_line() {
 #[test]
 fn a_full_outbox_drops_the_oldest_and_counts_them() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { bytes: 32 << 10 };
-    let mut outbox = Outbox::open(folder.path(), limits).unwrap();
+    let limits = OutboxLimits { bytes: 32 << 10 };
+    let mut outbox = AlertOutbox::open(folder.path(), limits).unwrap();
     let text = "x".repeat(1000);
     for number in 0..10 {
         assert_eq!(outbox.push(text.as_bytes()).unwrap(), number);
@@ -142,15 +142,15 @@ fn a_full_outbox_drops_the_oldest_and_counts_them() {
     assert_eq!(outbox.dropped() + left, 99);
     // A smaller limit holds from the start.
     drop(outbox);
-    let outbox = Outbox::open(folder.path(), Limits { bytes: 9 << 10 }).unwrap();
+    let outbox = AlertOutbox::open(folder.path(), OutboxLimits { bytes: 9 << 10 }).unwrap();
     assert!(outbox.bytes() <= 9 << 10 && outbox.waiting() < left);
 }
 
 #[test]
 fn acknowledged_segments_are_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { bytes: 32 << 10 };
-    let mut outbox = Outbox::open(folder.path(), limits).unwrap();
+    let limits = OutboxLimits { bytes: 32 << 10 };
+    let mut outbox = AlertOutbox::open(folder.path(), limits).unwrap();
     for _ in 0..1000 {
         outbox.push(&[b'x'; 500]).unwrap();
         let pending = outbox.take().unwrap().unwrap();
@@ -168,11 +168,13 @@ fn bad_lines_and_folders_are_refused() {
     assert!(outbox.push(b"two\nlines").is_err());
     assert!(outbox.push(&vec![b'x'; 70_000]).is_err());
     assert_eq!(outbox.waiting(), 0);
-    let error = Outbox::open(folder.path(), LARGE).unwrap_err().to_string();
+    let error = AlertOutbox::open(folder.path(), LARGE)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("another process"), "{error}");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = Outbox::open(&file, LARGE).unwrap_err().to_string();
+    let error = AlertOutbox::open(&file, LARGE).unwrap_err().to_string();
     assert!(error.contains("file"), "{error}");
     drop(outbox);
     // A lost `acked` file with segments that start later than 0.
@@ -213,7 +215,7 @@ fn what_somebody_removes_is_put_back() {
         "{found}"
     );
     // Held again: nobody else gets in.
-    assert!(Outbox::open(&folder, LARGE).is_err());
+    assert!(AlertOutbox::open(&folder, LARGE).is_err());
     push(&mut outbox, &["d"]);
     assert_eq!((outbox.waiting(), outbox.vanished()), (3, 0));
     drop(outbox);
@@ -262,7 +264,7 @@ fn a_line_that_is_changed_on_disk_is_not_delivered() {
     let text = std::fs::read_to_string(&path).unwrap();
     // In place: the file stays the same one.
     let file = OpenOptions::new().write(true).open(&path).unwrap();
-    Disk::default()
+    SinkDisk::default()
         .write_at(&file, text.replace("bbbb", "bxbb").as_bytes(), 0)
         .unwrap();
     assert_eq!(rest(&mut outbox), ["aaaa", "cccc"]);
@@ -273,13 +275,13 @@ fn a_line_that_is_changed_on_disk_is_not_delivered() {
 fn a_disk_that_is_full_at_the_start_is_no_reason_not_to_start() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
-    let (disk, faults) = Disk::failing(Plan::NONE);
+    let (disk, faults) = SinkDisk::failing(Plan::NONE);
     faults.set(Plan {
-        of: Some(Operation::Write),
+        of: Some(DiskOperation::Write),
         first: 1,
         length: 3,
     });
-    let mut outbox = Outbox::open_on(disk, folder.path(), LARGE).unwrap();
+    let mut outbox = AlertOutbox::open_on(disk, folder.path(), LARGE).unwrap();
     let failed = (0..9).take_while(|_| outbox.push(b"x").is_err()).count();
     assert!((1..=3).contains(&failed), "{failed}");
     assert_eq!((outbox.waiting(), rest(&mut outbox).len()), (1, 1));

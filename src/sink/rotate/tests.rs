@@ -1,7 +1,7 @@
 //! Rotation on a good disk, on one that fails, and under others' hands.
 
 use super::*;
-use crate::sink::disk::Operation;
+use crate::sink::disk::DiskOperation;
 use crate::sink::disk::faults::Plan;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -36,7 +36,7 @@ fn lines(path: &Path) -> BTreeMap<u64, u32> {
 fn files_are_put_aside_and_the_oldest_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jsonl");
-    let mut file = Rotating::open(&path, &settings(10, 2)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(10, 2)).unwrap();
     for i in 0..8 {
         file.write(format!("{i}xxx\n").as_bytes()).unwrap();
     }
@@ -51,7 +51,7 @@ fn files_are_put_aside_and_the_oldest_is_removed() {
 fn a_line_longer_than_the_limit_gets_a_file_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let mut file = Rotating::open(&path, &settings(3, 1)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(3, 1)).unwrap();
     file.write(b"long line\n").unwrap();
     file.write(b"b\n").unwrap();
     assert_eq!(text(&path), "b\n");
@@ -62,11 +62,11 @@ fn a_line_longer_than_the_limit_gets_a_file_of_its_own() {
 fn nothing_kept_and_never_rotated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let mut file = Rotating::open(&path, &settings(2, 0)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(2, 0)).unwrap();
     file.write(b"a\n").unwrap();
     file.write(b"b\n").unwrap();
     assert_eq!(text(&path), "b\n");
-    let mut file = Rotating::open(&path, &settings(0, 3)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(0, 3)).unwrap();
     for _ in 0..100 {
         file.write(b"a\n").unwrap();
     }
@@ -78,16 +78,16 @@ fn a_torn_last_line_is_ended_before_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     std::fs::write(&path, "{\"cut").unwrap();
-    let mut file = Rotating::open(&path, &settings(1000, 1)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(1000, 1)).unwrap();
     file.write(b"{}\n").unwrap();
     assert_eq!(text(&path), "{\"cut\n{}\n");
 }
 
 #[test]
 fn a_file_that_cannot_be_made_or_written_is_named() {
-    let error = Rotating::open(Path::new("/nowhere/a"), &settings(1, 1)).unwrap_err();
+    let error = RotatingFile::open(Path::new("/nowhere/a"), &settings(1, 1)).unwrap_err();
     assert!(error.to_string().contains("/nowhere/a"), "{error}");
-    let mut full = Rotating::open(Path::new("/dev/full"), &settings(1, 1)).unwrap();
+    let mut full = RotatingFile::open(Path::new("/dev/full"), &settings(1, 1)).unwrap();
     assert!(full.write(b"x\n").is_err());
 }
 
@@ -96,7 +96,7 @@ fn a_file_that_was_moved_or_removed_is_made_again_and_what_was_kept_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("logs/a");
     std::fs::create_dir(folder.path().join("logs")).unwrap();
-    let mut file = Rotating::open(&path, &settings(6, 3)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(6, 3)).unwrap();
     for number in 0..8 {
         file.write(format!("{number}!\n").as_bytes()).unwrap();
     }
@@ -122,7 +122,7 @@ fn a_file_that_was_moved_or_removed_is_made_again_and_what_was_kept_stays() {
 fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let mut file = Rotating::open(&path, &settings(40, 3)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(40, 3)).unwrap();
     for round in 0..5 {
         for number in 0..10 {
             file.write(format!("{}!\n", round * 10 + number).as_bytes())
@@ -138,7 +138,7 @@ fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
     let mut other = OpenOptions::new().append(true).open(&path).unwrap();
     other.write_all(b"half").unwrap();
     drop(file);
-    let mut file = Rotating::open(&path, &settings(40, 3)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(40, 3)).unwrap();
     file.write(b"51!\n").unwrap();
     assert_eq!(text(&path), "50!\nhalf\n51!\n");
 }
@@ -150,7 +150,7 @@ fn an_interrupted_rotation_loses_nothing() {
     std::fs::write(&path, "0!\n1!").unwrap();
     // The process ended between the new file and its name.
     std::fs::write(folder.path().join("a.part"), "2!\n3").unwrap();
-    let mut file = Rotating::open(&path, &settings(100, 3)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(100, 3)).unwrap();
     file.write(b"4!\n").unwrap();
     assert_eq!(text(&path), "0!\n1!\n2!\n4!\n");
     assert!(!folder.path().join("a.part").exists());
@@ -160,7 +160,7 @@ fn an_interrupted_rotation_loses_nothing() {
 fn a_gap_is_filled_before_the_oldest_goes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let mut file = Rotating::open(&path, &settings(3, 4)).unwrap();
+    let mut file = RotatingFile::open(&path, &settings(3, 4)).unwrap();
     for number in 0..5 {
         file.write(format!("{number}!\n").as_bytes()).unwrap();
     }
@@ -178,8 +178,8 @@ fn rotate_under(plan: Plan, keep: u32, moved_at: Option<u64>) -> (u64, u64) {
     const LINES: u64 = 40;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
-    let (disk, faults) = Disk::failing(Plan::NONE);
-    let mut file = Rotating::open_on(disk, &path, &settings(16, keep)).unwrap();
+    let (disk, faults) = SinkDisk::failing(Plan::NONE);
+    let mut file = RotatingFile::open_on(disk, &path, &settings(16, keep)).unwrap();
     file.retry = Duration::ZERO;
     faults.set(plan);
     let (mut written, mut lost) = (Vec::new(), 0);
@@ -219,11 +219,11 @@ fn rotate_under(plan: Plan, keep: u32, moved_at: Option<u64>) -> (u64, u64) {
 fn no_fault_of_the_disk_destroys_what_is_kept() {
     let (mut tried, mut failed) = (0, 0);
     for of in [
-        Operation::Open,
-        Operation::Write,
-        Operation::Sync,
-        Operation::Rename,
-        Operation::Truncate,
+        DiskOperation::Open,
+        DiskOperation::Write,
+        DiskOperation::Sync,
+        DiskOperation::Rename,
+        DiskOperation::Truncate,
     ] {
         for length in [1, 3, 20] {
             for keep in [0, 1, 3] {

@@ -1,7 +1,10 @@
 //! Reads a recording.
 
-use super::{Age, FRAMES, HEAD, Head, Layout, Line, RecordingError, SCHEMA, What};
-use crate::source::{BadFrame, Captured, FrameBytes, Shot, Stamp};
+use super::{
+    FRAMES, HEAD, RecordedAge, RecordedEvent, RecordedLayout, RecordingError, RecordingHeader,
+    RecordingLine, SCHEMA,
+};
+use crate::source::{BadFrame, CaptureTime, FrameBytes, FrameTimestamp, SourceFrame};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use unmask_frame::{Picture, Size, decode_picture, read_file_in};
@@ -14,16 +17,16 @@ const PICTURE_LIMIT_BYTES: u64 = 512 << 20;
 
 /// A recording as a source: the same frames, numbers, times and losses.
 #[derive(Debug)]
-pub struct Recording {
+pub struct RecordingSource {
     folder: PathBuf,
     rate_hz: f64,
-    lines: Vec<Result<Line, String>>,
+    lines: Vec<Result<RecordingLine, String>>,
     next: usize,
     /// What a prepared graph takes, where there is one.
     graph: Option<FrameFormat>,
 }
 
-impl Recording {
+impl RecordingSource {
     /// Reads the lines of the recording in `folder`; pictures are read as they are asked for.
     ///
     /// # Errors
@@ -41,7 +44,7 @@ impl Recording {
             path: path.clone(),
             reason,
         };
-        let head: Head =
+        let head: RecordingHeader =
             serde_json::from_slice(&read(HEAD)?).map_err(|error| refuse(error.to_string()))?;
         if head.schema != SCHEMA {
             return Err(refuse(format!("its schema is `{}`", head.schema)));
@@ -73,7 +76,7 @@ impl Recording {
         self.lines.len() as u64
     }
 
-    /// Whether there is none; never so after [`Recording::open`].
+    /// Whether there is none; never so after [`RecordingSource::open`].
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -88,7 +91,7 @@ impl Recording {
         self.graph = Some(input.format);
     }
 
-    pub(in crate::source) fn next(&mut self) -> Option<Result<Shot, BadFrame>> {
+    pub(in crate::source) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         let line = self.lines.get(self.next)?;
         self.next += 1;
         Some(match line {
@@ -101,16 +104,16 @@ impl Recording {
         })
     }
 
-    fn shot(&self, line: &Line) -> Result<Shot, BadFrame> {
+    fn shot(&self, line: &RecordingLine) -> Result<SourceFrame, BadFrame> {
         let (file, at_ns, unix_ns, age, layout) = match &line.what {
-            What::Seen {
+            RecordedEvent::Seen {
                 file,
                 at_ns,
                 unix_ns,
                 age,
                 bytes,
             } => (file, *at_ns, *unix_ns, age, bytes),
-            What::Bad { bad } => {
+            RecordedEvent::Bad { bad } => {
                 return Err(BadFrame {
                     number: line.frame,
                     name: line.name.clone().unwrap_or_default(),
@@ -131,19 +134,19 @@ impl Recording {
             name: path.display().to_string(),
             reason,
         })?;
-        Ok(Shot {
+        Ok(SourceFrame {
             number: line.frame,
             name: line.name.as_deref().map(Into::into),
             picture,
             bytes,
             truth: None,
             read: start.elapsed(),
-            stamp: Stamp {
+            stamp: FrameTimestamp {
                 at: Duration::from_nanos(at_ns),
                 unix_ns: Some(unix_ns),
                 captured: match age {
-                    None => Captured::Paced,
-                    Some(Age::Unknown) => Captured::PacedUnknown,
+                    None => CaptureTime::Paced,
+                    Some(RecordedAge::Unknown) => CaptureTime::PacedUnknown,
                 },
             },
             drops: line.drops,
@@ -157,7 +160,7 @@ impl Recording {
     }
 
     /// A frame as the driver wrote it.
-    fn bytes(&self, file: &str, layout: &Layout) -> Result<FrameBytes, String> {
+    fn bytes(&self, file: &str, layout: &RecordedLayout) -> Result<FrameBytes, String> {
         let recorded = layout.format()?;
         let format = match self.graph {
             Some(graph) if (graph.pixels, graph.size) == (recorded.pixels, recorded.size) => graph,

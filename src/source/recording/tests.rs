@@ -1,19 +1,21 @@
-use super::super::{BadFrame, Camera, Captured, FrameBytes, Shot, Source, Stamp};
+use super::super::{
+    BadFrame, CaptureTime, FrameBytes, FrameTimestamp, OpenSource, SourceFrame, SourceUri,
+};
 use super::*;
 use std::path::Path;
 use std::time::Duration;
 use unmask_frame::{Picture, Size};
-use unmask_model::{CameraInput, Fit, View};
+use unmask_model::{CameraInput, FrameFit, FrameView};
 
-fn shot(number: u64, colour: u8, at_ms: u64, drops: Drops) -> Shot {
-    Shot {
+fn shot(number: u64, colour: u8, at_ms: u64, drops: FrameDrops) -> SourceFrame {
+    SourceFrame {
         number,
         name: (number == 1).then(|| "one.png".into()),
         picture: Picture::filled(Size::new(5, 3), [colour, 7, 255]),
         bytes: None,
         truth: None,
         read: Duration::ZERO,
-        stamp: Stamp {
+        stamp: FrameTimestamp {
             at: Duration::from_millis(at_ms),
             unix_ns: None,
             captured: Default::default(),
@@ -22,15 +24,15 @@ fn shot(number: u64, colour: u8, at_ms: u64, drops: Drops) -> Shot {
     }
 }
 
-fn lost(overtaken: u64) -> Drops {
-    Drops {
+fn lost(overtaken: u64) -> FrameDrops {
+    FrameDrops {
         overtaken,
-        ..Drops::default()
+        ..FrameDrops::default()
     }
 }
 
-fn recorder(folder: &Path) -> Recorder {
-    Recorder::create(folder, "synthetic:7", false, 10.0).unwrap()
+fn recorder(folder: &Path) -> FrameRecorder {
+    FrameRecorder::create(folder, "synthetic:7", false, 10.0).unwrap()
 }
 
 /// Three frames, the second bad, two lost before the third.
@@ -58,8 +60,8 @@ fn recorded(folder: &Path) {
 fn what_was_recorded_comes_again() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path());
-    let source = Source::Recording(folder.path().into());
-    let mut camera = Camera::open(&source, 10.0).unwrap();
+    let source = SourceUri::Recording(folder.path().into());
+    let mut camera = OpenSource::open(&source, 10.0).unwrap();
     assert_eq!((camera.len(), camera.is_empty()), (Some(3), false));
     let first = camera.next().unwrap().unwrap();
     assert_eq!((first.number, first.picture.at(4, 2)), (0, [10, 7, 255]));
@@ -80,7 +82,7 @@ fn a_recording_cut_short_gives_what_is_whole() {
     let path = folder.path().join(FRAMES);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() - 9]).unwrap();
-    let mut recording = Recording::open(folder.path()).unwrap();
+    let mut recording = RecordingSource::open(folder.path()).unwrap();
     assert!(recording.next().unwrap().is_ok());
     assert!(recording.next().unwrap().is_err());
     let cut = recording.next().unwrap().unwrap_err();
@@ -92,18 +94,22 @@ fn a_recording_cut_short_gives_what_is_whole() {
 fn a_folder_in_use_is_not_written_into() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path());
-    let error = Recorder::create(folder.path(), "s", false, 1.0).unwrap_err();
+    let error = FrameRecorder::create(folder.path(), "s", false, 1.0).unwrap_err();
     assert!(error.to_string().contains("new or empty"), "{error}");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = Recorder::create(&file, "s", false, 1.0).unwrap_err();
+    let error = FrameRecorder::create(&file, "s", false, 1.0).unwrap_err();
     assert!(error.to_string().contains("cannot write"), "{error}");
 }
 
 #[test]
 fn what_is_no_recording_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Recording::open(folder.path()).unwrap_err().to_string();
+    let open = || {
+        RecordingSource::open(folder.path())
+            .unwrap_err()
+            .to_string()
+    };
     assert!(
         open().contains("recording.json: No such file"),
         "{}",
@@ -144,7 +150,7 @@ fn lines_that_lie_are_bad_frames() {
         "[]".into(),
     ];
     std::fs::write(folder.path().join(FRAMES), lines.join("\n")).unwrap();
-    let mut recording = Recording::open(folder.path()).unwrap();
+    let mut recording = RecordingSource::open(folder.path()).unwrap();
     let told: Vec<String> = std::iter::from_fn(|| recording.next())
         .map(|shot| shot.unwrap_err().to_string())
         .collect();
@@ -164,16 +170,16 @@ fn lines_that_lie_are_bad_frames() {
 }
 
 /// A frame of bytes that all differ from their neighbours.
-fn raw(number: u64, format: FrameFormat) -> Shot {
+fn raw(number: u64, format: FrameFormat) -> SourceFrame {
     let bytes = (0..format.bytes()).map(|i| (i * 31 + 7 * number as usize) as u8);
-    Shot {
+    SourceFrame {
         picture: Picture::filled(Size::default(), [0; 3]),
         bytes: FrameBytes::own(bytes.collect(), format),
         ..shot(number, 0, 100 * number, lost(0))
     }
 }
 
-fn format(pixels: PixelFormat, matrix: Matrix, range: Range) -> FrameFormat {
+fn format(pixels: PixelFormat, matrix: ColourMatrix, range: ColourRange) -> FrameFormat {
     FrameFormat {
         pixels,
         size: Size::new(6, 4),
@@ -187,8 +193,8 @@ fn a_cameras_bytes_come_again_in_every_layout() {
     use PixelFormat::{Bgr24, Nv12, Rgb24, Uyvy, Yuyv};
     for pixels in [Yuyv, Uyvy, Nv12, Rgb24, Bgr24] {
         for (matrix, range) in [
-            (Matrix::Bt601, Range::Limited),
-            (Matrix::Bt709, Range::Full),
+            (ColourMatrix::Bt601, ColourRange::Limited),
+            (ColourMatrix::Bt709, ColourRange::Full),
         ] {
             let format = format(pixels, matrix, range);
             let folder = tempfile::tempdir().unwrap();
@@ -198,7 +204,7 @@ fn a_cameras_bytes_come_again_in_every_layout() {
                 recorder.add(shot, shot.stamp.at, 5).unwrap();
             }
             assert_eq!(recorder.bytes(), 2 * format.bytes() as u64);
-            let mut recording = Recording::open(folder.path()).unwrap();
+            let mut recording = RecordingSource::open(folder.path()).unwrap();
             for shot in shots {
                 let again = recording.next().unwrap().unwrap();
                 let (bytes, want) = (again.bytes.as_ref().unwrap(), shot.bytes.as_ref().unwrap());
@@ -215,30 +221,30 @@ fn a_cameras_bytes_come_again_in_every_layout() {
 #[test]
 fn bytes_are_the_graphs_where_it_takes_their_layout_and_size() {
     let folder = tempfile::tempdir().unwrap();
-    let of_camera = format(PixelFormat::Yuyv, Matrix::Bt601, Range::Limited);
+    let of_camera = format(PixelFormat::Yuyv, ColourMatrix::Bt601, ColourRange::Limited);
     let shot = raw(0, of_camera);
     recorder(folder.path())
         .add(&shot, shot.stamp.at, 5)
         .unwrap();
     let served = |graph: FrameFormat| {
-        let source = Source::Recording(folder.path().into());
-        let mut camera = Camera::open(&source, 10.0).unwrap();
-        let view = View {
+        let source = SourceUri::Recording(folder.path().into());
+        let mut camera = OpenSource::open(&source, 10.0).unwrap();
+        let view = FrameView {
             x: 0,
             y: 0,
             size: graph.size,
         };
         let input = CameraInput {
             format: graph,
-            fit: Fit::Stretch,
+            fit: FrameFit::Stretch,
             view,
         };
         camera.serve(Some(&input)).unwrap();
         *camera.next().unwrap().unwrap().bytes.unwrap().format()
     };
-    let graph = format(PixelFormat::Yuyv, Matrix::Bt709, Range::Full);
+    let graph = format(PixelFormat::Yuyv, ColourMatrix::Bt709, ColourRange::Full);
     assert_eq!(served(graph), graph);
-    let other = format(PixelFormat::Uyvy, Matrix::Bt709, Range::Full);
+    let other = format(PixelFormat::Uyvy, ColourMatrix::Bt709, ColourRange::Full);
     assert_eq!(served(other), of_camera);
     let size = Size::new(8, 4);
     assert_eq!(served(FrameFormat { size, ..graph }), of_camera);
@@ -250,17 +256,17 @@ fn that_an_age_is_unknown_is_recorded() {
     let now = std::time::Instant::now();
     let mut recorder = recorder(folder.path());
     let all = [
-        Captured::Paced,
-        Captured::Known(now),
-        Captured::Unknown(now),
-        Captured::PacedUnknown,
+        CaptureTime::Paced,
+        CaptureTime::Known(now),
+        CaptureTime::Unknown(now),
+        CaptureTime::PacedUnknown,
     ];
     for captured in all {
         let mut shot = shot(0, 9, 0, lost(0));
         shot.stamp.captured = captured;
         recorder.add(&shot, Duration::ZERO, 5).unwrap();
     }
-    let mut recording = Recording::open(folder.path()).unwrap();
+    let mut recording = RecordingSource::open(folder.path()).unwrap();
     for captured in all {
         let again = recording.next().unwrap().unwrap().stamp.captured;
         assert_eq!(again.is_known(), captured.is_known());
@@ -299,7 +305,7 @@ fn bytes_that_are_no_frame_are_bad_frames() {
     ];
     let lines: Vec<&str> = cases.iter().map(|(line, _)| line.as_str()).collect();
     std::fs::write(folder.path().join(FRAMES), lines.join("\n")).unwrap();
-    let mut recording = Recording::open(folder.path()).unwrap();
+    let mut recording = RecordingSource::open(folder.path()).unwrap();
     for (line, want) in &cases {
         let bad = recording.next().unwrap().unwrap_err().to_string();
         assert!(bad.contains(want), "{line}: {bad}");

@@ -1,7 +1,10 @@
 //! Writes a recording.
 
-use super::{Age, FRAMES, HEAD, Head, Line, RecordingError, SCHEMA, What};
-use crate::source::{BadFrame, Drops, Shot};
+use super::{
+    FRAMES, HEAD, RecordedAge, RecordedEvent, RecordingError, RecordingHeader, RecordingLine,
+    SCHEMA,
+};
+use crate::source::{BadFrame, FrameDrops, SourceFrame};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,16 +13,16 @@ use unmask_frame::Picture;
 
 /// Writes frames, with their times and losses, into a folder.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct FrameRecorder {
     folder: PathBuf,
     lines: File,
     frames: u64,
     bad: u64,
     bytes: u64,
-    drops: Drops,
+    drops: FrameDrops,
 }
 
-impl Recorder {
+impl FrameRecorder {
     /// Starts a recording of `source` in `folder`, which is made where it is missing.
     ///
     /// # Errors
@@ -37,7 +40,7 @@ impl Recorder {
                 path: folder.to_path_buf(),
             });
         }
-        let head = Head {
+        let head = RecordingHeader {
             schema: SCHEMA.into(),
             source: source.into(),
             realtime,
@@ -56,7 +59,7 @@ impl Recorder {
             frames: 0,
             bad: 0,
             bytes: 0,
-            drops: Drops::default(),
+            drops: FrameDrops::default(),
         })
     }
 
@@ -65,7 +68,12 @@ impl Recorder {
     ///
     /// # Errors
     /// The picture or its line cannot be written.
-    pub fn add(&mut self, shot: &Shot, at: Duration, unix_ns: i64) -> Result<(), RecordingError> {
+    pub fn add(
+        &mut self,
+        shot: &SourceFrame,
+        at: Duration,
+        unix_ns: i64,
+    ) -> Result<(), RecordingError> {
         let place = self.frames + self.bad;
         let file = match &shot.bytes {
             Some(bytes) => format!("{place:08}.{}", bytes.format().pixels),
@@ -78,15 +86,15 @@ impl Recorder {
                 .and_then(|bytes| std::fs::write(&path, &bytes).map(|()| bytes.len())),
         };
         let bytes = written.map_err(|source| RecordingError::write(&path, source))? as u64;
-        self.write(&Line {
+        self.write(&RecordingLine {
             frame: shot.number,
             name: shot.name.as_deref().map(str::to_string),
             drops: shot.drops,
-            what: What::Seen {
+            what: RecordedEvent::Seen {
                 file,
                 at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
                 unix_ns,
-                age: (!shot.stamp.captured.is_known()).then_some(Age::Unknown),
+                age: (!shot.stamp.captured.is_known()).then_some(RecordedAge::Unknown),
                 bytes: shot.bytes.as_ref().map(|bytes| bytes.format().into()),
             },
         })?;
@@ -101,11 +109,11 @@ impl Recorder {
     /// # Errors
     /// The line cannot be written.
     pub fn add_bad(&mut self, bad: &BadFrame) -> Result<(), RecordingError> {
-        self.write(&Line {
+        self.write(&RecordingLine {
             frame: bad.number,
             name: Some(bad.name.clone()),
-            drops: Drops::default(),
-            what: What::Bad {
+            drops: FrameDrops::default(),
+            what: RecordedEvent::Bad {
                 bad: bad.reason.clone(),
             },
         })?;
@@ -113,7 +121,7 @@ impl Recorder {
         Ok(())
     }
 
-    fn write(&mut self, line: &Line) -> Result<(), RecordingError> {
+    fn write(&mut self, line: &RecordingLine) -> Result<(), RecordingError> {
         serde_json::to_vec(line)
             .map_err(std::io::Error::from)
             .and_then(|mut text| {
@@ -139,7 +147,7 @@ impl Recorder {
     }
 
     /// Frames lost.
-    pub fn drops(&self) -> Drops {
+    pub fn drops(&self) -> FrameDrops {
         self.drops
     }
 }

@@ -1,10 +1,12 @@
 use super::*;
-use crate::source::{Camera, Clock, Next, Pace, Reader, Recorder, Source};
-use unmask_model::{Fit, PixelFormat, View};
-use unmask_v4l2::fake::{Clock as Stamps, Event, Fake};
+use crate::source::{
+    FrameRecorder, NextFrame, OpenSource, RunPace, SourceClock, SourceReader, SourceUri,
+};
+use unmask_model::{FrameFit, FrameView, PixelFormat};
+use unmask_v4l2::fake::{FakeClock as Stamps, FakeEvent, FakeKernel};
 
-fn open(fake: &Fake, settings: &CaptureSettings) -> Result<V4l2, CameraError> {
-    V4l2::open(Arc::new(fake.clone()), Path::new("/dev/fake"), settings)
+fn open(fake: &FakeKernel, settings: &CaptureSettings) -> Result<V4l2Source, SourceError> {
+    V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), settings)
 }
 
 fn graph(pixels: PixelFormat, size: Size) -> CameraInput {
@@ -12,11 +14,11 @@ fn graph(pixels: PixelFormat, size: Size) -> CameraInput {
         format: FrameFormat {
             pixels,
             size,
-            matrix: Matrix::Bt601,
-            range: Range::Limited,
+            matrix: ColourMatrix::Bt601,
+            range: ColourRange::Limited,
         },
-        fit: Fit::Stretch,
-        view: View { x: 0, y: 0, size },
+        fit: FrameFit::Stretch,
+        view: FrameView { x: 0, y: 0, size },
     }
 }
 
@@ -25,13 +27,13 @@ const SIZE: Size = Size::new(64, 48);
 #[test]
 fn every_format_becomes_a_picture() {
     for letters in ["YUYV", "UYVY", "NV12", "NV21", "RGB3", "BGR3", "GREY"] {
-        let fake = Fake::virtual_time();
+        let fake = FakeKernel::virtual_time();
         let settings = CaptureSettings {
             format: Some(letters.into()),
             ..CaptureSettings::default()
         };
         let mut camera = open(&fake, &settings).unwrap();
-        let shots: Vec<Shot> = (0..3).map(|_| camera.next().unwrap().unwrap()).collect();
+        let shots: Vec<SourceFrame> = (0..3).map(|_| camera.next().unwrap().unwrap()).collect();
         assert_eq!(shots[2].picture.size(), SIZE, "{letters}");
         assert!(shots[2].bytes.is_none());
         // Every byte of a frame is its number: RGB and grey show it.
@@ -39,7 +41,7 @@ fn every_format_becomes_a_picture() {
             assert_eq!(shots[2].picture.at(63, 47), [2; 3]);
         }
         let at = shots[2].stamp.at;
-        assert!(matches!(shots[2].stamp.captured, Captured::Known(_)));
+        assert!(matches!(shots[2].stamp.captured, CaptureTime::Known(_)));
         assert_eq!(shots[2].number, 2);
         assert!(at < Duration::from_secs(5), "{at:?}");
         let report = camera.watch().report();
@@ -63,7 +65,7 @@ fn jpeg(shade: u8) -> Vec<u8> {
 
 #[test]
 fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let whole = jpeg(200);
     let mut torn = whole.clone();
     let middle = whole.len() - 20;
@@ -103,7 +105,7 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
 
 #[test]
 fn a_camera_that_sends_no_tables_is_understood() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let mut bare = jpeg(120);
     while let Some(at) = bare.windows(2).position(|w| w == [0xff, 0xc4]) {
         let length = usize::from(u16::from_be_bytes([bare[at + 2], bare[at + 3]]));
@@ -121,7 +123,7 @@ fn a_camera_that_sends_no_tables_is_understood() {
 
 #[test]
 fn a_camera_that_gives_only_damaged_frames_can_be_stopped() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let settings = CaptureSettings {
         format: Some("MJPG".into()),
         ..CaptureSettings::default()
@@ -158,7 +160,7 @@ const DEFAULTS: [(u32, u32, u32); 13] = [
 
 #[test]
 fn colour_spaces_follow_the_kernels_defaults() {
-    let colour = |space, coding, quantization| Colour {
+    let colour = |space, coding, quantization| ColourInfo {
         space,
         coding,
         quantization,
@@ -168,17 +170,23 @@ fn colour_spaces_follow_the_kernels_defaults() {
         assert_eq!(coding(colour(space, 0, 0)), want, "colour space {space}");
         // What the driver does say counts, whatever the space is.
         for (number, matrix) in [
-            (1, Matrix::Bt601),
-            (2, Matrix::Bt709),
-            (3, Matrix::Bt601),
-            (4, Matrix::Bt709),
-            (5, Matrix::Bt601),
-            (6, Matrix::Bt2020),
-            (7, Matrix::Bt2020),
-            (8, Matrix::Smpte240m),
+            (1, ColourMatrix::Bt601),
+            (2, ColourMatrix::Bt709),
+            (3, ColourMatrix::Bt601),
+            (4, ColourMatrix::Bt709),
+            (5, ColourMatrix::Bt601),
+            (6, ColourMatrix::Bt2020),
+            (7, ColourMatrix::Bt2020),
+            (8, ColourMatrix::Smpte240m),
         ] {
-            assert_eq!(coding(colour(space, number, 1)), (matrix, Range::Full));
-            assert_eq!(coding(colour(space, number, 2)), (matrix, Range::Limited));
+            assert_eq!(
+                coding(colour(space, number, 1)),
+                (matrix, ColourRange::Full)
+            );
+            assert_eq!(
+                coding(colour(space, number, 2)),
+                (matrix, ColourRange::Limited)
+            );
         }
     }
 }
@@ -219,7 +227,7 @@ fn the_kernels_defaults_are_those_of_its_header() {
 #[test]
 fn a_prepared_graph_gets_the_drivers_bytes() {
     for pixels in [PixelFormat::Nv12, PixelFormat::Yuyv, PixelFormat::Rgb24] {
-        let fake = Fake::virtual_time();
+        let fake = FakeKernel::virtual_time();
         let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
         let input = graph(pixels, Size::new(128, 96));
         camera.serve(&input).unwrap();
@@ -239,7 +247,7 @@ fn a_prepared_graph_gets_the_drivers_bytes() {
 
 #[test]
 fn padding_costs_a_copy_and_says_so() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     fake.set_modes(&[FourCc(*b"YUYV")], &[(64, 48)], 32);
     let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
     let input = graph(PixelFormat::Yuyv, SIZE);
@@ -253,7 +261,7 @@ fn padding_costs_a_copy_and_says_so() {
 
 #[test]
 fn what_the_camera_cannot_do_is_refused_before_the_run() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let refused = |settings: CaptureSettings| open(&fake, &settings).unwrap_err().to_string();
     let text = refused(CaptureSettings {
         size: Some(Size::new(100, 100)),
@@ -285,22 +293,22 @@ fn what_the_camera_cannot_do_is_refused_before_the_run() {
 #[test]
 fn ages_reach_the_reader_or_are_said_to_be_unknown() {
     for (stamps, known) in [(Stamps::Monotonic, true), (Stamps::Stopped, false)] {
-        let fake = Fake::real_time();
+        let fake = FakeKernel::real_time();
         fake.set_clock(stamps, Duration::from_millis(40));
         let camera = open(&fake, &CaptureSettings::default()).unwrap();
-        let camera = Camera::V4l2(Box::new(camera));
+        let camera = OpenSource::V4l2(Box::new(camera));
         assert!(camera.is_live() && camera.len().is_none());
-        let clock = Clock::start();
+        let clock = SourceClock::start();
         std::thread::sleep(Duration::from_millis(60));
-        let pace = Pace::Realtime { rate_hz: 30.0 };
-        let reader = Reader::start(camera, clock, pace, Some(1)).unwrap();
+        let pace = RunPace::Realtime { rate_hz: 30.0 };
+        let reader = SourceReader::start(camera, clock, pace, Some(1)).unwrap();
         while !fake.produce() {
             std::thread::yield_now();
         }
         let (shot, captured) = reader.take().unwrap();
         let age = clock.now().since(captured);
         let shot = shot.unwrap();
-        assert_eq!(matches!(shot.stamp.captured, Captured::Known(_)), known);
+        assert_eq!(matches!(shot.stamp.captured, CaptureTime::Known(_)), known);
         assert_eq!(age >= Duration::from_millis(40), known, "{age:?}");
         assert!(reader.take().is_none());
     }
@@ -308,17 +316,17 @@ fn ages_reach_the_reader_or_are_said_to_be_unknown() {
 
 #[test]
 fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
-    let fake = Fake::real_time();
+    let fake = FakeKernel::real_time();
     let camera = open(&fake, &CaptureSettings::default()).unwrap();
-    fake.befall(Event::Unplug);
-    let camera = Camera::V4l2(Box::new(camera));
-    let pace = Pace::Realtime { rate_hz: 30.0 };
-    let reader = Reader::start(camera, Clock::start(), pace, None).unwrap();
+    fake.befall(FakeEvent::Unplug);
+    let camera = OpenSource::V4l2(Box::new(camera));
+    let pace = RunPace::Realtime { rate_hz: 30.0 };
+    let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();
     let watch = reader.capture().unwrap().clone();
     let event = loop {
         assert!(matches!(
             reader.take_within(Duration::from_millis(20)),
-            Next::Nothing
+            NextFrame::Nothing
         ));
         if let Some(event) = watch.event() {
             break event;
@@ -332,14 +340,14 @@ fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
 
 #[test]
 fn a_frame_is_with_the_engine_at_once() {
-    let fake = Fake::real_time();
+    let fake = FakeKernel::real_time();
     fake.set_clock(Stamps::Monotonic, Duration::ZERO);
     let mut camera = open(&fake, &CaptureSettings::default()).unwrap();
     camera.serve(&graph(PixelFormat::Yuyv, SIZE)).unwrap();
-    let pace = Pace::Realtime { rate_hz: 30.0 };
-    let camera = Camera::V4l2(Box::new(camera));
+    let pace = RunPace::Realtime { rate_hz: 30.0 };
+    let camera = OpenSource::V4l2(Box::new(camera));
     let frames = 1000;
-    let reader = Reader::start(camera, Clock::start(), pace, Some(frames)).unwrap();
+    let reader = SourceReader::start(camera, SourceClock::start(), pace, Some(frames)).unwrap();
     let mut times = Vec::new();
     std::thread::scope(|scope| {
         let ended = Arc::new(AtomicU8::new(0));
@@ -372,22 +380,24 @@ fn a_frame_is_with_the_engine_at_once() {
 #[test]
 fn a_recording_of_a_camera_holds_the_drivers_bytes() {
     for (letters, padding) in [("YUYV", 0), ("YUYV", 32), ("NV12", 0), ("BGR3", 0)] {
-        let fake = Fake::virtual_time();
+        let fake = FakeKernel::virtual_time();
         fake.set_modes(&[letters.parse().unwrap()], &[(64, 48)], padding);
-        let mut camera = Camera::V4l2(Box::new(open(&fake, &CaptureSettings::default()).unwrap()));
+        let mut camera =
+            OpenSource::V4l2(Box::new(open(&fake, &CaptureSettings::default()).unwrap()));
         camera.keep_bytes();
         let folder = tempfile::tempdir().unwrap();
-        let mut recorder = Recorder::create(folder.path(), "v4l2:x", true, 30.0).unwrap();
+        let mut recorder = FrameRecorder::create(folder.path(), "v4l2:x", true, 30.0).unwrap();
         for _ in 0..3 {
             let shot = camera.next().unwrap().unwrap();
             recorder.add(&shot, shot.stamp.at, 7).unwrap();
         }
-        let pixels = match Layout::of(*letters.as_bytes().first_chunk().unwrap()) {
-            Some(Layout::Graph(pixels)) => pixels,
+        let pixels = match PixelLayout::of(*letters.as_bytes().first_chunk().unwrap()) {
+            Some(PixelLayout::Graph(pixels)) => pixels,
             other => panic!("{other:?}"),
         };
         let format = graph(pixels, SIZE).format;
-        let mut recording = Camera::open(&Source::Recording(folder.path().into()), 1.0).unwrap();
+        let mut recording =
+            OpenSource::open(&SourceUri::Recording(folder.path().into()), 1.0).unwrap();
         for number in 0..3u8 {
             let bytes = recording.next().unwrap().unwrap().bytes.unwrap();
             assert_eq!(bytes.format(), &format);
@@ -398,12 +408,12 @@ fn a_recording_of_a_camera_holds_the_drivers_bytes() {
 
 #[test]
 fn what_no_graph_takes_is_recorded_as_pictures() {
-    let fake = Fake::virtual_time();
+    let fake = FakeKernel::virtual_time();
     let settings = CaptureSettings {
         format: Some("GREY".into()),
         ..CaptureSettings::default()
     };
-    let mut camera = Camera::V4l2(Box::new(open(&fake, &settings).unwrap()));
+    let mut camera = OpenSource::V4l2(Box::new(open(&fake, &settings).unwrap()));
     camera.keep_bytes();
     let shot = camera.next().unwrap().unwrap();
     assert!(shot.bytes.is_none() && shot.picture.size() == SIZE);

@@ -1,16 +1,16 @@
 //! What a V4L2 camera came to, asked from another thread than the one that reads it.
 
-use crate::source::Drops;
+use crate::source::FrameDrops;
 use crate::source::capture_report::CaptureReport;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use unmask_v4l2::{Cause, Format, Handle, Kind};
+use unmask_v4l2::{LossReason, MemoryKind, ReportHandle, VideoFormat};
 
 /// How a frame gets to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Copies {
+pub(super) enum CopyCounter {
     /// As it lies.
     None,
     /// As a picture.
@@ -21,39 +21,40 @@ pub(super) enum Copies {
     Padding,
 }
 
-impl Copies {
-    const ALL: [Copies; 4] = [
-        Copies::None,
-        Copies::Picture,
-        Copies::Decoded,
-        Copies::Padding,
+impl CopyCounter {
+    const ALL: [CopyCounter; 4] = [
+        CopyCounter::None,
+        CopyCounter::Picture,
+        CopyCounter::Decoded,
+        CopyCounter::Padding,
     ];
 
     fn why(self) -> &'static str {
         match self {
-            Copies::None => "the driver's bytes are taken where they lie",
-            Copies::Picture => "turned into a picture: the model is not prepared for a camera",
-            Copies::Decoded => "decoded",
-            Copies::Padding => "the padding of its rows is taken out",
+            CopyCounter::None => "the driver's bytes are taken where they lie",
+            CopyCounter::Picture => "turned into a picture: the model is not prepared for a camera",
+            CopyCounter::Decoded => "decoded",
+            CopyCounter::Padding => "the padding of its rows is taken out",
         }
     }
 }
 
 /// See [`CaptureWatch`].
 #[derive(Clone, Debug)]
-pub(in crate::source) struct Watch {
-    pub(super) handle: Handle,
+pub(in crate::source) struct FaultWatch {
+    pub(super) handle: ReportHandle,
     pub(super) path: PathBuf,
     pub(super) copies: Arc<AtomicU8>,
 }
 
-impl Watch {
+impl FaultWatch {
     pub fn report(&self) -> CaptureReport {
         let report = self.handle.report();
-        let copies = Copies::ALL[usize::from(self.copies.load(Relaxed)) % Copies::ALL.len()];
+        let copies =
+            CopyCounter::ALL[usize::from(self.copies.load(Relaxed)) % CopyCounter::ALL.len()];
         let format = report.mode.map(|mode| mode.format);
-        let number = |of: fn(&Format) -> u32| format.as_ref().map_or(0, of);
-        let counted = Cause::ALL.iter().map(|&c| (c.word(), report.count(c)));
+        let number = |of: fn(&VideoFormat) -> u32| format.as_ref().map_or(0, of);
+        let counted = LossReason::ALL.iter().map(|&c| (c.word(), report.count(c)));
         CaptureReport {
             device: self.path.display().to_string(),
             driver: report.identity.driver.clone(),
@@ -66,18 +67,18 @@ impl Watch {
             frame_bytes: number(|f| f.bytes),
             rate_hz: report.mode.and_then(|mode| mode.rate_hz),
             memory: match report.memory {
-                Some(Kind::User) => "userptr",
-                Some(Kind::Shared) => "dmabuf",
-                Some(Kind::Mmap) => "mmap",
+                Some(MemoryKind::User) => "userptr",
+                Some(MemoryKind::Shared) => "dmabuf",
+                Some(MemoryKind::Mmap) => "mmap",
                 None => "none",
             },
             buffers: report.buffers,
-            copies_per_frame: u32::from(copies != Copies::None),
+            copies_per_frame: u32::from(copies != CopyCounter::None),
             copies: copies.why(),
             clock: report.clock.word(),
             clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
             frames: report.frames,
-            drops: Drops {
+            drops: FrameDrops {
                 overtaken: report.lost.overtaken,
                 gap: report.lost.gap,
                 corrupt: report.lost.corrupt,

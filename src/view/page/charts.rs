@@ -1,6 +1,6 @@
 //! The page's drawings: the timeline and the histogram of ages, as SVG.
 
-use super::{Page, Span, escape};
+use super::{RunPage, StageSpan, escape};
 use std::fmt::Write;
 
 /// Rows of the timeline; the rest is counted.
@@ -9,12 +9,12 @@ const TIMELINE_ROWS: usize = 40;
 const BINS: usize = 40;
 
 /// One row a thing: what was truly there above, what was told below.
-pub(super) fn timeline(out: &mut String, page: &Page<'_>) {
+pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     const LEFT: f64 = 150.0;
     const WIDTH: f64 = 1000.0;
     const ROW: f64 = 18.0;
     let truth = page.truth.unwrap_or(&[]);
-    let rows: Vec<(&Span, bool)> = truth
+    let rows: Vec<(&StageSpan, bool)> = truth
         .iter()
         .map(|s| (s, true))
         .chain(page.alerts.iter().map(|s| (s, false)))
@@ -112,7 +112,7 @@ pub(super) fn round_step(frames: u64) -> u64 {
 }
 
 /// Histogram of ages, with the budget as a line.
-pub(super) fn ages(out: &mut String, page: &Page<'_>) {
+pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
     const WIDTH: f64 = 480.0;
     const HEIGHT: f64 = 220.0;
     const BASE: f64 = HEIGHT - 24.0;

@@ -4,13 +4,13 @@
 use serde::{Deserialize, Serialize};
 use unmask_frame::Size;
 
-use super::resample::Window;
+use super::resample::ResampleWindow;
 use super::{DataError, Rng};
 
 /// How a training example is cut from a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Augment {
+pub struct AugmentSettings {
     /// Length of the picture's short side after scaling.
     pub short_side: ShortSide,
     /// Width over height is stretched by a factor from this range (log-uniform), for a network
@@ -22,7 +22,7 @@ pub struct Augment {
     /// Probability of mirroring left to right.
     pub hflip: f32,
     /// Change of colours.
-    pub colour: Jitter,
+    pub colour: ColourJitter,
 }
 
 /// Where the length of the short side comes from, px.
@@ -38,7 +38,7 @@ pub enum ShortSide {
 /// Colour changes of the SSD detector (Liu et al. 2016), on values 0 to 255.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Jitter {
+pub struct ColourJitter {
     /// Probability of each of the four changes; 0 turns all off.
     pub probability: f32,
     /// Brightness: up to so much is added or taken away.
@@ -51,19 +51,19 @@ pub struct Jitter {
     pub hue: f32,
 }
 
-impl Default for Augment {
+impl Default for AugmentSettings {
     fn default() -> Self {
         Self {
             short_side: ShortSide::Range(256, 640),
             aspect: (1.0, 1.0),
             crop: (512, 256),
             hflip: 0.5,
-            colour: Jitter::default(),
+            colour: ColourJitter::default(),
         }
     }
 }
 
-impl Default for Jitter {
+impl Default for ColourJitter {
     fn default() -> Self {
         Self {
             probability: 0.5,
@@ -79,7 +79,7 @@ impl Default for Jitter {
 /// for all memory.
 const MAX_SIDE_PX: usize = 16_384;
 
-impl Augment {
+impl AugmentSettings {
     /// Checks the settings.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Augment {
     }
 
     /// Draws which part of a picture of size `source` is seen, and whether it is mirrored.
-    pub(super) fn draw(&self, source: Size, rng: &mut Rng) -> (Window, bool) {
+    pub(super) fn draw(&self, source: Size, rng: &mut Rng) -> (ResampleWindow, bool) {
         let short = match &self.short_side {
             ShortSide::Choice(list) => {
                 let i = rng.below(list.len());
@@ -159,7 +159,7 @@ impl Augment {
         );
         let flip = rng.chance(self.hflip);
         (
-            Window {
+            ResampleWindow {
                 source: (source.w, source.h),
                 resized,
                 offset,
@@ -170,7 +170,7 @@ impl Augment {
     }
 }
 
-impl Jitter {
+impl ColourJitter {
     /// Recolours interleaved RGB values 0 to 255 in place. Always draws the same number of random
     /// values, so that what follows in the stream does not depend on the settings.
     pub(super) fn apply(&self, pixels: &mut [f32], rng: &mut Rng) {
@@ -293,29 +293,29 @@ mod tests {
         let mut changed = 0;
         for seed in 0..50 {
             let mut out = pixels.clone();
-            Jitter::default().apply(&mut out, &mut Rng::new(&[seed]));
+            ColourJitter::default().apply(&mut out, &mut Rng::new(&[seed]));
             assert!(out.iter().all(|v| (0.0..=255.0).contains(v)));
             changed += usize::from(out != pixels);
         }
         assert!((40..50).contains(&changed), "{changed}");
         let mut out = pixels.clone();
-        let off = Jitter {
+        let off = ColourJitter {
             probability: 0.0,
-            ..Jitter::default()
+            ..ColourJitter::default()
         };
         let (mut a, mut b) = (Rng::new(&[1]), Rng::new(&[1]));
         off.apply(&mut out, &mut a);
         assert_eq!(out, pixels);
-        Jitter::default().apply(&mut out, &mut b);
+        ColourJitter::default().apply(&mut out, &mut b);
         assert_eq!(a, b, "both used the same number of draws");
     }
 
     #[test]
     fn windows_lie_inside_the_scaled_picture() {
         let source = Size::new(480, 360);
-        let augment = Augment {
+        let augment = AugmentSettings {
             aspect: (0.7, 1.5),
-            ..Augment::default()
+            ..AugmentSettings::default()
         };
         let mut narrow = 0;
         let mut mirrored = 0;
@@ -330,9 +330,9 @@ mod tests {
         }
         assert!(narrow > 0, "small scales leave room at the right");
         assert!((100..200).contains(&mirrored));
-        let fixed = Augment {
+        let fixed = AugmentSettings {
             short_side: ShortSide::Choice(vec![180]),
-            ..Augment::default()
+            ..AugmentSettings::default()
         };
         assert_eq!(
             fixed.draw(source, &mut Rng::new(&[1])).0.resized,
@@ -342,25 +342,25 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_named() {
-        let message = |augment: Augment| augment.check().unwrap_err().to_string();
-        assert!(Augment::default().check().is_ok());
-        let base = Augment::default;
+        let message = |augment: AugmentSettings| augment.check().unwrap_err().to_string();
+        assert!(AugmentSettings::default().check().is_ok());
+        let base = AugmentSettings::default;
         assert!(
-            message(Augment {
+            message(AugmentSettings {
                 crop: (0, 9),
                 ..base()
             })
             .contains("crop")
         );
         assert!(
-            message(Augment {
+            message(AugmentSettings {
                 crop: (9, 20_000),
                 ..base()
             })
             .contains("crop")
         );
         let sides = |short_side| {
-            message(Augment {
+            message(AugmentSettings {
                 short_side,
                 ..base()
             })
@@ -369,45 +369,45 @@ mod tests {
         assert!(sides(ShortSide::Choice(vec![0])).contains("short_side"));
         assert!(sides(ShortSide::Range(9, 8)).contains("short_side"));
         assert!(
-            message(Augment {
+            message(AugmentSettings {
                 aspect: (1.0, f32::NAN),
                 ..base()
             })
             .contains("aspect")
         );
         assert!(
-            message(Augment {
+            message(AugmentSettings {
                 aspect: (0.0, 1.0),
                 ..base()
             })
             .contains("aspect")
         );
         assert!(
-            message(Augment {
+            message(AugmentSettings {
                 hflip: 1.5,
                 ..base()
             })
             .contains("probability")
         );
-        let colour = |colour| message(Augment { colour, ..base() });
+        let colour = |colour| message(AugmentSettings { colour, ..base() });
         assert!(
-            colour(Jitter {
+            colour(ColourJitter {
                 contrast: (2.0, 1.0),
-                ..Jitter::default()
+                ..ColourJitter::default()
             })
             .contains("contrast")
         );
         assert!(
-            colour(Jitter {
+            colour(ColourJitter {
                 hue: -1.0,
-                ..Jitter::default()
+                ..ColourJitter::default()
             })
             .contains("hue")
         );
         assert!(
-            colour(Jitter {
+            colour(ColourJitter {
                 probability: 2.0,
-                ..Jitter::default()
+                ..ColourJitter::default()
             })
             .contains("probability")
         );

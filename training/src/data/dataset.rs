@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use unmask_frame::{Map, Picture, Size};
+use unmask_frame::{Picture, PixelMap, Size};
 
 use super::files::{entries, pictures_in, read_labels, read_picture};
 use super::{DataError, PASTED, VOID};
@@ -20,7 +20,7 @@ use classes::{
 
 /// A picture and what each of its pixels shows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub struct LabelledSample {
     /// Name for messages and logs: the file's stem, or what the provider says.
     pub name: String,
     /// The picture.
@@ -29,7 +29,7 @@ pub struct Sample {
     pub labels: Vec<u8>,
 }
 
-impl Sample {
+impl LabelledSample {
     /// A sample whose class map uses other numbers than the network's: `lookup[value]` is the
     /// train id, and 255 marks an anomaly, which becomes `anomaly` ([`PASTED`] when training with
     /// outliers, [`VOID`] when training the closed set). Values may map to [`VOID`].
@@ -84,11 +84,11 @@ impl Sample {
 }
 
 /// What gives the samples of [`Dataset::Frames`].
-pub type FrameSource = Arc<dyn Fn(u64) -> Result<Sample, DataError> + Send + Sync>;
+pub type FrameSource = Arc<dyn Fn(u64) -> Result<LabelledSample, DataError> + Send + Sync>;
 
 /// A set of labelled pictures, read one at a time.
 #[derive(Clone)]
-pub enum Dataset {
+pub enum PictureDataset {
     /// `ROOT/{train,val}/{images,labels}`, same stems, class index PNGs, 11 = unlabelled.
     CamVid {
         /// Picture and label files.
@@ -126,7 +126,7 @@ pub enum Dataset {
     },
 }
 
-impl std::fmt::Debug for Dataset {
+impl std::fmt::Debug for PictureDataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dataset")
             .field("name", &self.name())
@@ -135,7 +135,7 @@ impl std::fmt::Debug for Dataset {
     }
 }
 
-impl Dataset {
+impl PictureDataset {
     /// Opens `ROOT/SPLIT/{images,labels}`. Pictures are listed, not read.
     ///
     /// # Errors
@@ -211,7 +211,7 @@ impl Dataset {
         name: impl Into<String>,
         len: u64,
         classes: usize,
-        source: impl Fn(u64) -> Result<Sample, DataError> + Send + Sync + 'static,
+        source: impl Fn(u64) -> Result<LabelledSample, DataError> + Send + Sync + 'static,
     ) -> Self {
         Self::Frames {
             source: Arc::new(source),
@@ -261,7 +261,7 @@ impl Dataset {
     /// [`DataError::Index`] past the end; [`DataError::Read`], [`DataError::Decode`],
     /// [`DataError::NotLabels`], [`DataError::LabelValue`] and [`DataError::SizeMismatch`] for the
     /// files of the sample.
-    pub fn get(&self, index: u64) -> Result<Sample, DataError> {
+    pub fn get(&self, index: u64) -> Result<LabelledSample, DataError> {
         let past = || DataError::Index {
             dataset: self.name().to_owned(),
             index,
@@ -381,9 +381,9 @@ fn read_pair(
     label_path: &Path,
     table: &Table,
     allowed: &str,
-) -> Result<Sample, DataError> {
+) -> Result<LabelledSample, DataError> {
     let picture = read_picture(picture_path)?;
-    let stored: Map<u8> = read_labels(label_path)?;
+    let stored: PixelMap<u8> = read_labels(label_path)?;
     let (picture_size, label_size): (Size, Size) = (picture.size(), stored.size());
     if picture_size != label_size {
         return Err(DataError::SizeMismatch {
@@ -401,7 +401,7 @@ fn read_pair(
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Ok(Sample {
+    Ok(LabelledSample {
         name,
         picture,
         labels,

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 use unmask_frame::Size;
 
 use super::paste::Region;
-use super::resample::{self, Window};
-use super::{Augment, DataError, Outlier, Paste, Rng, Sample, VOID};
+use super::resample::{self, ResampleWindow};
+use super::{AugmentSettings, DataError, LabelledSample, OutlierObject, PasteSettings, Rng, VOID};
 
 /// Mean and standard deviation of each channel, RGB, on values 0 to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Normalise {
+pub struct InputNormalisation {
     /// Taken away first.
     pub mean: [f32; 3],
     /// Divided by then.
     pub std: [f32; 3],
 }
 
-impl Default for Normalise {
+impl Default for InputNormalisation {
     /// The ImageNet values that Mask2Anomaly uses.
     fn default() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Default for Normalise {
     }
 }
 
-impl Normalise {
+impl InputNormalisation {
     /// Checks the values.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Normalise {
 
 /// One input of the network with its labels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Example {
+pub struct TrainingExample {
     /// Name of the sample.
     pub name: String,
     /// Width, px.
@@ -71,12 +71,12 @@ pub struct Example {
 /// where it has no pixels. Settings are not checked here, see [`Augment::check`] and
 /// [`Paste::check`]; odd ones give odd pictures, never a panic.
 pub fn make_example(
-    sample: &Sample,
-    augment: &Augment,
-    paste: Option<(&Paste, &[Outlier])>,
-    normalise: &Normalise,
+    sample: &LabelledSample,
+    augment: &AugmentSettings,
+    paste: Option<(&PasteSettings, &[OutlierObject])>,
+    normalise: &InputNormalisation,
     rng: &mut Rng,
-) -> Result<Example, DataError> {
+) -> Result<TrainingExample, DataError> {
     sample.check()?;
     let size = sample.picture.size();
     let (window, flip) = augment.draw(size, rng);
@@ -112,10 +112,10 @@ pub fn make_example(
 /// # Errors
 /// As [`make_example`], and [`DataError::Setting`] for a size of 0.
 pub fn fit_example(
-    sample: &Sample,
+    sample: &LabelledSample,
     size: (usize, usize),
-    normalise: &Normalise,
-) -> Result<Example, DataError> {
+    normalise: &InputNormalisation,
+) -> Result<TrainingExample, DataError> {
     sample.check()?;
     if size.0 == 0 || size.1 == 0 {
         return Err(DataError::Setting {
@@ -124,7 +124,7 @@ pub fn fit_example(
         });
     }
     let Size { w, h } = sample.picture.size();
-    let window = Window {
+    let window = ResampleWindow {
         source: (w, h),
         resized: size,
         offset: (0, 0),
@@ -144,7 +144,7 @@ pub fn fit_example(
 }
 
 /// The part of the source picture that a window shows.
-fn seen(window: &Window) -> Region {
+fn seen(window: &ResampleWindow) -> Region {
     let axis = |offset: usize, len: usize, source: usize, resized: usize| {
         let from = (offset * source / resized).min(source - 1);
         let to = ((offset + len) * source).div_ceil(resized).min(source);
@@ -173,8 +173,8 @@ fn lay_out(
     (w, h): (usize, usize),
     full: (usize, usize),
     flip: bool,
-    normalise: &Normalise,
-) -> Example {
+    normalise: &InputNormalisation,
+) -> TrainingExample {
     let area = full.0 * full.1;
     let mut image = vec![0.0; 3 * area];
     let mut out = vec![VOID; area];
@@ -196,7 +196,7 @@ fn lay_out(
             row.reverse();
         }
     }
-    Example {
+    TrainingExample {
         name: name.to_owned(),
         w: full.0,
         h: full.1,
@@ -208,38 +208,38 @@ fn lay_out(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Jitter, PASTED, ShortSide};
+    use crate::data::{ColourJitter, PASTED, ShortSide};
     use unmask_frame::Picture;
 
-    const PLAIN: Normalise = Normalise {
+    const PLAIN: InputNormalisation = InputNormalisation {
         mean: [0.0; 3],
         std: [1.0; 3],
     };
 
     /// Red counts columns, green rows; labels are columns / 8.
-    fn sample(w: usize, h: usize) -> Sample {
+    fn sample(w: usize, h: usize) -> LabelledSample {
         let pixels = (0..w * h).flat_map(|i| [(i % w) as u8, (i / w) as u8, 50]);
-        Sample {
+        LabelledSample {
             name: "grid".into(),
             picture: Picture::new(Size::new(w, h), pixels.collect()).unwrap(),
             labels: (0..w * h).map(|i| (i % w / 8) as u8).collect(),
         }
     }
 
-    fn plain(crop: (usize, usize), short: u32, hflip: f32) -> Augment {
-        Augment {
+    fn plain(crop: (usize, usize), short: u32, hflip: f32) -> AugmentSettings {
+        AugmentSettings {
             short_side: ShortSide::Choice(vec![short]),
             crop,
             hflip,
-            colour: Jitter {
+            colour: ColourJitter {
                 probability: 0.0,
-                ..Jitter::default()
+                ..ColourJitter::default()
             },
-            ..Augment::default()
+            ..AugmentSettings::default()
         }
     }
 
-    fn make(sample: &Sample, augment: &Augment, seed: u64) -> Example {
+    fn make(sample: &LabelledSample, augment: &AugmentSettings, seed: u64) -> TrainingExample {
         make_example(sample, augment, None, &PLAIN, &mut Rng::new(&[seed])).unwrap()
     }
 
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_small_picture_is_filled_up_with_mean_and_void() {
-        let normalise = Normalise {
+        let normalise = InputNormalisation {
             mean: [7.0; 3],
             std: [2.0; 3],
         };
@@ -289,12 +289,12 @@ mod tests {
     #[test]
     fn pasted_pixels_and_labels_agree_after_all_steps() {
         let size = Size::new(96, 72);
-        let sample = Sample {
+        let sample = LabelledSample {
             name: "road".into(),
             picture: Picture::filled(size, [20, 20, 20]),
             labels: vec![0; size.area_px()],
         };
-        let outlier = Outlier {
+        let outlier = OutlierObject {
             name: "white".into(),
             w: 30,
             h: 30,
@@ -303,11 +303,11 @@ mod tests {
                 .map(|i| if i / 30 >= i % 30 { 255 } else { 0 })
                 .collect(),
         };
-        let paste = Paste {
+        let paste = PasteSettings {
             probability: 1.0,
             max_objects: 3,
             on_ground: 0.0,
-            ..Paste::default()
+            ..PasteSettings::default()
         };
         let augment = plain((64, 48), 60, 0.5);
         let mut covered = 0;
@@ -336,9 +336,9 @@ mod tests {
     fn the_same_stream_gives_the_same_bits() {
         let (sample, augment) = (
             sample(64, 48),
-            Augment {
+            AugmentSettings {
                 crop: (48, 32),
-                ..Augment::default()
+                ..AugmentSettings::default()
             },
         );
         let bits = |seed| {
@@ -381,11 +381,12 @@ mod tests {
         let mut short = sample(8, 8);
         short.labels.pop();
         let mut rng = Rng::new(&[0]);
-        let error = make_example(&short, &Augment::default(), None, &PLAIN, &mut rng).unwrap_err();
+        let error =
+            make_example(&short, &AugmentSettings::default(), None, &PLAIN, &mut rng).unwrap_err();
         assert!(matches!(error, DataError::SizeMismatch { .. }));
         assert!(fit_example(&short, (4, 4), &PLAIN).is_err());
 
-        let odd = Paste {
+        let odd = PasteSettings {
             probability: 1.0,
             max_objects: 0,
             height: (0.0, f32::NAN),
@@ -393,16 +394,16 @@ mod tests {
             ground: vec![200],
             match_light: 5.0,
             feather: true,
-            ..Paste::default()
+            ..PasteSettings::default()
         };
-        let hollow = Outlier {
+        let hollow = OutlierObject {
             name: "o".into(),
             w: 3,
             h: 0,
             rgb: vec![1],
             alpha: vec![],
         };
-        let dot = Outlier {
+        let dot = OutlierObject {
             name: "o".into(),
             w: 1,
             h: 1,
@@ -411,11 +412,11 @@ mod tests {
         };
         for outliers in [vec![], vec![hollow], vec![dot]] {
             for short_side in [ShortSide::Choice(vec![]), ShortSide::Range(0, 3)] {
-                let augment = Augment {
+                let augment = AugmentSettings {
                     short_side,
                     aspect: (0.0, 1.0),
                     crop: (9, 7),
-                    ..Augment::default()
+                    ..AugmentSettings::default()
                 };
                 let given = Some((&odd, outliers.as_slice()));
                 let out = make_example(&sample(1, 1), &augment, given, &PLAIN, &mut rng).unwrap();
@@ -426,12 +427,12 @@ mod tests {
 
     #[test]
     fn means_and_deviations_are_checked() {
-        assert!(Normalise::default().check().is_ok());
+        assert!(InputNormalisation::default().check().is_ok());
         for bad in [[1.0, 0.0, 1.0], [1.0, f32::NAN, 1.0], [-1.0, 1.0, 1.0]] {
-            assert!(Normalise { std: bad, ..PLAIN }.check().is_err());
+            assert!(InputNormalisation { std: bad, ..PLAIN }.check().is_err());
         }
         assert!(
-            Normalise {
+            InputNormalisation {
                 mean: [f32::INFINITY; 3],
                 ..PLAIN
             }

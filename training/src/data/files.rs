@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageReader};
-use unmask_frame::{LabelMap, Map, Picture, Size};
+use unmask_frame::{LabelMap, Picture, PixelMap, Size};
 
 use super::DataError;
 
@@ -52,7 +52,7 @@ pub fn read_labels(path: &Path) -> Result<LabelMap, DataError> {
     if stretch > 1 {
         labels.iter_mut().for_each(|v| *v /= stretch);
     }
-    Map::new(size, labels).ok_or_else(|| decode_error(path, "its size and its data disagree"))
+    PixelMap::new(size, labels).ok_or_else(|| decode_error(path, "its size and its data disagree"))
 }
 
 fn decode_error(path: &Path, what: impl ToString) -> DataError {

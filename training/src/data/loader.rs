@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::{Augment, DataError, Example, Mixture, Normalise, Outlier, Paste, Rng, make_example};
+use super::{
+    AugmentSettings, DataError, InputNormalisation, OutlierObject, PasteSettings, Rng,
+    SourceMixture, TrainingExample, make_example,
+};
 
 /// What a training step consumes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
+pub struct ExampleBatch {
     /// The step it belongs to.
     pub step: u64,
     /// Number of examples.
@@ -27,7 +30,7 @@ pub struct Batch {
 }
 
 /// Gives the examples of a batch.
-pub trait Provider: Send + Sync {
+pub trait BatchProvider: Send + Sync {
     /// Examples in a batch.
     fn batch_size(&self) -> usize;
 
@@ -38,25 +41,25 @@ pub trait Provider: Send + Sync {
     ///
     /// # Errors
     /// Whatever is wrong with the data.
-    fn example(&self, seed: u64, step: u64, slot: usize) -> Result<Example, DataError>;
+    fn example(&self, seed: u64, step: u64, slot: usize) -> Result<TrainingExample, DataError>;
 }
 
 /// Everything that makes an example: the usual [`Provider`].
 #[derive(Clone, Debug)]
-pub struct Recipe {
+pub struct LoaderRecipe {
     /// Where samples come from.
-    pub mixture: Mixture,
+    pub mixture: SourceMixture,
     /// How examples are cut.
-    pub augment: Augment,
+    pub augment: AugmentSettings,
     /// Whether and how objects are pasted; `None` in the closed-set stage.
-    pub paste: Option<(Paste, Arc<[Outlier]>)>,
+    pub paste: Option<(PasteSettings, Arc<[OutlierObject]>)>,
     /// Normalisation of the network.
-    pub normalise: Normalise,
+    pub normalise: InputNormalisation,
     /// Examples in a batch.
     pub batch_size: usize,
 }
 
-impl Recipe {
+impl LoaderRecipe {
     /// Checks all settings.
     ///
     /// # Errors
@@ -96,7 +99,7 @@ impl Recipe {
     }
 }
 
-impl Provider for Recipe {
+impl BatchProvider for LoaderRecipe {
     fn batch_size(&self) -> usize {
         self.batch_size
     }
@@ -105,7 +108,7 @@ impl Provider for Recipe {
         self.augment.crop
     }
 
-    fn example(&self, seed: u64, step: u64, slot: usize) -> Result<Example, DataError> {
+    fn example(&self, seed: u64, step: u64, slot: usize) -> Result<TrainingExample, DataError> {
         let draw = step
             .wrapping_mul(self.batch_size as u64)
             .wrapping_add(slot as u64);
@@ -120,20 +123,20 @@ impl Provider for Recipe {
 }
 
 /// A batch under way: its step, and where it will arrive.
-type Coming = (u64, Receiver<Result<Batch, DataError>>);
+type ComingBatches = (u64, Receiver<Result<ExampleBatch, DataError>>);
 
 /// Makes batches on threads of its own, one batch ahead.
 ///
 /// Batch `n` depends on the provider, the seed and `n` only: not on the number of threads, and not
 /// on which batches were asked for before.
-pub struct Loader {
-    provider: Arc<dyn Provider>,
+pub struct BatchLoader {
+    provider: Arc<dyn BatchProvider>,
     seed: u64,
     pool: rayon::ThreadPool,
-    ahead: Mutex<Option<Coming>>,
+    ahead: Mutex<Option<ComingBatches>>,
 }
 
-impl std::fmt::Debug for Loader {
+impl std::fmt::Debug for BatchLoader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loader")
             .field("seed", &self.seed)
@@ -141,13 +144,13 @@ impl std::fmt::Debug for Loader {
     }
 }
 
-impl Loader {
+impl BatchLoader {
     /// A loader with `threads` threads of its own (at least one).
     ///
     /// # Errors
     /// [`DataError::Setting`] where the system gives no threads.
     pub fn new(
-        provider: impl Provider + 'static,
+        provider: impl BatchProvider + 'static,
         threads: usize,
         seed: u64,
     ) -> Result<Self, DataError> {
@@ -174,7 +177,7 @@ impl Loader {
     /// # Errors
     /// The first error, in the order of the slots, among the examples of the batch;
     /// [`DataError::Stopped`] where a provider panicked. The next batch can still be asked for.
-    pub fn batch(&self, step: u64) -> Result<Batch, DataError> {
+    pub fn batch(&self, step: u64) -> Result<ExampleBatch, DataError> {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let coming = match ahead.take() {
             Some((number, coming)) if number == step => coming,
@@ -192,7 +195,7 @@ impl Loader {
         batch
     }
 
-    fn start(&self, step: u64) -> Receiver<Result<Batch, DataError>> {
+    fn start(&self, step: u64) -> Receiver<Result<ExampleBatch, DataError>> {
         let (out, coming) = sync_channel(1);
         let (provider, seed) = (Arc::clone(&self.provider), self.seed);
         self.pool.spawn(move || {
@@ -203,15 +206,15 @@ impl Loader {
     }
 }
 
-fn gather(provider: &dyn Provider, seed: u64, step: u64) -> Result<Batch, DataError> {
+fn gather(provider: &dyn BatchProvider, seed: u64, step: u64) -> Result<ExampleBatch, DataError> {
     let n = provider.batch_size();
     let (w, h) = provider.size();
     // Every slot ends before the first error is taken, so that it does not depend on timing.
-    let made: Vec<Result<Example, DataError>> = (0..n)
+    let made: Vec<Result<TrainingExample, DataError>> = (0..n)
         .into_par_iter()
         .map(|slot| provider.example(seed, step, slot))
         .collect();
-    let mut batch = Batch {
+    let mut batch = ExampleBatch {
         step,
         n,
         w,
@@ -239,50 +242,50 @@ fn gather(provider: &dyn Provider, seed: u64, step: u64) -> Result<Batch, DataEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, Sample};
+    use crate::data::{LabelledSample, PictureDataset};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use unmask_frame::{Picture, Size};
 
-    fn recipe(batch_size: usize) -> Recipe {
-        let set = Dataset::frames("frames", 9, 4, |i| {
+    fn recipe(batch_size: usize) -> LoaderRecipe {
+        let set = PictureDataset::frames("frames", 9, 4, |i| {
             let size = Size::new(40, 30);
             let rgb = (0..size.area_px() * 3)
                 .map(|k| (k as u64 * (i + 3) % 251) as u8)
                 .collect();
-            Ok(Sample {
+            Ok(LabelledSample {
                 name: format!("frame {i}"),
                 picture: Picture::new(size, rgb).unwrap(),
                 labels: vec![(i % 4) as u8; size.area_px()],
             })
         });
-        let outlier = Outlier {
+        let outlier = OutlierObject {
             name: "o".into(),
             w: 5,
             h: 5,
             rgb: vec![200; 75],
             alpha: vec![255; 25],
         };
-        let paste = Paste {
+        let paste = PasteSettings {
             probability: 0.5,
             ground: vec![1],
-            ..Paste::default()
+            ..PasteSettings::default()
         };
-        Recipe {
-            mixture: Mixture::new(vec![(set, 1.0)]).unwrap(),
-            augment: Augment {
+        LoaderRecipe {
+            mixture: SourceMixture::new(vec![(set, 1.0)]).unwrap(),
+            augment: AugmentSettings {
                 crop: (32, 16),
-                ..Augment::default()
+                ..AugmentSettings::default()
             },
             paste: Some((paste, vec![outlier].into())),
-            normalise: Normalise::default(),
+            normalise: InputNormalisation::default(),
             batch_size,
         }
     }
 
     #[test]
     fn batches_do_not_depend_on_threads_or_on_what_was_asked_before() {
-        let one = Loader::new(recipe(4), 1, 7).unwrap();
-        let all: Vec<Batch> = (0..6).map(|step| one.batch(step).unwrap()).collect();
+        let one = BatchLoader::new(recipe(4), 1, 7).unwrap();
+        let all: Vec<ExampleBatch> = (0..6).map(|step| one.batch(step).unwrap()).collect();
         assert_eq!(all[0].images.len(), 4 * 3 * 16 * 32);
         assert_eq!(
             (all[0].n, all[0].w, all[0].h, all[0].labels.len()),
@@ -290,18 +293,18 @@ mod tests {
         );
         assert_ne!(all[0].images, all[1].images);
 
-        let three = Loader::new(recipe(4), 3, 7).unwrap();
+        let three = BatchLoader::new(recipe(4), 3, 7).unwrap();
         for step in [4usize, 5, 0, 3, 3] {
             assert_eq!(three.batch(step as u64).unwrap(), all[step], "step {step}");
         }
-        let other = Loader::new(recipe(4), 0, 8).unwrap();
+        let other = BatchLoader::new(recipe(4), 0, 8).unwrap();
         assert_ne!(other.batch(0).unwrap(), all[0]);
     }
 
     /// Fails in step 1, panics in step 2, gives a wrong size in step 3, counts its calls.
-    struct Moody(Arc<AtomicUsize>);
+    struct FlakyProvider(Arc<AtomicUsize>);
 
-    impl Provider for Moody {
+    impl BatchProvider for FlakyProvider {
         fn batch_size(&self) -> usize {
             3
         }
@@ -310,7 +313,12 @@ mod tests {
             (2, 1)
         }
 
-        fn example(&self, _seed: u64, step: u64, slot: usize) -> Result<Example, DataError> {
+        fn example(
+            &self,
+            _seed: u64,
+            step: u64,
+            slot: usize,
+        ) -> Result<TrainingExample, DataError> {
             self.0.fetch_add(1, Ordering::SeqCst);
             match (step, slot) {
                 (1, 1 | 2) => Err(DataError::Setting {
@@ -318,7 +326,7 @@ mod tests {
                     what: slot.to_string(),
                 }),
                 (2, 1) => panic!("asked for step 2"),
-                _ => Ok(Example {
+                _ => Ok(TrainingExample {
                     name: format!("{step}.{slot}"),
                     w: 2,
                     h: 1,
@@ -331,7 +339,7 @@ mod tests {
 
     #[test]
     fn errors_and_panics_end_their_own_batch_only() {
-        let loader = Loader::new(Moody(Arc::default()), 2, 0).unwrap();
+        let loader = BatchLoader::new(FlakyProvider(Arc::default()), 2, 0).unwrap();
         let first = loader.batch(0).unwrap();
         assert_eq!(first.names, ["0.0", "0.1", "0.2"]);
         assert_eq!(first.labels, [0, 0, 1, 1, 2, 2]);
@@ -349,7 +357,7 @@ mod tests {
     #[test]
     fn the_next_batch_is_made_before_it_is_asked_for() {
         let calls = Arc::new(AtomicUsize::new(0));
-        let loader = Loader::new(Moody(Arc::clone(&calls)), 1, 0).unwrap();
+        let loader = BatchLoader::new(FlakyProvider(Arc::clone(&calls)), 1, 0).unwrap();
         loader.batch(4).unwrap();
         for _ in 0..500 {
             if calls.load(Ordering::SeqCst) == 6 {
@@ -366,7 +374,7 @@ mod tests {
     #[test]
     fn settings_are_checked_together() {
         assert!(recipe(1).check().is_ok());
-        let message = |change: fn(&mut Recipe)| {
+        let message = |change: fn(&mut LoaderRecipe)| {
             let mut recipe = recipe(1);
             change(&mut recipe);
             recipe.check().unwrap_err().to_string()
@@ -378,7 +386,7 @@ mod tests {
         assert!(message(|r| r.paste.as_mut().unwrap().0.max_objects = 0).contains("max_objects"));
         assert!(message(|r| r.paste.as_mut().unwrap().1 = Arc::new([])).contains("no outlier"));
         let unsound = message(|r| {
-            let outlier = Outlier {
+            let outlier = OutlierObject {
                 name: "x:1".into(),
                 w: 2,
                 h: 2,

@@ -1,7 +1,7 @@
 //! Which sample comes next: a weighted mixture of data sets, each in shuffled epochs.
 
 use super::rng::{fold, permute};
-use super::{DataError, Dataset, Sample};
+use super::{DataError, LabelledSample, PictureDataset};
 
 /// Draws in one round of the mixture: weights count to a hundredth.
 const ROUND: u64 = 100;
@@ -12,12 +12,12 @@ const ROUND: u64 = 100;
 /// data set is gone through in epochs, each in a new shuffled order. Draw `n` needs no draw before
 /// it.
 #[derive(Clone, Debug)]
-pub struct Mixture {
+pub struct SourceMixture {
     /// Data set, number of draws in a round, number of draws before its first in a round.
-    parts: Vec<(Dataset, u64, u64)>,
+    parts: Vec<(PictureDataset, u64, u64)>,
 }
 
-impl Mixture {
+impl SourceMixture {
     /// A mixture of `parts`: data sets with their weights, of which only the ratio counts. A
     /// weight of 0 leaves its data set out; any other gets at least one draw in 100.
     ///
@@ -25,7 +25,7 @@ impl Mixture {
     /// [`DataError::Setting`] where weights are negative, not finite or all 0, where more than 50
     /// sets are given, or where the sets differ in their number of classes; [`DataError::Empty`]
     /// for an empty set.
-    pub fn new(parts: Vec<(Dataset, f64)>) -> Result<Self, DataError> {
+    pub fn new(parts: Vec<(PictureDataset, f64)>) -> Result<Self, DataError> {
         let wrong = |what: String| {
             Err(DataError::Setting {
                 name: "weights",
@@ -82,7 +82,7 @@ impl Mixture {
     }
 
     /// The data set of draw `draw` and the index of the sample in it.
-    pub fn pick(&self, seed: u64, draw: u64) -> (&Dataset, u64) {
+    pub fn pick(&self, seed: u64, draw: u64) -> (&PictureDataset, u64) {
         let round = draw / ROUND;
         let place = permute(draw % ROUND, ROUND, fold(&[seed, 1, round]));
         let mut number = self.parts.len() - 1;
@@ -102,7 +102,7 @@ impl Mixture {
     ///
     /// # Errors
     /// Those of [`Dataset::get`].
-    pub fn get(&self, seed: u64, draw: u64) -> Result<Sample, DataError> {
+    pub fn get(&self, seed: u64, draw: u64) -> Result<LabelledSample, DataError> {
         let (set, index) = self.pick(seed, draw);
         set.get(index)
     }
@@ -143,10 +143,10 @@ mod tests {
     use std::collections::BTreeMap;
     use unmask_frame::{Picture, Size};
 
-    fn set(name: &'static str, len: u64, classes: usize) -> Dataset {
-        Dataset::frames(name, len, classes, move |i| {
+    fn set(name: &'static str, len: u64, classes: usize) -> PictureDataset {
+        PictureDataset::frames(name, len, classes, move |i| {
             let picture = Picture::filled(Size::new(1, 1), [0; 3]);
-            Ok(Sample {
+            Ok(LabelledSample {
                 name: format!("{name} {i}"),
                 picture,
                 labels: vec![0],
@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn shares_are_exact_and_epochs_hold_every_sample_once() {
         let mixture =
-            Mixture::new(vec![(set("road", 30, 11), 3.0), (set("drive", 7, 11), 2.0)]).unwrap();
+            SourceMixture::new(vec![(set("road", 30, 11), 3.0), (set("drive", 7, 11), 2.0)])
+                .unwrap();
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         let mut road = 0;
         // 70 rounds: 4200 draws of 30 samples, 2800 of 7.
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn order_is_shuffled_and_follows_the_seed() {
-        let mixture = Mixture::new(vec![(set("road", 100, 2), 1.0)]).unwrap();
+        let mixture = SourceMixture::new(vec![(set("road", 100, 2), 1.0)]).unwrap();
         let epoch = |seed, from: u64| -> Vec<u64> {
             (from..from + 100)
                 .map(|draw| mixture.pick(seed, draw).1)
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_mixed_is_refused() {
-        let message = |parts| Mixture::new(parts).unwrap_err().to_string();
+        let message = |parts| SourceMixture::new(parts).unwrap_err().to_string();
         assert!(message(vec![]).contains("no data set"));
         assert!(message(vec![(set("a", 1, 2), 0.0)]).contains("no data set"));
         assert!(message(vec![(set("a", 1, 2), -1.0)]).contains("'a' has -1"));
@@ -218,9 +219,9 @@ mod tests {
         let message = message(vec![(set("a", 1, 2), 1.0), (set("b", 1, 3), 1.0)]);
         assert!(message.contains("'a' has 2 classes and 'b' 3"), "{message}");
         let many = (0..51).map(|_| (set("a", 1, 2), 1.0)).collect();
-        assert!(Mixture::new(many).is_err());
+        assert!(SourceMixture::new(many).is_err());
         // A set without weight need not fit.
-        let kept = Mixture::new(vec![(set("a", 1, 2), 1.0), (set("b", 0, 3), 0.0)]).unwrap();
+        let kept = SourceMixture::new(vec![(set("a", 1, 2), 1.0), (set("b", 0, 3), 0.0)]).unwrap();
         assert_eq!(kept.classes(), 2);
         assert_eq!(kept.pick(0, u64::MAX).1, 0);
     }

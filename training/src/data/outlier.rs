@@ -35,7 +35,7 @@ pub const ROAD_CLASS_NAMES: [&str; 9] = [
 
 /// One object without its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outlier {
+pub struct OutlierObject {
     /// Where it comes from: the picture's stem and the line or annotation id.
     pub name: String,
     /// Width of its bounding box, px.
@@ -48,7 +48,7 @@ pub struct Outlier {
     pub alpha: Vec<u8>,
 }
 
-impl Outlier {
+impl OutlierObject {
     /// Whether the sizes fit and there is a pixel; true for all that the readers give.
     pub fn is_sound(&self) -> bool {
         let area = self.w.checked_mul(self.h);
@@ -58,7 +58,7 @@ impl Outlier {
 
 /// Which objects to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct CutSettings {
     /// Objects with fewer pixels are left out: nothing can be recognised in them.
     pub min_area_px: usize,
     /// At most so many objects are read, drawn by `seed` from all; `None` reads all. An object
@@ -68,7 +68,7 @@ pub struct Cut {
     pub seed: u64,
 }
 
-impl Default for Cut {
+impl Default for CutSettings {
     fn default() -> Self {
         Self {
             min_area_px: 64,
@@ -104,30 +104,30 @@ pub struct OutlierCounts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutlierSet {
     /// The objects.
-    pub outliers: Vec<Outlier>,
+    pub outliers: Vec<OutlierObject>,
     /// How many were found and left out.
     pub counts: OutlierCounts,
 }
 
 /// An annotated object before its picture is read.
-struct Found {
+struct FoundOutlier {
     name: String,
     polygons: Vec<Vec<Corner>>,
 }
 
 /// A picture with its objects.
-struct Page {
+struct OutlierPage {
     path: PathBuf,
     /// Size the annotations were made for; `None`: corners are relative to the picture.
     size: Option<(usize, usize)>,
-    found: Vec<Found>,
+    found: Vec<FoundOutlier>,
 }
 
 /// Applies the limit, reads the pictures and cuts the objects out.
 fn cut_out(
     origin: &Path,
-    mut pages: Vec<Page>,
-    cut: &Cut,
+    mut pages: Vec<OutlierPage>,
+    cut: &CutSettings,
     mut counts: OutlierCounts,
 ) -> Result<OutlierSet, DataError> {
     let total: usize = pages.iter().map(|page| page.found.len()).sum();
@@ -168,12 +168,12 @@ fn cut_out(
 }
 
 struct CutOne {
-    outlier: Option<Outlier>,
+    outlier: Option<OutlierObject>,
     area_px: usize,
     clipped: bool,
 }
 
-fn cut_page(page: &Page) -> Result<Vec<CutOne>, DataError> {
+fn cut_page(page: &OutlierPage) -> Result<Vec<CutOne>, DataError> {
     let picture = read_picture(&page.path)?;
     let size = picture.size();
     if let Some((w, h)) = page.size.filter(|&s| s != (size.w, size.h)) {
@@ -189,7 +189,7 @@ fn cut_page(page: &Page) -> Result<Vec<CutOne>, DataError> {
     } else {
         (1.0, 1.0)
     };
-    let cut = |found: &Found| {
+    let cut = |found: &FoundOutlier| {
         let scaled: Vec<Vec<Corner>> = found
             .polygons
             .iter()
@@ -257,7 +257,7 @@ fn cut_object(picture: &Picture, name: &str, polygons: &[Vec<Corner>]) -> CutOne
         alpha.extend_from_slice(&mask[y * bw + left..y * bw + right]);
     }
     CutOne {
-        outlier: Some(Outlier {
+        outlier: Some(OutlierObject {
             name: name.to_owned(),
             w,
             h,
@@ -271,9 +271,9 @@ fn cut_object(picture: &Picture, name: &str, polygons: &[Vec<Corner>]) -> CutOne
 
 #[cfg(test)]
 mod tests {
-    use super::Cut;
+    use super::CutSettings;
 
-    pub(super) const ALL: Cut = Cut {
+    pub(super) const ALL: CutSettings = CutSettings {
         min_area_px: 0,
         max_objects: None,
         seed: 0,

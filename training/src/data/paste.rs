@@ -5,15 +5,15 @@ mod stamp;
 use serde::{Deserialize, Serialize};
 use unmask_frame::Size;
 
-use super::{DataError, Outlier, Rng};
-use stamp::Scaled;
+use super::{DataError, OutlierObject, Rng};
+use stamp::ScaledObject;
 
 /// How objects are pasted. The authors' code pastes at the object's own size anywhere into
 /// 2048×1024 pictures; here the size is a share of the picture's height, since pictures and
 /// objects come in any size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Paste {
+pub struct PasteSettings {
     /// Probability that an example gets objects (0.2 in the authors' code).
     pub probability: f32,
     /// If it does: one to so many, all equally likely.
@@ -36,7 +36,7 @@ pub struct Paste {
     pub match_light: f32,
 }
 
-impl Default for Paste {
+impl Default for PasteSettings {
     fn default() -> Self {
         Self {
             probability: 0.2,
@@ -59,7 +59,7 @@ pub(super) type Region = (usize, usize, usize, usize);
 /// Widest share of the picture's width an object may take.
 const MAX_WIDTH: f64 = 0.9;
 
-impl Paste {
+impl PasteSettings {
     /// Checks the settings.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Paste {
         labels: &mut [u8],
         size: Size,
         region: Region,
-        outliers: &[Outlier],
+        outliers: &[OutlierObject],
         rng: &mut Rng,
     ) -> usize {
         let drawn = outliers.get(rng.below(outliers.len()));
@@ -137,7 +137,7 @@ impl Paste {
             .min(f64::from(self.max_enlarge))
             .min(MAX_WIDTH * size.w as f64 / outlier.w as f64);
         let side = |v: usize| ((v as f64 * scale).round() as usize).max(1);
-        let object = Scaled::new(
+        let object = ScaledObject::new(
             outlier,
             side(outlier.w),
             side(outlier.h),

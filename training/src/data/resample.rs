@@ -3,7 +3,7 @@
 
 /// A window of a resized picture. All px.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct ResampleWindow {
     /// Size of the source picture, width and height.
     pub source: (usize, usize),
     /// Size of the whole resized picture.
@@ -15,13 +15,13 @@ pub(super) struct Window {
 }
 
 /// Weights of one axis: output `i` is the sum of `width` source values from `start[i]`.
-struct Taps {
+struct ResampleTaps {
     start: Vec<usize>,
     weights: Vec<f32>,
     width: usize,
 }
 
-impl Taps {
+impl ResampleTaps {
     fn new(source: usize, resized: usize, offset: usize, len: usize) -> Self {
         let scale = source as f64 / resized as f64;
         let support = scale.max(1.0);
@@ -49,13 +49,13 @@ impl Taps {
 }
 
 /// Resizes interleaved 8-bit pixels of `C` channels; gives the window, interleaved, 0 to 255.
-pub(super) fn bilinear<const C: usize>(pixels: &[u8], window: &Window) -> Vec<f32> {
+pub(super) fn bilinear<const C: usize>(pixels: &[u8], window: &ResampleWindow) -> Vec<f32> {
     let (w, h) = window.size;
     if w == 0 || h == 0 || window.source.0 == 0 || window.source.1 == 0 {
         return Vec::new();
     }
-    let columns = Taps::new(window.source.0, window.resized.0, window.offset.0, w);
-    let rows = Taps::new(window.source.1, window.resized.1, window.offset.1, h);
+    let columns = ResampleTaps::new(window.source.0, window.resized.0, window.offset.0, w);
+    let rows = ResampleTaps::new(window.source.1, window.resized.1, window.offset.1, h);
     // Only the source rows that some output row looks at.
     let top = rows.start.iter().copied().min().unwrap_or(0);
     let bottom = rows.start.iter().copied().max().unwrap_or(0) + rows.width;
@@ -93,7 +93,7 @@ pub(super) fn bilinear<const C: usize>(pixels: &[u8], window: &Window) -> Vec<f3
 }
 
 /// Resizes labels by taking the source pixel under each output pixel's centre.
-pub(super) fn nearest(labels: &[u8], window: &Window) -> Vec<u8> {
+pub(super) fn nearest(labels: &[u8], window: &ResampleWindow) -> Vec<u8> {
     let (w, h) = window.size;
     let under = |i: usize, source: usize, resized: usize| {
         (((i as f64 + 0.5) * source as f64 / resized as f64) as usize).min(source.saturating_sub(1))
@@ -113,8 +113,8 @@ pub(super) fn nearest(labels: &[u8], window: &Window) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn whole(source: (usize, usize), resized: (usize, usize)) -> Window {
-        Window {
+    fn whole(source: (usize, usize), resized: (usize, usize)) -> ResampleWindow {
+        ResampleWindow {
             source,
             resized,
             offset: (0, 0),
@@ -156,7 +156,7 @@ mod tests {
         let pixels: Vec<u8> = (0..37 * 23 * 3).map(|i| (i * i % 251) as u8).collect();
         let all = bilinear::<3>(&pixels, &whole(source, resized));
         let all_labels = nearest(&pixels[..37 * 23], &whole(source, resized));
-        let window = Window {
+        let window = ResampleWindow {
             source,
             resized,
             offset: (20, 5),

@@ -1,6 +1,6 @@
 //! Multi-scale deformable sampling: by rows for CPUs, by `grid_sample` for GPUs.
 
-use super::{BurnOps, Value};
+use super::{BurnOps, BurnValue};
 use burn::tensor::Tensor;
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode};
 
@@ -8,11 +8,11 @@ impl BurnOps<'_> {
     /// The four corners of every sample as rows of one `[N * tokens * heads, ch]` table.
     pub(super) fn sample_rows(
         &self,
-        value: &Value,
+        value: &BurnValue,
         levels: &[(usize, usize)],
-        locations: &Value,
-        weights: &Value,
-    ) -> Value {
+        locations: &BurnValue,
+        weights: &BurnValue,
+    ) -> BurnValue {
         let s = value.shape();
         let (n, tokens, heads, ch) = (s[0], s[1], s[2], s[3]);
         let s = locations.shape();
@@ -83,17 +83,17 @@ impl BurnOps<'_> {
             });
         }
         let sum = sum.expect("four corners");
-        Value::R3(sum.reshape([n, queries, heads * ch]))
+        BurnValue::R3(sum.reshape([n, queries, heads * ch]))
     }
 
     /// `grid_sample` a level, zeros outside, pixel centres at (i + 0.5) / size.
     pub(super) fn sample_grid(
         &self,
-        value: &Value,
+        value: &BurnValue,
         levels: &[(usize, usize)],
-        locations: &Value,
-        weights: &Value,
-    ) -> Value {
+        locations: &BurnValue,
+        weights: &BurnValue,
+    ) -> BurnValue {
         let s = value.shape();
         let (n, heads, ch) = (s[0], s[2], s[3]);
         let s = locations.shape();
@@ -127,6 +127,6 @@ impl BurnOps<'_> {
         let y = (samples * weights)
             .sum_dim(3)
             .reshape([n, heads * ch, queries]);
-        Value::R3(y.permute([0, 2, 1]))
+        BurnValue::R3(y.permute([0, 2, 1]))
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 /// A tensor of any rank from 1 to 6.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum BurnValue {
     /// Rank 1.
     R1(Tensor<1>),
     /// Rank 2.
@@ -61,7 +61,7 @@ macro_rules! both {
     };
 }
 
-impl Value {
+impl BurnValue {
     /// The tensor's shape.
     pub fn shape(&self) -> Vec<usize> {
         read!(self, t => t.dims().to_vec())
@@ -73,7 +73,7 @@ impl Value {
     /// Where the rank is another: the network's definition decides it, not the user.
     pub fn r4(&self) -> Tensor<4> {
         match self {
-            Value::R4(t) => t.clone(),
+            BurnValue::R4(t) => t.clone(),
             other => panic!("rank 4 wanted, shape {:?}", other.shape()),
         }
     }
@@ -84,21 +84,21 @@ impl Value {
     /// Where the rank is another.
     pub fn r3(&self) -> Tensor<3> {
         match self {
-            Value::R3(t) => t.clone(),
+            BurnValue::R3(t) => t.clone(),
             other => panic!("rank 3 wanted, shape {:?}", other.shape()),
         }
     }
 
     pub(super) fn r2(&self) -> Tensor<2> {
         match self {
-            Value::R2(t) => t.clone(),
+            BurnValue::R2(t) => t.clone(),
             other => panic!("rank 2 wanted, shape {:?}", other.shape()),
         }
     }
 
     pub(super) fn r1(&self) -> Tensor<1> {
         match self {
-            Value::R1(t) => t.clone(),
+            BurnValue::R1(t) => t.clone(),
             other => panic!("rank 1 wanted, shape {:?}", other.shape()),
         }
     }
@@ -108,19 +108,19 @@ impl Value {
         read!(self, t => t.to_data().try_to_vec::<f32>().expect("float32 values"))
     }
 
-    pub(super) fn reshaped(&self, shape: &[usize]) -> Value {
-        fn go<const D: usize>(v: &Value, shape: &[usize]) -> Tensor<D> {
+    pub(super) fn reshaped(&self, shape: &[usize]) -> BurnValue {
+        fn go<const D: usize>(v: &BurnValue, shape: &[usize]) -> Tensor<D> {
             let mut to = [0; D];
             to.copy_from_slice(shape);
             read!(v, t => t.clone().reshape::<D, _>(to))
         }
         match shape.len() {
-            1 => Value::R1(go(self, shape)),
-            2 => Value::R2(go(self, shape)),
-            3 => Value::R3(go(self, shape)),
-            4 => Value::R4(go(self, shape)),
-            5 => Value::R5(go(self, shape)),
-            6 => Value::R6(go(self, shape)),
+            1 => BurnValue::R1(go(self, shape)),
+            2 => BurnValue::R2(go(self, shape)),
+            3 => BurnValue::R3(go(self, shape)),
+            4 => BurnValue::R4(go(self, shape)),
+            5 => BurnValue::R5(go(self, shape)),
+            6 => BurnValue::R6(go(self, shape)),
             n => panic!("rank {n} is beyond what the network uses"),
         }
     }

@@ -1,6 +1,6 @@
 //! The loss of images whose labels are coarser than the network's classes.
 
-use super::{Stacked, Targets};
+use super::{LossTargets, StackedTargets};
 use crate::data::{GROUP, GROUPS_MAX};
 use burn::tensor::{Tensor, TensorData, activation};
 
@@ -17,7 +17,11 @@ pub(super) fn group_of(label: u8) -> Option<usize> {
 /// its binary cross-entropy, summed over groups and heads, mean over the labelled pixels at mask
 /// resolution. A group whose classes are also those of the pixel's own group is not pushed down.
 /// `None` where no picture of the batch has grouped labels.
-pub fn group_loss(stacked: &Stacked, targets: &Targets<'_>, groups: &[&[u8]]) -> Option<Tensor<1>> {
+pub fn group_loss(
+    stacked: &StackedTargets,
+    targets: &LossTargets<'_>,
+    groups: &[&[u8]],
+) -> Option<Tensor<1>> {
     let [entries, queries, k1] = stacked.class_logits.dims();
     let [_, _, h, w] = stacked.mask_logits.dims();
     let device = stacked.class_logits.device();
@@ -81,11 +85,11 @@ mod tests {
     use burn::tensor::Device;
 
     /// Two queries over 3 classes and 2×2 cells, one image. Query 0 is class 0 or 1, query 1 class 2.
-    fn stacked(device: &Device, masks: [f32; 8]) -> Stacked {
+    fn stacked(device: &Device, masks: [f32; 8]) -> StackedTargets {
         let class = vec![2.0f32, 1.0, -9.0, -9.0, -9.0, -9.0, 3.0, -9.0];
         let class = TensorData::new(class, [1, 2, 4]);
         let masks = TensorData::new(masks.to_vec(), [1, 2, 2, 2]);
-        Stacked {
+        StackedTargets {
             class_logits: Tensor::from_data(class, device),
             mask_logits: Tensor::from_data(masks, device),
             heads: 1,
@@ -93,7 +97,7 @@ mod tests {
     }
 
     fn loss(masks: [f32; 8], labels: &[u8], groups: &[&[u8]]) -> Option<f32> {
-        let targets = Targets {
+        let targets = LossTargets {
             labels,
             batch: 1,
             w: 2,

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
 use std::path::Path;
-use unmask_train::params::Params;
+use unmask_train::params::ParamStore;
 
 pub type Fixture = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
@@ -34,7 +34,7 @@ pub fn read(name: &str) -> Fixture {
 }
 
 /// The weights of a fixture: everything that is no input, output or gradient.
-pub fn weights(params: &mut Params, fixture: &Fixture) {
+pub fn weights(params: &mut ParamStore, fixture: &Fixture) {
     for (name, (shape, values)) in fixture {
         if name.starts_with("backbone.") || name.starts_with("sem_seg_head.") {
             params.insert(name, shape, values.clone(), !name.contains(".running_"));

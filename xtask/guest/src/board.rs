@@ -3,7 +3,7 @@
 use crate::serial::tell;
 use crate::{suite, sys};
 use anyhow::Context;
-use board_guest::{Line, MODULES, PLAN, Plan, SYSTEMD};
+use board_guest::{GuestPlan, MODULES, PLAN, ReportLine, SYSTEMD};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +42,7 @@ pub fn run_service() {
 
 fn up() {
     let (kernel, machine) = sys::uname();
-    tell(&Line::Up {
+    tell(&ReportLine::Up {
         kernel,
         machine,
         seconds: sys::monotonic_s(),
@@ -58,15 +58,15 @@ fn finish(work: impl FnOnce() -> anyhow::Result<()>) {
         Err(_) => Some("the board's init panicked".to_string()),
     };
     tell(&match reason {
-        Some(reason) => Line::Broken { reason },
-        None => Line::End {
+        Some(reason) => ReportLine::Broken { reason },
+        None => ReportLine::End {
             seconds: sys::monotonic_s(),
         },
     });
     sys::power_off()
 }
 
-fn bring_up() -> anyhow::Result<Plan> {
+fn bring_up() -> anyhow::Result<GuestPlan> {
     for (kind, target) in [
         ("proc", "/proc"),
         ("sysfs", "/sys"),
@@ -92,7 +92,7 @@ fn bring_up() -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-fn read_plan() -> anyhow::Result<Plan> {
+fn read_plan() -> anyhow::Result<GuestPlan> {
     let plan = fs::read(PLAN).with_context(|| format!("cannot read {PLAN}"))?;
     Ok(serde_json::from_slice(&plan)?)
 }

@@ -34,7 +34,7 @@ pub const MARK: &str = "@@board ";
 
 /// What the board is to do.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Plan {
+pub struct GuestPlan {
     /// Leave the endurance cases out.
     pub fast: bool,
     /// Run only cases whose name contains this text.
@@ -47,7 +47,7 @@ pub struct Plan {
 /// One happening on the board.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "line")]
-pub enum Line {
+pub enum ReportLine {
     /// The board is up.
     Up {
         /// Release of the kernel.
@@ -63,7 +63,7 @@ pub enum Line {
         name: String,
     },
     /// A case ended.
-    Case(Case),
+    Case(CaseResult),
     /// The suite is through; the board powers off.
     End {
         /// Seconds since the kernel started.
@@ -78,7 +78,7 @@ pub enum Line {
 
 /// What came of one case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Case {
+pub struct CaseResult {
     /// `group/case`.
     pub name: String,
     /// What is done to the camera, in words.

@@ -7,25 +7,25 @@ mod service;
 
 use crate::serial::tell;
 use crate::sys;
-use board_guest::{Case, Line, Plan};
+use board_guest::{CaseResult, GuestPlan, ReportLine};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a case found, in words.
-type Found = anyhow::Result<String>;
+type FoundCamera = anyhow::Result<String>;
 
 /// One thing that is tried.
-pub struct Trial {
+pub struct CaseTrial {
     /// `group/case`.
     name: String,
     /// What is done, in words.
     fault: String,
     /// Left out of the fast suite.
     long: bool,
-    run: Box<dyn Fn() -> Found>,
+    run: Box<dyn Fn() -> FoundCamera>,
 }
 
-impl Trial {
-    fn new(name: impl Into<String>, fault: &str, run: impl Fn() -> Found + 'static) -> Self {
+impl CaseTrial {
+    fn new(name: impl Into<String>, fault: &str, run: impl Fn() -> FoundCamera + 'static) -> Self {
         Self {
             name: name.into(),
             fault: fault.to_string(),
@@ -36,7 +36,7 @@ impl Trial {
 }
 
 /// The cases of the bare board.
-pub fn trials() -> Vec<Trial> {
+pub fn trials() -> Vec<CaseTrial> {
     let mut trials = line::trials();
     trials.extend(floor::trials());
     trials.extend(product::trials());
@@ -44,7 +44,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// The cases of the service, under systemd.
-pub fn service_trials() -> Vec<Trial> {
+pub fn service_trials() -> Vec<CaseTrial> {
     service::trials()
 }
 
@@ -52,7 +52,7 @@ pub fn service_trials() -> Vec<Trial> {
 pub use service::probe;
 
 /// Runs what the plan wants, and tells of each case as it ends.
-pub fn run(plan: &Plan, trials: Vec<Trial>) {
+pub fn run(plan: &GuestPlan, trials: Vec<CaseTrial>) {
     for trial in trials {
         let wanted = plan
             .only
@@ -61,7 +61,7 @@ pub fn run(plan: &Plan, trials: Vec<Trial>) {
         if !wanted || (plan.fast && trial.long) {
             continue;
         }
-        tell(&Line::Begin {
+        tell(&ReportLine::Begin {
             name: trial.name.clone(),
         });
         let from = sys::monotonic_s();
@@ -71,7 +71,7 @@ pub fn run(plan: &Plan, trials: Vec<Trial>) {
             Ok(outcome) => (outcome, true),
             Err(error) => (format!("{error:#}"), false),
         };
-        tell(&Line::Case(Case {
+        tell(&ReportLine::Case(CaseResult {
             name: trial.name,
             fault: trial.fault,
             outcome,

@@ -155,15 +155,15 @@ pub fn poll(fd: RawFd, write: bool, wait: Duration) -> io::Result<bool> {
 }
 
 /// Memory of a device.
-pub struct Mapped {
+pub struct MappedMemory {
     at: *mut u8,
     length: usize,
 }
 
 // SAFETY: the mapping belongs to this value alone and may be used from any thread.
-unsafe impl Send for Mapped {}
+unsafe impl Send for MappedMemory {}
 
-impl Mapped {
+impl MappedMemory {
     /// Maps a part of a device.
     pub fn new(fd: RawFd, offset: u64, length: usize) -> io::Result<Self> {
         let rights = libc::PROT_READ | libc::PROT_WRITE;
@@ -200,7 +200,7 @@ impl Mapped {
     }
 }
 
-impl Drop for Mapped {
+impl Drop for MappedMemory {
     fn drop(&mut self) {
         // SAFETY: mapped by `new`, and not used any more.
         unsafe { libc::munmap(self.at.cast(), self.length) };

@@ -2,7 +2,7 @@
 //!
 //! It shares nothing with the product, so that each tells on the other.
 
-use crate::sys::{self, Argument, Mapped};
+use crate::sys::{self, Argument, MappedMemory};
 use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, RawFd};
@@ -23,11 +23,11 @@ const fn to_kernel(number: u64, size: usize) -> u64 {
 }
 
 /// A four-letter pixel format.
-pub type FourCc = [u8; 4];
+pub type RawFourCc = [u8; 4];
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Format {
+struct RawFormat {
     kind: u32,
     pad: u32,
     width: u32,
@@ -41,7 +41,7 @@ struct Format {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Description {
+struct FormatDescription {
     index: u32,
     kind: u32,
     flags: u32,
@@ -52,7 +52,7 @@ struct Description {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Request {
+struct BufferRequest {
     count: u32,
     kind: u32,
     memory: u32,
@@ -62,7 +62,7 @@ struct Request {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Buffer {
+struct RawBuffer {
     index: u32,
     kind: u32,
     used: u32,
@@ -81,7 +81,7 @@ struct Buffer {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct ControlInfo {
+struct RawControlInfo {
     id: u32,
     kind: u32,
     name: [u8; 32],
@@ -91,14 +91,14 @@ struct ControlInfo {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Control {
+struct RawControl {
     id: u32,
     value: i32,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Parameters {
+struct StreamParameters {
     kind: u32,
     capability: u32,
     mode: u32,
@@ -109,7 +109,7 @@ struct Parameters {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Timings {
+struct RawTimings {
     words: [u32; 33],
 }
 
@@ -118,36 +118,36 @@ struct Timings {
 struct ListedTimings {
     index: u32,
     pad: [u32; 3],
-    timings: Timings,
+    timings: RawTimings,
 }
 
 // SAFETY: plain words in the kernel's layout (64-bit, little-endian), whose sizes the tests check.
-unsafe impl Argument for Format {}
+unsafe impl Argument for RawFormat {}
 // SAFETY: as above.
-unsafe impl Argument for Description {}
+unsafe impl Argument for FormatDescription {}
 // SAFETY: as above.
-unsafe impl Argument for Request {}
+unsafe impl Argument for BufferRequest {}
 // SAFETY: as above.
-unsafe impl Argument for Buffer {}
+unsafe impl Argument for RawBuffer {}
 // SAFETY: as above.
-unsafe impl Argument for ControlInfo {}
+unsafe impl Argument for RawControlInfo {}
 // SAFETY: as above.
-unsafe impl Argument for Control {}
+unsafe impl Argument for RawControl {}
 // SAFETY: as above.
-unsafe impl Argument for Parameters {}
+unsafe impl Argument for StreamParameters {}
 // SAFETY: as above.
-unsafe impl Argument for Timings {}
+unsafe impl Argument for RawTimings {}
 // SAFETY: as above.
 unsafe impl Argument for ListedTimings {}
 
 /// One open video device.
-pub struct Device {
+pub struct VideoDevice {
     file: File,
     path: String,
     kind: u32,
 }
 
-impl Device {
+impl VideoDevice {
     /// Opens a camera.
     pub fn camera(path: &str) -> anyhow::Result<Self> {
         Self::open(path, CAPTURE)
@@ -180,13 +180,13 @@ impl Device {
     }
 
     /// All pixel formats that the device has.
-    pub fn formats(&self) -> Vec<FourCc> {
+    pub fn formats(&self) -> Vec<RawFourCc> {
         let mut all = Vec::new();
         loop {
-            let mut description = Description {
+            let mut description = FormatDescription {
                 index: all.len() as u32,
                 kind: self.kind,
-                ..Description::default()
+                ..FormatDescription::default()
             };
             if sys::ioctl(self.fd(), both(2, 64), &mut description).is_err() {
                 return all;
@@ -196,8 +196,8 @@ impl Device {
     }
 
     /// Sets the format, without padding; gives the bytes of one picture.
-    pub fn set_format(&self, pixels: FourCc, width: u32, height: u32) -> anyhow::Result<usize> {
-        let mut format = Format {
+    pub fn set_format(&self, pixels: RawFourCc, width: u32, height: u32) -> anyhow::Result<usize> {
+        let mut format = RawFormat {
             kind: self.kind,
             pad: 0,
             width,
@@ -226,7 +226,7 @@ impl Device {
 
     /// Sets the rate in frames a second.
     pub fn set_rate(&self, rate_hz: u32) -> anyhow::Result<()> {
-        let mut parameters = Parameters {
+        let mut parameters = StreamParameters {
             kind: self.kind,
             capability: 0,
             mode: 0,
@@ -247,7 +247,7 @@ impl Device {
         let mut listed = ListedTimings {
             index,
             pad: [0; 3],
-            timings: Timings { words: [0; 33] },
+            timings: RawTimings { words: [0; 33] },
         };
         self.call("list timings", both(98, 148), &mut listed)?;
         self.call("set timings", both(87, 132), &mut listed.timings)
@@ -259,7 +259,7 @@ impl Device {
         let mut all = Vec::new();
         let mut id = 0;
         loop {
-            let mut info = ControlInfo {
+            let mut info = RawControlInfo {
                 id: id | NEXT,
                 kind: 0,
                 name: [0; 32],
@@ -285,40 +285,40 @@ impl Device {
                 names.join(" ")
             )
         };
-        let mut control = Control { id: *id, value };
+        let mut control = RawControl { id: *id, value };
         self.call(found, both(28, 8), &mut control)
     }
 
-    fn buffer(&self, index: u32) -> Buffer {
-        Buffer {
+    fn buffer(&self, index: u32) -> RawBuffer {
+        RawBuffer {
             index,
             kind: self.kind,
             memory: MMAP,
-            ..Buffer::default()
+            ..RawBuffer::default()
         }
     }
 
     fn request(&self, count: u32) -> anyhow::Result<u32> {
-        let mut request = Request {
+        let mut request = BufferRequest {
             count,
             kind: self.kind,
             memory: MMAP,
-            ..Request::default()
+            ..BufferRequest::default()
         };
         self.call("request buffers", both(8, 20), &mut request)?;
         Ok(request.count)
     }
 
-    fn map(&self, index: u32) -> anyhow::Result<Mapped> {
+    fn map(&self, index: u32) -> anyhow::Result<MappedMemory> {
         let mut buffer = self.buffer(index);
         self.call("ask for a buffer", both(9, 88), &mut buffer)?;
         // An offset is 32 bits wide; the rest of the union is not set.
         let offset = buffer.place & 0xffff_ffff;
-        Mapped::new(self.fd(), offset, buffer.length as usize)
+        MappedMemory::new(self.fd(), offset, buffer.length as usize)
             .with_context(|| format!("{}: map a buffer", self.path))
     }
 
-    fn queue(&self, buffer: &mut Buffer) -> anyhow::Result<()> {
+    fn queue(&self, buffer: &mut RawBuffer) -> anyhow::Result<()> {
         self.call("queue", both(15, 88), buffer)
     }
 
@@ -329,7 +329,7 @@ impl Device {
     }
 
     /// Takes one buffer that is through, if there is one within the time.
-    fn take(&self, wait: Duration) -> anyhow::Result<Option<Buffer>> {
+    fn take(&self, wait: Duration) -> anyhow::Result<Option<RawBuffer>> {
         if !sys::poll(self.fd(), self.kind == OUTPUT, wait)? {
             return Ok(None);
         }
@@ -340,14 +340,14 @@ impl Device {
 }
 
 /// Reads pictures in the plainest way.
-pub struct Stream {
-    device: Device,
-    memory: Vec<Mapped>,
+pub struct OutputStream {
+    device: VideoDevice,
+    memory: Vec<MappedMemory>,
 }
 
-impl Stream {
+impl OutputStream {
     /// Starts a camera whose format is set.
-    pub fn start(device: Device) -> anyhow::Result<Self> {
+    pub fn start(device: VideoDevice) -> anyhow::Result<Self> {
         let mut memory = Vec::new();
         for index in 0..device.request(4)? {
             memory.push(device.map(index)?);
@@ -372,21 +372,21 @@ impl Stream {
 ///
 /// A buffer is written whole once; after that it is altered a little at most and queued again: a slow
 /// machine starves nothing.
-pub struct Feeder {
+pub struct PictureFeeder {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
-impl Feeder {
+impl PictureFeeder {
     /// Starts an output whose format is set: the pictures, over and over.
-    pub fn start(device: Device, pictures: &[Vec<u8>]) -> anyhow::Result<Self> {
+    pub fn start(device: VideoDevice, pictures: &[Vec<u8>]) -> anyhow::Result<Self> {
         Self::start_altered(device, pictures, |_, _| ())
     }
 
     /// As [`Feeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
     /// many were shown before.
     pub fn start_altered(
-        device: Device,
+        device: VideoDevice,
         pictures: &[Vec<u8>],
         alter: impl Fn(&mut [u8], u64) + Send + 'static,
     ) -> anyhow::Result<Self> {
@@ -403,7 +403,7 @@ impl Feeder {
             memory.push(mapped);
         }
         let used = pictures[0].len() as u32;
-        let buffer = move |device: &Device, index| Buffer {
+        let buffer = move |device: &VideoDevice, index| RawBuffer {
             used,
             field: 1,
             ..device.buffer(index)
@@ -448,7 +448,7 @@ impl Feeder {
     }
 }
 
-impl Drop for Feeder {
+impl Drop for PictureFeeder {
     fn drop(&mut self) {
         // `stop` has told of errors already; here another error is on its way.
         let _ = self.end();
@@ -456,7 +456,7 @@ impl Drop for Feeder {
 }
 
 /// A format's name.
-pub fn name(pixels: FourCc) -> String {
+pub fn name(pixels: RawFourCc) -> String {
     String::from_utf8_lossy(&pixels).trim_end().to_string()
 }
 
@@ -479,14 +479,14 @@ mod tests {
 
     #[test]
     fn arguments_are_as_large_as_the_kernels() {
-        assert_eq!(size_of::<Format>(), 208);
-        assert_eq!(size_of::<Description>(), 64);
-        assert_eq!(size_of::<Request>(), 20);
-        assert_eq!(size_of::<Buffer>(), 88);
-        assert_eq!(size_of::<ControlInfo>(), 232);
-        assert_eq!(size_of::<Control>(), 8);
-        assert_eq!(size_of::<Parameters>(), 204);
-        assert_eq!(size_of::<Timings>(), 132);
+        assert_eq!(size_of::<RawFormat>(), 208);
+        assert_eq!(size_of::<FormatDescription>(), 64);
+        assert_eq!(size_of::<BufferRequest>(), 20);
+        assert_eq!(size_of::<RawBuffer>(), 88);
+        assert_eq!(size_of::<RawControlInfo>(), 232);
+        assert_eq!(size_of::<RawControl>(), 8);
+        assert_eq!(size_of::<StreamParameters>(), 204);
+        assert_eq!(size_of::<RawTimings>(), 132);
         assert_eq!(size_of::<ListedTimings>(), 148);
     }
 

@@ -1,9 +1,9 @@
 //! The programs that run on the board: its init, and what it needs.
 
-use crate::apt::Apt;
-use crate::arch::Arch;
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
 use crate::cache::Cache;
-use crate::process::Runner;
+use crate::process::ProcessRunner;
 use crate::toolchain::Toolchain;
 use anyhow::bail;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Programs for the board, without symbols, and the libraries that they need.
-pub struct Programs {
+pub struct GuestPrograms {
     /// The board's init.
     pub guest: PathBuf,
     /// The program under test.
@@ -22,13 +22,13 @@ pub struct Programs {
 
 /// Builds for `arch`, natively or with a cross compiler.
 pub fn build(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     repository: &Path,
     cache: &Path,
     work: &Path,
-) -> anyhow::Result<Programs> {
+) -> anyhow::Result<GuestPrograms> {
     let toolchain = toolchain(apt, runner, arch, cache)?;
     eprintln!("board: building for {}", arch.name());
     programs(
@@ -45,11 +45,11 @@ pub fn build(
 
 /// The same for roots that bring their C library along, whatever its release is.
 pub fn for_any_root(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     cache: &Cache,
-) -> anyhow::Result<Programs> {
+) -> anyhow::Result<GuestPrograms> {
     let toolchain = toolchain(apt, runner, arch, cache.folder())?;
     let toolchain = toolchain.linked_with_oldest(apt, cache.folder())?;
     eprintln!("board: building for {} and glibc 2.31", arch.name());
@@ -59,12 +59,12 @@ pub fn for_any_root(
 }
 
 fn toolchain(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     cache: &Path,
 ) -> anyhow::Result<Toolchain> {
-    if arch == Arch::host()? {
+    if arch == TargetArch::host()? {
         Ok(Toolchain::of_machine(arch))
     } else {
         Toolchain::cross(apt, runner, arch, cache)
@@ -73,19 +73,19 @@ fn toolchain(
 
 /// Builds and strips both programs; `libraries` says what they need.
 fn programs(
-    runner: &Runner,
+    runner: &ProcessRunner,
     toolchain: &Toolchain,
     repository: &Path,
     work: &Path,
     libraries: impl FnOnce(&[&Path]) -> anyhow::Result<Vec<(String, PathBuf)>>,
-) -> anyhow::Result<Programs> {
+) -> anyhow::Result<GuestPrograms> {
     let guest = toolchain.build(runner, repository, "board-guest", &[])?;
     let unmask = toolchain.build(runner, repository, "unmask", &[])?;
     let stripped = |name: &str, from: &Path| {
         let to = work.join(name);
         toolchain.strip(runner, from, &to).map(|()| to)
     };
-    Ok(Programs {
+    Ok(GuestPrograms {
         libraries: libraries(&[&guest, &unmask])?,
         guest: stripped("guest", &guest)?,
         unmask: stripped("unmask", &unmask)?,
@@ -93,7 +93,10 @@ fn programs(
 }
 
 /// The libraries that the loader of this machine would take.
-fn needed_here(runner: &Runner, programs: &[&Path]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+fn needed_here(
+    runner: &ProcessRunner,
+    programs: &[&Path],
+) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let mut all = Vec::new();
     for program in programs {
         let shown = runner.output(Command::new("ldd").arg(program), Duration::from_secs(60))?;
@@ -121,11 +124,11 @@ fn libraries_in(shown: &str) -> anyhow::Result<Vec<(String, PathBuf)>> {
 }
 
 /// The C libraries of a cross compiler's root.
-fn of_root(root: &Path, arch: Arch) -> anyhow::Result<Vec<(String, PathBuf)>> {
+fn of_root(root: &Path, arch: TargetArch) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let folder = root.join(format!("usr/{}-linux-gnu/lib", arch.name()));
     let loader = match arch {
-        Arch::X86_64 => "/lib64/ld-linux-x86-64.so.2",
-        Arch::Aarch64 => "/lib/ld-linux-aarch64.so.1",
+        TargetArch::X86_64 => "/lib64/ld-linux-x86-64.so.2",
+        TargetArch::Aarch64 => "/lib/ld-linux-aarch64.so.1",
     };
     let mut all = Vec::new();
     for name in [

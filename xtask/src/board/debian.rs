@@ -1,8 +1,8 @@
 //! Root file systems with systemd: Debian packages, unpacked, and what their scripts would have done.
 
-use super::image::Archive;
-use crate::apt::Apt;
-use crate::arch::Arch;
+use super::image::CpioArchive;
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
 use crate::package;
 use anyhow::Context;
 use board_guest::SERVICE_SUITE;
@@ -98,8 +98,8 @@ const MASKED: [&str; 26] = [
 
 /// Unpacks a release's root into the cache, once.
 pub fn root(
-    apt: &Apt<'_>,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    arch: TargetArch,
     release: &'static str,
     cache: &Path,
 ) -> anyhow::Result<PathBuf> {
@@ -113,7 +113,7 @@ pub fn root(
 
 /// Puts a root into the archive, with the package installed and the suite as a service.
 pub fn write<W: Write>(
-    archive: &mut Archive<W>,
+    archive: &mut CpioArchive<W>,
     root: &Path,
     program: &Path,
     repository: &Path,
@@ -166,7 +166,7 @@ pub fn write<W: Write>(
     Ok(())
 }
 
-fn tree<W: Write>(archive: &mut Archive<W>, folder: &Path, root: &Path) -> anyhow::Result<()> {
+fn tree<W: Write>(archive: &mut CpioArchive<W>, folder: &Path, root: &Path) -> anyhow::Result<()> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;

@@ -1,11 +1,11 @@
 //! The machine that the board runs on: qemu, without KVM, network, screen or disk.
 
-use crate::apt::Apt;
-use crate::arch::Arch;
-use crate::process::{Runner, last_lines, on_path};
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
+use crate::process::{ProcessRunner, last_lines, on_path};
 use crate::toolchain::with_own_libraries;
 use anyhow::{Context, bail};
-use board_guest::{Line, MARK};
+use board_guest::{MARK, ReportLine};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The emulator, as it is started on this machine.
-pub struct Emulator {
-    arch: Arch,
+pub struct BoardEmulator {
+    arch: TargetArch,
     start: Vec<PathBuf>,
     /// Where the emulator's own plug-ins lie, if not in their usual place.
     modules: Option<PathBuf>,
 }
 
 /// The machine's own emulator, or one that is unpacked beside it.
-pub fn find(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<Emulator> {
+pub fn find(apt: &AptCache<'_>, arch: TargetArch, cache: &Path) -> anyhow::Result<BoardEmulator> {
     let program = format!("qemu-system-{}", arch.name());
     let mut start: Vec<PathBuf> = Vec::new();
     // A board never outlives the task, not even if the task is killed.
@@ -30,7 +30,7 @@ pub fn find(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<Emulator>
     }
     if on_path(&program) {
         start.push(program.into());
-        return Ok(Emulator {
+        return Ok(BoardEmulator {
             arch,
             start,
             modules: None,
@@ -39,8 +39,8 @@ pub fn find(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<Emulator>
     let root = cache.join(format!("emulator-{}", arch.name()));
     if !root.exists() {
         let package = match arch {
-            Arch::X86_64 => "qemu-system-x86",
-            Arch::Aarch64 => "qemu-system-arm",
+            TargetArch::X86_64 => "qemu-system-x86",
+            TargetArch::Aarch64 => "qemu-system-arm",
         };
         apt.unpack(&[package], true, &root, &[])?;
     }
@@ -49,31 +49,31 @@ pub fn find(apt: &Apt<'_>, arch: Arch, cache: &Path) -> anyhow::Result<Emulator>
         start.push("-L".into());
         start.push(root.join(data));
     }
-    let host = Arch::host()?.name();
-    Ok(Emulator {
+    let host = TargetArch::host()?.name();
+    Ok(BoardEmulator {
         arch,
         start,
         modules: Some(root.join(format!("usr/lib/{host}-linux-gnu/qemu"))),
     })
 }
 
-impl Emulator {
+impl BoardEmulator {
     /// Boots, calls `take` for every line of the board's, and returns when the board is off.
     ///
     /// # Errors
     /// The emulator fails, or the board is not off within `limit`.
     pub fn boot(
         &self,
-        runner: &Runner,
+        runner: &ProcessRunner,
         kernel: &Path,
         initrd: &Path,
         serial: &Path,
         limit: Duration,
-        mut take: impl FnMut(Line),
+        mut take: impl FnMut(ReportLine),
     ) -> anyhow::Result<()> {
         let (machine, processor, port) = match self.arch {
-            Arch::X86_64 => ("q35", "max", "ttyS0"),
-            Arch::Aarch64 => ("virt", "cortex-a76", "ttyAMA0"),
+            TargetArch::X86_64 => ("q35", "max", "ttyS0"),
+            TargetArch::Aarch64 => ("virt", "cortex-a76", "ttyAMA0"),
         };
         let mut command = Command::new(&self.start[0]);
         let mut channel = std::ffi::OsString::from("file,id=serial,path=");
@@ -101,7 +101,7 @@ impl Emulator {
         let errors = tempfile::NamedTempFile::new()?;
         command.stdout(Stdio::null()).stderr(errors.reopen()?);
         File::create(serial)?;
-        let mut port = Port::open(serial)?;
+        let mut port = SerialPort::open(serial)?;
         let status = runner
             .watch(&mut command, limit, || port.read(&mut take))
             .with_context(|| format!("the board {}", self.arch.name()))?;
@@ -114,13 +114,13 @@ impl Emulator {
 }
 
 /// Reads the serial port's file while it grows.
-struct Port {
+struct SerialPort {
     file: File,
     at: u64,
     rest: Vec<u8>,
 }
 
-impl Port {
+impl SerialPort {
     fn open(path: &Path) -> anyhow::Result<Self> {
         Ok(Self {
             file: File::open(path)?,
@@ -129,7 +129,7 @@ impl Port {
         })
     }
 
-    fn read(&mut self, take: &mut impl FnMut(Line)) -> anyhow::Result<()> {
+    fn read(&mut self, take: &mut impl FnMut(ReportLine)) -> anyhow::Result<()> {
         self.file.seek(SeekFrom::Start(self.at))?;
         self.at += self.file.read_to_end(&mut self.rest)? as u64;
         while let Some(end) = self.rest.iter().position(|&b| b == b'\n') {
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn lines_are_taken_whole_from_between_the_kernels() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        let mut port = Port::open(file.path()).unwrap();
+        let mut port = SerialPort::open(file.path()).unwrap();
         let mut names = Vec::new();
         let mut take = |line| {
-            if let Line::Begin { name } = line {
+            if let ReportLine::Begin { name } = line {
                 names.push(name);
             }
         };

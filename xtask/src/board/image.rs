@@ -1,10 +1,10 @@
 //! The board's root file system: a cpio archive that the kernel unpacks into memory.
 
-use super::build::Programs;
+use super::build::GuestPrograms;
 use super::debian;
-use super::kernel::Kernel;
+use super::kernel::KernelImage;
 use anyhow::Context;
-use board_guest::{MODULES, PLAN, PROGRAM, Plan, SHIPPED_MODEL, SMALL_MODEL};
+use board_guest::{GuestPlan, MODULES, PLAN, PROGRAM, SHIPPED_MODEL, SMALL_MODEL};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -14,13 +14,13 @@ use std::path::Path;
 /// with `root`, all that over Debian's systemd.
 pub fn write(
     path: &Path,
-    kernel: &Kernel,
-    programs: &Programs,
+    kernel: &KernelImage,
+    programs: &GuestPrograms,
     root: Option<&Path>,
     repository: &Path,
-    plan: &Plan,
+    plan: &GuestPlan,
 ) -> anyhow::Result<()> {
-    let mut archive = Archive::new(BufWriter::new(File::create(path)?));
+    let mut archive = CpioArchive::new(BufWriter::new(File::create(path)?));
     match root {
         Some(root) => debian::write(&mut archive, root, &programs.unmask, repository)?,
         None => {
@@ -57,13 +57,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The kernel's own archive form (`newc`).
-pub struct Archive<W> {
+pub struct CpioArchive<W> {
     out: W,
     number: u32,
     known: BTreeSet<String>,
 }
 
-impl<W: Write> Archive<W> {
+impl<W: Write> CpioArchive<W> {
     fn new(out: W) -> Self {
         Self {
             out,
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_archive_holds_files_in_their_folders_each_once() {
         let mut bytes = Vec::new();
-        let mut archive = Archive::new(&mut bytes);
+        let mut archive = CpioArchive::new(&mut bytes);
         archive.folders("/dev").unwrap();
         archive.file("/lib/x/a", 0o755, b"12345").unwrap();
         archive.file("/lib/x/bc", 0o644, b"").unwrap();

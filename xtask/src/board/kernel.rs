@@ -1,8 +1,8 @@
 //! Debian's kernel, and of its modules those that the board loads.
 
-use crate::apt::Apt;
-use crate::arch::Arch;
-use crate::process::Runner;
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
+use crate::process::ProcessRunner;
 use crate::process::clear;
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::time::Duration;
 const WANTED: &str = "vivid";
 
 /// A kernel that is ready to boot.
-pub struct Kernel {
+pub struct KernelImage {
     /// Its release, as `uname -r` has it.
     pub release: String,
     /// The file that the emulator loads.
@@ -26,12 +26,12 @@ pub struct Kernel {
 
 /// Takes the kernel from the cache, or fetches it.
 pub fn prepare(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     cache: &Path,
     work: &Path,
-) -> anyhow::Result<Kernel> {
+) -> anyhow::Result<KernelImage> {
     let home = cache.join(format!("kernel-{}", arch.name()));
     if !home.exists() {
         let package = apt.kernel(arch)?;
@@ -54,14 +54,14 @@ pub fn prepare(
         clear(&root)?;
     }
     let list = fs::read_to_string(home.join("modules"))?;
-    Ok(Kernel {
+    Ok(KernelImage {
         release: fs::read_to_string(home.join("release"))?,
         image: home.join("vmlinuz"),
         modules: list.lines().map(|name| home.join(name)).collect(),
     })
 }
 
-fn assemble(runner: &Runner, root: &Path, package: &str, home: &Path) -> anyhow::Result<()> {
+fn assemble(runner: &ProcessRunner, root: &Path, package: &str, home: &Path) -> anyhow::Result<()> {
     let release = package
         .strip_prefix("linux-image-")
         .with_context(|| format!("{package} is no kernel"))?;
@@ -129,7 +129,7 @@ fn order(
     Ok(done)
 }
 
-fn module_needs(runner: &Runner, file: &Path) -> anyhow::Result<Vec<String>> {
+fn module_needs(runner: &ProcessRunner, file: &Path) -> anyhow::Result<Vec<String>> {
     Ok(needs_of(&unpacked(runner, file)?))
 }
 
@@ -148,7 +148,7 @@ fn needs_of(module: &[u8]) -> Vec<String> {
         .collect()
 }
 
-fn unpacked(runner: &Runner, file: &Path) -> anyhow::Result<Vec<u8>> {
+fn unpacked(runner: &ProcessRunner, file: &Path) -> anyhow::Result<Vec<u8>> {
     if file.extension().is_none_or(|e| e != "xz") {
         return Ok(fs::read(file)?);
     }

@@ -1,10 +1,10 @@
 //! What came of the boards, for people.
 
 use super::debian::Init;
-use crate::arch::Arch;
+use crate::arch::TargetArch;
 use crate::process::last_lines;
 use anyhow::Context;
-use board_guest::{Case, Line};
+use board_guest::{CaseResult, ReportLine};
 use clap::ValueEnum;
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ const END: &str = "<!-- end of cases -->\n";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Label {
     /// Its processor.
-    pub arch: Arch,
+    pub arch: TargetArch,
     /// What it booted into.
     pub init: Init,
 }
@@ -25,11 +25,13 @@ pub struct Label {
 impl Label {
     /// Every board, in the order of the documentation.
     fn all() -> impl Iterator<Item = Self> {
-        [Arch::X86_64, Arch::Aarch64].into_iter().flat_map(|arch| {
-            Init::value_variants()
-                .iter()
-                .map(move |&init| Self { arch, init })
-        })
+        [TargetArch::X86_64, TargetArch::Aarch64]
+            .into_iter()
+            .flat_map(|arch| {
+                Init::value_variants()
+                    .iter()
+                    .map(move |&init| Self { arch, init })
+            })
     }
 
     fn text(self) -> String {
@@ -41,17 +43,17 @@ impl Label {
 }
 
 /// What came of one board.
-pub struct Board {
+pub struct BoardReport {
     label: Label,
     kernel: String,
-    cases: Vec<Case>,
+    cases: Vec<CaseResult>,
     running: Option<String>,
     up_s: f64,
     off_s: Option<f64>,
     broken: Option<String>,
 }
 
-impl Board {
+impl BoardReport {
     /// Nothing yet.
     pub fn new(label: Label) -> Self {
         Self {
@@ -66,21 +68,21 @@ impl Board {
     }
 
     /// Takes what the board told.
-    pub fn take(&mut self, line: Line) {
+    pub fn take(&mut self, line: ReportLine) {
         match line {
-            Line::Up {
+            ReportLine::Up {
                 kernel, seconds, ..
             } => {
                 self.kernel = kernel;
                 self.up_s = seconds;
             }
-            Line::Begin { name } => self.running = Some(name),
-            Line::Case(case) => {
+            ReportLine::Begin { name } => self.running = Some(name),
+            ReportLine::Case(case) => {
                 self.running = None;
                 self.cases.push(case);
             }
-            Line::End { seconds } => self.off_s = Some(seconds),
-            Line::Broken { reason } => self.broken = Some(reason),
+            ReportLine::End { seconds } => self.off_s = Some(seconds),
+            ReportLine::Broken { reason } => self.broken = Some(reason),
         }
     }
 
@@ -103,7 +105,7 @@ impl Board {
 }
 
 /// A case, as it is shown while the board runs.
-pub fn one_line(case: &Case) -> String {
+pub fn one_line(case: &CaseResult) -> String {
     let verdict = if case.passed { "ok  " } else { "FAIL" };
     format!(
         "  {verdict} {:<28} {:>6.1} s  {}",
@@ -112,7 +114,7 @@ pub fn one_line(case: &Case) -> String {
 }
 
 /// Prints the boards' tables and totals on stdout.
-pub fn print(boards: &[Board]) {
+pub fn print(boards: &[BoardReport]) {
     print!("{}", table(boards));
     for board in boards {
         if let Some(reason) = &board.broken {
@@ -132,7 +134,7 @@ fn heading(label: Label) -> String {
 }
 
 /// Faults and outcomes of all boards, as Markdown.
-fn table(boards: &[Board]) -> String {
+fn table(boards: &[BoardReport]) -> String {
     let mut text = String::new();
     for board in boards {
         text.push_str(&heading(board.label));
@@ -161,7 +163,7 @@ fn cell(text: &str) -> String {
 }
 
 /// Puts the tables between the marks in the documentation; that of a board that did not run stays.
-pub fn write(path: &Path, boards: &[Board]) -> anyhow::Result<()> {
+pub fn write(path: &Path, boards: &[BoardReport]) -> anyhow::Result<()> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = replaced(&text, boards)
@@ -169,7 +171,7 @@ pub fn write(path: &Path, boards: &[Board]) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn replaced(text: &str, boards: &[Board]) -> Option<String> {
+fn replaced(text: &str, boards: &[BoardReport]) -> Option<String> {
     let from = text.find(BEGIN)? + BEGIN.len();
     let to = from + text[from..].find(END)?;
     let old = &text[from..to];
@@ -210,12 +212,12 @@ mod tests {
     use super::*;
 
     const X86_64: Label = Label {
-        arch: Arch::X86_64,
+        arch: TargetArch::X86_64,
         init: Init::Bare,
     };
 
-    fn case(name: &str, passed: bool) -> Case {
-        Case {
+    fn case(name: &str, passed: bool) -> CaseResult {
+        CaseResult {
             name: name.into(),
             fault: "a|b".into(),
             outcome: "seen\ntwice".into(),
@@ -224,16 +226,16 @@ mod tests {
         }
     }
 
-    fn board(cases: &[Case], ended: bool) -> Board {
-        let mut board = Board::new(X86_64);
+    fn board(cases: &[CaseResult], ended: bool) -> BoardReport {
+        let mut board = BoardReport::new(X86_64);
         for case in cases {
-            board.take(Line::Begin {
+            board.take(ReportLine::Begin {
                 name: case.name.clone(),
             });
-            board.take(Line::Case(case.clone()));
+            board.take(ReportLine::Case(case.clone()));
         }
         if ended {
-            board.take(Line::End { seconds: 9.0 });
+            board.take(ReportLine::End { seconds: 9.0 });
         }
         board
     }
@@ -245,7 +247,7 @@ mod tests {
         assert!(!board(&[case("a/b", true), case("a/c", false)], true).passed());
         assert!(!board(&[], true).passed());
         let mut broken = board(&[case("a/b", true)], true);
-        broken.take(Line::Broken {
+        broken.take(ReportLine::Broken {
             reason: "panic".into(),
         });
         assert!(!broken.passed());
@@ -268,23 +270,23 @@ mod tests {
 
     #[test]
     fn the_table_of_a_board_that_did_not_run_stays() {
-        let of = |arch: Arch, init: Init, name: &str| Board {
+        let of = |arch: TargetArch, init: Init, name: &str| BoardReport {
             label: Label { arch, init },
             ..board(&[case(name, true)], true)
         };
         let page = format!("{BEGIN}{END}");
-        let arm = replaced(&page, &[of(Arch::Aarch64, Init::Bare, "a/arm")]).unwrap();
-        let both = replaced(&arm, &[of(Arch::X86_64, Init::Bare, "a/pc")]).unwrap();
+        let arm = replaced(&page, &[of(TargetArch::Aarch64, Init::Bare, "a/arm")]).unwrap();
+        let both = replaced(&arm, &[of(TargetArch::X86_64, Init::Bare, "a/pc")]).unwrap();
         let at = |text: &str| both.find(text).unwrap();
         assert!(at("a/pc") < at("aarch64, Linux") && at("aarch64, Linux") < at("a/arm"));
-        let again = replaced(&both, &[of(Arch::Aarch64, Init::Bare, "b/arm")]).unwrap();
+        let again = replaced(&both, &[of(TargetArch::Aarch64, Init::Bare, "b/arm")]).unwrap();
         assert!(again.contains("a/pc") && again.contains("b/arm") && !again.contains("a/arm"));
         let all = [
-            of(Arch::X86_64, Init::Bare, "a/pc"),
-            of(Arch::Aarch64, Init::Bare, "a/arm"),
+            of(TargetArch::X86_64, Init::Bare, "a/pc"),
+            of(TargetArch::Aarch64, Init::Bare, "a/arm"),
         ];
         assert_eq!(replaced(&page, &all).unwrap(), both);
-        let systemd = replaced(&both, &[of(Arch::X86_64, Init::Bullseye, "c/d")]).unwrap();
+        let systemd = replaced(&both, &[of(TargetArch::X86_64, Init::Bullseye, "c/d")]).unwrap();
         let at = |text: &str| systemd.find(text).unwrap();
         assert!(at("a/pc") < at("x86_64 with Debian's bullseye, Linux "));
         assert!(at("c/d") < at("aarch64, Linux ") && systemd.contains("a/arm"));

@@ -1,11 +1,11 @@
 //! What lies in the package.
 
 use super::name;
-use crate::arch::Arch;
+use crate::arch::TargetArch;
 use crate::cache::Cache;
 use crate::dist::newest_glibc;
 use crate::package::{CONFFILES, FILES, PROGRAM, mode};
-use crate::process::Runner;
+use crate::process::ProcessRunner;
 use anyhow::{Context, bail};
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +21,7 @@ const DOC: &str = "usr/share/doc/unmask";
 /// Everything that one package is made of.
 pub struct Contents {
     version: String,
-    arch: Arch,
+    arch: TargetArch,
     glibc: (u32, u32),
     repository: PathBuf,
     program: PathBuf,
@@ -33,8 +33,8 @@ pub struct Contents {
 impl Contents {
     /// Gathers it.
     pub fn new(
-        runner: &Runner,
-        arch: Arch,
+        runner: &ProcessRunner,
+        arch: TargetArch,
         cache: &Cache,
         program: PathBuf,
         pages: &Path,
@@ -83,7 +83,7 @@ impl Contents {
     }
 
     /// Lays it out below `tree` as dpkg-deb takes it.
-    pub fn stage(&self, runner: &Runner, tree: &Path) -> anyhow::Result<()> {
+    pub fn stage(&self, runner: &ProcessRunner, tree: &Path) -> anyhow::Result<()> {
         self.put(tree, PROGRAM, &fs::read(&self.program)?, 0o755)?;
         for entry in &FILES {
             let bytes = fs::read(self.repository.join(entry.source))
@@ -131,7 +131,7 @@ impl Contents {
     }
 
     /// The folder `DEBIAN`: sums, conffiles, scripts and the description.
-    fn control(&self, runner: &Runner, tree: &Path, folder: &Path) -> anyhow::Result<()> {
+    fn control(&self, runner: &ProcessRunner, tree: &Path, folder: &Path) -> anyhow::Result<()> {
         let mut all = Vec::new();
         walk(tree, &mut all)?;
         let mut kib = 0;
@@ -252,7 +252,7 @@ fn walk(folder: &Path, all: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// The bytes through gzip, without name and date.
-fn packed(runner: &Runner, bytes: &[u8], tree: &Path) -> anyhow::Result<Vec<u8>> {
+fn packed(runner: &ProcessRunner, bytes: &[u8], tree: &Path) -> anyhow::Result<Vec<u8>> {
     let plain = tree.with_extension("plain");
     fs::write(&plain, bytes)?;
     let mut gzip = Command::new("gzip");
@@ -269,7 +269,7 @@ fn version_of(changelog: &str) -> Option<&str> {
 }
 
 /// The date of a changelog's first entry, s since 1970.
-fn epoch_s(runner: &Runner, changelog: &str) -> anyhow::Result<u64> {
+fn epoch_s(runner: &ProcessRunner, changelog: &str) -> anyhow::Result<u64> {
     let date = changelog
         .lines()
         .find_map(|line| {
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(version_of(text), Some(env!("CARGO_PKG_VERSION")));
         let text = "unmask (1.2) x\n\n * a\n\n -- A <a@b>  Thu, 01 Jan 1970 00:01:00 +0000\n\
                     unmask (1.1) x\n\n -- A <a@b>  Fri, 02 Jan 1970 00:00:00 +0000\n";
-        assert_eq!(epoch_s(&Runner::new().unwrap(), text).unwrap(), 60);
+        assert_eq!(epoch_s(&ProcessRunner::new().unwrap(), text).unwrap(), 60);
         assert_eq!(version_of(text), Some("1.2"));
     }
 }

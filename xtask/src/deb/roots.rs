@@ -1,9 +1,9 @@
 //! The package in the hands of dpkg, in roots of several Debian releases.
 
 use super::name;
-use crate::arch::Arch;
+use crate::arch::TargetArch;
 use crate::cache::Cache;
-use crate::process::Runner;
+use crate::process::ProcessRunner;
 use anyhow::Context;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -57,8 +57,8 @@ echo "roots: every step passed"
 
 /// Installs, upgrades, removes and purges it in a root of a release.
 pub fn attempt(
-    runner: &Runner,
-    arch: Arch,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     release: &str,
     older: &Path,
     newer: &Path,

@@ -1,9 +1,9 @@
 //! A few frames through the binary, and whether two binaries say the same of them.
 
-use crate::apt::Apt;
-use crate::arch::Arch;
+use crate::apt::AptCache;
+use crate::arch::TargetArch;
 use crate::cache::Cache;
-use crate::process::{Runner, on_path};
+use crate::process::{ProcessRunner, on_path};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::fs;
@@ -21,9 +21,9 @@ const OF_THE_RUN: [&str; 5] = ["id", "captured_at", "age_ms", "on_time", "budget
 
 /// Runs the binary on the synthetic drive with the tests' tiny model.
 pub fn of(
-    apt: &Apt<'_>,
-    runner: &Runner,
-    arch: Arch,
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
     cache: &Cache,
     program: &Path,
 ) -> anyhow::Result<Alerts> {
@@ -52,8 +52,8 @@ pub fn of(
 }
 
 /// What runs programs of another processor, with the C library that they were linked against.
-fn emulation(apt: &Apt<'_>, arch: Arch, cache: &Cache) -> anyhow::Result<Vec<PathBuf>> {
-    if arch == Arch::host()? {
+fn emulation(apt: &AptCache<'_>, arch: TargetArch, cache: &Cache) -> anyhow::Result<Vec<PathBuf>> {
+    if arch == TargetArch::host()? {
         return Ok(Vec::new());
     }
     let name = format!("qemu-{}", arch.name());

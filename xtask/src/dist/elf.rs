@@ -1,13 +1,13 @@
 //! What a binary asks of the C library.
 
-use crate::process::Runner;
+use crate::process::ProcessRunner;
 use anyhow::Context;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// The newest version of glibc that a symbol of the program needs.
-pub fn newest_glibc(runner: &Runner, program: &Path) -> anyhow::Result<(u32, u32)> {
+pub fn newest_glibc(runner: &ProcessRunner, program: &Path) -> anyhow::Result<(u32, u32)> {
     let mut readelf = Command::new("readelf");
     readelf.args(["--wide", "--version-info"]).arg(program);
     let shown = runner.output(&mut readelf, Duration::from_secs(60))?;

@@ -2,13 +2,13 @@ use super::*;
 use unmask_frame::{LabelMap, ScoreMap};
 
 /// Road in the lower half; one anomalous cell at `(x, y)` of an 8x8 grid.
-fn frame(x: usize, y: usize) -> Scored {
+fn frame(x: usize, y: usize) -> ScoredFrame {
     let size = Size::new(8, 8);
     let mut score = ScoreMap::filled(size, 0.1);
     score.data_mut()[y * 8 + x] = 0.9;
     let mut classes = LabelMap::filled(size, 1);
     classes.data_mut()[32..].fill(0);
-    Scored {
+    ScoredFrame {
         score,
         classes,
         qualified: 0,
@@ -17,48 +17,48 @@ fn frame(x: usize, y: usize) -> Scored {
 
 const PICTURE: Size = Size::new(80, 80);
 
-fn settings(only_near_road: bool) -> Settings {
-    Settings {
+fn settings(only_near_road: bool) -> AlertSettings {
+    AlertSettings {
         threshold: 0.5,
         low_threshold: 0.5,
         min_area_px: 1,
         only_near_road,
         region: None,
-        confirm: Confirm::AT_ONCE,
-        rules: Rules::NONE,
+        confirm: TrackConfirmation::AT_ONCE,
+        rules: FilterRules::NONE,
         cool_down: Duration::ZERO,
         ground: None,
-        severe: Severe {
+        severe: HighSeverity {
             distance_m: 10.0,
             area_share: 0.5,
         },
     }
 }
 
-fn step(decider: &mut Decider, scored: &Scored) -> Vec<(Event, Track)> {
+fn step(decider: &mut AlertDecider, scored: &ScoredFrame) -> Vec<(AlertEvent, TrackSnapshot)> {
     let mut events = Vec::new();
     decider.step(scored, PICTURE, 0, &mut events);
     events
 }
 
 /// Whether a decider with `settings` tells of `scored` at once.
-fn tells(settings: Settings, scored: &Scored) -> bool {
-    let mut decider = Decider::new(settings, &[0]).unwrap();
+fn tells(settings: AlertSettings, scored: &ScoredFrame) -> bool {
+    let mut decider = AlertDecider::new(settings, &[0]).unwrap();
     !step(&mut decider, scored).is_empty()
 }
 
 #[test]
 fn things_off_the_road_are_told_only_where_asked_for() {
-    let mut near = Decider::new(settings(true), &[0]).unwrap();
+    let mut near = AlertDecider::new(settings(true), &[0]).unwrap();
     assert!(step(&mut near, &frame(3, 0)).is_empty());
-    assert_eq!(step(&mut near, &frame(3, 5))[0].0, Event::Begin);
-    let mut all = Decider::new(settings(false), &[0]).unwrap();
+    assert_eq!(step(&mut near, &frame(3, 5))[0].0, AlertEvent::Begin);
+    let mut all = AlertDecider::new(settings(false), &[0]).unwrap();
     let told = step(&mut all, &frame(3, 0));
-    assert_eq!(told[0].0, Event::Begin);
+    assert_eq!(told[0].0, AlertEvent::Begin);
     assert!(!told[0].1.last.on_road);
     let mut ended = Vec::new();
     all.finish(&mut ended);
-    assert_eq!(ended[0].0, Event::End);
+    assert_eq!(ended[0].0, AlertEvent::End);
     ended.clear();
     all.finish(&mut ended);
     assert!(ended.is_empty());
@@ -66,9 +66,9 @@ fn things_off_the_road_are_told_only_where_asked_for() {
 
 #[test]
 fn each_rule_alone_holds_a_thing_back() {
-    let with = |rules: Rules| {
+    let with = |rules: FilterRules| {
         tells(
-            Settings {
+            AlertSettings {
                 rules,
                 ..settings(true)
             },
@@ -76,41 +76,41 @@ fn each_rule_alone_holds_a_thing_back() {
             &frame(0, 5),
         )
     };
-    let none = Rules::NONE;
+    let none = FilterRules::NONE;
     assert!(with(none));
-    assert!(with(Rules {
+    assert!(with(FilterRules {
         min_contrast: 1.59,
         ..none
     }));
-    assert!(!with(Rules {
+    assert!(!with(FilterRules {
         min_contrast: 1.61,
         ..none
     }));
-    assert!(with(Rules {
+    assert!(with(FilterRules {
         min_thickness_px: 10.0,
         ..none
     }));
-    assert!(!with(Rules {
+    assert!(!with(FilterRules {
         min_thickness_px: 10.1,
         ..none
     }));
-    assert!(with(Rules {
+    assert!(with(FilterRules {
         min_fill: 1.0,
         ..none
     }));
-    assert!(!with(Rules {
+    assert!(!with(FilterRules {
         min_fill: 1.01,
         ..none
     }));
-    assert!(with(Rules {
+    assert!(with(FilterRules {
         min_road_share: 1.0,
         ..none
     }));
-    assert!(!with(Rules {
+    assert!(!with(FilterRules {
         min_road_share: 1.01,
         ..none
     }));
-    assert!(!with(Rules {
+    assert!(!with(FilterRules {
         whole: true,
         ..none
     }));
@@ -119,9 +119,9 @@ fn each_rule_alone_holds_a_thing_back() {
 #[test]
 fn the_region_holds_the_foot() {
     let with = |corners: Vec<[f32; 2]>| {
-        let region = Some(Region::try_from(corners).unwrap());
+        let region = Some(ImageZone::try_from(corners).unwrap());
         tells(
-            Settings {
+            AlertSettings {
                 region,
                 ..settings(false)
             },
@@ -135,18 +135,24 @@ fn the_region_holds_the_foot() {
 
 #[test]
 fn severity_follows_road_distance_and_size() {
-    let of = |settings: Settings, scored: &Scored| {
-        let mut decider = Decider::new(settings, &[0]).unwrap();
+    let of = |settings: AlertSettings, scored: &ScoredFrame| {
+        let mut decider = AlertDecider::new(settings, &[0]).unwrap();
         step(&mut decider, scored)[0].1.clone()
     };
-    assert_eq!(of(settings(false), &frame(3, 0)).severity, Severity::Low);
-    assert_eq!(of(settings(true), &frame(3, 5)).severity, Severity::Medium);
+    assert_eq!(
+        of(settings(false), &frame(3, 0)).severity,
+        AlertSeverity::Low
+    );
+    assert_eq!(
+        of(settings(true), &frame(3, 5)).severity,
+        AlertSeverity::Medium
+    );
     let mut large = settings(true);
     large.severe.area_share = 0.01;
-    assert_eq!(of(large, &frame(3, 5)).severity, Severity::High);
+    assert_eq!(of(large, &frame(3, 5)).severity, AlertSeverity::High);
     // 1.5 m high, focal length 80 px: a foot 20 px below the middle is 6 m away.
     let mut placed = settings(true);
-    placed.ground = Some(Ground {
+    placed.ground = Some(CameraGeometry {
         height_m: 1.5,
         pitch_deg: 0.0,
         focal_widths: 1.0,
@@ -157,29 +163,29 @@ fn severity_follows_road_distance_and_size() {
     let track = of(placed.clone(), &frame(3, 5));
     assert!((track.place.distance_m.unwrap() - 6.0).abs() < 0.1);
     assert!(track.place.bearing_deg.unwrap() < 0.0);
-    assert_eq!(track.severity, Severity::High);
+    assert_eq!(track.severity, AlertSeverity::High);
     placed.severe.distance_m = 5.0;
-    assert_eq!(of(placed, &frame(3, 5)).severity, Severity::Medium);
+    assert_eq!(of(placed, &frame(3, 5)).severity, AlertSeverity::Medium);
 }
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    let refused = |bad: Settings| Decider::new(bad, &[0]).unwrap_err().to_string();
+    let refused = |bad: AlertSettings| AlertDecider::new(bad, &[0]).unwrap_err().to_string();
     let base = || settings(true);
-    let nan = Settings {
+    let nan = AlertSettings {
         threshold: f32::NAN,
         ..base()
     };
     assert!(refused(nan).contains("NaN"));
     for low_threshold in [0.6, f32::NAN, f32::NEG_INFINITY] {
-        let bad = Settings {
+        let bad = AlertSettings {
             low_threshold,
             ..base()
         };
         assert!(refused(bad).contains("low threshold"));
     }
     let mut sunk = base();
-    sunk.ground = Some(Ground {
+    sunk.ground = Some(CameraGeometry {
         height_m: -1.0,
         pitch_deg: 0.0,
         focal_widths: 1.0,

@@ -1,18 +1,24 @@
 use super::*;
 use unmask_frame::ScoreMap;
 
-fn find(map: &Scored, road: &[usize], picture: Size, high: f32, min_area_px: u32) -> Vec<Finding> {
-    let cut = Cut {
+fn find(
+    map: &ScoredFrame,
+    road: &[usize],
+    picture: Size,
+    high: f32,
+    min_area_px: u32,
+) -> Vec<Detection> {
+    let cut = HysteresisThresholds {
         high,
         low: high,
         min_area_px,
     };
-    Finder::new(road).find(map, picture, cut).to_vec()
+    DetectionFinder::new(road).find(map, picture, cut).to_vec()
 }
 
 /// Cells as text: a digit is ten times the score on road (class 0), a letter `a` to `j` the
 /// same digits beside the road (class 1).
-fn scored(rows: &[&str]) -> Scored {
+fn scored(rows: &[&str]) -> ScoredFrame {
     let size = Size::new(rows[0].len(), rows.len());
     let cells: Vec<(f32, u8)> = rows
         .concat()
@@ -22,7 +28,7 @@ fn scored(rows: &[&str]) -> Scored {
             _ => (f32::from(b - b'a') / 10.0, 1),
         })
         .collect();
-    Scored {
+    ScoredFrame {
         score: ScoreMap::new(size, cells.iter().map(|c| c.0).collect()).unwrap(),
         classes: LabelMap::new(size, cells.iter().map(|c| c.1).collect()).unwrap(),
         qualified: 0,
@@ -34,7 +40,7 @@ fn components_come_in_pixels_of_the_picture() {
     let map = scored(&["0000", "0990", "0700", "0000"]);
     let found = find(&map, &[0], Size::new(40, 20), 0.69, 1);
     assert_eq!(found.len(), 1);
-    let Finding {
+    let Detection {
         bbox,
         area_px,
         score_max,
@@ -150,12 +156,12 @@ fn a_thing_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
 #[test]
 fn a_component_reaches_down_to_the_low_threshold_but_needs_the_high_one() {
     let map = scored(&["00000000", "05900550", "00600000", "00000000"]);
-    let cut = |high, low| Cut {
+    let cut = |high, low| HysteresisThresholds {
         high,
         low,
         min_area_px: 1,
     };
-    let mut finder = Finder::new(&[0]);
+    let mut finder = DetectionFinder::new(&[0]);
     let picture = Size::new(80, 40);
     let found = finder.find(&map, picture, cut(0.8, 0.4)).to_vec();
     assert_eq!(found.len(), 1);
@@ -202,12 +208,12 @@ fn a_line_is_thin_and_the_upper_edge_is_no_edge() {
 #[test]
 fn a_finder_forgets_the_frame_before() {
     let (a, b) = (scored(&["090", "000", "009"]), scored(&["00", "99"]));
-    let cut = Cut {
+    let cut = HysteresisThresholds {
         high: 0.8,
         low: 0.5,
         min_area_px: 1,
     };
-    let mut finder = Finder::new(&[0]);
+    let mut finder = DetectionFinder::new(&[0]);
     let first = finder.find(&a, Size::new(30, 30), cut).to_vec();
     finder.find(&b, Size::new(20, 20), cut);
     assert_eq!(finder.find(&a, Size::new(30, 30), cut), first);

@@ -1,7 +1,7 @@
 use super::*;
 
-fn at(x: u32, y: u32, side: u32) -> Finding {
-    Finding {
+fn at(x: u32, y: u32, side: u32) -> Detection {
+    Detection {
         bbox: [x, y, side, side],
         area_px: side * side,
         score_max: 0.9,
@@ -15,8 +15,8 @@ fn at(x: u32, y: u32, side: u32) -> Finding {
     }
 }
 
-fn rule(confirm: Confirm) -> Rule {
-    Rule {
+fn rule(confirm: TrackConfirmation) -> TrackFilter {
+    TrackFilter {
         confirm,
         min_growth: 0.0,
         max_rise: f32::INFINITY,
@@ -25,22 +25,26 @@ fn rule(confirm: Confirm) -> Rule {
 }
 
 /// One step in which every finding counts.
-fn step(tracker: &mut Tracker, unix_ns: i128, findings: &[Finding]) -> Vec<(Event, Seen)> {
-    let findings: Vec<(Finding, bool)> = findings.iter().map(|f| (*f, true)).collect();
+fn step(
+    tracker: &mut Tracker,
+    unix_ns: i128,
+    findings: &[Detection],
+) -> Vec<(AlertEvent, TrackUpdate)> {
+    let findings: Vec<(Detection, bool)> = findings.iter().map(|f| (*f, true)).collect();
     let mut events = Vec::new();
     tracker.step(unix_ns, &findings, &mut events);
     events
 }
 
-fn kinds(events: &[(Event, Seen)]) -> Vec<Event> {
+fn kinds(events: &[(AlertEvent, TrackUpdate)]) -> Vec<AlertEvent> {
     events.iter().map(|e| e.0).collect()
 }
 
 /// Steps through frames; each event as `B1`, `U1`, `E1` with the number in its id.
-fn play(confirm: Confirm, frames: &[&[Finding]]) -> Vec<String> {
+fn play(confirm: TrackConfirmation, frames: &[&[Detection]]) -> Vec<String> {
     let mut tracker = Tracker::new(rule(confirm));
-    let shown = |events: Vec<(Event, Seen)>| -> String {
-        let one = |(event, track): &(Event, Seen)| {
+    let shown = |events: Vec<(AlertEvent, TrackUpdate)>| -> String {
+        let one = |(event, track): &(AlertEvent, TrackUpdate)| {
             let number = track.id.rsplit_once('-').unwrap().1.to_string();
             format!("{event:?}")[..1].to_string() + &number
         };
@@ -58,7 +62,7 @@ fn play(confirm: Confirm, frames: &[&[Finding]]) -> Vec<String> {
 
 #[test]
 fn one_thing_has_one_id_from_begin_to_end() {
-    let frames: [&[Finding]; 5] = [
+    let frames: [&[Detection]; 5] = [
         &[at(10, 10, 8)],
         &[at(12, 11, 9)],
         &[at(15, 12, 12)],
@@ -66,16 +70,16 @@ fn one_thing_has_one_id_from_begin_to_end() {
         &[],
     ];
     assert_eq!(
-        play(Confirm::AT_ONCE, &frames),
+        play(TrackConfirmation::AT_ONCE, &frames),
         ["B1", "U1", "U1", "E1", "", ""]
     );
 }
 
 #[test]
 fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
-    let two_of_three = Confirm::new(2, 3).unwrap();
-    let a: &[Finding] = &[at(10, 10, 8)];
-    let none: &[Finding] = &[];
+    let two_of_three = TrackConfirmation::new(2, 3).unwrap();
+    let a: &[Detection] = &[at(10, 10, 8)];
+    let none: &[Detection] = &[];
     // Seen once: never told.
     assert_eq!(
         play(two_of_three, &[a, none, none, none]),
@@ -93,27 +97,27 @@ fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
 #[test]
 fn two_things_keep_their_own_ids() {
     let (a, b) = (at(10, 10, 8), at(100, 10, 8));
-    let frames: [&[Finding]; 3] = [&[a, b], &[b, a], &[b]];
+    let frames: [&[Detection]; 3] = [&[a, b], &[b, a], &[b]];
     assert_eq!(
-        play(Confirm::AT_ONCE, &frames),
+        play(TrackConfirmation::AT_ONCE, &frames),
         ["B1 B2", "U1 U2", "E1 U2", "E2"]
     );
 }
 
 #[test]
 fn the_better_overlap_wins_and_the_other_begins_anew() {
-    let frames: [&[Finding]; 2] = [&[at(10, 10, 10)], &[at(17, 10, 10), at(11, 10, 10)]];
-    let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
+    let frames: [&[Detection]; 2] = [&[at(10, 10, 10)], &[at(17, 10, 10), at(11, 10, 10)]];
+    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
     step(&mut tracker, 0, frames[0]);
     let events = step(&mut tracker, 0, frames[1]);
-    assert_eq!(events[0].0, Event::Update);
+    assert_eq!(events[0].0, AlertEvent::Update);
     assert_eq!(events[0].1.last.bbox, [11, 10, 10, 10]);
-    assert_eq!(events[1].0, Event::Begin);
+    assert_eq!(events[1].0, AlertEvent::Begin);
 }
 
 #[test]
 fn ids_carry_the_time_of_the_first_frame() {
-    let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
     let first = step(&mut tracker, 0xabc * 1_000_000, &[at(0, 0, 5)]);
     assert_eq!(&*first[0].1.id, "abc-1");
     let second = step(&mut tracker, i128::MAX, &[at(0, 0, 5), at(50, 50, 5)]);
@@ -131,14 +135,19 @@ fn overlap_is_a_share_of_the_smaller_box() {
 #[test]
 fn confirm_is_read_as_k_of_n() {
     assert_eq!(
-        "2/3".parse::<Confirm>().unwrap(),
-        Confirm::new(2, 3).unwrap()
+        "2/3".parse::<TrackConfirmation>().unwrap(),
+        TrackConfirmation::new(2, 3).unwrap()
     );
-    assert_eq!("1/1".parse::<Confirm>().unwrap(), Confirm::AT_ONCE);
-    assert_eq!(Confirm::new(32, 32).unwrap().to_string(), "32/32");
+    assert_eq!(
+        "1/1".parse::<TrackConfirmation>().unwrap(),
+        TrackConfirmation::AT_ONCE
+    );
+    assert_eq!(TrackConfirmation::new(32, 32).unwrap().to_string(), "32/32");
     for text in ["", "2", "0/3", "4/3", "1/33", "a/b", "-1/2", "1/2/3"] {
         assert!(
-            text.parse::<Confirm>().unwrap_err().contains("K/N"),
+            text.parse::<TrackConfirmation>()
+                .unwrap_err()
+                .contains("K/N"),
             "{text}"
         );
     }
@@ -146,17 +155,17 @@ fn confirm_is_read_as_k_of_n() {
 
 #[test]
 fn a_window_of_32_frames_does_not_overflow() {
-    let mut tracker = Tracker::new(rule(Confirm::new(1, 32).unwrap()));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::new(1, 32).unwrap()));
     step(&mut tracker, 0, &[at(0, 0, 5)]);
     for _ in 0..31 {
         assert!(step(&mut tracker, 0, &[]).is_empty());
     }
-    assert_eq!(step(&mut tracker, 0, &[])[0].0, Event::End);
+    assert_eq!(step(&mut tracker, 0, &[])[0].0, AlertEvent::End);
 }
 
 #[test]
 fn what_does_not_count_begins_nothing_but_keeps_alive() {
-    let mut tracker = Tracker::new(rule(Confirm::new(2, 3).unwrap()));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::new(2, 3).unwrap()));
     let mut at_frame = |counts: bool| {
         let mut events = Vec::new();
         tracker.step(0, &[(at(10, 10, 8), counts)], &mut events);
@@ -168,21 +177,21 @@ fn what_does_not_count_begins_nothing_but_keeps_alive() {
         at_frame(false).is_empty(),
         "no beginning on a doubtful sighting"
     );
-    assert_eq!(at_frame(true), [Event::Begin]);
-    assert!((0..5).all(|_| at_frame(false) == [Event::Update]));
+    assert_eq!(at_frame(true), [AlertEvent::Begin]);
+    assert!((0..5).all(|_| at_frame(false) == [AlertEvent::Update]));
 }
 
 #[test]
 fn what_shrinks_or_rises_is_not_approached() {
-    let strict = Rule {
+    let strict = TrackFilter {
         min_growth: 0.8,
         max_rise: 0.5,
-        ..rule(Confirm::new(2, 2).unwrap())
+        ..rule(TrackConfirmation::new(2, 2).unwrap())
     };
-    let begins = |first: Finding, second: Finding| {
+    let begins = |first: Detection, second: Detection| {
         let mut tracker = Tracker::new(strict);
         step(&mut tracker, 0, &[first]);
-        kinds(&step(&mut tracker, 0, &[second])) == [Event::Begin]
+        kinds(&step(&mut tracker, 0, &[second])) == [AlertEvent::Begin]
     };
     assert!(begins(at(10, 10, 10), at(10, 10, 10)), "it stays");
     assert!(
@@ -201,21 +210,32 @@ fn what_shrinks_or_rises_is_not_approached() {
 #[test]
 fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
     let second_ns = 1_000_000_000;
-    let cooling = Rule {
+    let cooling = TrackFilter {
         cool_down: Duration::from_secs(3),
-        ..rule(Confirm::AT_ONCE)
+        ..rule(TrackConfirmation::AT_ONCE)
     };
-    let after = |seconds: i128, again: Finding| {
+    let after = |seconds: i128, again: Detection| {
         let mut tracker = Tracker::new(cooling);
         step(&mut tracker, 0, &[at(10, 10, 10)]);
-        assert_eq!(kinds(&step(&mut tracker, second_ns, &[])), [Event::End]);
+        assert_eq!(
+            kinds(&step(&mut tracker, second_ns, &[])),
+            [AlertEvent::End]
+        );
         kinds(&step(&mut tracker, (1 + seconds) * second_ns, &[again]))
     };
     assert!(after(1, at(12, 10, 10)).is_empty());
     assert!(after(2, at(12, 10, 10)).is_empty());
-    assert_eq!(after(3, at(12, 10, 10)), [Event::Begin]);
-    assert_eq!(after(1, at(12, 10, 15)), [Event::Begin], "it has grown");
-    assert_eq!(after(1, at(100, 10, 10)), [Event::Begin], "another place");
+    assert_eq!(after(3, at(12, 10, 10)), [AlertEvent::Begin]);
+    assert_eq!(
+        after(1, at(12, 10, 15)),
+        [AlertEvent::Begin],
+        "it has grown"
+    );
+    assert_eq!(
+        after(1, at(100, 10, 10)),
+        [AlertEvent::Begin],
+        "another place"
+    );
     // Silent while it cools, told afterwards.
     let mut tracker = Tracker::new(cooling);
     step(&mut tracker, 0, &[at(10, 10, 10)]);
@@ -224,13 +244,13 @@ fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
     let late = step(&mut tracker, 4 * second_ns, &[at(10, 10, 10)]);
     assert_eq!(
         (kinds(&late), late[0].1.id.ends_with("-2")),
-        (vec![Event::Begin], true)
+        (vec![AlertEvent::Begin], true)
     );
 }
 
 #[test]
 fn a_steady_movement_is_followed_through_a_gap() {
-    let mut tracker = Tracker::new(rule(Confirm::new(1, 4).unwrap()));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::new(1, 4).unwrap()));
     for x in [0, 9, 18] {
         step(&mut tracker, 0, &[at(x, 10, 10)]);
     }
@@ -239,14 +259,14 @@ fn a_steady_movement_is_followed_through_a_gap() {
     // Three steps further: far from where it was last seen.
     assert_eq!(
         kinds(&step(&mut tracker, 0, &[at(45, 10, 10)])),
-        [Event::Update]
+        [AlertEvent::Update]
     );
 }
 
 #[test]
 fn the_number_of_things_followed_is_bounded() {
-    let mut tracker = Tracker::new(rule(Confirm::AT_ONCE));
-    let many: Vec<Finding> = (0..500).map(|i| at(i * 40, 0, 10)).collect();
+    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
+    let many: Vec<Detection> = (0..500).map(|i| at(i * 40, 0, 10)).collect();
     assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
     assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
 }

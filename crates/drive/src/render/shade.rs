@@ -1,17 +1,17 @@
 //! The colour of a point: ground, solid, sky, each in the light of the day.
 
-use super::{FIRST_SOLID, Scene, ground_kind};
+use super::{FIRST_SOLID, RenderScene, ground_kind};
 use crate::layout::GroundHit;
 use crate::noise::textures;
 use crate::road::ground;
-use crate::shape::{Cut, MISS};
-use crate::skin::Point;
-use crate::sky::{Backdrop, far_colour, sky};
+use crate::shape::{MISS, RayHit};
+use crate::skin::SkinPoint;
+use crate::sky::{SkyBackdrop, far_colour, sky};
 use crate::space::{V, in_unit, least, most, ramp, v};
-use crate::stage::Solid;
+use crate::stage::StageSolid;
 use crate::surface::surface;
 
-impl Scene<'_> {
+impl RenderScene<'_> {
     pub(super) fn shade(&self, key: u32, depth: f32, x: f32, y: f32, tile: (usize, usize)) -> V {
         let eye = &self.stage.eye;
         let weather = &self.style.weather;
@@ -22,9 +22,9 @@ impl Scene<'_> {
             0 => return self.sky(dir),
             1 | 2 => {
                 let what = if key == 1 {
-                    Backdrop::Trees
+                    SkyBackdrop::Trees
                 } else {
-                    Backdrop::Houses
+                    SkyBackdrop::Houses
                 };
                 let c = far_colour(weather, what, self.style.leaf, dir, self.course);
                 (c, 330.0)
@@ -84,8 +84,8 @@ impl Scene<'_> {
             let t = s.form.enter(&self.stage.planes, o, d);
             if t < MISS {
                 sun *= match s.cut {
-                    Cut::Solid => 0.0,
-                    Cut::Leaves { shift, .. } => {
+                    RayHit::Solid => 0.0,
+                    RayHit::Leaves { shift, .. } => {
                         let p = o + d * t;
                         let hole =
                             textures()
@@ -124,13 +124,13 @@ impl Scene<'_> {
         colour
     }
 
-    fn shade_solid(&self, s: &Solid, depth: f32, ray: V, dir: V, x: f32, y: f32) -> V {
+    fn shade_solid(&self, s: &StageSolid, depth: f32, ray: V, dir: V, x: f32, y: f32) -> V {
         let eye = &self.stage.eye;
         let w = &self.style.weather;
         let group = &self.stage.groups[s.group as usize];
         let unit = s.eye + (s.base + s.across * x + s.down * y) * depth;
         let n_local = s.form.normal(&self.stage.planes, unit).times(s.inv).unit();
-        let point = Point {
+        let point = SkinPoint {
             m: unit.times(s.half),
             n: n_local,
             half: s.half,
@@ -141,7 +141,7 @@ impl Scene<'_> {
         let slant = least(most(-face.dot(dir), 0.15), 1.0);
         let look = surface(
             &self.stage.skins[s.skin as usize],
-            &Point {
+            &SkinPoint {
                 foot: point.foot / slant.sqrt(),
                 ..point
             },

@@ -1,23 +1,23 @@
 //! Pictures as camera frames, and a prepared graph's maps as maps of the whole frame.
 
-use crate::Preparer;
+use crate::Preprocessor;
 use unmask_frame::{LabelMap, Picture, ScoreMap, Size};
 use unmask_model::{CameraInput, FrameFormat};
-use unmask_score::Scored;
+use unmask_score::ScoredFrame;
 
 /// Turns pictures into the bytes of a frame.
-pub struct Frames {
+pub struct FrameEncoder {
     format: FrameFormat,
-    resize: Preparer,
+    resize: Preprocessor,
     bytes: Vec<u8>,
 }
 
-impl Frames {
+impl FrameEncoder {
     /// Frames of `format`.
     pub fn new(format: FrameFormat) -> Self {
         Self {
             format,
-            resize: Preparer::new(format.size, [0.0; 3], [1.0; 3]),
+            resize: Preprocessor::new(format.size, [0.0; 3], [1.0; 3]),
             bytes: Vec::new(),
         }
     }
@@ -47,7 +47,7 @@ impl Frames {
 }
 
 /// Refuses maps with scores that are no numbers, or with classes that the model does not know.
-pub(super) fn check(scored: &Scored, known: usize) -> Result<(), String> {
+pub(super) fn check(scored: &ScoredFrame, known: usize) -> Result<(), String> {
     if let Some(at) = scored.score.data().iter().position(|v| !v.is_finite()) {
         return Err(format!(
             "its map holds {} at cell {at}: the model is damaged or its input is far from what it \
@@ -64,7 +64,7 @@ pub(super) fn check(scored: &Scored, known: usize) -> Result<(), String> {
 
 /// A map of the part of the frame that the graph sees, as a map of the whole frame: as fine, each
 /// cell the nearest one of the part; 0 and class 0 where the graph sees nothing.
-pub(super) fn spread(scored: &Scored, camera: &CameraInput) -> Scored {
+pub(super) fn spread(scored: &ScoredFrame, camera: &CameraInput) -> ScoredFrame {
     let (frame, view) = (camera.format.size, camera.view);
     if view.size == frame {
         return scored.clone();
@@ -101,7 +101,7 @@ pub(super) fn spread(scored: &Scored, camera: &CameraInput) -> Scored {
         }
     }
     let own = "maps of their own size";
-    Scored {
+    ScoredFrame {
         score: ScoreMap::new(whole, score).expect(own),
         classes: LabelMap::new(whole, classes).expect(own),
         qualified: scored.qualified,
@@ -111,20 +111,20 @@ pub(super) fn spread(scored: &Scored, camera: &CameraInput) -> Scored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unmask_model::{Fit, Matrix, PixelFormat, Range, View};
+    use unmask_model::{ColourMatrix, ColourRange, FrameFit, FrameView, PixelFormat};
 
     fn format(size: Size) -> FrameFormat {
         FrameFormat {
             pixels: PixelFormat::Bgr24,
             size,
-            matrix: Matrix::Bt601,
-            range: Range::Full,
+            matrix: ColourMatrix::Bt601,
+            range: ColourRange::Full,
         }
     }
 
-    fn maps(size: Size) -> Scored {
+    fn maps(size: Size) -> ScoredFrame {
         let cells = 0..size.area_px();
-        Scored {
+        ScoredFrame {
             score: ScoreMap::new(size, cells.clone().map(|i| i as f32 + 1.0).collect()).unwrap(),
             classes: LabelMap::new(size, cells.map(|i| i as u8 % 3).collect()).unwrap(),
             qualified: 0,
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_picture_of_another_size_is_resized_and_rounded() {
-        let mut frames = Frames::new(format(Size::new(2, 1)));
+        let mut frames = FrameEncoder::new(format(Size::new(2, 1)));
         let picture = Picture::new(Size::new(4, 1), [10, 20, 30, 11, 20, 30].repeat(2)).unwrap();
         let bytes = frames.encode(&picture).unwrap();
         assert_eq!((bytes.len(), &bytes[..2]), (6, &[30, 20][..]));
@@ -151,8 +151,8 @@ mod tests {
     fn a_crop_lies_where_it_was_cut() {
         let camera = CameraInput {
             format: format(Size::new(80, 40)),
-            fit: Fit::Crop,
-            view: View {
+            fit: FrameFit::Crop,
+            view: FrameView {
                 x: 20,
                 y: 0,
                 size: Size::new(40, 40),
@@ -169,8 +169,8 @@ mod tests {
         let size = Size::new(80, 40);
         let camera = CameraInput {
             format: format(size),
-            fit: Fit::Stretch,
-            view: View { x: 0, y: 0, size },
+            fit: FrameFit::Stretch,
+            view: FrameView { x: 0, y: 0, size },
         };
         let part = maps(Size::new(5, 3));
         assert_eq!(spread(&part, &camera), part);

@@ -1,6 +1,6 @@
 //! A graph: loading, finding inputs and outputs, running.
 
-use super::program::Program;
+use super::program::CpuProgram;
 use crate::lower::lower;
 use crate::{EngineError, Inference};
 use rten::{ThreadPool, Value, ValueView};
@@ -11,27 +11,27 @@ use std::sync::Arc;
 use unmask_frame::{LabelMap, ScoreMap, Size};
 use unmask_model::FrameFormat;
 use unmask_model::{ANOMALY, CLASSES, FRAME, LogitNames, ModelNames, OutputNames, QUERY_EMBEDDING};
-use unmask_onnx::ir::Graph;
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::messages::DataType;
-use unmask_onnx::read::{self, Limits};
-use unmask_score::Scored;
+use unmask_onnx::read::{self, ReadLimits};
+use unmask_score::ScoredFrame;
 
 /// Largest input, px: 16 times a 4K picture. A foreign file may ask for anything.
 const INPUT_LIMIT_PX: usize = 1 << 27;
 
 /// The loaded graph and what is needed to run it.
-pub(super) struct Network {
+pub(super) struct CpuNetwork {
     path: PathBuf,
-    program: Program,
+    program: CpuProgram,
     names: ModelNames,
     shape: InputShape,
-    outputs: Outputs,
+    outputs: OutputNodes,
     pool: Arc<ThreadPool>,
 }
 
 /// A file, read and lowered.
 pub(super) struct Lowered {
-    pub graph: Graph,
+    pub graph: OnnxGraph,
     /// `metadata_props`.
     pub facts: Vec<(String, String)>,
     /// Number format in which the model asks to be computed.
@@ -63,7 +63,7 @@ enum InputShape {
 
 /// Places among the graph's outputs.
 #[derive(Clone, Copy)]
-enum Outputs {
+enum OutputNodes {
     Mask { class: usize, mask: usize },
     Pixel { logits: usize },
     Map { anomaly: usize, classes: usize },
@@ -71,14 +71,14 @@ enum Outputs {
 
 /// Values for the input.
 #[derive(Clone, Copy)]
-pub(super) enum Tensor<'a> {
+pub(super) enum InputTensor<'a> {
     /// `[3, H, W]`, normalised.
     Image(&'a [f32]),
     /// A camera's frame.
     Frame(&'a [u8]),
 }
 
-impl Network {
+impl CpuNetwork {
     /// A model as `export` writes it, or a foreign one with its outputs' names.
     pub fn plain(
         path: &Path,
@@ -98,12 +98,12 @@ impl Network {
         let names = ModelNames {
             input,
             logits: match outputs {
-                Outputs::Mask { class, mask } => LogitNames::Mask {
+                OutputNodes::Mask { class, mask } => LogitNames::Mask {
                     class: name(class),
                     mask: name(mask),
                 },
-                Outputs::Pixel { logits } => LogitNames::Pixel(name(logits)),
-                Outputs::Map { .. } => LogitNames::Prepared,
+                OutputNodes::Pixel { logits } => LogitNames::Pixel(name(logits)),
+                OutputNodes::Map { .. } => LogitNames::Prepared,
             },
             query_embedding: embedding,
         };
@@ -166,7 +166,7 @@ impl Network {
             logits: LogitNames::Prepared,
             query_embedding: None,
         };
-        let outputs = Outputs::Map { anomaly, classes };
+        let outputs = OutputNodes::Map { anomaly, classes };
         let shape = InputShape::Frame(format.shape());
         Self::new(path, model, names, shape, outputs, threads)
     }
@@ -176,11 +176,11 @@ impl Network {
         model: &Lowered,
         names: ModelNames,
         shape: InputShape,
-        outputs: Outputs,
+        outputs: OutputNodes,
         threads: usize,
     ) -> Result<Self, EngineError> {
         let pool = Arc::new(ThreadPool::with_num_threads(threads));
-        let program = Program::new(&model.graph, pool.clone());
+        let program = CpuProgram::new(&model.graph, pool.clone());
         let program = program.map_err(|reason| EngineError::Load {
             path: path.to_path_buf(),
             reason,
@@ -214,45 +214,47 @@ impl Network {
     /// Runs on a grey picture, or on a frame of middling bytes.
     pub fn run_grey(&mut self) -> Result<Inference, EngineError> {
         match &self.shape {
-            InputShape::Image(size) => self.run(Tensor::Image(&vec![0.0; size.area_px() * 3])),
-            InputShape::Frame(shape) => self.run(Tensor::Frame(&vec![128; shape.iter().product()])),
+            InputShape::Image(size) => self.run(InputTensor::Image(&vec![0.0; size.area_px() * 3])),
+            InputShape::Frame(shape) => {
+                self.run(InputTensor::Frame(&vec![128; shape.iter().product()]))
+            }
         }
     }
 
     /// Runs the graph. The values must be as many as the input takes.
-    pub fn run(&mut self, tensor: Tensor<'_>) -> Result<Inference, EngineError> {
+    pub fn run(&mut self, tensor: InputTensor<'_>) -> Result<Inference, EngineError> {
         self.run_here(tensor).map_err(|fault| fault.at(&self.path))
     }
 
-    fn run_here(&mut self, tensor: Tensor<'_>) -> Result<Inference, Fault> {
+    fn run_here(&mut self, tensor: InputTensor<'_>) -> Result<Inference, NetworkFault> {
         let input: ValueView<'_> = match (tensor, &self.shape) {
-            (Tensor::Image(values), InputShape::Image(size)) => {
+            (InputTensor::Image(values), InputShape::Image(size)) => {
                 let view = NdTensorView::from_data([1, 3, size.h, size.w], values);
                 ValueView::from(view.as_dyn())
             }
-            (Tensor::Frame(bytes), InputShape::Frame(shape)) => {
+            (InputTensor::Frame(bytes), InputShape::Frame(shape)) => {
                 ValueView::from(TensorView::from_data(shape.as_slice(), bytes))
             }
-            _ => return Err(Fault::Run("it takes another kind of input".into())),
+            _ => return Err(NetworkFault::Run("it takes another kind of input".into())),
         };
         let mut run = |outputs: &[usize]| {
             self.program
                 .run(std::slice::from_ref(&input), outputs)
-                .map_err(Fault::Run)
+                .map_err(NetworkFault::Run)
         };
-        let none = || Fault::Run("no output".into());
+        let none = || NetworkFault::Run("no output".into());
         match self.outputs {
-            Outputs::Mask { class, mask } => {
+            OutputNodes::Mask { class, mask } => {
                 let mut values = run(&[class, mask])?;
                 let mask = values.pop().ok_or_else(none)?;
                 let class = values.pop().ok_or_else(none)?;
                 mask_inference(class, mask)
             }
-            Outputs::Pixel { logits } => {
+            OutputNodes::Pixel { logits } => {
                 let mut values = run(&[logits])?;
                 pixel_inference(values.pop().ok_or_else(none)?)
             }
-            Outputs::Map { anomaly, classes } => {
+            OutputNodes::Map { anomaly, classes } => {
                 let mut values = run(&[anomaly, classes])?;
                 let classes = values.pop().ok_or_else(none)?;
                 let anomaly = values.pop().ok_or_else(none)?;
@@ -263,24 +265,24 @@ impl Network {
 }
 
 /// Why a run did not give what it should; becomes an [`EngineError`] with the file's name.
-enum Fault {
+enum NetworkFault {
     Run(String),
     Contract(String),
     Prepared(String),
 }
 
-impl Fault {
+impl NetworkFault {
     fn at(self, path: &Path) -> EngineError {
         let path = path.to_path_buf();
         match self {
-            Fault::Run(reason) => EngineError::Run { path, reason },
-            Fault::Contract(reason) => EngineError::Contract { path, reason },
-            Fault::Prepared(reason) => EngineError::Prepared { path, reason },
+            NetworkFault::Run(reason) => EngineError::Run { path, reason },
+            NetworkFault::Contract(reason) => EngineError::Contract { path, reason },
+            NetworkFault::Prepared(reason) => EngineError::Prepared { path, reason },
         }
     }
 }
 
-fn mask_inference(class: Value, mask: Value) -> Result<Inference, Fault> {
+fn mask_inference(class: Value, mask: Value) -> Result<Inference, NetworkFault> {
     let ([one, queries, columns], class_logits) = take::<3>("class_logits", class)?;
     let ([one_too, queries_too, h, w], mask_logits) = take::<4>("mask_logits", mask)?;
     let fits = one == 1
@@ -291,7 +293,7 @@ fn mask_inference(class: Value, mask: Value) -> Result<Inference, Fault> {
         && h > 0
         && w > 0;
     if !fits {
-        return Err(Fault::Contract(format!(
+        return Err(NetworkFault::Contract(format!(
             "it gave class_logits [{one},{queries},{columns}] and mask_logits \
              [{one_too},{queries_too},{h},{w}]"
         )));
@@ -305,11 +307,11 @@ fn mask_inference(class: Value, mask: Value) -> Result<Inference, Fault> {
     })
 }
 
-fn pixel_inference(logits: Value) -> Result<Inference, Fault> {
+fn pixel_inference(logits: Value) -> Result<Inference, NetworkFault> {
     let ([one, classes, h, w], logits) = take::<4>("logits", logits)?;
     if one != 1 || classes == 0 || h == 0 || w == 0 {
         let reason = format!("it gave logits [{one},{classes},{h},{w}]");
-        return Err(Fault::Contract(reason));
+        return Err(NetworkFault::Contract(reason));
     }
     Ok(Inference::Pixel {
         logits,
@@ -319,22 +321,22 @@ fn pixel_inference(logits: Value) -> Result<Inference, Fault> {
 }
 
 /// Shape and values of an output, which must be float32 with `N` dimensions.
-fn take<const N: usize>(name: &str, value: Value) -> Result<([usize; N], Vec<f32>), Fault> {
+fn take<const N: usize>(name: &str, value: Value) -> Result<([usize; N], Vec<f32>), NetworkFault> {
     let have = value.dtype();
     let dims = value.as_view().shape().len();
     let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| {
-        Fault::Contract(format!(
+        NetworkFault::Contract(format!(
             "output `{name}` has {dims} dimensions of type {have:?}; wanted {N} of float32"
         ))
     })?;
     Ok((tensor.shape(), tensor.into_data()))
 }
 
-fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
+fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, NetworkFault> {
     let ([one, h, w], score) = take::<3>(ANOMALY, anomaly)?;
     let classes: NdTensor<i32, 3> = classes
         .try_into()
-        .map_err(|_| Fault::Prepared(format!("`{CLASSES}` is not [1,h,w] of int32")))?;
+        .map_err(|_| NetworkFault::Prepared(format!("`{CLASSES}` is not [1,h,w] of int32")))?;
     // Out of range becomes 255, which stands for no class and is refused where it is checked.
     let labels = classes.iter().map(|&c| u8::try_from(c).unwrap_or(u8::MAX));
     let size = Size::new(w, h);
@@ -346,13 +348,13 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
         (Some(score), Some(labels))
             if one == 1 && size.area_px() > 0 && classes.shape() == [1, h, w] =>
         {
-            Ok(Inference::Map(Scored {
+            Ok(Inference::Map(ScoredFrame {
                 score,
                 classes: labels,
                 qualified: 0,
             }))
         }
-        _ => Err(Fault::Prepared(format!(
+        _ => Err(NetworkFault::Prepared(format!(
             "it gave {ANOMALY} [{one},{h},{w}] and {CLASSES} {:?}",
             classes.shape()
         ))),
@@ -364,11 +366,11 @@ fn map_inference(anomaly: Value, classes: Value) -> Result<Inference, Fault> {
 /// whatever paths the file names. What the runtime would not compute as the standard says is
 /// rewritten or refused.
 pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> {
-    let refuse = |e: unmask_onnx::Error| EngineError::Load {
+    let refuse = |e: unmask_onnx::OnnxError| EngineError::Load {
         path: path.to_path_buf(),
         reason: e.to_string(),
     };
-    let limits = Limits::default();
+    let limits = ReadLimits::default();
     let read::Runnable {
         bytes,
         sha256,
@@ -376,7 +378,7 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> 
     } = read::runnable(bytes, path.parent(), &limits).map_err(refuse)?;
     let messages = read::whole(&bytes, &limits).map_err(refuse)?;
     drop(bytes);
-    let (mut graph, facts) = Graph::from_model(&messages, None, &limits).map_err(refuse)?;
+    let (mut graph, facts) = OnnxGraph::from_model(&messages, None, &limits).map_err(refuse)?;
     drop(messages);
     lower(&mut graph).map_err(refuse)?;
     Ok(Lowered {
@@ -388,7 +390,7 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> 
 }
 
 /// Name and size of the input.
-fn find_input(graph: &Graph) -> Result<(String, Size), String> {
+fn find_input(graph: &OnnxGraph) -> Result<(String, Size), String> {
     let &[input] = graph.inputs() else {
         return Err(format!("it has {} inputs", graph.inputs().len()));
     };
@@ -411,7 +413,7 @@ fn show(shape: &[usize]) -> String {
     format!("[{}]", sides.join(","))
 }
 
-fn find_outputs(graph: &Graph, names: &OutputNames) -> Result<Outputs, String> {
+fn find_outputs(graph: &OnnxGraph, names: &OutputNames) -> Result<OutputNodes, String> {
     let outputs = graph.outputs();
     let find = |given: &Option<String>, contract: &str| {
         let name = given.as_deref().unwrap_or(contract);
@@ -420,10 +422,10 @@ fn find_outputs(graph: &Graph, names: &OutputNames) -> Result<Outputs, String> {
     let class = find(&names.class_logits, "class_logits");
     let mask = find(&names.mask_logits, "mask_logits");
     if let (Some(class), Some(mask)) = (class, mask) {
-        return Ok(Outputs::Mask { class, mask });
+        return Ok(OutputNodes::Mask { class, mask });
     }
     if let Some(logits) = find(&names.logits, "logits") {
-        return Ok(Outputs::Pixel { logits });
+        return Ok(OutputNodes::Pixel { logits });
     }
     let have: Vec<&str> = outputs.iter().map(|(name, _)| name.as_str()).collect();
     Err(format!("its outputs are [{}]", have.join(", ")))
@@ -431,7 +433,7 @@ fn find_outputs(graph: &Graph, names: &OutputNames) -> Result<Outputs, String> {
 
 /// The output with a vector a query: the one that `names` names, which must be there, or the one
 /// that is called so.
-fn find_embedding(graph: &Graph, names: &OutputNames) -> Result<Option<String>, String> {
+fn find_embedding(graph: &OnnxGraph, names: &OutputNames) -> Result<Option<String>, String> {
     let wanted = names.query_embedding.as_deref();
     let name = wanted.unwrap_or(QUERY_EMBEDDING);
     let there = graph.outputs().iter().any(|(output, _)| output == name);
@@ -449,7 +451,7 @@ mod tests {
     #[test]
     fn outputs_of_another_type_or_rank_are_refused() {
         let ints = Value::from_shape([1, 2], vec![1i32, 2]).unwrap();
-        let Err(Fault::Contract(reason)) = take::<2>("logits", ints) else {
+        let Err(NetworkFault::Contract(reason)) = take::<2>("logits", ints) else {
             panic!("integers were taken for float32");
         };
         assert!(
@@ -471,7 +473,7 @@ mod tests {
         for shape in [&[1, 2, 1][..], &[2]] {
             assert!(matches!(
                 map_inference(score(), labels(shape)),
-                Err(Fault::Prepared(_))
+                Err(NetworkFault::Prepared(_))
             ));
         }
     }

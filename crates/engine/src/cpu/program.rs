@@ -1,57 +1,57 @@
 //! A lowered graph, ready to run: the convolutions on kernels of our own, the rest in `rten`.
 
 use crate::lower::finish;
-use crate::native::{INPUTS_LIMIT, Part, Section, Wire, cut};
+use crate::native::{INPUTS_LIMIT, NativeSection, Part, Wire, cut};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
 use rten_tensor::TensorView;
 use std::sync::Arc;
-use unmask_onnx::ir::Graph;
+use unmask_onnx::ir::OnnxGraph;
 
 /// Cuts of a graph: each costs two ways through the runtime's entry.
 const CUTS_LIMIT: usize = 12;
 
 /// A graph in parts.
-pub(crate) struct Program {
-    parts: Parts,
+pub(crate) struct CpuProgram {
+    parts: ProgramParts,
     pool: Arc<ThreadPool>,
 }
 
 /// The runtime's part before a section, the section, and the rest, which may be cut again.
-enum Parts {
-    Whole(Loaded),
+enum ProgramParts {
+    Whole(LoadedProgram),
     Cut {
-        before: Option<Loaded>,
-        section: Section,
+        before: Option<LoadedProgram>,
+        section: NativeSection,
         section_inputs: Vec<Wire>,
-        after: Box<Parts>,
+        after: Box<ProgramParts>,
         after_inputs: Vec<Wire>,
     },
 }
 
 /// A part in the runtime.
-struct Loaded {
+struct LoadedProgram {
     model: Model,
     inputs: Vec<(NodeId, usize)>,
     outputs: Vec<NodeId>,
 }
 
-impl Program {
+impl CpuProgram {
     /// Puts `graph`, which was lowered, into kernels and the runtime.
     ///
     /// # Errors
     /// What the runtime says.
-    pub fn new(graph: &Graph, pool: Arc<ThreadPool>) -> Result<Self, String> {
+    pub fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, String> {
         Ok(Self {
-            parts: Parts::new(graph, CUTS_LIMIT)?,
+            parts: ProgramParts::new(graph, CUTS_LIMIT)?,
             pool,
         })
     }
 
     /// All of `graph` in the runtime.
     #[cfg(test)]
-    pub fn uncut(graph: &Graph, pool: Arc<ThreadPool>) -> Result<Self, String> {
+    pub fn uncut(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, String> {
         Ok(Self {
-            parts: Parts::new(graph, 0)?,
+            parts: ProgramParts::new(graph, 0)?,
             pool,
         })
     }
@@ -69,8 +69,8 @@ impl Program {
     }
 }
 
-impl Parts {
-    fn new(graph: &Graph, cuts: usize) -> Result<Self, String> {
+impl ProgramParts {
+    fn new(graph: &OnnxGraph, cuts: usize) -> Result<Self, String> {
         let cut = match cuts {
             0 => None,
             _ => cut(graph).map_err(|e| e.to_string())?,
@@ -79,9 +79,9 @@ impl Parts {
             let names = graph.inputs().iter();
             let names = names.map(|&id| graph.value(id).label.clone().unwrap_or_default());
             let names: Vec<String> = names.map(|name| name.to_string()).collect();
-            return Ok(Self::Whole(Loaded::new(graph, &names)?));
+            return Ok(Self::Whole(LoadedProgram::new(graph, &names)?));
         };
-        let load = |part: &Part| Loaded::new(&part.graph, &part.inputs);
+        let load = |part: &Part| LoadedProgram::new(&part.graph, &part.inputs);
         Ok(Self::Cut {
             before: cut.before.as_ref().map(load).transpose()?,
             section: cut.section,
@@ -145,9 +145,9 @@ impl Parts {
     }
 }
 
-impl Loaded {
+impl LoadedProgram {
     /// `graph`, whose inputs are called `inputs`.
-    fn new(graph: &Graph, inputs: &[String]) -> Result<Self, String> {
+    fn new(graph: &OnnxGraph, inputs: &[String]) -> Result<Self, String> {
         let mut graph = graph.clone();
         finish(&mut graph).map_err(|e| e.to_string())?;
         let model = compile(graph.to_model(&[]).to_bytes())?;

@@ -2,11 +2,11 @@
 
 use super::Emit;
 use unmask_onnx::infer::elements;
-use unmask_onnx::ir::{Data, Graph, NodeId, ValueId};
+use unmask_onnx::ir::{NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
 
 /// The runtime casts to bool as to int32, and keeps floats that are no half precision.
-pub(super) fn cast(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn cast(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let (from, to) = (emit.dtype(x), emit.dtype(emit.node.output()));
@@ -24,7 +24,7 @@ pub(super) fn cast(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 
 /// The runtime finds the last of several extrema where the standard wants the first: it looks from
 /// the other end.
-pub(super) fn first_extremum(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn first_extremum(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let shape = emit.shape(x);
@@ -48,7 +48,7 @@ pub(super) fn first_extremum(graph: &mut Graph, id: NodeId) -> Result<(), String
 }
 
 /// The runtime takes 0 for positive: here it is (x > 0) − (x < 0).
-pub(super) fn sign(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn sign(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let dtype = emit.dtype(x);
@@ -63,7 +63,7 @@ pub(super) fn sign(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// Activations that the runtime does not have, from those that it has.
-pub(super) fn activation(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn activation(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let dtype = emit.dtype(x);
@@ -114,7 +114,7 @@ const SELU_ALPHA: f64 = 1.673_263_192_176_818_8;
 const SELU_GAMMA: f64 = 1.050_701_022_148_132_3;
 
 /// Nothing is dropped where nothing is trained. A mask of what is kept is all ones.
-pub(super) fn dropout(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn dropout(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     if let Some(training) = emit.node.input(2)
         && emit
@@ -131,7 +131,7 @@ pub(super) fn dropout(graph: &mut Graph, id: NodeId) -> Result<(), String> {
     };
     let read = |id: &ValueId| emit.graph.value(*id).dtype != DataType::Undefined;
     if emit.node.outputs.get(1).is_some_and(read) {
-        let ones = Data::Bool(vec![true; count].into());
+        let ones = TensorData::Bool(vec![true; count].into());
         let ones = emit.graph.add_constant(&shape, ones, None);
         emit.replace_output(1, ones)?;
     }
@@ -139,7 +139,7 @@ pub(super) fn dropout(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// The exponent in the type of the base.
-pub(super) fn pow(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn pow(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let (base, exponent) = (emit.input(0)?, emit.input(1)?);
     let (to, from) = (emit.dtype(base), emit.dtype(exponent));
@@ -153,7 +153,7 @@ pub(super) fn pow(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// Indices and depth as integers.
-pub(super) fn one_hot(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn one_hot(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     for i in [0, 1] {
         let value = emit.input(i)?;

@@ -1,6 +1,6 @@
 //! Which operators and attributes are computed: those that passed ONNX's node tests.
 
-use unmask_onnx::ir::{Graph, Node};
+use unmask_onnx::ir::{GraphNode, OnnxGraph};
 use unmask_onnx::messages::DataType;
 
 /// Operators that are computed, by themselves or rewritten.
@@ -169,7 +169,7 @@ const NOT_ON_BYTES: &[&str] = &[
 ];
 
 /// Refuses what the engine does not compute.
-pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
+pub(super) fn check(graph: &OnnxGraph, node: &GraphNode) -> Result<(), String> {
     if !OPERATORS.contains(&node.op.as_str()) {
         return Err(
             "is an operator that the CPU engine does not compute: export the model without it"
@@ -197,7 +197,7 @@ pub(super) fn check(graph: &Graph, node: &Node) -> Result<(), String> {
 }
 
 /// Refuses attributes and ranks that the runtime does not have.
-fn attributes(graph: &Graph, node: &Node) -> Result<(), String> {
+fn attributes(graph: &OnnxGraph, node: &GraphNode) -> Result<(), String> {
     let rank = node.input(0).map_or(0, |id| graph.value(id).shape.len());
     let only = |name: &str, have: Option<&str>, all: &[&str]| match have {
         Some(text) if !all.contains(&text) => Err(format!(

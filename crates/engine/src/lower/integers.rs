@@ -2,7 +2,7 @@
 
 use super::{Emit, windows};
 use unmask_onnx::infer::elements;
-use unmask_onnx::ir::{Data, Graph, NodeId, ValueId};
+use unmask_onnx::ir::{NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// Terms of a sum of products of bytes that float32 holds exactly: 2²⁴ / 255².
@@ -13,7 +13,7 @@ const HALF_BYTE: f64 = 16.0;
 /// The runtime's integer products saturate where the processor has no VNNI, and its ConvInteger
 /// pads with 0 where the standard pads with the zero point: products are those of float32, exact as
 /// long as their sums are.
-pub(super) fn conv(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn conv(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     windows::explicit(graph, id)?;
     let mut emit = Emit::instead_of(graph, id);
     let w = emit.input(1)?;
@@ -27,7 +27,7 @@ pub(super) fn conv(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// As [`conv`].
-pub(super) fn matmul(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn matmul(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let (left, right) = (emit.shape(emit.input(0)?), emit.shape(emit.input(1)?));
     let rows = match left.len() {
@@ -93,7 +93,7 @@ const TO_UNSIGNED: i64 = 128;
 
 /// The runtime quantises to int8 one value at a time, and NaN to 0 instead of the lowest: values are
 /// quantised to uint8, from where those that are read as numbers again never come back.
-pub(super) fn quantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn quantize(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let (x, scale) = (emit.input(0)?, emit.input(1)?);
     let shape = emit.shape(scale);
@@ -112,7 +112,7 @@ pub(super) fn quantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
         other => return Err(format!("to type {other:?}")),
     };
     let zeros: Vec<i64> = zeros.iter().map(|&zero| zero + away).collect();
-    let zeros = Data::from_i64(DataType::Uint8, &zeros).ok_or("a zero point of no number")?;
+    let zeros = TensorData::from_i64(DataType::Uint8, &zeros).ok_or("a zero point of no number")?;
     let zero = emit.graph.add_constant(&shape, zeros, None);
     let (same, mut attributes) = (emit.node.inputs.clone(), emit.node.attributes.clone());
     // The runtime's default is the last axis, the standard's the second.
@@ -142,7 +142,7 @@ pub(super) fn quantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 
 /// What DynamicQuantizeLinear is made of: the runtime multiplies by the inverse of the scale, which
 /// rounds halves another way than the standard's division.
-pub(super) fn dynamic(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn dynamic(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let zero = emit.number(DataType::Float, 0.0)?;
@@ -179,7 +179,7 @@ pub(super) fn dynamic(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 
 /// The runtime multiplies by the inverse of the scale, which rounds halves another way than the
 /// standard's division: what it gets is divided before.
-pub(super) fn divide(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn divide(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let (x, scale) = (emit.input(0)?, emit.input(1)?);
     let scales = emit.graph.f32_constant(scale).cloned();
@@ -249,7 +249,7 @@ fn quotient(emit: &mut Emit<'_>, x: ValueId, by: ValueId) -> Result<ValueId, Str
 const MANTISSA: u32 = 0x007f_ffff;
 
 /// Constants become floats once, when the file is opened.
-pub(super) fn dequantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn dequantize(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let emit = Emit::instead_of(graph, id);
     let (x, scale) = (emit.input(0)?, emit.input(1)?);
     let shape = emit.shape(x);
@@ -281,7 +281,7 @@ pub(super) fn dequantize(graph: &mut Graph, id: NodeId) -> Result<(), String> {
         let k = i / inner.max(1) % side;
         (number - zeros[k]) as f32 * scales[k] as f32
     });
-    let floats = Data::F32(floats.collect());
+    let floats = TensorData::F32(floats.collect());
     let label = emit.graph.value(x).label.clone();
     let floats = emit.graph.add_constant(&shape, floats, label);
     emit.replace(floats)

@@ -1,11 +1,11 @@
 //! Products of matrices.
 
 use super::Emit;
-use unmask_onnx::ir::{Graph, NodeId};
+use unmask_onnx::ir::{NodeId, OnnxGraph};
 use unmask_onnx::messages::AttributeProto;
 
 /// The runtime leaves an axis too many in a product of more than two axes by a vector.
-pub(super) fn matmul(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn matmul(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let (a, b) = (emit.input(0)?, emit.input(1)?);
     let (left, right) = (emit.shape(a), emit.shape(b));
@@ -27,7 +27,7 @@ pub(super) fn matmul(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// Blocks of a map into channels, by moving axes.
-pub(super) fn space_to_depth(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn space_to_depth(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let block = usize::try_from(emit.node.int("blocksize").unwrap_or(0)).unwrap_or(0);

@@ -3,7 +3,7 @@
 //! with a constant matrix an axis (`linear`, `cubic`) or a choice of indices (`nearest`).
 
 use super::Emit;
-use unmask_onnx::ir::{Graph, NodeId, ValueId};
+use unmask_onnx::ir::{NodeId, OnnxGraph, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// Elements of a matrix that stands for an axis: at 16384 by 2048 the map should be cut, not
@@ -30,7 +30,7 @@ struct Rule {
 }
 
 /// Lowers the Resize node `id`.
-pub(super) fn lower(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn lower(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let mut emit = Emit::instead_of(graph, id);
     let x = emit.input(0)?;
     let node = &emit.node;

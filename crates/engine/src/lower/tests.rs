@@ -4,16 +4,16 @@
 mod cases;
 
 use super::lower;
-use crate::cpu::Program;
+use crate::cpu::CpuProgram;
 use cases::{Case, Form, cases, differs, fixture, floats_of, formed, shape_of, value_of};
 use rten::{ThreadPool, Value};
 use rten_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use unmask_onnx::ir::{Data, Graph};
+use unmask_onnx::ir::{OnnxGraph, TensorData};
 use unmask_onnx::messages::{AttributeProto, DataType};
-use unmask_onnx::read::Limits;
+use unmask_onnx::read::ReadLimits;
 
 #[derive(Debug, PartialEq)]
 enum Fate {
@@ -24,13 +24,13 @@ enum Fate {
 
 fn run(case: &Case, form: Form, pool: &Arc<ThreadPool>) -> Fate {
     let (model, left) = formed(case, form);
-    let read = Graph::from_model(&model, None, &Limits::default());
+    let read = OnnxGraph::from_model(&model, None, &ReadLimits::default());
     let mut graph = match read {
         Ok((graph, _)) => graph,
         Err(e) => return Fate::Refused(format!("read: {e}")),
     };
     // A value that the reader computed has no node.
-    let whole = |graph: &Graph| graph.nodes().is_empty();
+    let whole = |graph: &OnnxGraph| graph.nodes().is_empty();
     if whole(&graph) {
         for (i, (_, id)) in graph.outputs().to_vec().into_iter().enumerate() {
             let value = graph.value(id);
@@ -61,7 +61,7 @@ fn run(case: &Case, form: Form, pool: &Arc<ThreadPool>) -> Fate {
     if let Err(e) = lower(&mut graph) {
         return Fate::Refused(format!("lower: {e}"));
     }
-    let mut program = match Program::new(&graph, pool.clone()) {
+    let mut program = match CpuProgram::new(&graph, pool.clone()) {
         Ok(program) => program,
         Err(e) => return Fate::Wrong(format!("refused late, by the runtime: {e}")),
     };
@@ -139,12 +139,12 @@ fn node_tests_are_equal_or_refused() {
 fn sums_of_bytes_are_exact() {
     // Full-range bytes over more terms than float32 holds: 3 × 3 × 64.
     let (channels, outputs, side) = (64, 3, 6);
-    let mut graph = Graph::default();
+    let mut graph = OnnxGraph::default();
     let x = graph.add_typed_input("x", DataType::Uint8, &[1, channels, side, side]);
     let bytes = |n: usize, by: usize| (0..n).map(move |i| ((i * by) % 256) as u8);
     let w: Vec<i8> = bytes(outputs * channels * 9, 89).map(|b| b as i8).collect();
-    let w = graph.add_constant(&[outputs, channels, 3, 3], Data::I8(w.into()), None);
-    let zero = graph.add_constant(&[], Data::U8([201].into()), None);
+    let w = graph.add_constant(&[outputs, channels, 3, 3], TensorData::I8(w.into()), None);
+    let zero = graph.add_constant(&[], TensorData::U8([201].into()), None);
     let pads = AttributeProto::ints("pads", [1, 1, 1, 1]);
     let inputs = [Some(x), Some(w), Some(zero)];
     let scope = "net".into();
@@ -160,7 +160,7 @@ fn sums_of_bytes_are_exact() {
     graph.add_output("y", y);
     lower(&mut graph).unwrap();
     let pool = Arc::new(ThreadPool::with_num_threads(1));
-    let mut program = Program::new(&graph, pool).unwrap();
+    let mut program = CpuProgram::new(&graph, pool).unwrap();
     let values: Vec<u8> = bytes(channels * side * side, 251)
         .map(|b| b | 0x80)
         .collect();

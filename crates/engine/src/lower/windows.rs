@@ -3,11 +3,11 @@
 
 use super::Emit;
 use unmask_onnx::infer::window_of;
-use unmask_onnx::ir::{Graph, NodeId};
+use unmask_onnx::ir::{NodeId, OnnxGraph};
 use unmask_onnx::messages::AttributeProto;
 
 /// Writes kernel, strides, dilations and padding of node `id` out.
-pub(super) fn explicit(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+pub(super) fn explicit(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let node = graph.node(id);
     let pool = node.op.ends_with("Pool");
     let window = window_of(graph, node)?;
@@ -38,7 +38,7 @@ pub(super) fn explicit(graph: &mut Graph, id: NodeId) -> Result<(), String> {
 }
 
 /// Refuses an average whose last window would reach over the padding: engines differ there.
-fn average_is_exact(graph: &mut Graph, id: NodeId) -> Result<(), String> {
+fn average_is_exact(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {
     let emit = Emit::instead_of(graph, id);
     let x = emit.shape(emit.input(0)?);
     let y = emit.shape(emit.node.output());

@@ -1,17 +1,17 @@
 //! Where a graph is cut around its convolutions.
 
-use super::Section;
+use super::NativeSection;
 use super::plan::{Form, form_of, plan};
 use std::collections::{HashMap, HashSet};
-use unmask_onnx::Error;
-use unmask_onnx::ir::{Graph, Node, NodeId, Source, ValueId};
+use unmask_onnx::OnnxError;
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, ValueId, ValueSource};
 
 /// A graph in three parts.
 #[derive(Debug)]
 pub(crate) struct Cut {
     /// What comes before the section: its inputs are the graph's, its outputs `before`'s values.
     pub before: Option<Part>,
-    pub section: Section,
+    pub section: NativeSection,
     /// The graph's inputs or values of `before` that the section reads.
     pub section_inputs: Vec<Wire>,
     /// The rest, with the inputs that it needs alone; its outputs are the graph's.
@@ -23,7 +23,7 @@ pub(crate) struct Cut {
 /// A graph for the runtime.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub graph: Graph,
+    pub graph: OnnxGraph,
     /// Names of its inputs.
     pub inputs: Vec<String>,
 }
@@ -50,7 +50,7 @@ enum Side {
 ///
 /// # Errors
 /// [`Error::Model`] where a part's nodes wait for each other.
-pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
+pub(crate) fn cut(graph: &OnnxGraph) -> Result<Option<Cut>, OnnxError> {
     let sides = sides(graph);
     let on = |side: Side| {
         let ids = graph.node_ids().zip(&sides);
@@ -90,7 +90,7 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
     };
     let mut carried = Vec::new();
     let mut wire = |id: ValueId| match graph.value(id).source {
-        Source::Input => {
+        ValueSource::Input => {
             let place = graph.inputs().iter().position(|&input| input == id);
             Wire::Input(place.unwrap_or_default())
         }
@@ -118,7 +118,7 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
         inputs.push(name);
         after_inputs.push(wire(id));
     }
-    let cycle = |_| Error::Model {
+    let cycle = |_| OnnxError::Model {
         what: "its nodes wait for each other: the graph has a cycle".to_owned(),
     };
     after.tidy().map_err(cycle)?;
@@ -155,7 +155,7 @@ pub(crate) fn cut(graph: &Graph) -> Result<Option<Cut>, Error> {
 
 /// On which side of the cuts each node lies. The section begins with convolutions, and with values
 /// rounded for them.
-fn sides(graph: &Graph) -> Vec<Side> {
+fn sides(graph: &OnnxGraph) -> Vec<Side> {
     let users = graph.all_users();
     let mut values: HashMap<ValueId, Side> = HashMap::new();
     let mut sides = Vec::new();
@@ -188,8 +188,8 @@ fn sides(graph: &Graph) -> Vec<Side> {
 
 /// Whether a node's neighbours let it be part of the section.
 fn fits(
-    graph: &Graph,
-    node: &Node,
+    graph: &OnnxGraph,
+    node: &GraphNode,
     form: &Form,
     users: &HashMap<ValueId, Vec<NodeId>>,
     values: &HashMap<ValueId, Side>,

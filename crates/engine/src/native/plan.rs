@@ -4,10 +4,10 @@
 use super::conv::{Clamp, Conv, Sizes};
 use super::maps::{Border, Geometry, Map, Pool, Rounding};
 use super::winograd::Winograd;
-use super::{ConvStep, Kernel, Section, Step};
+use super::{ConvStep, NativeKernel, NativeSection, SectionStep};
 use std::collections::{HashMap, HashSet};
 use unmask_onnx::infer::window_of;
-use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
 
 /// The operation that a node of a section is.
@@ -23,7 +23,7 @@ pub(super) enum Form {
 }
 
 /// What `node` is, where kernels are there for it.
-pub(super) fn form_of(graph: &Graph, node: &Node) -> Option<Form> {
+pub(super) fn form_of(graph: &OnnxGraph, node: &GraphNode) -> Option<Form> {
     let map = |id: Option<ValueId>| {
         let value = graph.value(id?);
         let four = value.dtype == DataType::Float && value.shape.len() == 4;
@@ -82,11 +82,11 @@ pub(super) fn form_of(graph: &Graph, node: &Node) -> Option<Form> {
 }
 
 /// What QuantizeLinear `node` rounds to, where scale and zero point are one number each.
-fn rounding(graph: &Graph, node: &Node) -> Option<Rounding> {
+fn rounding(graph: &OnnxGraph, node: &GraphNode) -> Option<Rounding> {
     let scale = graph.scalar_constant(node.input(1)?)? as f32;
     let (low, high, zero) = match graph.constant(node.input(2)?)? {
-        Data::U8(zero) => (0.0, 255.0, zero.first().copied()?.into()),
-        Data::I8(zero) => (-128.0, 127.0, zero.first().copied()?.into()),
+        TensorData::U8(zero) => (0.0, 255.0, zero.first().copied()?.into()),
+        TensorData::I8(zero) => (-128.0, 127.0, zero.first().copied()?.into()),
         _ => return None,
     };
     let one = graph.scalar_constant(node.input(2)?).is_some();
@@ -101,11 +101,11 @@ fn rounding(graph: &Graph, node: &Node) -> Option<Rounding> {
 /// Plans `nodes` of `graph`, in running order, which read each other's values, constants and
 /// `inputs`; `outputs` leave the section. None where a node turns out not to fit.
 pub(super) fn plan(
-    graph: &Graph,
+    graph: &OnnxGraph,
     nodes: &[NodeId],
     inputs: &[ValueId],
     outputs: &[ValueId],
-) -> Option<Section> {
+) -> Option<NativeSection> {
     let mut planner = Planner {
         graph,
         drafts: Vec::new(),
@@ -131,7 +131,7 @@ pub(super) fn plan(
 
 enum Work {
     Enter(usize),
-    Conv(Node),
+    Conv(GraphNode),
     MaxPool(Pool),
     Add,
     Bound,
@@ -148,7 +148,7 @@ struct Draft {
 }
 
 struct Planner<'a> {
-    graph: &'a Graph,
+    graph: &'a OnnxGraph,
     drafts: Vec<Draft>,
     /// The draft that writes a value.
     writer: HashMap<ValueId, usize>,
@@ -171,7 +171,7 @@ impl Planner<'_> {
         self.drafts[draft].writes = instead;
     }
 
-    fn node(&mut self, node: &Node, reads: &HashMap<ValueId, usize>) -> Option<()> {
+    fn node(&mut self, node: &GraphNode, reads: &HashMap<ValueId, usize>) -> Option<()> {
         let alone = |id: ValueId| reads.get(&id) == Some(&1);
         let unbounded = |draft: &Draft| {
             draft.clamp.low == f32::NEG_INFINITY && draft.clamp.high == f32::INFINITY
@@ -233,7 +233,7 @@ impl Planner<'_> {
     }
 
     /// Memory for every value, and the steps.
-    fn finish(mut self, outputs: &[ValueId]) -> Option<Section> {
+    fn finish(mut self, outputs: &[ValueId]) -> Option<NativeSection> {
         let mut borders: HashMap<ValueId, Border> = HashMap::new();
         for draft in &self.drafts {
             if let Work::Conv(node) = &draft.work {
@@ -289,24 +289,24 @@ impl Planner<'_> {
             let from = |k: usize| -> Option<usize> { place.get(draft.reads.get(k)?).copied() };
             let clamp = draft.clamp;
             steps.push(match draft.work {
-                Work::Enter(input) => Step::Enter { input, to },
-                Work::MaxPool(pool) => Step::MaxPool {
+                Work::Enter(input) => SectionStep::Enter { input, to },
+                Work::MaxPool(pool) => SectionStep::MaxPool {
                     pool,
                     from: from(0)?,
                     to,
                 },
-                Work::Add => Step::Add {
+                Work::Add => SectionStep::Add {
                     a: from(0)?,
                     b: from(1)?,
                     clamp,
                     to,
                 },
-                Work::Bound => Step::Bound {
+                Work::Bound => SectionStep::Bound {
                     from: from(0)?,
                     clamp,
                     to,
                 },
-                Work::Round(rounding) => Step::Round {
+                Work::Round(rounding) => SectionStep::Round {
                     from: from(0)?,
                     rounding,
                     to,
@@ -314,7 +314,7 @@ impl Planner<'_> {
                 Work::Conv(ref node) => {
                     let source = maps[from(0)?].geometry;
                     let step = conv_step(self.graph, node, source)?;
-                    Step::Conv(Box::new(ConvStep {
+                    SectionStep::Conv(Box::new(ConvStep {
                         from: from(0)?,
                         add: match draft.reads.len() {
                             1 => None,
@@ -327,7 +327,7 @@ impl Planner<'_> {
                 }
             });
             if let Some(output) = outputs.iter().position(|&id| id == draft.writes) {
-                steps.push(Step::Leave { from: to, output });
+                steps.push(SectionStep::Leave { from: to, output });
             }
             for id in &draft.reads {
                 if last.get(id) == Some(&i) {
@@ -348,7 +348,7 @@ impl Planner<'_> {
             let values = vec![0.0; shape.iter().product()];
             (shape, values)
         });
-        Some(Section {
+        Some(NativeSection {
             steps,
             maps,
             outputs: outputs.collect(),
@@ -365,7 +365,7 @@ impl Planner<'_> {
 }
 
 /// The convolution `node` on a map of `source`; what it is connected to is filled in later.
-fn conv_step(graph: &Graph, node: &Node, source: Geometry) -> Option<ConvStep> {
+fn conv_step(graph: &OnnxGraph, node: &GraphNode, source: Geometry) -> Option<ConvStep> {
     let window = window_of(graph, node).ok()?;
     let weights = graph.f32_constant(node.input(1)?)?;
     let bias = match node.input(2) {
@@ -402,8 +402,8 @@ fn conv_step(graph: &Graph, node: &Node, source: Geometry) -> Option<ConvStep> {
         && width.is_multiple_of(2)
         && Winograd::takes(source.channels, outputs);
     let kernel = match tiled {
-        true => Kernel::Winograd(Winograd::new(source.channels, outputs, weights, bias)),
-        false => Kernel::Direct(Conv::new(&sizes, weights, bias)),
+        true => NativeKernel::Winograd(Winograd::new(source.channels, outputs, weights, bias)),
+        false => NativeKernel::Direct(Conv::new(&sizes, weights, bias)),
     };
     Some(ConvStep {
         kernel,

@@ -1,24 +1,24 @@
 //! Sections against the runtime on the same graphs.
 
 use super::cut;
-use crate::cpu::Program;
+use crate::cpu::CpuProgram;
 use rten::{ThreadPool, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use std::sync::Arc;
 use unmask_onnx::infer::infer;
-use unmask_onnx::ir::{Data, Graph, Node, ValueId};
+use unmask_onnx::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::AttributeProto;
 
 /// A graph that grows by its operators' names.
 struct Net {
-    graph: Graph,
+    graph: OnnxGraph,
     seed: u32,
 }
 
 impl Net {
     fn new(shape: &[usize]) -> (Self, ValueId) {
-        let mut graph = Graph::default();
+        let mut graph = OnnxGraph::default();
         let x = graph.add_input("x", shape);
         (Self { graph, seed: 1 }, x)
     }
@@ -34,11 +34,11 @@ impl Net {
 
     fn floats(&mut self, shape: &[usize], values: Vec<f32>) -> ValueId {
         self.graph
-            .add_constant(shape, Data::F32(values.into()), None)
+            .add_constant(shape, TensorData::F32(values.into()), None)
     }
 
     fn push(&mut self, op: &str, inputs: &[ValueId], attributes: Vec<AttributeProto>) -> ValueId {
-        let node = Node {
+        let node = GraphNode {
             op: op.into(),
             scope: "net".into(),
             name: None,
@@ -93,7 +93,9 @@ impl Net {
 
     fn rounded(&mut self, x: ValueId) -> ValueId {
         let scale = self.floats(&[], vec![0.05]);
-        let zero = self.graph.add_constant(&[], Data::I8([3].into()), None);
+        let zero = self
+            .graph
+            .add_constant(&[], TensorData::I8([3].into()), None);
         let numbers = self.push("QuantizeLinear", &[x, scale, zero], vec![]);
         self.push("DequantizeLinear", &[numbers, scale, zero], vec![])
     }
@@ -106,8 +108,8 @@ impl Net {
         let shape = self.graph.value(self.graph.inputs()[0]).shape.clone();
         assert!(cut(&self.graph).unwrap().is_some(), "nothing was cut");
         let pool = Arc::new(ThreadPool::with_num_threads(2));
-        let mut own = Program::new(&self.graph, pool.clone()).unwrap();
-        let mut theirs = Program::uncut(&self.graph, pool).unwrap();
+        let mut own = CpuProgram::new(&self.graph, pool.clone()).unwrap();
+        let mut theirs = CpuProgram::uncut(&self.graph, pool).unwrap();
         let places: Vec<usize> = (0..outputs.len()).collect();
         for _ in 0..2 {
             let values = self.noise(shape.iter().product());

@@ -1,33 +1,33 @@
 //! Bits of a scan, and the codes that they are written in (ITU-T T.81, annexes C and F).
 
-use super::Fault;
+use super::JpegFault;
 
 /// Bits that one look into a table resolves; longer codes are rare.
 const LOOK_BITS: u32 = 9;
 
 /// The tables that a motion JPEG may leave out (T.81, K.3.3): what they code, their number, codes
 /// by length, values.
-pub(super) const STANDARD: [(Class, u8, [u8; 16], &[u8]); 4] = [
+pub(super) const STANDARD: [(TableClass, u8, [u8; 16], &[u8]); 4] = [
     (
-        Class::Dc,
+        TableClass::Dc,
         0,
         [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0],
         &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     ),
     (
-        Class::Ac,
+        TableClass::Ac,
         0,
         [0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d],
         &AC_LUMINANCE,
     ),
     (
-        Class::Dc,
+        TableClass::Dc,
         1,
         [0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0],
         &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     ),
     (
-        Class::Ac,
+        TableClass::Ac,
         1,
         [0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77],
         &AC_CHROMINANCE,
@@ -66,7 +66,7 @@ const AC_CHROMINANCE: [u8; 162] = [
 
 /// What a table codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum TableClass {
     /// The first coefficient of a block.
     Dc,
     /// The others.
@@ -74,7 +74,7 @@ pub(super) enum Class {
 }
 
 /// A Huffman table.
-pub(super) struct Table {
+pub(super) struct HuffmanTable {
     /// By the next bits: length of the code in the high byte, value in the low one; 0 for longer
     /// codes.
     look: Box<[u16; 1 << LOOK_BITS]>,
@@ -85,7 +85,7 @@ pub(super) struct Table {
     values: Vec<u8>,
 }
 
-impl Table {
+impl HuffmanTable {
     /// The table with `counts` codes of each length from 1 on, and their values. `None` where the
     /// lengths leave no room for so many codes, or the values are too few.
     pub fn new(counts: &[u8; 16], values: &[u8]) -> Option<Self> {
@@ -138,7 +138,7 @@ impl Table {
 }
 
 /// The bits of a scan up to its next marker.
-pub(super) struct Bits<'a> {
+pub(super) struct BitReader<'a> {
     data: &'a [u8],
     /// The next byte.
     at: usize,
@@ -149,7 +149,7 @@ pub(super) struct Bits<'a> {
     ended: bool,
 }
 
-impl<'a> Bits<'a> {
+impl<'a> BitReader<'a> {
     pub fn new(data: &'a [u8], at: usize) -> Self {
         Self {
             data,
@@ -183,9 +183,9 @@ impl<'a> Bits<'a> {
         }
     }
 
-    fn drop_bits(&mut self, bits: u32) -> Result<(), Fault> {
+    fn drop_bits(&mut self, bits: u32) -> Result<(), JpegFault> {
         if bits > self.count {
-            return Err(Fault::Ends);
+            return Err(JpegFault::Ends);
         }
         self.held <<= bits;
         self.count -= bits;
@@ -193,33 +193,33 @@ impl<'a> Bits<'a> {
     }
 
     /// A code's value.
-    pub fn value(&mut self, table: &Table) -> Result<u8, Fault> {
+    pub fn value(&mut self, table: &HuffmanTable) -> Result<u8, JpegFault> {
         let (length, value) = self.find(table)?;
         self.drop_bits(length)?;
         Ok(value)
     }
 
     /// A code's value; the bits that it announces in its low half (a coefficient) are passed over.
-    pub fn coefficient(&mut self, table: &Table) -> Result<u8, Fault> {
+    pub fn coefficient(&mut self, table: &HuffmanTable) -> Result<u8, JpegFault> {
         let (length, value) = self.find(table)?;
         self.drop_bits(length + u32::from(value & 15))?;
         Ok(value)
     }
 
-    fn find(&mut self, table: &Table) -> Result<(u32, u8), Fault> {
+    fn find(&mut self, table: &HuffmanTable) -> Result<(u32, u8), JpegFault> {
         if self.count < 32 {
             self.fill();
         }
         let found = table.find((self.held >> 48) as u32);
         found.ok_or(if self.count < 16 {
-            Fault::Ends
+            JpegFault::Ends
         } else {
-            Fault::NoCode
+            JpegFault::NoCode
         })
     }
 
     /// `bits` of them, at most 16.
-    pub fn take(&mut self, bits: u32) -> Result<u32, Fault> {
+    pub fn take(&mut self, bits: u32) -> Result<u32, JpegFault> {
         if bits == 0 {
             return Ok(0);
         }
@@ -232,7 +232,7 @@ impl<'a> Bits<'a> {
     }
 
     /// Passes over `bits`, at most 64.
-    pub fn skip(&mut self, bits: u32) -> Result<(), Fault> {
+    pub fn skip(&mut self, bits: u32) -> Result<(), JpegFault> {
         let mut left = bits;
         while left > 0 {
             if self.count < 32 {
@@ -270,7 +270,7 @@ mod tests {
         // One code of each length: 0, 10, 110, ….
         let counts = [1u8; 16];
         let values: Vec<u8> = (0..16).collect();
-        let table = Table::new(&counts, &values).unwrap();
+        let table = HuffmanTable::new(&counts, &values).unwrap();
         for value in 0..16u8 {
             let ones = u32::from(value);
             let code = ((1u32 << ones) - 1) << (16 - ones);
@@ -283,26 +283,26 @@ mod tests {
     fn tables_that_cannot_be_are_refused() {
         let mut counts = [0u8; 16];
         counts[0] = 3;
-        assert!(Table::new(&counts, &[1, 2, 3]).is_none());
+        assert!(HuffmanTable::new(&counts, &[1, 2, 3]).is_none());
         counts[0] = 2;
-        assert!(Table::new(&counts, &[1, 2]).is_some());
-        assert!(Table::new(&counts, &[1]).is_none());
+        assert!(HuffmanTable::new(&counts, &[1, 2]).is_some());
+        assert!(HuffmanTable::new(&counts, &[1]).is_none());
         for (_, _, counts, values) in STANDARD {
-            assert!(Table::new(&counts, values).is_some());
+            assert!(HuffmanTable::new(&counts, values).is_some());
         }
     }
 
     #[test]
     fn bits_end_at_a_marker_and_stuffed_bytes_count_once() {
         let data = [0xa5, 0xff, 0x00, 0x0f, 0xff, 0xff, 0xd9];
-        let mut bits = Bits::new(&data, 0);
+        let mut bits = BitReader::new(&data, 0);
         assert_eq!(bits.take(8), Ok(0xa5));
         assert_eq!(bits.next_byte(), 1);
         assert_eq!(bits.take(12), Ok(0xff0));
         assert_eq!(bits.next_byte(), 4);
-        assert_eq!(bits.take(5), Err(Fault::Ends));
+        assert_eq!(bits.take(5), Err(JpegFault::Ends));
         assert_eq!(bits.take(4), Ok(15));
         assert_eq!(bits.next_byte(), 4);
-        assert_eq!(bits.skip(1), Err(Fault::Ends));
+        assert_eq!(bits.skip(1), Err(JpegFault::Ends));
     }
 }

@@ -1,7 +1,7 @@
 //! Walks through the blocks of a scan without making pixels of them, to know whether all are there.
 
-use super::huffman::{Bits, Table};
-use super::{Component, Fault, Tables};
+use super::huffman::{BitReader, HuffmanTable};
+use super::{JpegComponent, JpegFault, JpegTables};
 use std::ops::Range;
 
 /// Zero bytes that an encoder may leave before a marker.
@@ -9,7 +9,7 @@ const PADDING_LIMIT_BYTES: usize = 16;
 
 /// Part of a component that a scan holds.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct ScanPart {
     /// Place in the frame's list of components.
     pub component: usize,
     /// Number of its table for first coefficients.
@@ -20,8 +20,8 @@ pub(super) struct Part {
 
 /// What a scan's header says.
 #[derive(Debug)]
-pub(super) struct Scan {
-    pub parts: Vec<Part>,
+pub(super) struct JpegScan {
+    pub parts: Vec<ScanPart>,
     /// First and last coefficient, in zigzag order.
     pub band: (u32, u32),
     /// Bits of precision that earlier scans left out, and that this one leaves out.
@@ -43,12 +43,12 @@ pub(super) struct Scan {
 pub(super) fn walk(
     data: &[u8],
     at: usize,
-    scan: &Scan,
-    tables: &Tables,
-    components: &mut [Component],
+    scan: &JpegScan,
+    tables: &JpegTables,
+    components: &mut [JpegComponent],
     strays: &mut Vec<Range<usize>>,
-) -> Result<usize, Fault> {
-    let mut bits = Bits::new(data, at);
+) -> Result<usize, JpegFault> {
+    let mut bits = BitReader::new(data, at);
     let mut run = 0;
     let (columns, rows) = scan.units;
     let mut left = scan.restart_interval;
@@ -60,9 +60,9 @@ pub(super) fn walk(
                     let limit = scan.stray_limit_bytes;
                     let marker = close(data, bits.next_byte(), limit, strays)?;
                     if data.get(marker + 1) != Some(&(0xd0 + restarts)) {
-                        return Err(Fault::Restart);
+                        return Err(JpegFault::Restart);
                     }
-                    bits = Bits::new(data, marker + 2);
+                    bits = BitReader::new(data, marker + 2);
                     restarts = (restarts + 1) % 8;
                     (left, run) = (scan.restart_interval, 0);
                 }
@@ -86,7 +86,7 @@ pub(super) fn walk(
         }
     }
     if run > 0 {
-        return Err(Fault::Left);
+        return Err(JpegFault::Left);
     }
     close(data, bits.next_byte(), 0, strays)
 }
@@ -97,15 +97,15 @@ fn close(
     at: usize,
     stray_limit_bytes: usize,
     strays: &mut Vec<Range<usize>>,
-) -> Result<usize, Fault> {
+) -> Result<usize, JpegFault> {
     let rest = data.get(at..).unwrap_or_default();
     let is_marker = |w: &[u8]| w[0] == 0xff && !matches!(w[1], 0 | 0xff);
-    let marker = rest.windows(2).position(is_marker).ok_or(Fault::Ends)?;
+    let marker = rest.windows(2).position(is_marker).ok_or(JpegFault::Ends)?;
     let fills = rest[..marker].iter().rev().take_while(|&&b| b == 0xff);
     let stray = &rest[..marker - fills.count()];
     let is_padding = stray.len() <= PADDING_LIMIT_BYTES && stray.iter().all(|&byte| byte == 0);
     if !is_padding && stray.len() > stray_limit_bytes {
-        return Err(Fault::Left);
+        return Err(JpegFault::Left);
     }
     if !stray.is_empty() {
         strays.push(at..at + stray.len());
@@ -114,16 +114,16 @@ fn close(
 }
 
 fn walk_block(
-    bits: &mut Bits<'_>,
-    scan: &Scan,
-    tables: &Tables,
-    part: &Part,
-    component: &mut Component,
+    bits: &mut BitReader<'_>,
+    scan: &JpegScan,
+    tables: &JpegTables,
+    part: &ScanPart,
+    component: &mut JpegComponent,
     block: usize,
     run: &mut u32,
-) -> Result<(), Fault> {
-    let dc = || tables.dc[part.dc].as_ref().ok_or(Fault::NoTable);
-    let ac = || tables.ac[part.ac].as_ref().ok_or(Fault::NoTable);
+) -> Result<(), JpegFault> {
+    let dc = || tables.dc[part.dc].as_ref().ok_or(JpegFault::NoTable);
+    let ac = || tables.ac[part.ac].as_ref().ok_or(JpegFault::NoTable);
     match (scan.progressive, scan.band.0, scan.bits.0) {
         (false, ..) => sequential(bits, dc()?, ac()?),
         (true, 0, 0) => first_coefficient(bits, dc()?),
@@ -133,15 +133,19 @@ fn walk_block(
     }
 }
 
-fn first_coefficient(bits: &mut Bits<'_>, table: &Table) -> Result<(), Fault> {
+fn first_coefficient(bits: &mut BitReader<'_>, table: &HuffmanTable) -> Result<(), JpegFault> {
     // 8-bit pictures have differences of at most 11 bits.
     match bits.coefficient(table)? {
         0..=11 => Ok(()),
-        _ => Err(Fault::NoCode),
+        _ => Err(JpegFault::NoCode),
     }
 }
 
-fn sequential(bits: &mut Bits<'_>, dc: &Table, ac: &Table) -> Result<(), Fault> {
+fn sequential(
+    bits: &mut BitReader<'_>,
+    dc: &HuffmanTable,
+    ac: &HuffmanTable,
+) -> Result<(), JpegFault> {
     first_coefficient(bits, dc)?;
     let mut k = 1;
     while k < 64 {
@@ -152,17 +156,21 @@ fn sequential(bits: &mut Bits<'_>, dc: &Table, ac: &Table) -> Result<(), Fault> 
             (zeros, _) => k += zeros + 1,
         }
     }
-    if k == 64 { Ok(()) } else { Err(Fault::Overrun) }
+    if k == 64 {
+        Ok(())
+    } else {
+        Err(JpegFault::Overrun)
+    }
 }
 
 /// The first scan of a band (T.81, G.1.2.2). `seen` has a bit for each coefficient that is not 0.
 fn band(
-    bits: &mut Bits<'_>,
-    table: &Table,
+    bits: &mut BitReader<'_>,
+    table: &HuffmanTable,
     (first, last): (u32, u32),
     seen: &mut u64,
     run: &mut u32,
-) -> Result<(), Fault> {
+) -> Result<(), JpegFault> {
     if *run > 0 {
         *run -= 1;
         return Ok(());
@@ -179,7 +187,7 @@ fn band(
             (zeros, _) => {
                 k += zeros;
                 if k > last {
-                    return Err(Fault::Overrun);
+                    return Err(JpegFault::Overrun);
                 }
                 *seen |= 1 << k;
                 k += 1;
@@ -189,25 +197,25 @@ fn band(
     if k == last + 1 {
         Ok(())
     } else {
-        Err(Fault::Overrun)
+        Err(JpegFault::Overrun)
     }
 }
 
 /// A scan that adds a bit to each coefficient of a band (T.81, G.1.2.3).
 fn refine(
-    bits: &mut Bits<'_>,
-    table: &Table,
+    bits: &mut BitReader<'_>,
+    table: &HuffmanTable,
     (first, last): (u32, u32),
     seen: &mut u64,
     run: &mut u32,
-) -> Result<(), Fault> {
+) -> Result<(), JpegFault> {
     let mut k = first;
     if *run == 0 {
         while k <= last {
             let value = u32::from(bits.value(table)?);
             let (mut zeros, size) = (value >> 4, value & 15);
             if size > 1 {
-                return Err(Fault::NoCode);
+                return Err(JpegFault::NoCode);
             }
             if size == 0 && zeros < 15 {
                 *run = (1 << zeros) + bits.take(zeros)?;
@@ -227,7 +235,7 @@ fn refine(
             }
             if size == 1 {
                 if k > last {
-                    return Err(Fault::Overrun);
+                    return Err(JpegFault::Overrun);
                 }
                 *seen |= 1 << k;
             }

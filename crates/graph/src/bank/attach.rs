@@ -1,16 +1,16 @@
 //! The distance to a bank as nodes of a graph.
 
 use super::FeatureBank;
-use crate::checkpoint::Weights;
-use crate::error::Error;
+use crate::checkpoint::CheckpointWeights;
+use crate::error::GraphError;
 use crate::surgery;
-use crate::write::{OnnxOps, Sampling};
+use crate::write::{OnnxOps, SamplingForm};
 use unmask_frame::Size;
-use unmask_network::ops::Ops;
+use unmask_network::ops::NetworkOps;
 use unmask_network::{EfficientNet, efficientnet};
-use unmask_onnx::ir::{Graph, ValueId};
+use unmask_onnx::ir::{OnnxGraph, ValueId};
 use unmask_onnx::messages::ModelProto;
-use unmask_onnx::read::Limits;
+use unmask_onnx::read::ReadLimits;
 
 /// The stage whose map is compared: 1/16 of the input.
 const STAGE: usize = 2;
@@ -23,15 +23,15 @@ const PRETRAINED_STD: f32 = 128.0;
 /// `image` of `size`, normalised with `mean` and `std`.
 ///
 /// # Errors
-/// [`Error::Unfit`] where the weights are not those of the backbone.
+/// [`GraphError::Unfit`] where the weights are not those of the backbone.
 pub fn features_model(
-    weights: &Weights,
+    weights: &CheckpointWeights,
     variant: EfficientNet,
     size: Size,
     mean: [f32; 3],
     std: [f32; 3],
-) -> Result<ModelProto, Error> {
-    let mut ops = OnnxOps::new(weights.clone(), Sampling::default());
+) -> Result<ModelProto, GraphError> {
+    let mut ops = OnnxOps::new(weights.clone(), SamplingForm::default());
     let image = ops.input("image", &[1, 3, size.h, size.w]);
     let features = features(&mut ops, &image, variant, mean, std);
     ops.output("features", &features);
@@ -67,18 +67,18 @@ fn features(
 /// turns the score `1 − max_c S_c` into `1 − f · max_c S_c`.
 ///
 /// # Errors
-/// [`Error::Option`] for a model without such input and output, or without the facts `unmask.mean` and
-/// `unmask.std`; [`Error::Unfit`] where weights or bank do not fit the
+/// [`GraphError::Option`] for a model without such input and output, or without the facts `unmask.mean` and
+/// `unmask.std`; [`GraphError::Unfit`] where weights or bank do not fit the
 /// backbone, and what reading the model's graph gives.
 pub fn attach(
     model: &ModelProto,
-    weights: &Weights,
+    weights: &CheckpointWeights,
     bank: &FeatureBank,
-) -> Result<ModelProto, Error> {
-    let wrong = |what: &str| Error::Option {
+) -> Result<ModelProto, GraphError> {
+    let wrong = |what: &str| GraphError::Option {
         what: what.to_owned(),
     };
-    let (graph, facts) = Graph::from_model(model, None, &Limits::default())?;
+    let (graph, facts) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
     let image = match graph.inputs() {
         &[image] if graph.value(image).shape.len() == 4 => image,
         _ => {
@@ -93,7 +93,7 @@ pub fn attach(
             "the model has no output `mask_logits`: a bank needs a mask model, as unmask export writes it",
         ));
     };
-    let colour = |name: &str| -> Result<[f32; 3], Error> {
+    let colour = |name: &str| -> Result<[f32; 3], GraphError> {
         let text = facts.iter().find(|(key, _)| key == name);
         let value = text.and_then(|(_, text)| serde_json::from_str(text).ok());
         value.ok_or_else(|| wrong(&format!("the model does not state `{name}`")))

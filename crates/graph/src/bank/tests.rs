@@ -1,15 +1,15 @@
 use super::*;
-use crate::error::Problem;
-use crate::write::{OnnxOps, Sampling};
+use crate::error::WeightProblem;
+use crate::write::{OnnxOps, SamplingForm};
 use rten::ValueOrView;
 use rten_tensor::NdTensorView;
 use rten_tensor::prelude::*;
 use unmask_frame::Size;
 use unmask_network::efficientnet;
-use unmask_onnx::ir::Graph;
+use unmask_onnx::ir::OnnxGraph;
 use unmask_onnx::messages::{AttributeProto, DataType, ModelProto};
 
-fn samples(n: usize, channels: usize, seed: u64) -> Samples {
+fn samples(n: usize, channels: usize, seed: u64) -> FeatureSamples {
     let mut state = seed;
     let mut next = || {
         state = state
@@ -25,7 +25,7 @@ fn samples(n: usize, channels: usize, seed: u64) -> Samples {
             (0..channels).map(|c| (c + 1) as f32 * base[c] + base[(c + 1) % channels] + 3.0),
         );
     }
-    Samples {
+    FeatureSamples {
         features,
         frames: n / 10,
     }
@@ -88,7 +88,7 @@ fn a_bank_survives_writing_and_reading() {
 #[test]
 fn too_few_cells_and_bad_options_are_refused() {
     let (few, some) = (samples(3, 4, 1), samples(50, 4, 1));
-    let learn = |train: &Samples, options| {
+    let learn = |train: &FeatureSamples, options| {
         FeatureBank::learn(EfficientNet::Lite0, 4, train, &some, &options)
             .unwrap_err()
             .to_string()
@@ -112,22 +112,22 @@ mod hashed;
 const SIDE: usize = 64;
 
 /// Weights of Lite0 by hash, shapes from what the writer asks for.
-fn hashed_weights() -> Weights {
-    let mut ops = OnnxOps::new(Weights::new(), Sampling::default());
+fn hashed_weights() -> CheckpointWeights {
+    let mut ops = OnnxOps::new(CheckpointWeights::new(), SamplingForm::default());
     let image = ops.input("image", &[1, 3, SIDE, SIDE]);
     let maps = efficientnet::forward(EfficientNet::Lite0, &mut ops, &image);
     ops.output("features", &maps[3]);
-    let Err(Error::Unfit { problems }) = ops.finish() else {
+    let Err(GraphError::Unfit { problems }) = ops.finish() else {
         panic!("no weights were given");
     };
     let shapes: HashMap<String, Vec<usize>> = problems
         .into_iter()
         .filter_map(|problem| match problem {
-            Problem::Missing { key, expected } => Some((key, expected)),
+            WeightProblem::Missing { key, expected } => Some((key, expected)),
             _ => None,
         })
         .collect();
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     for (theirs, ours) in efficientnet::parameter_names(EfficientNet::Lite0) {
         let shape = shapes[&ours].clone();
         let mut data = hashed::values(&theirs, &shape);
@@ -136,7 +136,7 @@ fn hashed_weights() -> Weights {
             data.iter_mut().for_each(|v| *v += more);
         }
         let data = data.into();
-        weights.insert(ours, Tensor { shape, data });
+        weights.insert(ours, WeightTensor { shape, data });
     }
     weights
 }
@@ -164,7 +164,7 @@ fn exported_features_agree_with_pytorch() {
         .join("../../tests/fixtures/network/efficientnet_lite0.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let wanted = Weights::from_safetensors(Path::new("fixture"), &tensors).unwrap();
+    let wanted = CheckpointWeights::from_safetensors(Path::new("fixture"), &tensors).unwrap();
     let wanted = wanted.get("io.res4").unwrap();
     let most = wanted.data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     assert_eq!(found.len(), wanted.data.len());
@@ -175,7 +175,7 @@ fn exported_features_agree_with_pytorch() {
 
 /// A mask model of one convolution: two masks at 1/4.
 fn mask_model() -> ModelProto {
-    let mut graph = Graph::default();
+    let mut graph = OnnxGraph::default();
     let image = graph.add_input("image", &[1, 3, SIDE, SIDE]);
     let weight = [0.9, -0.4, 0.2, -1.5, 0.3, 0.8];
     let weight = graph.add_parameter("w", &[2, 3, 1, 1], weight.to_vec().into());
@@ -205,7 +205,7 @@ fn attached_distance_lowers_masks_as_stated() {
     let channels = efficientnet::stage_channels(EfficientNet::Lite0)[2];
     let cells = (SIDE / 16) * (SIDE / 16);
     let sample = |names: std::ops::Range<usize>| {
-        let mut samples = Samples::default();
+        let mut samples = FeatureSamples::default();
         for i in names {
             let planes = run(
                 &extractor,
@@ -282,7 +282,7 @@ fn bilinear(map: &[f32], from: usize, to: usize, x: usize, y: usize) -> f32 {
 
 #[test]
 fn models_without_masks_are_refused() {
-    let mut graph = Graph::default();
+    let mut graph = OnnxGraph::default();
     let image = graph.add_input("image", &[1, 3, SIDE, SIDE]);
     graph.add_output("logits", image);
     let mut bank = bank();

@@ -1,11 +1,11 @@
 //! Runs a graph over frames and keeps a histogram of each value.
 
-use super::file::{Calibration, Frame, SCHEMA, Tensor};
-use super::histogram::Histogram;
-use super::look::{Look, look};
-use super::probe::Probe;
-use super::range::{Method, sqnr_db};
-use super::{Error, Net, Plan};
+use super::file::{Calibration, CalibrationFrame, SCHEMA, TensorScale};
+use super::histogram::ValueHistogram;
+use super::look::{PictureLook, look};
+use super::probe::TensorProbe;
+use super::range::{RangeMethod, sqnr_db};
+use super::{QuantizeError, QuantizeGraph, QuantizePlan};
 use crate::quantize::hex;
 use rayon::prelude::*;
 use rten_tensor::prelude::*;
@@ -14,17 +14,17 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use unmask_frame::Picture;
 use unmask_frame::{read_picture, read_regular_file};
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 
 /// Fewer different frames than this say too little about a camera.
 pub const FRAMES_MIN: usize = 16;
 
 /// How to calibrate.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct CalibrateOptions {
     /// How ranges are chosen.
-    pub method: Method,
-    /// Share of values inside the range, percent; for [`Method::Percentile`] only.
+    pub method: RangeMethod,
+    /// Share of values inside the range, percent; for [`RangeMethod::Percentile`] only.
     pub percentile: f64,
     /// Frames to use at most, spread evenly over those given.
     pub limit: Option<usize>,
@@ -43,31 +43,31 @@ pub struct Options {
 /// A frame that cannot be read; unless forced, too few different frames, or one that shows nothing
 /// or noise; values that are no numbers; a graph that the CPU engine does not run.
 pub fn calibrate(
-    net: &Net,
-    facts: &Facts,
+    net: &QuantizeGraph,
+    facts: &ModelMetadata,
     model: &Path,
     dir: &Path,
     frames: &[PathBuf],
-    options: &Options,
+    options: &CalibrateOptions,
     progress: &mut dyn FnMut(usize),
-) -> Result<Calibration, Error> {
+) -> Result<Calibration, QuantizeError> {
     let frames = spread(frames, options.limit);
     let hashes = hashes(&frames)?;
     let different = hashes.iter().collect::<HashSet<_>>().len();
     if different < FRAMES_MIN && !options.force || different == 0 {
-        return Err(Error::FewFrames {
+        return Err(QuantizeError::FewFrames {
             dir: dir.to_owned(),
             found: different,
             wanted: FRAMES_MIN,
         });
     }
-    let plan = Plan::new(net);
+    let plan = QuantizePlan::new(net);
     let tensors = plan.tensors();
     let bytes = net.with_outputs(tensors.iter().copied());
-    let mut probe = Probe::open(bytes, &tensors, facts, options.threads)?;
-    let mut histograms = vec![Histogram::default(); tensors.len()];
+    let mut probe = TensorProbe::open(bytes, &tensors, facts, options.threads)?;
+    let mut histograms = vec![ValueHistogram::default(); tensors.len()];
     for (done, frame) in frames.iter().enumerate() {
-        let picture = read_picture(frame).map_err(|what| Error::Frame {
+        let picture = read_picture(frame).map_err(|what| QuantizeError::Frame {
             frame: frame.clone(),
             what,
         })?;
@@ -84,7 +84,7 @@ pub fn calibrate(
             each.collect()
         })?;
         for (tensor, counted) in tensors.iter().zip(counted) {
-            counted.map_err(|count| Error::NotFinite {
+            counted.map_err(|count| QuantizeError::NotFinite {
                 frame: frame.clone(),
                 tensor: (*tensor).to_owned(),
                 count,
@@ -92,7 +92,7 @@ pub fn calibrate(
         }
         progress(done + 1);
     }
-    let percentile = (options.method == Method::Percentile).then_some(options.percentile);
+    let percentile = (options.method == RangeMethod::Percentile).then_some(options.percentile);
     let pairs: Vec<_> = tensors.iter().zip(&histograms).collect();
     let tensors = pairs
         .into_par_iter()
@@ -107,15 +107,17 @@ pub fn calibrate(
         method: options.method,
         percentile,
         forced: options.force,
-        frames: names.map(|(name, sha256)| Frame { name, sha256 }).collect(),
+        frames: names
+            .map(|(name, sha256)| CalibrationFrame { name, sha256 })
+            .collect(),
         tensors,
     })
 }
 
-fn range_of(name: &str, histogram: &Histogram, options: &Options) -> Tensor {
+fn range_of(name: &str, histogram: &ValueHistogram, options: &CalibrateOptions) -> TensorScale {
     let range = options.method.range(histogram, options.percentile);
     let ends = histogram.ends().unwrap_or(0.0..0.0);
-    Tensor {
+    TensorScale {
         name: name.to_owned(),
         min: ends.start,
         max: ends.end,
@@ -133,10 +135,10 @@ fn spread(frames: &[PathBuf], limit: Option<usize>) -> Vec<PathBuf> {
         .collect()
 }
 
-fn hashes(frames: &[PathBuf]) -> Result<Vec<String>, Error> {
+fn hashes(frames: &[PathBuf]) -> Result<Vec<String>, QuantizeError> {
     let hash = |frame: &PathBuf| match read_regular_file(frame, u64::MAX) {
         Ok(bytes) => Ok(hex(&Sha256::digest(bytes))),
-        Err(source) => Err(Error::Frame {
+        Err(source) => Err(QuantizeError::Frame {
             frame: frame.clone(),
             what: source.to_string(),
         }),
@@ -144,16 +146,16 @@ fn hashes(frames: &[PathBuf]) -> Result<Vec<String>, Error> {
     frames.par_iter().map(hash).collect()
 }
 
-fn check_look(frame: &Path, picture: &Picture) -> Result<(), Error> {
+fn check_look(frame: &Path, picture: &Picture) -> Result<(), QuantizeError> {
     let what = match look(picture) {
-        Look::Scene => return Ok(()),
-        Look::Flat => "shows one brightness everywhere".to_owned(),
-        Look::Noise { likeness } => format!(
+        PictureLook::Scene => return Ok(()),
+        PictureLook::Flat => "shows one brightness everywhere".to_owned(),
+        PictureLook::Noise { likeness } => format!(
             "looks like noise (neighbouring pixels correlate by {likeness:.2}, a scene by 0.9 and \
              more)"
         ),
     };
-    Err(Error::NoScene {
+    Err(QuantizeError::NoScene {
         frame: frame.to_owned(),
         what,
     })

@@ -1,7 +1,7 @@
 //! The calibration file: TOML, for people and for `unmask quantize`.
 
-use super::Error;
-use super::range::Method;
+use super::QuantizeError;
+use super::range::RangeMethod;
 use crate::export::write_file;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -27,22 +27,22 @@ pub struct Calibration {
     /// SHA-256 of the model's graph, hexadecimal.
     pub graph_sha256: String,
     /// How ranges were chosen.
-    pub method: Method,
-    /// Share of values inside the range, percent; for [`Method::Percentile`] only.
+    pub method: RangeMethod,
+    /// Share of values inside the range, percent; for [`RangeMethod::Percentile`] only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f64>,
     /// Whether checks of the frames were overruled.
     pub forced: bool,
     /// The frames, in the order of their names.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<CalibrationFrame>,
     /// The ranges, in the order of their names.
-    pub tensors: Vec<Tensor>,
+    pub tensors: Vec<TensorScale>,
 }
 
 /// A frame that ranges were taken from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Frame {
+pub struct CalibrationFrame {
     /// File name.
     pub name: String,
     /// SHA-256 of the file, hexadecimal.
@@ -52,7 +52,7 @@ pub struct Frame {
 /// The range of a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tensor {
+pub struct TensorScale {
     /// Name in the graph.
     pub name: String,
     /// Smallest value seen.
@@ -73,7 +73,7 @@ impl Calibration {
     }
 
     /// All about the value `tensor`.
-    pub fn tensor(&self, tensor: &str) -> Option<&Tensor> {
+    pub fn tensor(&self, tensor: &str) -> Option<&TensorScale> {
         // Sorted when read and when made.
         let at = self
             .tensors
@@ -91,17 +91,17 @@ impl Calibration {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
+    pub fn write(&self, path: &Path) -> Result<(), QuantizeError> {
         Ok(write_file(path, self.to_toml().as_bytes())?)
     }
 
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// [`Error::NotCalibration`]: unreadable, of another kind or version, or with ranges that make
+    /// [`GraphError::NotCalibration`]: unreadable, of another kind or version, or with ranges that make
     /// no sense.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let refuse = |what: String| Error::NotCalibration {
+    pub fn read(path: &Path) -> Result<Self, QuantizeError> {
+        let refuse = |what: String| QuantizeError::NotCalibration {
             path: path.to_owned(),
             what,
         };
@@ -133,12 +133,12 @@ impl Calibration {
     /// Refuses a calibration of another graph.
     ///
     /// # Errors
-    /// [`Error::OtherGraph`], with both hashes.
-    pub fn check_graph(&self, hash: &str) -> Result<(), Error> {
+    /// [`GraphError::OtherGraph`], with both hashes.
+    pub fn check_graph(&self, hash: &str) -> Result<(), QuantizeError> {
         if self.graph_sha256 == hash {
             return Ok(());
         }
-        Err(Error::OtherGraph {
+        Err(QuantizeError::OtherGraph {
             calibrated: self.graph_sha256.clone(),
             model: hash.to_owned(),
         })
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn example() -> Calibration {
-        let tensor = |name: &str, range| Tensor {
+        let tensor = |name: &str, range| TensorScale {
             name: name.into(),
             min: -0.25,
             max: 1.5,
@@ -162,10 +162,10 @@ mod tests {
             tool: "unmask 0.1.0".into(),
             model: "model.onnx".into(),
             graph_sha256: "ab".repeat(32),
-            method: Method::Entropy,
+            method: RangeMethod::Entropy,
             percentile: None,
             forced: false,
-            frames: vec![Frame {
+            frames: vec![CalibrationFrame {
                 name: "a.png".into(),
                 sha256: "cd".repeat(32),
             }],

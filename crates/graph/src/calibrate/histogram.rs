@@ -13,7 +13,7 @@ const EXPONENT_MIN: i32 = -100;
 /// The range always ends at a power of two, and growing merges pairs of bins, so the counts are
 /// the same in whatever order frames come: those of one pass with the final range.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Histogram {
+pub struct ValueHistogram {
     counts: Vec<u64>,
     /// The bins cover `[0, 2^exponent)`; none while only zeros were seen.
     exponent: Option<i32>,
@@ -22,7 +22,7 @@ pub struct Histogram {
     total: u64,
 }
 
-impl Default for Histogram {
+impl Default for ValueHistogram {
     fn default() -> Self {
         Self {
             counts: vec![0; BINS],
@@ -34,7 +34,7 @@ impl Default for Histogram {
     }
 }
 
-impl Histogram {
+impl ValueHistogram {
     /// Counts `values`.
     ///
     /// # Errors
@@ -128,8 +128,8 @@ impl Histogram {
 mod tests {
     use super::*;
 
-    fn of(parts: &[&[f32]]) -> Histogram {
-        let mut h = Histogram::default();
+    fn of(parts: &[&[f32]]) -> ValueHistogram {
+        let mut h = ValueHistogram::default();
         for part in parts {
             h.add(part).unwrap();
         }

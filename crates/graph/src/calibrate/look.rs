@@ -11,7 +11,7 @@ const FLAT_DEVIATION: f64 = 1.0;
 
 /// What a picture looks like.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Look {
+pub enum PictureLook {
     /// Like a scene.
     Scene,
     /// One brightness everywhere.
@@ -24,11 +24,11 @@ pub enum Look {
 }
 
 /// Tells what `picture` looks like.
-pub fn look(picture: &Picture) -> Look {
+pub fn look(picture: &Picture) -> PictureLook {
     match likeness(picture) {
-        None => Look::Flat,
-        Some(likeness) if likeness < LIKENESS_MIN => Look::Noise { likeness },
-        Some(_) => Look::Scene,
+        None => PictureLook::Flat,
+        Some(likeness) if likeness < LIKENESS_MIN => PictureLook::Noise { likeness },
+        Some(_) => PictureLook::Scene,
     }
 }
 
@@ -68,7 +68,7 @@ pub fn likeness(picture: &Picture) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unmask_drive::{Drive, Settings};
+    use unmask_drive::{Drive, DriveSettings};
     use unmask_frame::Size;
 
     fn noise(size: Size, mut level: impl FnMut(u8) -> u8) -> Picture {
@@ -89,19 +89,19 @@ mod tests {
             noise(Size::new(320, 200), |v| if v > 127 { 255 } else { 0 }),
             noise(Size::new(64, 64), |v| 100 + v / 32),
         ] {
-            let Look::Noise { likeness } = look(&picture) else {
+            let PictureLook::Noise { likeness } = look(&picture) else {
                 panic!("noise was taken for a scene: {:?}", likeness(&picture));
             };
             assert!(likeness.abs() < 0.1, "{likeness}");
         }
-        let settings = Settings {
+        let settings = DriveSettings {
             size: Size::new(320, 180),
-            ..Settings::default()
+            ..DriveSettings::default()
         };
         let drive = Drive::new(settings).unwrap();
         for frame in [0, 40, 90] {
             let picture = drive.scene(frame).picture;
-            assert_eq!(look(&picture), Look::Scene);
+            assert_eq!(look(&picture), PictureLook::Scene);
             let likeness = likeness(&picture).unwrap();
             assert!(likeness > 0.75, "frame {frame}: {likeness}");
         }
@@ -109,11 +109,17 @@ mod tests {
 
     #[test]
     fn one_colour_shows_nothing() {
-        assert_eq!(look(&Picture::filled(Size::new(9, 9), [80; 3])), Look::Flat);
-        assert_eq!(look(&Picture::filled(Size::new(1, 9), [80; 3])), Look::Flat);
+        assert_eq!(
+            look(&Picture::filled(Size::new(9, 9), [80; 3])),
+            PictureLook::Flat
+        );
+        assert_eq!(
+            look(&Picture::filled(Size::new(1, 9), [80; 3])),
+            PictureLook::Flat
+        );
         // A lone speck is too little as well.
         let mut speck = Picture::filled(Size::new(64, 64), [80; 3]);
         speck.rgb_mut()[0] = 90;
-        assert_eq!(look(&speck), Look::Flat);
+        assert_eq!(look(&speck), PictureLook::Flat);
     }
 }

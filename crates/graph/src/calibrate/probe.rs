@@ -1,24 +1,24 @@
 //! Runs a graph on pictures and hands out values from inside it.
 
-use super::Error;
-use crate::entry::Entry;
+use super::QuantizeError;
+use crate::entry::GraphEntry;
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool};
 use rten_tensor::Tensor;
 use std::sync::Arc;
 use unmask_engine::lowered;
 use unmask_frame::Picture;
-use unmask_model::Facts;
+use unmask_model::ModelMetadata;
 
 /// A graph on the CPU engine whose outputs are the wanted values.
-pub(crate) struct Probe {
+pub(crate) struct TensorProbe {
     model: rten::Model,
     input: NodeId,
     outputs: Vec<NodeId>,
-    entry: Entry,
+    entry: GraphEntry,
     pool: Arc<ThreadPool>,
 }
 
-impl Probe {
+impl TensorProbe {
     /// Loads the model in `bytes`, which must name each of `tensors` as an output. `threads` 0 =
     /// all that this process may use.
     ///
@@ -27,10 +27,10 @@ impl Probe {
     pub fn open<T: AsRef<str>>(
         bytes: Vec<u8>,
         tensors: &[T],
-        facts: &Facts,
+        facts: &ModelMetadata,
         threads: usize,
-    ) -> Result<Self, Error> {
-        let failed = |what: String| Error::Run { what };
+    ) -> Result<Self, QuantizeError> {
+        let failed = |what: String| QuantizeError::Run { what };
         let bytes = lowered(&bytes).map_err(|e| failed(e.to_string()))?;
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
@@ -55,7 +55,7 @@ impl Probe {
             model,
             input,
             outputs,
-            entry: Entry::new(facts),
+            entry: GraphEntry::new(facts),
             pool: Arc::new(ThreadPool::with_num_threads(threads)),
         })
     }
@@ -69,10 +69,10 @@ impl Probe {
         &mut self,
         picture: &Picture,
         take: impl FnOnce(Vec<Tensor<f32>>) -> R + Send,
-    ) -> Result<R, Error> {
+    ) -> Result<R, QuantizeError> {
         let pool = self.pool.clone();
         pool.run(|| {
-            let failed = |what: String| Error::Run { what };
+            let failed = |what: String| QuantizeError::Run { what };
             let input = self.entry.value(picture);
             let input = input.ok_or_else(|| failed("a frame has no pixels".to_owned()))?;
             let inputs = vec![(self.input, input)];

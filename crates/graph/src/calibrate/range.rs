@@ -2,14 +2,14 @@
 //!
 //! All ranges are symmetric: `[-t, t]`, in steps of `t / 127`.
 
-use super::histogram::Histogram;
+use super::histogram::ValueHistogram;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Largest integer of symmetric INT8: −128 stays unused, so that the range has no lean.
 pub const LEVELS: f64 = 127.0;
 
-/// Share of values that [`Method::Percentile`] covers unless told otherwise, percent.
+/// Share of values that [`RangeMethod::Percentile`] covers unless told otherwise, percent.
 pub const PERCENTILE: f64 = 99.99;
 
 /// Groups into which the entropy method packs the bins: the levels of one sign.
@@ -24,7 +24,7 @@ const MSE_FIRST: usize = 8;
 /// How a range is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Method {
+pub enum RangeMethod {
     /// The largest value.
     Max,
     /// The value that a share of all values stays below.
@@ -36,7 +36,7 @@ pub enum Method {
     Entropy,
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for RangeMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Max => "max",
@@ -47,10 +47,10 @@ impl fmt::Display for Method {
     }
 }
 
-impl Method {
+impl RangeMethod {
     /// The end `t` of the range for `histogram`; 0 where all values are 0. `percentile` (percent)
-    /// counts for [`Method::Percentile`] only.
-    pub fn range(self, histogram: &Histogram, percentile: f64) -> f64 {
+    /// counts for [`RangeMethod::Percentile`] only.
+    pub fn range(self, histogram: &ValueHistogram, percentile: f64) -> f64 {
         let largest = histogram.largest();
         if largest == 0.0 || histogram.width() == 0.0 {
             return largest;
@@ -66,7 +66,7 @@ impl Method {
 }
 
 /// The upper end of the first bin up to which `share` of all values lie.
-fn at_share(histogram: &Histogram, share: f64) -> f64 {
+fn at_share(histogram: &ValueHistogram, share: f64) -> f64 {
     let wanted = (share * histogram.total() as f64).ceil() as u64;
     let mut sum = 0;
     for (i, &n) in histogram.used().iter().enumerate() {
@@ -78,7 +78,7 @@ fn at_share(histogram: &Histogram, share: f64) -> f64 {
     histogram.largest()
 }
 
-fn least_error(histogram: &Histogram) -> f64 {
+fn least_error(histogram: &ValueHistogram) -> f64 {
     let largest = histogram.largest();
     let mut best = (f64::INFINITY, largest);
     // From the widest on: of equal ones the widest wins.
@@ -94,7 +94,7 @@ fn least_error(histogram: &Histogram) -> f64 {
 
 /// Sum of squared errors when the range ends at `end`: `step²/12` a value inside, the value
 /// itself where it becomes 0, what is cut off outside.
-pub fn noise(histogram: &Histogram, end: f64) -> f64 {
+pub fn noise(histogram: &ValueHistogram, end: f64) -> f64 {
     let step = end / LEVELS;
     let rounding = step * step / 12.0;
     let each = |(value, n): (f64, f64)| {
@@ -111,14 +111,14 @@ pub fn noise(histogram: &Histogram, end: f64) -> f64 {
 
 /// Signal to quantisation noise for a range that ends at `end`, dB. None where there is no signal
 /// or no noise.
-pub fn sqnr_db(histogram: &Histogram, end: f64) -> Option<f64> {
+pub fn sqnr_db(histogram: &ValueHistogram, end: f64) -> Option<f64> {
     let signal: f64 = values(histogram).map(|(v, n)| n * v * v).sum();
     let noise = noise(histogram, end);
     (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10())
 }
 
 /// The middle of each bin and its count. The first bin stands for 0: that is what it mostly holds.
-fn values(histogram: &Histogram) -> impl Iterator<Item = (f64, f64)> {
+fn values(histogram: &ValueHistogram) -> impl Iterator<Item = (f64, f64)> {
     let width = histogram.width();
     let used = histogram.used().iter().enumerate();
     used.filter(|(_, n)| **n > 0).map(move |(i, &n)| {
@@ -131,7 +131,7 @@ fn values(histogram: &Histogram) -> impl Iterator<Item = (f64, f64)> {
     })
 }
 
-fn least_divergence(histogram: &Histogram) -> f64 {
+fn least_divergence(histogram: &ValueHistogram) -> f64 {
     let used = histogram.used();
     if used.len() <= GROUPS {
         return histogram.largest();
@@ -182,15 +182,15 @@ fn divergence(counts: &[f64], end: usize) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const ALL: [Method; 4] = [
-        Method::Max,
-        Method::Percentile,
-        Method::Mse,
-        Method::Entropy,
+    const ALL: [RangeMethod; 4] = [
+        RangeMethod::Max,
+        RangeMethod::Percentile,
+        RangeMethod::Mse,
+        RangeMethod::Entropy,
     ];
 
-    fn of(values: impl IntoIterator<Item = f32>) -> Histogram {
-        let mut h = Histogram::default();
+    fn of(values: impl IntoIterator<Item = f32>) -> ValueHistogram {
+        let mut h = ValueHistogram::default();
         h.add(&values.into_iter().collect::<Vec<_>>()).unwrap();
         h
     }
@@ -221,11 +221,19 @@ mod tests {
     #[test]
     fn a_lone_outlier_moves_only_max() {
         let h = of(normal().into_iter().chain([100.0]));
-        assert_eq!(Method::Max.range(&h, PERCENTILE), 100.0);
-        for method in [Method::Percentile, Method::Mse, Method::Entropy] {
+        assert_eq!(RangeMethod::Max.range(&h, PERCENTILE), 100.0);
+        for method in [
+            RangeMethod::Percentile,
+            RangeMethod::Mse,
+            RangeMethod::Entropy,
+        ] {
             let end = method.range(&h, PERCENTILE);
             // One value of 100 is worth some rounding of the others to the squared error.
-            let clips = if method == Method::Mse { 80.0 } else { 5.0 };
+            let clips = if method == RangeMethod::Mse {
+                80.0
+            } else {
+                5.0
+            };
             assert!(end > 2.0 && end < clips, "{method}: {end}");
         }
     }
@@ -233,15 +241,15 @@ mod tests {
     #[test]
     fn the_share_of_a_percentile_is_met() {
         let h = of((1..=1000).map(|i| i as f32));
-        let end = Method::Percentile.range(&h, 90.0);
+        let end = RangeMethod::Percentile.range(&h, 90.0);
         assert!((900.0..901.5).contains(&end), "{end}");
-        assert_eq!(Method::Percentile.range(&h, 100.0), 1000.0);
+        assert_eq!(RangeMethod::Percentile.range(&h, 100.0), 1000.0);
     }
 
     #[test]
     fn the_least_error_lies_near_that_of_a_normal_distribution() {
         // 127 steps a side: the best range of a normal distribution ends near 4 deviations.
-        let end = Method::Mse.range(&of(normal()), PERCENTILE);
+        let end = RangeMethod::Mse.range(&of(normal()), PERCENTILE);
         assert!((3.3..4.7).contains(&end), "{end}");
     }
 
@@ -270,7 +278,7 @@ mod tests {
     fn zeros_and_few_values_are_taken() {
         for method in ALL {
             assert_eq!(method.range(&of([0.0, 0.0]), PERCENTILE), 0.0);
-            assert_eq!(method.range(&Histogram::default(), PERCENTILE), 0.0);
+            assert_eq!(method.range(&ValueHistogram::default(), PERCENTILE), 0.0);
             let end = method.range(&of([0.5]), PERCENTILE);
             assert!((0.49..=0.5).contains(&end), "{method}: {end}");
         }
@@ -281,7 +289,7 @@ mod tests {
     fn zeros_of_a_relu_do_not_drown_the_rest() {
         let half = normal().into_iter().map(|v| v.max(0.0));
         let many = half.chain(std::iter::repeat_n(0.0, 1_000_000));
-        let end = Method::Entropy.range(&of(many), PERCENTILE);
+        let end = RangeMethod::Entropy.range(&of(many), PERCENTILE);
         assert!(end > 2.0, "{end}");
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use unmask_frame::Size;
-use unmask_model::{Description, FactsError, Written, describe};
+use unmask_model::{MetadataError, ModelDescription, WrittenMetadata, describe};
 
 /// Longest side of a picture that a network is made for, px.
 const SIDE_LIMIT_PX: usize = 8192;
 
 /// Facts of a model, under the same names in checkpoints and in ONNX files.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
+pub struct CheckpointMetadata {
     /// `unmask.mean`: what is taken from red, green and blue, on the scale 0 to 255.
     pub mean: [f32; 3],
     /// `unmask.std`: what they are then divided by.
@@ -28,7 +28,7 @@ pub struct Facts {
     pub recipe: Option<String>,
 }
 
-impl Facts {
+impl CheckpointMetadata {
     /// Reads the facts of a network with `classes` known classes; `lookup` gives the text under a
     /// name.
     ///
@@ -41,22 +41,22 @@ impl Facts {
         let size = lookup("unmask.size").ok_or_else(|| missing("unmask.size"))?;
         let size = parse_size(size).map_err(|what| ("unmask.size".to_owned(), what))?;
         let nowhere = Path::new("");
-        let described = Written::from_metadata(nowhere, &lookup)
+        let described = WrittenMetadata::from_metadata(nowhere, &lookup)
             .and_then(|written| describe(nowhere, written, classes));
         let described = described.map_err(|error| match error {
-            FactsError::Missing { missing: names, .. } => {
+            MetadataError::Missing { missing: names, .. } => {
                 missing(names.first().map_or("unmask", String::as_str))
             }
-            FactsError::Value { key, reason, .. } => (key, reason),
-            other @ FactsError::Beside { .. } => ("unmask".to_owned(), other.to_string()),
+            MetadataError::Value { key, reason, .. } => (key, reason),
+            other @ MetadataError::Beside { .. } => ("unmask".to_owned(), other.to_string()),
         })?;
         let recipe = lookup("unmask.recipe").map(str::to_owned);
         Ok(Self::new(described, size, recipe))
     }
 
     /// The facts of a network that is described, with the size of its input.
-    pub(crate) fn new(described: Description, size: Size, recipe: Option<String>) -> Self {
-        let Description {
+    pub(crate) fn new(described: ModelDescription, size: Size, recipe: Option<String>) -> Self {
+        let ModelDescription {
             mean,
             std,
             classes,
@@ -133,8 +133,8 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> CheckpointMetadata {
+        CheckpointMetadata {
             mean: [123.675, 116.28, 103.53],
             std: [58.395, 57.12, 57.375],
             classes: vec!["road".into(), "sky \"blue\"".into()],
@@ -146,8 +146,8 @@ mod tests {
         }
     }
 
-    fn read(pairs: &[(String, String)]) -> Result<Facts, (String, String)> {
-        Facts::from_lookup(2, |name| {
+    fn read(pairs: &[(String, String)]) -> Result<CheckpointMetadata, (String, String)> {
+        CheckpointMetadata::from_lookup(2, |name| {
             pairs
                 .iter()
                 .find(|(k, _)| k == name)
@@ -160,7 +160,7 @@ mod tests {
         let pairs = facts().to_pairs();
         assert_eq!(read(&pairs).unwrap(), facts());
         assert!(pairs.contains(&("unmask.size".into(), "256x512".into())));
-        let bare = Facts {
+        let bare = CheckpointMetadata {
             threshold: None,
             recipe: None,
             ..facts()

@@ -1,6 +1,6 @@
 //! Parameters by name, as float32.
 
-use crate::Error;
+use crate::GraphError;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
+pub struct WeightTensor {
     /// Shape.
     pub shape: Vec<usize>,
     /// Elements, row by row.
@@ -17,33 +17,33 @@ pub struct Tensor {
 
 /// Parameters by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Weights {
-    by_name: BTreeMap<String, Tensor>,
+pub struct CheckpointWeights {
+    by_name: BTreeMap<String, WeightTensor>,
 }
 
-impl Weights {
+impl CheckpointWeights {
     /// No parameters.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a parameter, or replaces it.
-    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+    pub fn insert(&mut self, name: impl Into<String>, tensor: WeightTensor) {
         self.by_name.insert(name.into(), tensor);
     }
 
     /// The parameter `name`.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
+    pub fn get(&self, name: &str) -> Option<&WeightTensor> {
         self.by_name.get(name)
     }
 
     /// Removes the parameter `name`.
-    pub fn remove(&mut self, name: &str) -> Option<Tensor> {
+    pub fn remove(&mut self, name: &str) -> Option<WeightTensor> {
         self.by_name.remove(name)
     }
 
     /// All parameters, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &WeightTensor)> {
         self.by_name.iter().map(|(k, t)| (k.as_str(), t))
     }
 
@@ -57,7 +57,7 @@ impl Weights {
     ///
     /// # Errors
     /// A tensor of a type that holds no weights, or with a value that is not finite.
-    pub fn from_safetensors(path: &Path, tensors: &SafeTensors<'_>) -> Result<Self, Error> {
+    pub fn from_safetensors(path: &Path, tensors: &SafeTensors<'_>) -> Result<Self, GraphError> {
         Self::from_safetensors_as(path, tensors, |key| {
             (!key.ends_with(".num_batches_tracked")).then(|| key.to_owned())
         })
@@ -72,7 +72,7 @@ impl Weights {
         path: &Path,
         tensors: &SafeTensors<'_>,
         name: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, GraphError> {
         let mut weights = Self::new();
         for (key, view) in tensors.iter() {
             if let Some(name) = name(key) {
@@ -95,8 +95,8 @@ impl Weights {
         shape: &[usize],
         dtype: Dtype,
         bytes: &[u8],
-    ) -> Result<(), Error> {
-        let wrong = |what: String| Error::Key {
+    ) -> Result<(), GraphError> {
+        let wrong = |what: String| GraphError::Key {
             path: path.to_owned(),
             key: key.to_owned(),
             what,
@@ -118,7 +118,7 @@ impl Weights {
             )));
         }
         let (shape, data) = (shape.to_vec(), data.into());
-        self.insert(name, Tensor { shape, data });
+        self.insert(name, WeightTensor { shape, data });
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ const COMMENT_BYTES: u64 = 65_535;
 
 /// Where an entry lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
+struct ArchiveEntry {
     /// 0 = stored.
     method: u16,
     crc: u32,
@@ -26,12 +26,12 @@ struct Entry {
 
 /// An archive that is open.
 #[derive(Debug)]
-pub(super) struct Archive<R> {
+pub(super) struct ZipArchive<R> {
     file: R,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, ArchiveEntry>,
 }
 
-impl<R: Read + Seek> Archive<R> {
+impl<R: Read + Seek> ZipArchive<R> {
     /// Reads the directory of the archive in `file`.
     ///
     /// # Errors
@@ -44,15 +44,15 @@ impl<R: Read + Seek> Archive<R> {
         let whole = |&end: &usize| tail.len() - end >= END_BYTES as usize;
         let end = end.filter(whole);
         let end = end.ok_or("its zip archive has no end: it is cut")?;
-        let record = Record(&tail[end..]);
+        let record = ZipRecord(&tail[end..]);
         let mut size = u64::from(record.u32(12)?);
         let mut offset = u64::from(record.u32(16)?);
         // Sizes that do not fit lie in a record of their own, found by the one before this.
-        if let Some(locator) = end.checked_sub(20).map(|at| Record(&tail[at..end]))
+        if let Some(locator) = end.checked_sub(20).map(|at| ZipRecord(&tail[at..end]))
             && locator.0.starts_with(b"PK\x06\x07")
         {
             let long = read_at(&mut file, locator.u64(8)?, 56)?;
-            let long = Record(&long);
+            let long = ZipRecord(&long);
             if !long.0.starts_with(b"PK\x06\x06") {
                 return Err("its zip archive is damaged at its end".to_owned());
             }
@@ -84,7 +84,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(wrong(&format!("claims {} bytes", entry.size)));
         }
         let header = read_at(&mut self.file, entry.header, 30)?;
-        let header = Record(&header);
+        let header = ZipRecord(&header);
         if !header.0.starts_with(b"PK\x03\x04") {
             return Err(wrong("is not where the directory says"));
         }
@@ -111,14 +111,14 @@ fn read_at<R: Read + Seek>(file: &mut R, at: u64, len: u64) -> Result<Vec<u8>, S
     Ok(bytes)
 }
 
-fn entries(directory: &[u8]) -> Result<HashMap<String, Entry>, String> {
+fn entries(directory: &[u8]) -> Result<HashMap<String, ArchiveEntry>, String> {
     let mut entries = HashMap::new();
     let mut rest = directory;
     while rest.starts_with(b"PK\x01\x02") {
-        let record = Record(rest);
+        let record = ZipRecord(rest);
         let (name, extra) = (usize::from(record.u16(28)?), usize::from(record.u16(30)?));
         let comment = usize::from(record.u16(32)?);
-        let mut entry = Entry {
+        let mut entry = ArchiveEntry {
             method: record.u16(10)?,
             crc: record.u32(16)?,
             packed: record.u32(20)?.into(),
@@ -138,9 +138,9 @@ fn entries(directory: &[u8]) -> Result<HashMap<String, Entry>, String> {
 }
 
 /// Takes those sizes that did not fit the entry from its extra field 1, in this order.
-fn enlarge(entry: &mut Entry, mut extra: &[u8]) -> Result<(), String> {
+fn enlarge(entry: &mut ArchiveEntry, mut extra: &[u8]) -> Result<(), String> {
     while extra.len() >= 4 {
-        let record = Record(extra);
+        let record = ZipRecord(extra);
         let (id, len) = (record.u16(0)?, usize::from(record.u16(2)?));
         let mut field = record.bytes(4, len)?;
         extra = &extra[4 + len..];
@@ -149,7 +149,7 @@ fn enlarge(entry: &mut Entry, mut extra: &[u8]) -> Result<(), String> {
         }
         for value in [&mut entry.size, &mut entry.packed, &mut entry.header] {
             if *value == u64::from(u32::MAX) {
-                *value = Record(field).u64(0)?;
+                *value = ZipRecord(field).u64(0)?;
                 field = &field[8..];
             }
         }
@@ -158,9 +158,9 @@ fn enlarge(entry: &mut Entry, mut extra: &[u8]) -> Result<(), String> {
 }
 
 /// Bytes with little-endian numbers in them.
-struct Record<'a>(&'a [u8]);
+struct ZipRecord<'a>(&'a [u8]);
 
-impl<'a> Record<'a> {
+impl<'a> ZipRecord<'a> {
     fn bytes(&self, at: usize, len: usize) -> Result<&'a [u8], String> {
         let found = self.0.get(at..).and_then(|rest| rest.get(..len));
         found.ok_or_else(|| "its zip archive is cut or damaged".to_owned())
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn entries_are_found_by_name() {
         for long in [false, true] {
-            let mut archive = Archive::open(Cursor::new(archive(b"hello", long))).unwrap();
+            let mut archive = ZipArchive::open(Cursor::new(archive(b"hello", long))).unwrap();
             assert_eq!(archive.names().collect::<Vec<_>>(), ["a"]);
             assert_eq!(archive.read("a", 5).unwrap(), b"hello");
             assert!(archive.read("a", 4).unwrap_err().contains("claims 5 bytes"));
@@ -254,7 +254,7 @@ mod tests {
         let whole = archive(b"hello", false);
         let mut wrong = whole.clone();
         wrong[35] ^= 1;
-        let error = Archive::open(Cursor::new(wrong))
+        let error = ZipArchive::open(Cursor::new(wrong))
             .unwrap()
             .read("a", 9)
             .unwrap_err();
@@ -262,7 +262,7 @@ mod tests {
         let mut packed = whole.clone();
         let at = whole.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
         packed[at + 10] = 8;
-        let error = Archive::open(Cursor::new(packed))
+        let error = ZipArchive::open(Cursor::new(packed))
             .unwrap()
             .read("a", 9)
             .unwrap_err();
@@ -270,7 +270,7 @@ mod tests {
         for long in [false, true] {
             let whole = archive(b"hello", long);
             for cut in 0..whole.len() {
-                let error = Archive::open(Cursor::new(&whole[..cut])).unwrap_err();
+                let error = ZipArchive::open(Cursor::new(&whole[..cut])).unwrap_err();
                 assert!(error.contains("cut"), "{cut}: {error}");
             }
             // Any byte may be anything.
@@ -278,7 +278,7 @@ mod tests {
                 for value in [0, 1, 0x7f, 0xff] {
                     let mut bytes = whole.clone();
                     bytes[at] = value;
-                    if let Ok(mut archive) = Archive::open(Cursor::new(bytes)) {
+                    if let Ok(mut archive) = ZipArchive::open(Cursor::new(bytes)) {
                         let _ = archive.read("a", 1 << 20);
                     }
                 }

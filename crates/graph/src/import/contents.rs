@@ -2,8 +2,8 @@
 
 use super::names::KeyMap;
 use super::torch;
-use crate::Error;
-use crate::checkpoint::{self, FILE_LIMIT_BYTES, Weights};
+use crate::GraphError;
+use crate::checkpoint::{self, CheckpointWeights, FILE_LIMIT_BYTES};
 use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
@@ -28,9 +28,9 @@ const INDEX_LIMIT_BYTES: u64 = 16 << 20;
 const POINTER: &[u8] = b"version https://git-lfs";
 
 /// What a checkpoint holds.
-pub(super) enum Contents {
+pub(super) enum ImportContents {
     /// Tensors under the names that their framework gives them.
-    Foreign(Weights),
+    Foreign(CheckpointWeights),
     /// The bytes of a file of this project, or of one that is damaged.
     Own(Vec<u8>),
 }
@@ -46,7 +46,7 @@ struct Index {
 ///
 /// # Errors
 /// A folder without one.
-pub(super) fn file_of(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn file_of(path: &Path) -> Result<PathBuf, GraphError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -61,9 +61,9 @@ pub(super) fn file_of(path: &Path) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 /// Files that cannot be read, are damaged, too large, or hold something else.
-pub(super) fn contents(path: &Path) -> Result<Contents, Error> {
+pub(super) fn contents(path: &Path) -> Result<ImportContents, GraphError> {
     if path.to_string_lossy().ends_with(INDEX_ENDING) {
-        return shards(path).map(Contents::Foreign);
+        return shards(path).map(ImportContents::Foreign);
     }
     if let Some(total) = shard_of(path) {
         let index = index_beside(path);
@@ -85,8 +85,8 @@ pub(super) fn contents(path: &Path) -> Result<Contents, Error> {
 }
 
 /// The contents of one file, under the names of `keys` or of those that its own keys suggest.
-fn one(path: &Path, keys: Option<&KeyMap>) -> Result<Contents, Error> {
-    let failed = |source| Error::Read {
+fn one(path: &Path, keys: Option<&KeyMap>) -> Result<ImportContents, GraphError> {
+    let failed = |source| GraphError::Read {
         path: path.to_owned(),
         source,
     };
@@ -100,22 +100,23 @@ fn one(path: &Path, keys: Option<&KeyMap>) -> Result<Contents, Error> {
         return Err(not_checkpoint(path, what.to_owned()));
     }
     if torch::recognise(&head) {
-        return torch::read(path, keys).map(Contents::Foreign);
+        return torch::read(path, keys).map(ImportContents::Foreign);
     }
     let bytes = checkpoint::read_file(path)?;
     let (Ok((_, header)), Ok(tensors)) = (
         SafeTensors::read_metadata(&bytes),
         SafeTensors::deserialize(&bytes),
     ) else {
-        return Ok(Contents::Own(bytes));
+        return Ok(ImportContents::Own(bytes));
     };
     if is_own(&header) {
-        return Ok(Contents::Own(bytes));
+        return Ok(ImportContents::Own(bytes));
     }
     let names = tensors.names();
     let found = KeyMap::of(names.iter().map(|name| &**name));
     let keys = keys.unwrap_or(&found);
-    Weights::from_safetensors_as(path, &tensors, |key| keys.name(key)).map(Contents::Foreign)
+    CheckpointWeights::from_safetensors_as(path, &tensors, |key| keys.name(key))
+        .map(ImportContents::Foreign)
 }
 
 fn is_own(header: &Metadata) -> bool {
@@ -124,13 +125,13 @@ fn is_own(header: &Metadata) -> bool {
 }
 
 /// The tensors of all shards of the index at `path`.
-fn shards(path: &Path) -> Result<Weights, Error> {
+fn shards(path: &Path) -> Result<CheckpointWeights, GraphError> {
     let broken = |what: String| not_checkpoint(path, what);
     let mut text = String::new();
     checkpoint::open(path)?
         .take(INDEX_LIMIT_BYTES)
         .read_to_string(&mut text)
-        .map_err(|source| Error::Read {
+        .map_err(|source| GraphError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -138,7 +139,7 @@ fn shards(path: &Path) -> Result<Weights, Error> {
         .map_err(|e| broken(format!("it is no index of shards ({e})")))?;
     let keys = KeyMap::of(index.weight_map.keys().map(String::as_str));
     let files: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     let mut bytes = 0u64;
     for file in files {
         let bare = Path::new(file).file_name().is_some_and(|name| name == file);
@@ -155,13 +156,13 @@ fn shards(path: &Path) -> Result<Weights, Error> {
         }
         bytes = bytes.saturating_add(fs::metadata(&shard).map_or(0, |m| m.len()));
         if bytes > FILE_LIMIT_BYTES {
-            return Err(Error::TooLarge {
+            return Err(GraphError::TooLarge {
                 path: path.to_owned(),
                 bytes,
                 limit: FILE_LIMIT_BYTES,
             });
         }
-        let Contents::Foreign(part) = one(&shard, Some(&keys))? else {
+        let ImportContents::Foreign(part) = one(&shard, Some(&keys))? else {
             let what = "is a shard, but no whole safetensors or PyTorch file".to_owned();
             return Err(not_checkpoint(&shard, format!("it {what}")));
         };
@@ -205,8 +206,8 @@ fn index_beside(shard: &Path) -> Option<PathBuf> {
     index.is_file().then_some(index)
 }
 
-fn not_checkpoint(path: &Path, what: String) -> Error {
-    Error::NotCheckpoint {
+fn not_checkpoint(path: &Path, what: String) -> GraphError {
+    GraphError::NotCheckpoint {
         path: path.to_owned(),
         what,
     }

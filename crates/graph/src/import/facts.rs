@@ -1,9 +1,9 @@
 //! What a foreign model says about itself: `model.toml`, HuggingFace's labels, Cityscapes.
 
-use crate::Error;
-use crate::checkpoint::{Facts, parse_size};
+use crate::GraphError;
+use crate::checkpoint::{CheckpointMetadata, parse_size};
 use std::path::Path;
-use unmask_model::{Class, Written, describe};
+use unmask_model::{ClassReference, WrittenMetadata, describe};
 
 /// Classes of Cityscapes by training index; Mask2Anomaly's and Mask2Former's checkpoints with 19
 /// classes have these.
@@ -48,14 +48,14 @@ pub(super) fn read(
     given: Option<&Path>,
     classes: usize,
     labels: Option<Vec<String>>,
-) -> Result<Facts, Error> {
+) -> Result<CheckpointMetadata, GraphError> {
     let beside = path.with_file_name("model.toml");
     let (mut written, source) = match given {
-        Some(file) => (Written::from_toml(file)?, file),
-        None if beside.is_file() => (Written::from_toml(&beside)?, &*beside),
-        None => (Written::default(), path),
+        Some(file) => (WrittenMetadata::from_toml(file)?, file),
+        None if beside.is_file() => (WrittenMetadata::from_toml(&beside)?, &*beside),
+        None => (WrittenMetadata::default(), path),
     };
-    let wrong = |key: &str, what: String| Error::Key {
+    let wrong = |key: &str, what: String| GraphError::Key {
         path: path.to_owned(),
         key: key.to_owned(),
         what,
@@ -78,7 +78,9 @@ pub(super) fn read(
     if written.road.is_none() {
         let roads = names.iter().enumerate();
         let roads = roads.filter(|(_, name)| name.eq_ignore_ascii_case("road"));
-        let roads: Vec<Class> = roads.map(|(index, _)| Class::Index(index)).collect();
+        let roads: Vec<ClassReference> = roads
+            .map(|(index, _)| ClassReference::Index(index))
+            .collect();
         if roads.is_empty() {
             let what = "is not known: none of its classes is called `road`; write what one drives \
                         on, `road = [\"…\"]`, into a file and give it with --facts";
@@ -87,7 +89,7 @@ pub(super) fn read(
         written.road = Some(roads);
     }
     let stuff = if cityscapes {
-        CITYSCAPES_STUFF.map(Class::Index).collect()
+        CITYSCAPES_STUFF.map(ClassReference::Index).collect()
     } else {
         Vec::new()
     };
@@ -97,7 +99,7 @@ pub(super) fn read(
     written.std = written.std.or(Some(STD.to_vec()));
     let described = describe(source, written, classes)?;
     let size = parse_size(SIZE).map_err(|what| wrong("size", what))?;
-    Ok(Facts::new(described, size, None))
+    Ok(CheckpointMetadata::new(described, size, None))
 }
 
 #[cfg(test)]
@@ -106,7 +108,11 @@ mod tests {
     use std::fs;
     use unmask_frame::Size;
 
-    fn facts(text: Option<&str>, classes: usize, labels: Option<&[&str]>) -> Result<Facts, String> {
+    fn facts(
+        text: Option<&str>,
+        classes: usize,
+        labels: Option<&[&str]>,
+    ) -> Result<CheckpointMetadata, String> {
         let dir = tempfile::tempdir().unwrap();
         if let Some(text) = text {
             fs::write(dir.path().join("model.toml"), text).unwrap();

@@ -1,39 +1,41 @@
 //! `config.json` of a HuggingFace `Mask2FormerForUniversalSegmentation`.
 
-use crate::Error;
+use crate::GraphError;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use unmask_frame::without_bom;
-use unmask_network::Config;
+use unmask_network::NetworkConfig;
 
 /// The largest `config.json` that is read.
 const LIMIT_BYTES: u64 = 1 << 20;
 
 /// What `config.json` says.
-pub(super) struct Said {
+pub(super) struct ConfigValue {
     path: PathBuf,
     json: Value,
 }
 
-impl Said {
+impl ConfigValue {
     /// Reads the `config.json` beside the checkpoint at `path`.
     ///
     /// # Errors
     /// It is not there, cannot be read, or is of another model than the network can be.
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+    pub(super) fn read(path: &Path) -> Result<Self, GraphError> {
         let path = path.with_file_name("config.json");
-        let text =
-            unmask_frame::read_regular_text(&path, LIMIT_BYTES).map_err(|source| Error::Read {
+        let text = unmask_frame::read_regular_text(&path, LIMIT_BYTES).map_err(|source| {
+            GraphError::Read {
                 path: path.clone(),
                 source: std::io::Error::new(
                     source.kind(),
                     format!("{source} (it must lie beside the checkpoint)"),
                 ),
-            })?;
-        let json = serde_json::from_str(without_bom(&text)).map_err(|e| Error::NotCheckpoint {
-            path: path.clone(),
-            what: format!("it is no JSON ({e})"),
+            }
         })?;
+        let json =
+            serde_json::from_str(without_bom(&text)).map_err(|e| GraphError::NotCheckpoint {
+                path: path.clone(),
+                what: format!("it is no JSON ({e})"),
+            })?;
         let said = Self { path, json };
         for (key, want) in [
             ("model_type", Value::from("mask2former")),
@@ -57,7 +59,7 @@ impl Said {
     }
 
     /// Attention heads of both decoders.
-    pub(super) fn heads(&self) -> Result<usize, Error> {
+    pub(super) fn heads(&self) -> Result<usize, GraphError> {
         let key = "num_attention_heads";
         let heads = self
             .get(key)
@@ -80,7 +82,7 @@ impl Said {
     ///
     /// # Errors
     /// The first that differs.
-    pub(super) fn agrees(&self, config: &Config) -> Result<(), Error> {
+    pub(super) fn agrees(&self, config: &NetworkConfig) -> Result<(), GraphError> {
         let mut sizes = vec![
             ("hidden_dim", Value::from(config.dim)),
             ("feature_size", Value::from(config.dim)),
@@ -113,8 +115,8 @@ impl Said {
         key.split('.').try_fold(&self.json, |at, part| at.get(part))
     }
 
-    fn wrong(&self, key: &str, what: String) -> Error {
-        Error::Key {
+    fn wrong(&self, key: &str, what: String) -> GraphError {
+        GraphError::Key {
             path: self.path.clone(),
             key: key.to_owned(),
             what,

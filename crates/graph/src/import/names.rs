@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::checkpoint::{Tensor, Weights};
-use crate::{Error, Problem};
+use crate::checkpoint::{CheckpointWeights, WeightTensor};
+use crate::{GraphError, WeightProblem};
 use std::collections::BTreeMap;
 
 const ENCODER: &str = "model.pixel_level_module.encoder.";
@@ -90,21 +90,21 @@ fn wrapper_of(key: &str) -> Option<&str> {
 }
 
 /// Whether `weights` are named as HuggingFace names them.
-pub(super) fn is_huggingface(weights: &Weights) -> bool {
+pub(super) fn is_huggingface(weights: &CheckpointWeights) -> bool {
     weights
         .iter()
         .any(|(key, _)| key.starts_with("model.pixel_level_module."))
 }
 
 /// Whether `weights` are named as detectron2 names them.
-pub(super) fn is_detectron2(weights: &Weights) -> bool {
+pub(super) fn is_detectron2(weights: &CheckpointWeights) -> bool {
     weights
         .iter()
         .any(|(key, _)| key.starts_with("sem_seg_head."))
 }
 
 /// Why `weights`, which are named in neither way, cannot be imported.
-pub(super) fn foreign(weights: &Weights) -> String {
+pub(super) fn foreign(weights: &CheckpointWeights) -> String {
     let starts = |start: &str| weights.iter().any(|(key, _)| key.starts_with(start));
     let first = weights.iter().next().map(|(key, _)| key);
     let Some(first) = first else {
@@ -130,13 +130,13 @@ pub(super) fn foreign(weights: &Weights) -> String {
 
 /// Detectron2's weights with what older files call otherwise renamed: `static_query`, the pixel
 /// decoder straight below the head.
-pub(super) fn renew(weights: Weights) -> Weights {
+pub(super) fn renew(weights: CheckpointWeights) -> CheckpointWeights {
     const HEAD: &str = "sem_seg_head.";
     let old = !weights.iter().any(|(key, _)| {
         key.strip_prefix(HEAD)
             .is_some_and(|rest| rest.starts_with("pixel_decoder."))
     });
-    let mut out = Weights::new();
+    let mut out = CheckpointWeights::new();
     for (key, tensor) in weights.iter() {
         let mut key = key.to_owned();
         if let Some(rest) = key.strip_prefix(HEAD)
@@ -180,15 +180,15 @@ fn older(key: &str) -> String {
 
 /// A family of parameters: HuggingFace's words and detectron2's, `#` for a number. What follows
 /// (`.weight`, `.bias`) stays, except after `_`, where it is joined without the dot.
-struct Rule {
+struct NameRule {
     theirs: String,
     ours: &'static str,
     /// The part of the rows that it is, where three parameters become one.
     part: Option<usize>,
 }
 
-fn rules() -> Vec<Rule> {
-    let rule = |start: &str, theirs: &str, ours, part| Rule {
+fn rules() -> Vec<NameRule> {
+    let rule = |start: &str, theirs: &str, ours, part| NameRule {
         theirs: format!("{start}{theirs}"),
         ours,
         part,
@@ -400,18 +400,20 @@ fn filled(pattern: &str, numbers: &[&str], tail: &str) -> String {
 ///
 /// # Errors
 /// Every key that belongs to nothing, and every part that is missing or misshapen.
-pub(super) fn from_huggingface(weights: Weights) -> Result<Weights, Error> {
+pub(super) fn from_huggingface(
+    weights: CheckpointWeights,
+) -> Result<CheckpointWeights, GraphError> {
     let rules = rules();
-    let mut out = Weights::new();
+    let mut out = CheckpointWeights::new();
     let mut problems = Vec::new();
-    let mut parts: BTreeMap<String, [Option<(String, Tensor)>; 3]> = BTreeMap::new();
+    let mut parts: BTreeMap<String, [Option<(String, WeightTensor)>; 3]> = BTreeMap::new();
     for (key, tensor) in weights.iter() {
         let older = older(key);
         let found = rules
             .iter()
             .find_map(|rule| Some((rule, matched(&rule.theirs, &older)?)));
         let Some((rule, (numbers, tail))) = found else {
-            problems.push(Problem::Extra {
+            problems.push(WeightProblem::Extra {
                 key: key.to_owned(),
                 found: tensor.shape.clone(),
             });
@@ -435,12 +437,12 @@ pub(super) fn from_huggingface(weights: Weights) -> Result<Weights, Error> {
         for (part, slot) in three.into_iter().enumerate() {
             match slot {
                 Some((_, tensor)) if tensor.shape == shape => data.extend_from_slice(&tensor.data),
-                Some((key, tensor)) => problems.push(Problem::Shape {
+                Some((key, tensor)) => problems.push(WeightProblem::Shape {
                     key,
                     expected: shape.clone(),
                     found: tensor.shape,
                 }),
-                None => problems.push(Problem::Missing {
+                None => problems.push(WeightProblem::Missing {
                     key: theirs(&rules, &name, Some(part)),
                     expected: shape.clone(),
                 }),
@@ -451,17 +453,17 @@ pub(super) fn from_huggingface(weights: Weights) -> Result<Weights, Error> {
             *rows *= 3;
         }
         let data = data.into();
-        out.insert(name, Tensor { shape, data });
+        out.insert(name, WeightTensor { shape, data });
     }
     match problems.is_empty() {
         true => Ok(out),
-        false => Err(Error::Unfit { problems }),
+        false => Err(GraphError::Unfit { problems }),
     }
 }
 
 /// What HuggingFace calls our `name`; of three parts, the one asked for or the first.
-fn theirs(rules: &[Rule], name: &str, part: Option<usize>) -> String {
-    let wanted = |rule: &&Rule| rule.part.is_none() || rule.part == part.or(Some(0));
+fn theirs(rules: &[NameRule], name: &str, part: Option<usize>) -> String {
+    let wanted = |rule: &&NameRule| rule.part.is_none() || rule.part == part.or(Some(0));
     let found = rules.iter().filter(wanted).find_map(|rule| {
         let (numbers, tail) = matched(rule.ours, name)?;
         Some(filled(&rule.theirs, &numbers, tail))
@@ -470,28 +472,28 @@ fn theirs(rules: &[Rule], name: &str, part: Option<usize>) -> String {
 }
 
 /// `error` with HuggingFace's names in place of detectron2's.
-pub(crate) fn in_huggingface_words(error: Error) -> Error {
+pub(crate) fn in_huggingface_words(error: GraphError) -> GraphError {
     let rules = rules();
     let word = |key: String| theirs(&rules, &key, None);
     match error {
-        Error::Unfit { problems } => Error::Unfit {
+        GraphError::Unfit { problems } => GraphError::Unfit {
             problems: problems
                 .into_iter()
                 .map(|problem| match problem {
-                    Problem::Missing { key, expected } => Problem::Missing {
+                    WeightProblem::Missing { key, expected } => WeightProblem::Missing {
                         key: word(key),
                         expected,
                     },
-                    Problem::Shape {
+                    WeightProblem::Shape {
                         key,
                         expected,
                         found,
-                    } => Problem::Shape {
+                    } => WeightProblem::Shape {
                         key: word(key),
                         expected,
                         found,
                     },
-                    Problem::Extra { key, found } => Problem::Extra {
+                    WeightProblem::Extra { key, found } => WeightProblem::Extra {
                         key: word(key),
                         found,
                     },
@@ -499,7 +501,7 @@ pub(crate) fn in_huggingface_words(error: Error) -> Error {
                 })
                 .collect(),
         },
-        Error::Key { path, key, what } => Error::Key {
+        GraphError::Key { path, key, what } => GraphError::Key {
             path,
             key: word(key),
             what,

@@ -9,7 +9,7 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
-use machine::Machine;
+use machine::PickleMachine;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -19,13 +19,13 @@ const STEP_LIMIT: usize = 4 << 20;
 
 /// Where a pickle cannot be followed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct PickleError {
     /// Bytes before the instruction.
     at: usize,
     what: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for PickleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "its pickle {} at byte {}", self.what, self.at)
     }
@@ -38,11 +38,11 @@ const MOST_AXES: usize = 64;
 
 /// An object's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Id(usize);
+pub(super) struct ObjectId(usize);
 
 /// What a pickle says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Object<'a> {
+pub(super) enum PickleObject<'a> {
     /// None.
     Nothing,
     /// bool, int up to 64 bits.
@@ -54,46 +54,46 @@ pub(super) enum Object<'a> {
     /// bytes, bytearray, and Python 2's str.
     Bytes(&'a [u8]),
     /// list, set.
-    List(Vec<Id>),
+    List(Vec<ObjectId>),
     /// tuple.
-    Tuple(Vec<Id>),
+    Tuple(Vec<ObjectId>),
     /// dict.
-    Dict(Vec<(Id, Id)>),
+    Dict(Vec<(ObjectId, ObjectId)>),
     /// A name on the list, by module.
     Name(&'a str, &'a str),
     /// A call that was not made.
     Call {
         /// Of what.
-        callee: Id,
+        callee: ObjectId,
         /// With what, a tuple.
-        args: Id,
+        args: ObjectId,
         /// What was to be set on the result.
-        state: Option<Id>,
+        state: Option<ObjectId>,
         /// What was to be put into the result.
-        items: Vec<(Id, Id)>,
+        items: Vec<(ObjectId, ObjectId)>,
     },
     /// Something outside of the pickle, by description.
-    Outside(Id),
+    Outside(ObjectId),
 }
 
 /// A pickle that was read.
 #[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    objects: Vec<Object<'a>>,
-    root: Id,
+pub(super) struct PickleReader<'a> {
+    objects: Vec<PickleObject<'a>>,
+    root: ObjectId,
     len: usize,
 }
 
-impl<'a> Pickle<'a> {
+impl<'a> PickleReader<'a> {
     /// Reads the pickle that `bytes` start with.
     ///
     /// # Errors
     /// Where it is cut, uses an instruction or a name that no checkpoint needs, or is too large.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Broken> {
-        let mut machine = Machine::new(bytes);
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, PickleError> {
+        let mut machine = PickleMachine::new(bytes);
         for _ in 0..STEP_LIMIT {
             let start = machine.at;
-            let broken = |what| Broken { at: start, what };
+            let broken = |what| PickleError { at: start, what };
             if let Some(root) = machine.step().map_err(broken)? {
                 return Ok(Self {
                     objects: machine.objects,
@@ -102,14 +102,14 @@ impl<'a> Pickle<'a> {
                 });
             }
         }
-        Err(Broken {
+        Err(PickleError {
             at: machine.at,
             what: format!("has more than {STEP_LIMIT} instructions and goes on"),
         })
     }
 
     /// The object that the pickle is about.
-    pub(super) fn root(&self) -> Id {
+    pub(super) fn root(&self) -> ObjectId {
         self.root
     }
 
@@ -118,20 +118,20 @@ impl<'a> Pickle<'a> {
         self.len
     }
 
-    pub(super) fn get(&self, id: Id) -> &Object<'a> {
+    pub(super) fn get(&self, id: ObjectId) -> &PickleObject<'a> {
         &self.objects[id.0]
     }
 
     /// All objects, in the order in which they were made.
-    pub(super) fn objects(&self) -> impl Iterator<Item = &Object<'a>> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = &PickleObject<'a>> {
         self.objects.iter()
     }
 
     /// The text, where it is one; Python 2 wrote text as bytes.
-    pub(super) fn text(&self, id: Id) -> Option<&'a str> {
+    pub(super) fn text(&self, id: ObjectId) -> Option<&'a str> {
         match self.get(id) {
-            Object::Text(text) => Some(text),
-            Object::Bytes(bytes) if bytes.len() <= OLD_TEXT_LIMIT_BYTES => {
+            PickleObject::Text(text) => Some(text),
+            PickleObject::Bytes(bytes) if bytes.len() <= OLD_TEXT_LIMIT_BYTES => {
                 std::str::from_utf8(bytes).ok()
             }
             _ => None,
@@ -140,10 +140,10 @@ impl<'a> Pickle<'a> {
 
     /// The bytes, where it is `len` of them. Protocol 2 has none: Python 3 writes
     /// `encode(text, "latin1")`. No text of another length is decoded: many arrays may name one.
-    pub(super) fn bytes(&self, id: Id, len: usize) -> Option<Cow<'a, [u8]>> {
+    pub(super) fn bytes(&self, id: ObjectId, len: usize) -> Option<Cow<'a, [u8]>> {
         match self.get(id) {
-            Object::Bytes(bytes) => (bytes.len() == len).then_some(Cow::Borrowed(*bytes)),
-            Object::Call { .. } => {
+            PickleObject::Bytes(bytes) => (bytes.len() == len).then_some(Cow::Borrowed(*bytes)),
+            PickleObject::Call { .. } => {
                 let args = self.call(id, &[("_codecs", "encode")])?;
                 let [text, codec] = args else { return None };
                 let (text, codec) = (self.text(*text)?, self.text(*codec)?);
@@ -160,11 +160,11 @@ impl<'a> Pickle<'a> {
     }
 
     /// The arguments, where it is a call of one of `names` (module, name).
-    pub(super) fn call(&self, id: Id, names: &[(&str, &str)]) -> Option<&[Id]> {
-        let Object::Call { callee, args, .. } = self.get(id) else {
+    pub(super) fn call(&self, id: ObjectId, names: &[(&str, &str)]) -> Option<&[ObjectId]> {
+        let PickleObject::Call { callee, args, .. } = self.get(id) else {
             return None;
         };
-        let Object::Name(module, name) = self.get(*callee) else {
+        let PickleObject::Name(module, name) = self.get(*callee) else {
             return None;
         };
         names
@@ -173,32 +173,32 @@ impl<'a> Pickle<'a> {
     }
 
     /// What was to be set on the result of a call.
-    pub(super) fn state(&self, id: Id) -> Option<Id> {
+    pub(super) fn state(&self, id: ObjectId) -> Option<ObjectId> {
         match self.get(id) {
-            Object::Call { state, .. } => *state,
+            PickleObject::Call { state, .. } => *state,
             _ => None,
         }
     }
 
-    pub(super) fn tuple(&self, id: Id) -> Option<&[Id]> {
+    pub(super) fn tuple(&self, id: ObjectId) -> Option<&[ObjectId]> {
         match self.get(id) {
-            Object::Tuple(items) => Some(items),
+            PickleObject::Tuple(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(super) fn list(&self, id: Id) -> Option<&[Id]> {
+    pub(super) fn list(&self, id: ObjectId) -> Option<&[ObjectId]> {
         match self.get(id) {
-            Object::List(items) => Some(items),
+            PickleObject::List(items) => Some(items),
             _ => None,
         }
     }
 
     /// The entries, where it is a dict or an `OrderedDict`.
-    pub(super) fn dict(&self, id: Id) -> Option<&[(Id, Id)]> {
+    pub(super) fn dict(&self, id: ObjectId) -> Option<&[(ObjectId, ObjectId)]> {
         match self.get(id) {
-            Object::Dict(items) => Some(items),
-            Object::Call { items, .. } => {
+            PickleObject::Dict(items) => Some(items),
+            PickleObject::Call { items, .. } => {
                 self.call(id, &[("collections", "OrderedDict")])?;
                 Some(items)
             }
@@ -206,16 +206,16 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    pub(super) fn int(&self, id: Id) -> Option<i64> {
+    pub(super) fn int(&self, id: ObjectId) -> Option<i64> {
         match self.get(id) {
-            Object::Int(value) => Some(*value),
+            PickleObject::Int(value) => Some(*value),
             _ => None,
         }
     }
 
     /// A tuple of numbers that are not below 0, one for an axis.
-    pub(super) fn sizes(&self, id: Id) -> Option<Vec<usize>> {
-        let one = |&id: &Id| usize::try_from(self.int(id)?).ok();
+    pub(super) fn sizes(&self, id: ObjectId) -> Option<Vec<usize>> {
+        let one = |&id: &ObjectId| usize::try_from(self.int(id)?).ok();
         let axes = self.tuple(id)?;
         (axes.len() <= MOST_AXES).then(|| axes.iter().map(one).collect())?
     }

@@ -1,10 +1,10 @@
 //! A network's sizes, read off its parameters (detectron2's names).
 
-use crate::Error;
-use crate::checkpoint::Weights;
+use crate::GraphError;
+use crate::checkpoint::CheckpointWeights;
 use std::collections::BTreeSet;
 use std::path::Path;
-use unmask_network::{Attention, Config, Head, Swin};
+use unmask_network::{AttentionKind, HeadKind, NetworkConfig, SwinConfig};
 
 const PIXEL: &str = "sem_seg_head.pixel_decoder";
 const HEAD: &str = "sem_seg_head.predictor";
@@ -21,8 +21,12 @@ const GROUPS: usize = 32;
 ///
 /// # Errors
 /// The first key that the sizes hang on and that is missing or cannot be.
-pub(super) fn read(path: &Path, weights: &Weights, heads: usize) -> Result<Config, Error> {
-    let of = Shapes { path, weights };
+pub(super) fn read(
+    path: &Path,
+    weights: &CheckpointWeights,
+    heads: usize,
+) -> Result<NetworkConfig, GraphError> {
+    let of = LayerShapes { path, weights };
     let dim = of.side(&format!("{PIXEL}.mask_features.weight"), 4, 0)?;
     let encoder = format!("{PIXEL}.transformer.encoder.layers");
     let taps = format!("{encoder}.0.self_attn.attention_weights.weight");
@@ -47,7 +51,7 @@ pub(super) fn read(path: &Path, weights: &Weights, heads: usize) -> Result<Confi
             (None, depth, width)
         }
     };
-    let config = Config {
+    let config = NetworkConfig {
         swin,
         efficientnet: None,
         depth,
@@ -68,13 +72,13 @@ pub(super) fn read(path: &Path, weights: &Weights, heads: usize) -> Result<Confi
         queries: of.side(&format!("{HEAD}.query_feat.weight"), 2, 0)?,
         classes: predictions.saturating_sub(1),
         attention: if global {
-            Attention::Global
+            AttentionKind::Global
         } else {
-            Attention::Masked
+            AttentionKind::Masked
         },
-        head: Head::Mask,
+        head: HeadKind::Mask,
     };
-    config.check().map_err(|e| Error::NotCheckpoint {
+    config.check().map_err(|e| GraphError::NotCheckpoint {
         path: path.to_owned(),
         what: format!("its tensors make no network ({e})"),
     })?;
@@ -82,7 +86,7 @@ pub(super) fn read(path: &Path, weights: &Weights, heads: usize) -> Result<Confi
 }
 
 /// Depth and width.
-fn resnet(of: &Shapes<'_>) -> Result<(usize, usize), Error> {
+fn resnet(of: &LayerShapes<'_>) -> Result<(usize, usize), GraphError> {
     let width = of.side("backbone.stem.conv1.weight", 4, 0)?;
     let bottlenecks = of.has("backbone.res2.0.conv3.");
     let blocks: [usize; 4] = std::array::from_fn(|i| of.count(&format!("backbone.res{}", i + 2)));
@@ -101,7 +105,7 @@ fn resnet(of: &Shapes<'_>) -> Result<(usize, usize), Error> {
     Ok((depth, width))
 }
 
-fn swin(of: &Shapes<'_>) -> Result<Swin, Error> {
+fn swin(of: &LayerShapes<'_>) -> Result<SwinConfig, GraphError> {
     let embed = of.side("backbone.patch_embed.proj.weight", 4, 0)?;
     let hidden = of.side("backbone.layers.0.blocks.0.mlp.fc1.weight", 2, 0)?;
     let table = |stage: usize| {
@@ -117,7 +121,7 @@ fn swin(of: &Shapes<'_>) -> Result<Swin, Error> {
     for (stage, heads) in heads.iter_mut().enumerate() {
         *heads = of.side(&table(stage), 2, 1)?;
     }
-    Ok(Swin {
+    Ok(SwinConfig {
         embed,
         depths: std::array::from_fn(|i| of.count(&format!("backbone.layers.{i}.blocks"))),
         heads,
@@ -126,14 +130,14 @@ fn swin(of: &Shapes<'_>) -> Result<Swin, Error> {
     })
 }
 
-struct Shapes<'a> {
+struct LayerShapes<'a> {
     path: &'a Path,
-    weights: &'a Weights,
+    weights: &'a CheckpointWeights,
 }
 
-impl Shapes<'_> {
-    fn wrong(&self, key: &str, what: String) -> Error {
-        Error::Key {
+impl LayerShapes<'_> {
+    fn wrong(&self, key: &str, what: String) -> GraphError {
+        GraphError::Key {
             path: self.path.to_owned(),
             key: key.to_owned(),
             what,
@@ -141,7 +145,7 @@ impl Shapes<'_> {
     }
 
     /// The length of `axis` of `key`, which must have `rank` axes.
-    fn side(&self, key: &str, rank: usize, axis: usize) -> Result<usize, Error> {
+    fn side(&self, key: &str, rank: usize, axis: usize) -> Result<usize, GraphError> {
         let tensor = self.weights.get(key);
         let tensor = tensor.ok_or_else(|| self.wrong(key, "is missing".to_owned()))?;
         match tensor.shape.get(axis) {

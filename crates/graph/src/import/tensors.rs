@@ -1,25 +1,25 @@
 //! Tensors in a pickle: PyTorch's, which name a storage outside of it, and NumPy's arrays.
 
-use super::pickle::{Id, Object, Pickle};
+use super::pickle::{ObjectId, PickleObject, PickleReader};
 use safetensors::Dtype;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A tensor that a pickle speaks of.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found<'a> {
+pub(super) struct FoundTensor<'a> {
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
     /// Steps between neighbours on each axis, elements.
     strides: Vec<usize>,
     /// The first element's place.
     offset: usize,
-    pub(super) source: Source<'a>,
+    pub(super) source: TensorSource<'a>,
 }
 
 /// Where a tensor's elements lie.
 #[derive(Debug, PartialEq)]
-pub(super) enum Source<'a> {
+pub(super) enum TensorSource<'a> {
     /// In a storage of its own or a shared one.
     Storage {
         /// The storage's name.
@@ -64,7 +64,7 @@ const MOST_LISTED: usize = 8;
 ///
 /// # Errors
 /// What is there instead.
-pub(super) fn named<'a>(pickle: &Pickle<'a>) -> Result<Vec<(&'a str, Id)>, String> {
+pub(super) fn named<'a>(pickle: &PickleReader<'a>) -> Result<Vec<(&'a str, ObjectId)>, String> {
     let no_dict = || "it holds no dict of named tensors".to_owned();
     let mut dict = pickle.dict(pickle.root()).ok_or_else(no_dict)?;
     for _ in 0..MOST_NESTS {
@@ -77,10 +77,14 @@ pub(super) fn named<'a>(pickle: &Pickle<'a>) -> Result<Vec<(&'a str, Id)>, Strin
             None => break,
         }
     }
-    let text = |&(key, value): &(Id, Id)| Some((pickle.text(key)?, value));
+    let text = |&(key, value): &(ObjectId, ObjectId)| Some((pickle.text(key)?, value));
     let all: Option<Vec<_>> = dict.iter().map(text).collect();
     let all = all.ok_or_else(no_dict)?;
-    if !all.is_empty() && all.iter().all(|(_, id)| Found::read(pickle, *id).is_err()) {
+    if !all.is_empty()
+        && all
+            .iter()
+            .all(|(_, id)| FoundTensor::read(pickle, *id).is_err())
+    {
         let keys: Vec<String> = all
             .iter()
             .take(MOST_LISTED)
@@ -96,12 +100,12 @@ pub(super) fn named<'a>(pickle: &Pickle<'a>) -> Result<Vec<(&'a str, Id)>, Strin
     Ok(all)
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundTensor<'a> {
     /// The tensor at `id`.
     ///
     /// # Errors
     /// What is there instead, as the end of a sentence on the key.
-    pub(super) fn read(pickle: &Pickle<'a>, id: Id) -> Result<Self, String> {
+    pub(super) fn read(pickle: &PickleReader<'a>, id: ObjectId) -> Result<Self, String> {
         let id = match pickle.call(id, PARAMETER) {
             Some([data, ..]) => *data,
             _ => id,
@@ -133,7 +137,7 @@ impl<'a> Found<'a> {
     }
 
     /// `_rebuild_tensor_v2(storage, offset, shape, strides, …)`.
-    fn torch(pickle: &Pickle<'a>, args: &[Id]) -> Option<Self> {
+    fn torch(pickle: &PickleReader<'a>, args: &[ObjectId]) -> Option<Self> {
         let &[storage, offset, shape, strides, ..] = args else {
             return None;
         };
@@ -148,7 +152,7 @@ impl<'a> Found<'a> {
             dtype,
             strides,
             offset: usize::try_from(pickle.int(offset)?).ok()?,
-            source: Source::Storage {
+            source: TensorSource::Storage {
                 key,
                 len: elements.checked_mul(bytes_of(dtype))?,
             },
@@ -157,11 +161,11 @@ impl<'a> Found<'a> {
 
     /// A NumPy array, `fortran`: column by column.
     fn array(
-        pickle: &Pickle<'a>,
-        shape: Id,
-        dtype: Id,
+        pickle: &PickleReader<'a>,
+        shape: ObjectId,
+        dtype: ObjectId,
         fortran: bool,
-        data: Id,
+        data: ObjectId,
     ) -> Result<Self, String> {
         let unread = || "is a NumPy array that cannot be read".to_owned();
         let shape = pickle.sizes(shape).ok_or_else(unread)?;
@@ -187,7 +191,7 @@ impl<'a> Found<'a> {
             dtype,
             strides,
             offset: 0,
-            source: Source::Here(data),
+            source: TensorSource::Here(data),
         })
     }
 
@@ -252,14 +256,17 @@ impl<'a> Found<'a> {
 
 /// Element type, name and number of elements of a storage:
 /// `("storage", type, name, device, elements[, view of another storage])`.
-fn storage_of<'a>(pickle: &Pickle<'a>, object: &Object<'a>) -> Option<(Dtype, &'a str, usize)> {
-    let Object::Outside(description) = object else {
+fn storage_of<'a>(
+    pickle: &PickleReader<'a>,
+    object: &PickleObject<'a>,
+) -> Option<(Dtype, &'a str, usize)> {
+    let PickleObject::Outside(description) = object else {
         return None;
     };
     let &[kind, class, key, _, elements, ref view @ ..] = pickle.tuple(*description)? else {
         return None;
     };
-    let Object::Name("torch", class) = pickle.get(class) else {
+    let PickleObject::Name("torch", class) = pickle.get(class) else {
         return None;
     };
     let dtype = match *class {
@@ -275,14 +282,16 @@ fn storage_of<'a>(pickle: &Pickle<'a>, object: &Object<'a>) -> Option<(Dtype, &'
         "BoolStorage" => Dtype::BOOL,
         _ => return None,
     };
-    let whole = view.iter().all(|&v| pickle.get(v) == &Object::Nothing);
+    let whole = view
+        .iter()
+        .all(|&v| pickle.get(v) == &PickleObject::Nothing);
     let elements = usize::try_from(pickle.int(elements)?).ok()?;
     let known = whole && pickle.text(kind) == Some("storage");
     Some((dtype, pickle.text(key)?, elements)).filter(|_| known)
 }
 
 /// Bytes an element of each storage that a pickle speaks of.
-pub(super) fn element_bytes<'a>(pickle: &Pickle<'a>) -> HashMap<&'a str, usize> {
+pub(super) fn element_bytes<'a>(pickle: &PickleReader<'a>) -> HashMap<&'a str, usize> {
     let storages = pickle
         .objects()
         .filter_map(|object| storage_of(pickle, object));
@@ -292,7 +301,7 @@ pub(super) fn element_bytes<'a>(pickle: &Pickle<'a>) -> HashMap<&'a str, usize> 
 }
 
 /// `dtype("f4", …)` with the byte order in its state.
-fn numpy_type(pickle: &Pickle<'_>, id: Id) -> Option<Dtype> {
+fn numpy_type(pickle: &PickleReader<'_>, id: ObjectId) -> Option<Dtype> {
     let name = *pickle.call(id, &[("numpy", "dtype")])?.first()?;
     let dtype = match pickle.text(name)? {
         "f2" => Dtype::F16,
@@ -313,20 +322,20 @@ fn bytes_of(dtype: Dtype) -> usize {
 mod tests {
     use super::*;
 
-    fn found(shape: &[usize], strides: &[usize], offset: usize) -> Found<'static> {
-        Found {
+    fn found(shape: &[usize], strides: &[usize], offset: usize) -> FoundTensor<'static> {
+        FoundTensor {
             shape: shape.to_vec(),
             dtype: Dtype::U8,
             strides: strides.to_vec(),
             offset,
-            source: Source::Here(Cow::Borrowed(&[])),
+            source: TensorSource::Here(Cow::Borrowed(&[])),
         }
     }
 
     #[test]
     fn elements_are_laid_out_row_by_row() {
         let storage: Vec<u8> = (0..12).collect();
-        let rows = |f: Found<'_>| f.rows(&storage).map(Cow::into_owned);
+        let rows = |f: FoundTensor<'_>| f.rows(&storage).map(Cow::into_owned);
         assert_eq!(
             rows(found(&[2, 3], &[3, 1], 4)).unwrap(),
             [4, 5, 6, 7, 8, 9]

@@ -1,12 +1,12 @@
 //! Files that PyTorch and detectron2 write: zip archives, the older stream of pickles, plain
 //! pickles with NumPy arrays.
 
-use super::archive::Archive;
+use super::archive::ZipArchive;
 use super::names::KeyMap;
-use super::pickle::Pickle;
-use super::tensors::{Found, Source, element_bytes, named};
-use crate::Error;
-use crate::checkpoint::{FILE_LIMIT_BYTES, Weights, read_file};
+use super::pickle::PickleReader;
+use super::tensors::{FoundTensor, TensorSource, element_bytes, named};
+use crate::GraphError;
+use crate::checkpoint::{CheckpointWeights, FILE_LIMIT_BYTES, read_file};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -30,12 +30,12 @@ pub(super) fn recognise(head: &[u8]) -> bool {
 /// # Errors
 /// A file that cannot be read, is damaged, too large, or names what no checkpoint needs; a tensor
 /// that cannot be had, by key.
-pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<Weights, Error> {
-    let failed = |source| Error::Read {
+pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<CheckpointWeights, GraphError> {
+    let failed = |source| GraphError::Read {
         path: path.to_owned(),
         source,
     };
-    let broken = |what: String| Error::NotCheckpoint {
+    let broken = |what: String| GraphError::NotCheckpoint {
         path: path.to_owned(),
         what,
     };
@@ -47,8 +47,8 @@ pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<Weights, Error>
         .read_to_end(&mut head)
         .map_err(failed)?;
     if head.starts_with(b"PK\x03\x04") && bytes <= FILE_LIMIT_BYTES {
-        let (pickle, mut storages) = Packed::open(file, bytes).map_err(broken)?;
-        let pickle = Pickle::read(&pickle).map_err(|e| broken(e.to_string()))?;
+        let (pickle, mut storages) = PackedTensor::open(file, bytes).map_err(broken)?;
+        let pickle = PickleReader::read(&pickle).map_err(|e| broken(e.to_string()))?;
         return weights(path, &pickle, &mut storages, bytes, keys);
     }
     let all = read_file(path)?;
@@ -56,12 +56,12 @@ pub(super) fn read(path: &Path, keys: Option<&KeyMap>) -> Result<Weights, Error>
         let (pickle, mut storages) = stream(&all).map_err(broken)?;
         return weights(path, &pickle, &mut storages, bytes, keys);
     }
-    let pickle = Pickle::read(&all).map_err(|e| broken(e.to_string()))?;
-    weights(path, &pickle, &mut Nowhere, bytes, keys)
+    let pickle = PickleReader::read(&all).map_err(|e| broken(e.to_string()))?;
+    weights(path, &pickle, &mut MissingStorage, bytes, keys)
 }
 
 /// Where storages lie.
-trait Storages {
+trait StorageMap {
     /// The storage `key` of `len` bytes.
     ///
     /// # Errors
@@ -71,30 +71,30 @@ trait Storages {
 
 fn weights(
     path: &Path,
-    pickle: &Pickle<'_>,
-    storages: &mut dyn Storages,
+    pickle: &PickleReader<'_>,
+    storages: &mut dyn StorageMap,
     file_bytes: u64,
     keys: Option<&KeyMap>,
-) -> Result<Weights, Error> {
-    let entries = named(pickle).map_err(|what| Error::NotCheckpoint {
+) -> Result<CheckpointWeights, GraphError> {
+    let entries = named(pickle).map_err(|what| GraphError::NotCheckpoint {
         path: path.to_owned(),
         what,
     })?;
     let found = KeyMap::of(entries.iter().map(|(key, _)| *key));
     let keys = keys.unwrap_or(&found);
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     // Tensors may share storages and repeat elements: together no more than the file has bytes.
     let mut left = usize::try_from(file_bytes).unwrap_or(usize::MAX);
     for (key, id) in entries {
         let Some(name) = keys.name(key) else {
             continue;
         };
-        let wrong = |what: String| Error::Key {
+        let wrong = |what: String| GraphError::Key {
             path: path.to_owned(),
             key: key.to_owned(),
             what,
         };
-        let tensor = Found::read(pickle, id).map_err(wrong)?;
+        let tensor = FoundTensor::read(pickle, id).map_err(wrong)?;
         let elements = tensor.elements().filter(|&n| n <= left);
         left -= elements.ok_or_else(|| {
             wrong(format!(
@@ -103,8 +103,10 @@ fn weights(
             ))
         })?;
         let bytes = match &tensor.source {
-            Source::Storage { key, len } => tensor.rows(storages.get(key, *len).map_err(wrong)?),
-            Source::Here(bytes) => tensor.rows(bytes),
+            TensorSource::Storage { key, len } => {
+                tensor.rows(storages.get(key, *len).map_err(wrong)?)
+            }
+            TensorSource::Here(bytes) => tensor.rows(bytes),
         };
         let bytes = bytes.map_err(wrong)?;
         weights.insert_bytes(path, key, name, &tensor.shape, tensor.dtype, &bytes)?;
@@ -113,8 +115,8 @@ fn weights(
 }
 
 /// Storages of an archive, each read once.
-struct Packed {
-    archive: Archive<BufReader<File>>,
+struct PackedTensor {
+    archive: ZipArchive<BufReader<File>>,
     /// What every name starts with.
     folder: String,
     read: HashMap<String, Vec<u8>>,
@@ -122,10 +124,10 @@ struct Packed {
     left: u64,
 }
 
-impl Packed {
+impl PackedTensor {
     /// The pickle and the storages of the archive in `file`.
     fn open(file: File, bytes: u64) -> Result<(Vec<u8>, Self), String> {
-        let archive = Archive::open(BufReader::new(file))?;
+        let archive = ZipArchive::open(BufReader::new(file))?;
         // TorchScript: a program, whose names are not those of the network.
         if archive.names().any(|name| name.ends_with("/constants.pkl")) {
             return Err(
@@ -164,7 +166,7 @@ impl Packed {
     }
 }
 
-impl Storages for Packed {
+impl StorageMap for PackedTensor {
     fn get(&mut self, key: &str, len: usize) -> Result<&[u8], String> {
         if !self.read.contains_key(key) {
             let bytes = self
@@ -183,7 +185,7 @@ impl Storages for Packed {
 }
 
 /// Storages after the pickles of a stream.
-struct Stream<'a> {
+struct PickleStream<'a> {
     bytes: &'a [u8],
     places: HashMap<&'a str, Range<usize>>,
 }
@@ -191,10 +193,10 @@ struct Stream<'a> {
 /// Magic number, version, system's facts, the object, storages' names; then each storage: number
 /// of elements (u64) and elements. Storages say nothing of their element size: it is what the
 /// object says.
-fn stream(all: &[u8]) -> Result<(Pickle<'_>, Stream<'_>), String> {
+fn stream(all: &[u8]) -> Result<(PickleReader<'_>, PickleStream<'_>), String> {
     let mut at = 0;
     let mut next = || {
-        let pickle = Pickle::read(&all[at..]).map_err(|e| e.to_string())?;
+        let pickle = PickleReader::read(&all[at..]).map_err(|e| e.to_string())?;
         at += pickle.len();
         Ok::<_, String>(pickle)
     };
@@ -219,10 +221,10 @@ fn stream(all: &[u8]) -> Result<(Pickle<'_>, Stream<'_>), String> {
         places.insert(key, start..at);
     }
     let bytes = all;
-    Ok((object, Stream { bytes, places }))
+    Ok((object, PickleStream { bytes, places }))
 }
 
-impl Storages for Stream<'_> {
+impl StorageMap for PickleStream<'_> {
     fn get(&mut self, key: &str, len: usize) -> Result<&[u8], String> {
         match self.places.get(key) {
             Some(range) if range.len() == len => Ok(&self.bytes[range.clone()]),
@@ -233,9 +235,9 @@ impl Storages for Stream<'_> {
 }
 
 /// A plain pickle holds what it speaks of.
-struct Nowhere;
+struct MissingStorage;
 
-impl Storages for Nowhere {
+impl StorageMap for MissingStorage {
     fn get(&mut self, key: &str, _len: usize) -> Result<&[u8], String> {
         Err(format!(
             "has no storage: a plain pickle cannot have `{key}`"
@@ -259,7 +261,7 @@ mod tests {
     fn every_container_holds_the_same_tensors() {
         let bytes = std::fs::read(fixture("arrays.safetensors")).unwrap();
         let want = SafeTensors::deserialize(&bytes).unwrap();
-        let want = Weights::from_safetensors(Path::new("arrays"), &want).unwrap();
+        let want = CheckpointWeights::from_safetensors(Path::new("arrays"), &want).unwrap();
         assert_eq!(want.iter().count(), 3);
         for name in ["arrays.2.pkl", "arrays.4.pkl", "arrays.5.pkl", "legacy.pth"] {
             let path = fixture(name);

@@ -1,8 +1,8 @@
 //! Measures models on one data set.
 
-use super::Options;
+use super::SensitivityOptions;
 use crate::export::write_file;
-use crate::quantize::Error;
+use crate::quantize::QuantizeError;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ const BESIDE: &str = "model.toml";
 
 /// What counts of a model, fractions. Binned: `unmask eval --fast` gives the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Metrics {
+pub struct BlockMetrics {
     /// Area under precision and recall of anomalous pixels.
     pub auprc: f64,
     /// False positives where 95 % of the anomalous pixels are found.
@@ -25,7 +25,7 @@ pub struct Metrics {
 }
 
 /// A data set, and a place for the models that are measured on it.
-pub(super) struct Bench {
+pub(super) struct EvaluationBench {
     folder: TempDir,
     dataset: PathBuf,
     pictures: Vec<LabelledPicture>,
@@ -36,9 +36,13 @@ pub(super) struct Bench {
     measured: bool,
 }
 
-impl Bench {
+impl EvaluationBench {
     /// A bench for models made from the file `model`.
-    pub fn open(model: &Path, dataset: &Path, options: &Options) -> Result<Self, Error> {
+    pub fn open(
+        model: &Path,
+        dataset: &Path,
+        options: &SensitivityOptions,
+    ) -> Result<Self, QuantizeError> {
         let (pictures, bad) = labelled_pictures(dataset)?;
         let folder = tempfile::tempdir()?;
         let beside = model.with_file_name(BESIDE);
@@ -77,10 +81,10 @@ impl Bench {
 
     /// Measures `model`. Pictures that the first model cannot be measured on are left out from
     /// then on, so that all are measured on the same.
-    pub fn measure(&mut self, model: &ModelProto) -> Result<Metrics, Error> {
+    pub fn measure(&mut self, model: &ModelProto) -> Result<BlockMetrics, QuantizeError> {
         let path = self.folder.path().join("model.onnx");
         write_file(&path, &model.to_bytes())?;
-        let options = unmask_engine::Options {
+        let options = unmask_engine::EngineOptions {
             threads: self.threads,
         };
         let mut engine = Engine::open(&path, options)?;
@@ -90,7 +94,7 @@ impl Bench {
             match self.add(&found, &mut engine, &evaluation) {
                 Ok(()) => good.push(found),
                 Err(what) if self.measured => {
-                    return Err(Error::Frame {
+                    return Err(QuantizeError::Frame {
                         frame: found.picture,
                         what,
                     });
@@ -101,13 +105,13 @@ impl Bench {
         self.pictures = good;
         self.measured = true;
         if self.pictures.is_empty() {
-            return Err(Error::NoPicture {
+            return Err(QuantizeError::NoPicture {
                 dir: self.dataset.clone(),
                 first: self.left_out.first().cloned().unwrap_or_default(),
             });
         }
         let pixels = evaluation.finish()?;
-        Ok(Metrics {
+        Ok(BlockMetrics {
             auprc: pixels.auprc,
             fpr95: pixels.fpr95,
         })

@@ -1,7 +1,7 @@
 //! The verdict as a picture: one bar a block.
 
-use super::report::{Decision, Verdict};
-use crate::quantize::Error;
+use super::report::{BlockDecision, SensitivityReport};
+use crate::quantize::QuantizeError;
 use plotters::prelude::*;
 
 const ROW: i32 = 20;
@@ -10,19 +10,19 @@ const WIDTH: i32 = 1000;
 /// Where bars may lie; names stand to the left, numbers to the right.
 const BARS: std::ops::Range<i32> = 430..820;
 
-impl Verdict {
+impl SensitivityReport {
     /// An SVG: a bar a block as long as the AuPRC that it costs in INT8, coloured by decision.
     ///
     /// # Errors
-    /// [`Error::Plot`].
-    pub fn to_svg(&self) -> Result<String, Error> {
+    /// [`GraphError::Plot`].
+    pub fn to_svg(&self) -> Result<String, QuantizeError> {
         let mut text = String::new();
         let height = TOP + ROW * self.rows.len() as i32 + 20;
         {
             let area = SVGBackend::with_string(&mut text, (WIDTH as u32, height as u32))
                 .into_drawing_area();
             self.draw(&area, height)
-                .map_err(|what| Error::Plot { what })?;
+                .map_err(|what| QuantizeError::Plot { what })?;
         }
         Ok(text)
     }
@@ -63,8 +63,8 @@ impl Verdict {
                 place(row.auprc_drop.max(0.0)),
             );
             let colour = match row.decision {
-                Decision::Int8 => RGBColor(60, 120, 190),
-                Decision::Costly | Decision::Asked => RGBColor(225, 130, 40),
+                BlockDecision::Int8 => RGBColor(60, 120, 190),
+                BlockDecision::Costly | BlockDecision::Asked => RGBColor(225, 130, 40),
             };
             let bar = Rectangle::new(
                 [(from, y), (to.max(from + 1), y + ROW - 6)],

@@ -1,8 +1,8 @@
 //! The verdict, as a table and as JSON.
 
-use super::bench::Metrics;
-use crate::calibrate::Method;
-use crate::quantize::Rest;
+use super::bench::BlockMetrics;
+use crate::calibrate::RangeMethod;
+use crate::quantize::RestPrecision;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// What becomes of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
+pub enum BlockDecision {
     /// It becomes INT8.
     Int8,
     /// It costs too much and keeps the higher precision.
@@ -22,7 +22,7 @@ pub enum Decision {
 
 /// A block and what INT8 does to it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct SensitivityRow {
     /// Its name.
     pub block: String,
     /// Layers in it that can be INT8.
@@ -36,12 +36,12 @@ pub struct Row {
     /// FPR95 that it adds when it alone is INT8, absolute.
     pub fpr95_rise: f64,
     /// What becomes of it.
-    pub decision: Decision,
+    pub decision: BlockDecision,
 }
 
 /// What INT8 costs a model, and which blocks get it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
+pub struct SensitivityReport {
     /// SHA-256 of the float32 graph.
     pub graph_sha256: String,
     /// The data set.
@@ -51,31 +51,31 @@ pub struct Verdict {
     /// Pictures left out, and why.
     pub left_out: Vec<String>,
     /// How ranges were chosen.
-    pub method: Method,
+    pub method: RangeMethod,
     /// Precision of what is not INT8.
     #[serde(serialize_with = "rest_name")]
-    pub rest: Rest,
+    pub rest: RestPrecision,
     /// AuPRC that INT8 may cost, absolute.
     pub max_drop: f64,
     /// The float32 model.
-    pub float: Metrics,
+    pub float: BlockMetrics,
     /// All blocks in INT8, but those that the user kept out.
-    pub all: Metrics,
+    pub all: BlockMetrics,
     /// The blocks of the decision in INT8.
-    pub chosen: Metrics,
+    pub chosen: BlockMetrics,
     /// Blocks that keep the higher precision.
     pub out: BTreeSet<String>,
     /// Every block, in running order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SensitivityRow>,
 }
 
 // The shape that serde asks for.
 #[allow(clippy::trivially_copy_pass_by_ref)]
-fn rest_name<S: Serializer>(rest: &Rest, to: S) -> Result<S::Ok, S::Error> {
+fn rest_name<S: Serializer>(rest: &RestPrecision, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(rest.name())
 }
 
-impl Verdict {
+impl SensitivityReport {
     /// AuPRC that the decision costs, absolute.
     pub fn drop(&self) -> f64 {
         self.float.auprc - self.chosen.auprc
@@ -88,7 +88,10 @@ impl Verdict {
 
     /// Part of the graph's MACs that becomes INT8, fraction.
     pub fn int8_mac_share(&self) -> f64 {
-        let rows = self.rows.iter().filter(|r| r.decision == Decision::Int8);
+        let rows = self
+            .rows
+            .iter()
+            .filter(|r| r.decision == BlockDecision::Int8);
         // A sum of nothing is −0, which reads badly.
         rows.map(|r| r.mac_share).sum::<f64>() + 0.0
     }
@@ -139,11 +142,11 @@ impl Verdict {
     }
 
     /// A decision in words.
-    pub(super) fn said(&self, decision: Decision) -> String {
+    pub(super) fn said(&self, decision: BlockDecision) -> String {
         match decision {
-            Decision::Int8 => "INT8".to_owned(),
-            Decision::Costly => self.rest.name().to_owned(),
-            Decision::Asked => format!("{} (asked)", self.rest.name()),
+            BlockDecision::Int8 => "INT8".to_owned(),
+            BlockDecision::Costly => self.rest.name().to_owned(),
+            BlockDecision::Asked => format!("{} (asked)", self.rest.name()),
         }
     }
 }
@@ -152,8 +155,8 @@ impl Verdict {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::judge) fn example() -> Verdict {
-        let row = |block: &str, drop, decision| Row {
+    pub(in crate::judge) fn example() -> SensitivityReport {
+        let row = |block: &str, drop, decision| SensitivityRow {
             block: block.into(),
             layers: 2,
             mac_share: 0.25,
@@ -162,23 +165,23 @@ pub(super) mod tests {
             fpr95_rise: -0.001,
             decision,
         };
-        let metrics = |auprc| Metrics { auprc, fpr95: 0.3 };
-        Verdict {
+        let metrics = |auprc| BlockMetrics { auprc, fpr95: 0.3 };
+        SensitivityReport {
             graph_sha256: "ab".repeat(32),
             dataset: "data/road_anomaly".into(),
             images: 60,
             left_out: vec!["x: the file is empty".into()],
-            method: Method::Entropy,
-            rest: Rest::Fp16,
+            method: RangeMethod::Entropy,
+            rest: RestPrecision::Fp16,
             max_drop: 0.01,
             float: metrics(0.5),
             all: metrics(0.45),
             chosen: metrics(0.495),
             out: ["b".to_owned(), "c".to_owned()].into(),
             rows: vec![
-                row("a", -0.002, Decision::Int8),
-                row("b", 0.04, Decision::Costly),
-                row("c", 0.0, Decision::Asked),
+                row("a", -0.002, BlockDecision::Int8),
+                row("b", 0.04, BlockDecision::Costly),
+                row("c", 0.0, BlockDecision::Asked),
             ],
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::cost::block_of;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use unmask_onnx::ir::{Graph, Node, NodeId, Source, ValueId};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, ValueId, ValueSource};
 use unmask_onnx::messages::{DataType, ModelProto};
 
 /// A part of one block that can run once those before it have.
-pub(super) struct Piece {
+pub(super) struct GraphPiece {
     /// The block.
     pub block: String,
     /// The piece as a model of its own. Its inputs are `reads`, its outputs `writes`, in order.
@@ -18,7 +18,7 @@ pub(super) struct Piece {
 }
 
 /// The pieces of `graph`. A block has several where others run in between.
-pub(super) fn cut(graph: &Graph) -> Vec<Piece> {
+pub(super) fn cut(graph: &OnnxGraph) -> Vec<GraphPiece> {
     let parts = parts(graph);
     let mut at = HashMap::new();
     for (i, (_, nodes)) in parts.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(super) fn cut(graph: &Graph) -> Vec<Piece> {
         wanted.extend(read.filter(|id| at.get(id).is_some_and(|&from| from != i)));
     }
     let pieces = parts.into_iter().map(|(block, nodes)| {
-        let mut copy = Copy::new(graph);
+        let mut copy = PieceCopy::new(graph);
         nodes.iter().for_each(|&n| copy.node(graph.node(n)));
         copy.finish(block, &wanted)
     });
@@ -41,7 +41,7 @@ pub(super) fn cut(graph: &Graph) -> Vec<Piece> {
 }
 
 /// The nodes in an order in which they can run, with as few changes of block as it takes.
-fn parts(graph: &Graph) -> Vec<(String, Vec<NodeId>)> {
+fn parts(graph: &OnnxGraph) -> Vec<(String, Vec<NodeId>)> {
     let blocks: Vec<String> = graph.nodes().iter().map(|n| block_of(graph, n)).collect();
     let users = graph.all_users();
     let mut waits: Vec<usize> = Vec::with_capacity(blocks.len());
@@ -87,20 +87,20 @@ fn parts(graph: &Graph) -> Vec<(String, Vec<NodeId>)> {
 }
 
 /// Some nodes of a graph as a graph of their own.
-struct Copy<'a> {
-    from: &'a Graph,
-    to: Graph,
+struct PieceCopy<'a> {
+    from: &'a OnnxGraph,
+    to: OnnxGraph,
     /// Values of `from`, as they are in `to`.
     known: HashMap<ValueId, ValueId>,
     reads: Vec<ValueId>,
     written: Vec<ValueId>,
 }
 
-impl<'a> Copy<'a> {
-    fn new(from: &'a Graph) -> Self {
+impl<'a> PieceCopy<'a> {
+    fn new(from: &'a OnnxGraph) -> Self {
         Self {
             from,
-            to: Graph::default(),
+            to: OnnxGraph::default(),
             known: HashMap::new(),
             reads: Vec::new(),
             written: Vec::new(),
@@ -114,8 +114,10 @@ impl<'a> Copy<'a> {
         let value = self.from.value(id);
         let name = value.label.as_deref().unwrap_or("value");
         let new = match &value.source {
-            Source::Constant(data) => self.to.add_named_constant(name, &value.shape, data.clone()),
-            Source::Input | Source::Node(_) => {
+            ValueSource::Constant(data) => {
+                self.to.add_named_constant(name, &value.shape, data.clone())
+            }
+            ValueSource::Input | ValueSource::Node(_) => {
                 self.reads.push(id);
                 self.to.add_typed_input(name, value.dtype, &value.shape)
             }
@@ -124,9 +126,9 @@ impl<'a> Copy<'a> {
         new
     }
 
-    fn node(&mut self, node: &Node) {
+    fn node(&mut self, node: &GraphNode) {
         let inputs = node.inputs.iter().map(|id| id.map(|id| self.value(id)));
-        let copy = Node {
+        let copy = GraphNode {
             inputs: inputs.collect(),
             ..node.clone()
         };
@@ -144,7 +146,7 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn finish(mut self, block: String, wanted: &HashSet<ValueId>) -> Piece {
+    fn finish(mut self, block: String, wanted: &HashSet<ValueId>) -> GraphPiece {
         let writes: Vec<ValueId> = self
             .written
             .into_iter()
@@ -153,7 +155,7 @@ impl<'a> Copy<'a> {
         for (i, id) in writes.iter().enumerate() {
             self.to.add_output(&format!("out{i}"), self.known[id]);
         }
-        Piece {
+        GraphPiece {
             block,
             model: self.to.to_model(&[]),
             reads: self.reads,
@@ -166,7 +168,7 @@ impl<'a> Copy<'a> {
 mod tests {
     use super::*;
     use crate::probe;
-    use crate::write::Sampling;
+    use crate::write::SamplingForm;
     use unmask_frame::Size;
 
     #[test]
@@ -174,10 +176,10 @@ mod tests {
         let graph = probe::graph(&probe::model(
             &probe::tiny(),
             Size::new(64, 32),
-            Sampling::Gather,
+            SamplingForm::Gather,
         ));
         let pieces = cut(&graph);
-        let nodes = |piece: &Piece| piece.model.graph.as_ref().unwrap().node.len();
+        let nodes = |piece: &GraphPiece| piece.model.graph.as_ref().unwrap().node.len();
         assert_eq!(pieces.iter().map(nodes).sum::<usize>(), graph.nodes().len());
         let mut there: HashSet<ValueId> = graph.inputs().iter().copied().collect();
         for piece in &pieces {

@@ -2,20 +2,20 @@
 
 use super::*;
 use crate::probe;
-use crate::write::Sampling;
+use crate::write::SamplingForm;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
-use unmask_engine::{Engine, Options};
+use unmask_engine::{Engine, EngineOptions};
 use unmask_frame::Size;
 
 const SIZE: Size = Size::new(64, 32);
 
 #[test]
 fn the_pieces_together_compute_what_the_whole_does() {
-    let model = probe::model(&probe::tiny(), SIZE, Sampling::Gather);
+    let model = probe::model(&probe::tiny(), SIZE, SamplingForm::Gather);
     let whole = probe::run(&model);
     let graph = probe::graph(&model);
-    let chain = Chain::new(&graph, Arc::new(ThreadPool::with_num_threads(1))).unwrap();
+    let chain = LayerChain::new(&graph, Arc::new(ThreadPool::with_num_threads(1))).unwrap();
     let shape = [1, 3, SIZE.h, SIZE.w];
     let noise = Tensor::from_data(&shape, probe::noise(77, shape.iter().product()));
     let (took, values) = chain.run(ValueOrView::Value(noise.into())).unwrap();
@@ -37,13 +37,13 @@ fn the_pieces_together_compute_what_the_whole_does() {
 fn every_block_has_a_time_and_the_shares_make_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
-    let model = probe::model(&probe::tiny(), SIZE, Sampling::Gather);
+    let model = probe::model(&probe::tiny(), SIZE, SamplingForm::Gather);
     let blocks: Vec<String> = crate::cost::blocks(&probe::graph(&model))
         .into_iter()
         .map(|block| block.name)
         .collect();
     std::fs::write(&path, model.encode_to_vec()).unwrap();
-    let engine = Engine::open(&path, Options { threads: 1 }).unwrap();
+    let engine = Engine::open(&path, EngineOptions { threads: 1 }).unwrap();
     let grey = Picture::filled(SIZE, [90; 3]);
     let layers = measure(&path, engine.facts(), &grey, 1, 2).unwrap();
     let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();

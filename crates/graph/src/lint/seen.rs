@@ -2,7 +2,7 @@
 //! with a graph in `tests/rtx_operators.rs`. The parser is that of TensorRT 11.
 
 use super::operators::{PARSED, SEEN_UNSUPPORTED, SINGLE_OUTPUT};
-use super::{ALL, Fate, Lint, SEEN, attribute};
+use super::{ALL, LintReport, LintSeverity, SEEN, attribute};
 use unmask_onnx::messages::{DataType, NodeProto, TensorProto};
 
 /// Most axes that a tensor may have.
@@ -11,7 +11,7 @@ const AXES_LIMIT: usize = 8;
 /// Reductions and other operators that take no booleans.
 const NO_BOOL: [&str; 2] = ["ReduceMax", "ReduceMin"];
 
-impl<'a> Lint<'a> {
+impl<'a> LintReport<'a> {
     /// An operator of another domain, or one that the model defines. True if it is no operator of
     /// ONNX's.
     pub(super) fn foreign(&mut self, node: &NodeProto, name: &str, op: &str) -> bool {
@@ -32,12 +32,12 @@ impl<'a> Lint<'a> {
                 "is defined by {place}, and the parser takes it for ONNX's {op} without a word: \
                  rename it, or write it with operators of ONNX"
             );
-            self.add(Fate::Wrong, name, op, ALL, what);
+            self.add(LintSeverity::Wrong, name, op, ALL, what);
         } else if !is_function {
             let what = format!(
                 "is an operator of `{domain}`: without a plugin of that name no engine is built"
             );
-            self.add(Fate::Refused, name, op, ALL, what);
+            self.add(LintSeverity::Refused, name, op, ALL, what);
         }
         true
     }
@@ -46,7 +46,7 @@ impl<'a> Lint<'a> {
     pub(super) fn seen(&mut self, node: &'a NodeProto, name: &str, op: &str) {
         if SEEN_UNSUPPORTED.contains(&op) {
             let what = "this parser refuses it, or its builder has no kernel for it";
-            self.add(Fate::Refused, name, op, SEEN, what);
+            self.add(LintSeverity::Refused, name, op, SEEN, what);
         }
         let outputs = node
             .output
@@ -55,7 +55,7 @@ impl<'a> Lint<'a> {
             .count();
         if SINGLE_OUTPUT.contains(&op) && outputs > 1 {
             let what = "only its first output is taken: compute the other one with other operators";
-            self.add(Fate::Refused, name, op, SEEN, what);
+            self.add(LintSeverity::Refused, name, op, SEEN, what);
         }
         self.bytes_inside(node, name, op);
         let first = node.input.first().map_or("", String::as_str);
@@ -64,32 +64,32 @@ impl<'a> Lint<'a> {
                 let text = attribute(node, "equation").and_then(|a| a.s.as_deref());
                 if text.is_some_and(|text| text.iter().any(u8::is_ascii_uppercase)) {
                     let what = "its equation has capital letters: write it with small ones";
-                    self.add(Fate::Refused, name, op, SEEN, what);
+                    self.add(LintSeverity::Refused, name, op, SEEN, what);
                 }
             }
             "ScatterND" | "ScatterElements" => {
                 let reduction = attribute(node, "reduction").and_then(|a| a.s.as_deref());
                 if reduction.is_some_and(|kind| !matches!(kind, b"" | b"none")) {
                     let what = "it adds or compares while it scatters: only plain writing is taken";
-                    self.add(Fate::Refused, name, op, SEEN, what);
+                    self.add(LintSeverity::Refused, name, op, SEEN, what);
                 }
             }
             "MaxPool" => {
                 let steps = attribute(node, "dilations").map(|a| a.ints.as_slice());
                 if steps.is_some_and(|steps| steps.iter().any(|&step| step != 1)) {
                     let what = "it is dilated: pool without, or with a convolution before";
-                    self.add(Fate::Refused, name, op, SEEN, what);
+                    self.add(LintSeverity::Refused, name, op, SEEN, what);
                 }
             }
             "BatchNormalization"
                 if attribute(node, "training_mode").is_some_and(|a| a.i == Some(1)) =>
             {
                 let what = "it is in training mode: export the model for inference";
-                self.add(Fate::Refused, name, op, SEEN, what);
+                self.add(LintSeverity::Refused, name, op, SEEN, what);
             }
             _ if NO_BOOL.contains(&op) && self.types.get(first) == Some(&DataType::Bool) => {
                 let what = "it reduces booleans: cast them to int32 before";
-                self.add(Fate::Refused, name, op, SEEN, what);
+                self.add(LintSeverity::Refused, name, op, SEEN, what);
             }
             "Attention" => self.attention(node, name),
             "QuantizeLinear" => self.quantize(node, name),
@@ -108,7 +108,7 @@ impl<'a> Lint<'a> {
         let computes = !matches!(op, "Cast" | "Identity" | "Constant");
         if computes && node.input.iter().take(taken).any(is_bytes) {
             let what = "it takes uint8: TensorRT computes nothing in uint8, cast it before";
-            self.add(Fate::Refused, name, op, ALL, what);
+            self.add(LintSeverity::Refused, name, op, ALL, what);
         }
     }
 
@@ -124,11 +124,11 @@ impl<'a> Lint<'a> {
         if to == DataType::Uint8 && !self.outputs.contains(output.as_str()) {
             let what = "it makes uint8 inside the graph, which TensorRT takes at inputs and \
                         outputs only: leave it out";
-            self.add(Fate::Refused, name, "Cast", ALL, what);
+            self.add(LintSeverity::Refused, name, "Cast", ALL, what);
         }
         if to == DataType::Float8e4m3fn {
             let what = "only QuantizeLinear may make FP8";
-            self.add(Fate::Refused, name, "Cast", SEEN, what);
+            self.add(LintSeverity::Refused, name, "Cast", SEEN, what);
         }
     }
 
@@ -153,17 +153,23 @@ impl<'a> Lint<'a> {
         match (to, zero) {
             (Some(DataType::Uint8), None) => {
                 let what = "it makes uint8: TensorRT quantises to int8 only";
-                self.add(Fate::Refused, name, op, ALL, what);
+                self.add(LintSeverity::Refused, name, op, ALL, what);
             }
             (Some(DataType::Uint8), Some(_)) | (None, None) => {
                 let what = "it makes uint8, and the parser makes int8 of that without a word: \
                             values above 127 steps are cut off; give it an int8 zero point of 0";
-                self.add(Fate::Wrong, name, op, ALL, what);
+                self.add(LintSeverity::Wrong, name, op, ALL, what);
             }
             (Some(DataType::Float8e4m3fn), _) => {
                 let what =
                     "it makes FP8, for which GPUs before SM 8.9 have no kernels (Orin is 8.7)";
-                self.add(Fate::Refused, name, op, "RTX 1.7 below SM 8.9", what);
+                self.add(
+                    LintSeverity::Refused,
+                    name,
+                    op,
+                    "RTX 1.7 below SM 8.9",
+                    what,
+                );
             }
             _ => {}
         }
@@ -178,7 +184,7 @@ impl<'a> Lint<'a> {
             .and_then(|input| self.types.get(input.as_str()));
         if from == Some(&DataType::Int32) {
             let what = "it dequantises int32, as quantisers write biases: leave the bias float";
-            self.add(Fate::Refused, name, op, SEEN, what);
+            self.add(LintSeverity::Refused, name, op, SEEN, what);
         }
     }
 
@@ -189,7 +195,7 @@ impl<'a> Lint<'a> {
             .and_then(|scale| self.constants.get(scale.as_str()));
         if scale.is_some_and(|scale| !all_positive(scale)) {
             let what = "a scale is 0 or below: all must be positive";
-            self.add(Fate::Refused, name, op, SEEN, what);
+            self.add(LintSeverity::Refused, name, op, SEEN, what);
         }
     }
 
@@ -205,14 +211,14 @@ impl<'a> Lint<'a> {
             _ => return,
         };
         let what = format!("{what}; write it as MatMul, Softmax, MatMul");
-        self.add(Fate::Refused, name, "Attention", SEEN, what);
+        self.add(LintSeverity::Refused, name, "Attention", SEEN, what);
     }
 
     /// A tensor of `count` axes.
     pub(super) fn axes(&mut self, name: &str, count: usize) {
         if count > AXES_LIMIT {
             let what = format!("it has {count} axes: {AXES_LIMIT} are the most");
-            self.add(Fate::Refused, name, "", ALL, what);
+            self.add(LintSeverity::Refused, name, "", ALL, what);
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::probe;
-use crate::write::Sampling;
+use crate::write::SamplingForm;
 use unmask_frame::Size;
 use unmask_onnx::messages::{Dimension, OperatorSetIdProto};
 
@@ -31,7 +31,7 @@ fn node(op: &str, input: &[&str]) -> NodeProto {
 }
 
 #[track_caller]
-fn finds(model: &ModelProto, fate: Fate, place: &str, part: &str) {
+fn finds(model: &ModelProto, fate: LintSeverity, place: &str, part: &str) {
     let found = lint(model);
     assert!(
         found
@@ -43,9 +43,9 @@ fn finds(model: &ModelProto, fate: Fate, place: &str, part: &str) {
 
 #[test]
 fn our_own_export_is_clean_and_grid_samples_are_named() {
-    let clean = probe::model(&probe::tiny(), Size::new(32, 32), Sampling::Gather);
+    let clean = probe::model(&probe::tiny(), Size::new(32, 32), SamplingForm::Gather);
     assert_eq!(lint(&clean), []);
-    let sampled = probe::model(&probe::tiny(), Size::new(32, 32), Sampling::Gridsample);
+    let sampled = probe::model(&probe::tiny(), Size::new(32, 32), SamplingForm::Gridsample);
     let found = lint(&sampled);
     assert!(!found.is_empty());
     assert!(
@@ -65,27 +65,32 @@ fn what_is_refused_or_wrong_is_found_with_its_node() {
     };
     let none = TensorProto::default();
     let grid = model(20, node("GridSample", &["x", "g"]), none.clone());
-    finds(&grid, Fate::Wrong, "part/GridSample", "#4646");
+    finds(&grid, LintSeverity::Wrong, "part/GridSample", "#4646");
     let odd = model(17, node("Unique", &["x"]), none.clone());
-    finds(&odd, Fate::Refused, "part/Unique", "parser");
+    finds(&odd, LintSeverity::Refused, "part/Unique", "parser");
     let mut other = node("Gelu", &["x"]);
     other.domain = Some("com.microsoft".into());
     let other = model(17, other, none);
-    finds(&other, Fate::Wrong, "part/Gelu", "com.microsoft");
+    finds(&other, LintSeverity::Wrong, "part/Gelu", "com.microsoft");
     let q = |z| model(17, node("QuantizeLinear", &["x", "s", "z"]), z);
     let place = "part/QuantizeLinear";
     finds(
         &q(zero(DataType::Int8, 3)),
-        Fate::Refused,
+        LintSeverity::Refused,
         place,
         "zero point",
     );
-    finds(&q(zero(DataType::Uint8, 0)), Fate::Wrong, place, "uint8");
+    finds(
+        &q(zero(DataType::Uint8, 0)),
+        LintSeverity::Wrong,
+        place,
+        "uint8",
+    );
     assert_eq!(lint(&q(zero(DataType::Int8, 0))), []);
     let double = zero(DataType::Double, 0);
-    finds(&q(double), Fate::Risky, "z", "Double");
+    finds(&q(double), LintSeverity::Risky, "z", "Double");
     let text = zero(DataType::String, 0);
-    finds(&q(text), Fate::Refused, "z", "String");
+    finds(&q(text), LintSeverity::Refused, "z", "String");
     let infinite = TensorProto {
         name: Some("z".into()),
         data_type: Some(DataType::Float as i32),
@@ -93,7 +98,7 @@ fn what_is_refused_or_wrong_is_found_with_its_node() {
         ..TensorProto::default()
     };
     let masked = model(17, node("Where", &["c", "z", "x"]), infinite);
-    finds(&masked, Fate::Risky, "part/Where", "NaN");
+    finds(&masked, LintSeverity::Risky, "part/Where", "NaN");
 }
 
 #[test]
@@ -108,17 +113,17 @@ fn inputs_and_data_elsewhere_are_looked_at() {
         ..TensorProto::default()
     };
     let mut model = model(17, node("Relu", &["x"]), outside);
-    finds(&model, Fate::Refused, "w", "../w.bin");
+    finds(&model, LintSeverity::Refused, "w", "../w.bin");
     let input = &mut model.graph.as_mut().unwrap().input[0];
     *input = ValueInfoProto::tensor("x", DataType::Float, &[4, 2, 4, 6]);
-    finds(&model, Fate::Wrong, "x", "#4853");
+    finds(&model, LintSeverity::Wrong, "x", "#4853");
     let input = &mut model.graph.as_mut().unwrap().input[0];
     if let Some(type_proto::Value::TensorType(t)) =
         input.r#type.as_mut().and_then(|t| t.value.as_mut())
     {
         t.shape.as_mut().unwrap().dim[2] = Dimension::default();
     }
-    finds(&model, Fate::Refused, "x", "dynamic axes");
+    finds(&model, LintSeverity::Refused, "x", "dynamic axes");
 }
 
 #[test]
@@ -148,7 +153,12 @@ fn what_the_parser_lists_as_refused_is_found() {
             "not_larger",
         ),
     ] {
-        finds(&resize(attribute), Fate::Refused, "part/Resize", part);
+        finds(
+            &resize(attribute),
+            LintSeverity::Refused,
+            "part/Resize",
+            part,
+        );
     }
     let count = |k: i64| TensorProto {
         name: Some("k".into()),
@@ -160,10 +170,15 @@ fn what_the_parser_lists_as_refused_is_found() {
     let top = |k| model(17, node("TopK", &["x", "k"]), count(k));
     assert_eq!(lint(&top(100)), []);
     assert_eq!(lint(&top(3840)), []);
-    finds(&top(3841), Fate::Refused, "part/TopK", "3840");
+    finds(&top(3841), LintSeverity::Refused, "part/TopK", "3840");
     let mut bytes = model(17, node("Relu", &["x"]), none());
     let graph = bytes.graph.as_mut().unwrap();
     let info = ValueInfoProto::tensor("b", DataType::Uint8, &[1]);
     graph.value_info.push(info);
-    finds(&bytes, Fate::Refused, "b", "inputs and outputs only");
+    finds(
+        &bytes,
+        LintSeverity::Refused,
+        "b",
+        "inputs and outputs only",
+    );
 }

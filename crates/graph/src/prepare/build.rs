@@ -1,24 +1,24 @@
 //! A short hand for the nodes that front and head are made of.
 
 use std::sync::Arc;
-use unmask_onnx::ir::{Data, Graph, ValueId};
+use unmask_onnx::ir::{OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType, ModelProto};
 
 /// First opset in which ReduceMax takes its axes as an input.
 const REDUCE_AXES_INPUT: i64 = 18;
 
 /// A part of a graph under construction.
-pub(super) struct Build {
-    graph: Graph,
+pub(super) struct NodeBuilder {
+    graph: OnnxGraph,
     scope: Arc<str>,
     /// Opset of the model that the part goes into.
     opset: i64,
 }
 
-impl Build {
+impl NodeBuilder {
     pub fn new(scope: &str, opset: i64) -> Self {
         Self {
-            graph: Graph::default(),
+            graph: OnnxGraph::default(),
             scope: scope.into(),
             opset,
         }
@@ -43,12 +43,12 @@ impl Build {
 
     pub fn floats(&mut self, shape: &[usize], values: Vec<f32>) -> ValueId {
         self.graph
-            .add_constant(shape, Data::F32(values.into()), None)
+            .add_constant(shape, TensorData::F32(values.into()), None)
     }
 
     pub fn ints(&mut self, values: &[i64]) -> ValueId {
         self.graph
-            .add_constant(&[values.len()], Data::I64(values.into()), None)
+            .add_constant(&[values.len()], TensorData::I64(values.into()), None)
     }
 
     /// A node that gives float32.

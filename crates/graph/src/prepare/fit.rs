@@ -1,13 +1,13 @@
 //! Where a camera's picture lies in the network's input, and the network's output in the picture.
 
 use unmask_frame::Size;
-use unmask_model::{Fit, FrameFormat, View};
+use unmask_model::{FrameFit, FrameFormat, FrameView};
 
 /// The geometry of a front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Geometry {
+pub(super) struct FitGeometry {
     /// The part of the frame that is used, px.
-    pub view: View,
+    pub view: FrameView,
     /// Its size in the network's input, from the top left, px.
     pub content: Size,
     /// Its size in the network's output, from the top left, cells.
@@ -18,23 +18,23 @@ pub(super) struct Geometry {
 ///
 /// Under letterbox the content ends where a cell of the output ends, so that the map covers the
 /// picture exactly; its shape changes by at most half a cell for that.
-pub(super) fn lay(frame: &FrameFormat, fit: Fit, input: Size, grid: Size) -> Geometry {
+pub(super) fn lay(frame: &FrameFormat, fit: FrameFit, input: Size, grid: Size) -> FitGeometry {
     let size = frame.size;
-    let whole = Geometry {
-        view: View { x: 0, y: 0, size },
+    let whole = FitGeometry {
+        view: FrameView { x: 0, y: 0, size },
         content: input,
         cells: grid,
     };
     match fit {
-        Fit::Stretch => whole,
-        Fit::Crop => {
+        FrameFit::Stretch => whole,
+        FrameFit::Crop => {
             let (columns, rows) = frame.pixels.grid();
             // The shape of the input inside the frame: one side whole, the other cut.
             let w = even(size.h * input.w, input.h, columns, size.w);
             let h = even(size.w * input.h, input.w, rows, size.h);
             let place = |all: usize, part: usize, step: usize| (all - part) / 2 / step * step;
-            Geometry {
-                view: View {
+            FitGeometry {
+                view: FrameView {
                     x: place(size.w, w, columns),
                     y: place(size.h, h, rows),
                     size: Size::new(w, h),
@@ -42,10 +42,10 @@ pub(super) fn lay(frame: &FrameFormat, fit: Fit, input: Size, grid: Size) -> Geo
                 ..whole
             }
         }
-        Fit::Letterbox => {
+        FrameFit::Letterbox => {
             let (w, columns) = whole_cells(size.w * input.h, size.h, input.w, grid.w);
             let (h, rows) = whole_cells(size.h * input.w, size.w, input.h, grid.h);
-            Geometry {
+            FitGeometry {
                 content: Size::new(w, h),
                 cells: Size::new(columns, rows),
                 ..whole
@@ -76,14 +76,14 @@ fn gcd(a: usize, b: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unmask_model::{Matrix, PixelFormat, Range};
+    use unmask_model::{ColourMatrix, ColourRange, PixelFormat};
 
     fn frame(w: usize, h: usize, pixels: PixelFormat) -> FrameFormat {
         FrameFormat {
             pixels,
             size: Size::new(w, h),
-            matrix: Matrix::Bt601,
-            range: Range::Limited,
+            matrix: ColourMatrix::Bt601,
+            range: ColourRange::Limited,
         }
     }
 
@@ -92,7 +92,7 @@ mod tests {
         let (input, grid) = (Size::new(512, 256), Size::new(128, 64));
         let g = lay(
             &frame(640, 480, PixelFormat::Rgb24),
-            Fit::Stretch,
+            FrameFit::Stretch,
             input,
             grid,
         );
@@ -106,7 +106,12 @@ mod tests {
     #[test]
     fn a_crop_has_the_inputs_shape_and_lies_in_the_middle() {
         let (input, grid) = (Size::new(512, 256), Size::new(128, 64));
-        let g = lay(&frame(1280, 720, PixelFormat::Yuyv), Fit::Crop, input, grid);
+        let g = lay(
+            &frame(1280, 720, PixelFormat::Yuyv),
+            FrameFit::Crop,
+            input,
+            grid,
+        );
         assert_eq!(
             (g.view.x, g.view.y, g.view.size),
             (0, 40, Size::new(1280, 640))
@@ -114,14 +119,19 @@ mod tests {
         // Wider than the input: columns are cut, at pairs of pixels.
         let g = lay(
             &frame(1001 * 2, 500, PixelFormat::Nv12),
-            Fit::Crop,
+            FrameFit::Crop,
             input,
             grid,
         );
         assert_eq!(g.view.size, Size::new(1000, 500));
         assert_eq!((g.view.x, g.view.y), (500, 0));
         // Heights of NV12 stay even, too.
-        let g = lay(&frame(1000, 600, PixelFormat::Nv12), Fit::Crop, input, grid);
+        let g = lay(
+            &frame(1000, 600, PixelFormat::Nv12),
+            FrameFit::Crop,
+            input,
+            grid,
+        );
         assert_eq!((g.view.y, g.view.size), (50, Size::new(1000, 500)));
         assert_eq!((g.content, g.cells), (input, grid));
     }
@@ -131,7 +141,7 @@ mod tests {
         let (input, grid) = (Size::new(512, 256), Size::new(128, 64));
         let g = lay(
             &frame(1280, 720, PixelFormat::Rgb24),
-            Fit::Letterbox,
+            FrameFit::Letterbox,
             input,
             grid,
         );
@@ -142,7 +152,7 @@ mod tests {
         );
         let g = lay(
             &frame(2000, 500, PixelFormat::Rgb24),
-            Fit::Letterbox,
+            FrameFit::Letterbox,
             input,
             grid,
         );
@@ -153,7 +163,7 @@ mod tests {
         // A grid that does not divide the input: 30 px hold 20 cells, so 3 px hold 2.
         let g = lay(
             &frame(10, 10, PixelFormat::Rgb24),
-            Fit::Letterbox,
+            FrameFit::Letterbox,
             Size::new(30, 20),
             Size::new(20, 20),
         );

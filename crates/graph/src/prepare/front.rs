@@ -5,10 +5,10 @@
 //! linear, so this order gives what converting every pixel of the frame first would give, up to
 //! colours that no RGB byte can hold. `docs/decisions/front.md` has the reasons and the costs.
 
-use super::build::Build;
-use super::fit::Geometry;
+use super::build::NodeBuilder;
+use super::fit::FitGeometry;
 use unmask_frame::Size;
-use unmask_model::{Axis, FrameFormat, PixelFormat};
+use unmask_model::{FrameFormat, PixelFormat, ResizeAxis};
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::{AttributeProto, ModelProto};
 
@@ -22,9 +22,9 @@ pub(super) const BYTES: &str = "front/bytes";
 pub(super) const IMAGE: &str = "front/image";
 
 /// What the front does.
-pub(super) struct Front<'a> {
+pub(super) struct PreprocessSubgraph<'a> {
     pub format: &'a FrameFormat,
-    pub geometry: &'a Geometry,
+    pub geometry: &'a FitGeometry,
     /// The network's input, px.
     pub input: Size,
     /// Of red, green, blue, on the scale 0–255.
@@ -35,8 +35,8 @@ pub(super) struct Front<'a> {
 }
 
 /// Builds the front: from [`BYTES`] (float32, the shape of the frame) to [`IMAGE`].
-pub(super) fn build(front: &Front<'_>) -> ModelProto {
-    let mut b = Build::new("front", front.opset);
+pub(super) fn build(front: &PreprocessSubgraph<'_>) -> ModelProto {
+    let mut b = NodeBuilder::new("front", front.opset);
     let shape = front.format.shape();
     let bytes = b.input(BYTES, &shape);
     // Rows of bytes, as the buffer holds them.
@@ -63,27 +63,31 @@ pub(super) fn build(front: &Front<'_>) -> ModelProto {
     b.finish()
 }
 
-impl Front<'_> {
+impl PreprocessSubgraph<'_> {
     /// Interleaved colours `[h, 3w]` → `[1,3,H,W]`, the colours in their own order.
-    fn colours(&self, b: &mut Build, rows: ValueId) -> ValueId {
+    fn colours(&self, b: &mut NodeBuilder, rows: ValueId) -> ValueId {
         let Size { w, .. } = self.format.size;
         let view = self.geometry.view;
         let content = self.geometry.content;
-        let rows = sum_rows(b, rows, &Filter::new(view.y, view.size.h, content.h));
+        let rows = sum_rows(b, rows, &ResizeFilter::new(view.y, view.size.h, content.h));
         let pixels = b.reshape(rows, &[1, content.h, w, 3]);
         let planes = b.transpose(pixels, &[0, 3, 1, 2]);
-        sum_columns(b, planes, &Filter::new(view.x, view.size.w, content.w))
+        sum_columns(
+            b,
+            planes,
+            &ResizeFilter::new(view.x, view.size.w, content.w),
+        )
     }
 
     /// Two pixels in four bytes: `y` and `uv` are the places of Y0, Y1 and U, V.
-    fn packed(&self, b: &mut Build, rows: ValueId, y: [usize; 2], uv: [usize; 2]) -> ValueId {
+    fn packed(&self, b: &mut NodeBuilder, rows: ValueId, y: [usize; 2], uv: [usize; 2]) -> ValueId {
         let Size { w, .. } = self.format.size;
         let view = self.geometry.view;
         let content = self.geometry.content;
-        let rows = sum_rows(b, rows, &Filter::new(view.y, view.size.h, content.h));
+        let rows = sum_rows(b, rows, &ResizeFilter::new(view.y, view.size.h, content.h));
         let pairs = b.reshape(rows, &[1, content.h, w / 2, 4]);
         let planes = b.transpose(pairs, &[0, 3, 1, 2]);
-        let filter = Filter::new(view.x, view.size.w, content.w);
+        let filter = ResizeFilter::new(view.x, view.size.w, content.w);
         let luma: Vec<ValueId> = (0..2)
             .map(|parity| {
                 let plane = b.slice(planes, 1, (y[parity], y[parity] + 1, 1));
@@ -97,12 +101,12 @@ impl Front<'_> {
     }
 
     /// A plane of Y, below it one of U V pairs.
-    fn planar(&self, b: &mut Build, rows: ValueId) -> ValueId {
+    fn planar(&self, b: &mut NodeBuilder, rows: ValueId) -> ValueId {
         let Size { w, h } = self.format.size;
         let view = self.geometry.view;
         let content = self.geometry.content;
-        let down = Filter::new(view.y, view.size.h, content.h);
-        let across = Filter::new(view.x, view.size.w, content.w);
+        let down = ResizeFilter::new(view.y, view.size.h, content.h);
+        let across = ResizeFilter::new(view.x, view.size.w, content.w);
         let luma = sum_rows(b, rows, &down);
         let luma = b.reshape(luma, &[1, 1, content.h, w]);
         let luma = sum_columns(b, luma, &across);
@@ -114,7 +118,7 @@ impl Front<'_> {
     }
 
     /// Y `[1,1,H,W]` and UV `[1,2,H,W]` → RGB, held to 0–255.
-    fn to_rgb(&self, b: &mut Build, luma: ValueId, chroma: ValueId) -> ValueId {
+    fn to_rgb(&self, b: &mut NodeBuilder, luma: ValueId, chroma: ValueId) -> ValueId {
         let yuv = b.concat(&[luma, chroma], 1);
         let (matrix, shift) = self.format.to_rgb();
         let weights = matrix.iter().flatten().map(|&v| v as f32).collect();
@@ -128,7 +132,7 @@ impl Front<'_> {
     }
 
     /// Fills the input to the right and below with 0, the mean colour.
-    fn pad(&self, b: &mut Build, image: ValueId) -> ValueId {
+    fn pad(&self, b: &mut NodeBuilder, image: ValueId) -> ValueId {
         let Size { w, h } = self.geometry.content;
         let (right, below) = (self.input.w - w, self.input.h - h);
         if (right, below) == (0, 0) {
@@ -143,14 +147,14 @@ impl Front<'_> {
 
 /// Where every output of an axis reads: positions and weights.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Filter {
+pub(super) struct ResizeFilter {
     taps: Vec<Vec<(usize, f32)>>,
 }
 
-impl Filter {
+impl ResizeFilter {
     /// Makes `to` positions of the `size` positions from `start` on.
     fn new(start: usize, size: usize, to: usize) -> Self {
-        let axis = Axis::new(size, to);
+        let axis = ResizeAxis::new(size, to);
         let taps = (0..to).map(|o| {
             let (first, weights) = axis.at(o);
             let places = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
@@ -220,7 +224,7 @@ impl Filter {
 }
 
 /// `[n, m]` → `[outputs, m]`.
-fn sum_rows(b: &mut Build, rows: ValueId, filter: &Filter) -> ValueId {
+fn sum_rows(b: &mut NodeBuilder, rows: ValueId, filter: &ResizeFilter) -> ValueId {
     if let Some(first) = filter.copies_from() {
         return b.slice(rows, 0, (first, first + filter.taps.len(), 1));
     }
@@ -234,7 +238,7 @@ fn sum_rows(b: &mut Build, rows: ValueId, filter: &Filter) -> ValueId {
 }
 
 /// `[1, c, h, n]` → `[1, c, h, outputs]`.
-fn sum_columns(b: &mut Build, planes: ValueId, filter: &Filter) -> ValueId {
+fn sum_columns(b: &mut NodeBuilder, planes: ValueId, filter: &ResizeFilter) -> ValueId {
     if let Some(first) = filter.copies_from() {
         return b.slice(planes, 3, (first, first + filter.taps.len(), 1));
     }
@@ -256,7 +260,7 @@ mod tests {
 
     #[test]
     fn blocks_hold_the_whole_filter() {
-        let filter = Filter::new(7, 1280, 150);
+        let filter = ResizeFilter::new(7, 1280, 150);
         let blocks = filter.blocks();
         assert_eq!(blocks.len(), 3);
         let mut at = 0;
@@ -276,15 +280,15 @@ mod tests {
 
     #[test]
     fn only_an_unchanged_axis_is_a_copy() {
-        assert_eq!(Filter::new(0, 9, 9).copies_from(), Some(0));
-        assert_eq!(Filter::new(4, 9, 9).copies_from(), Some(4));
-        assert_eq!(Filter::new(0, 9, 8).copies_from(), None);
-        assert_eq!(Filter::new(0, 9, 9).of_pairs().copies_from(), None);
+        assert_eq!(ResizeFilter::new(0, 9, 9).copies_from(), Some(0));
+        assert_eq!(ResizeFilter::new(4, 9, 9).copies_from(), Some(4));
+        assert_eq!(ResizeFilter::new(0, 9, 8).copies_from(), None);
+        assert_eq!(ResizeFilter::new(0, 9, 9).of_pairs().copies_from(), None);
     }
 
     #[test]
     fn parities_and_pairs_share_the_weights_out() {
-        let filter = Filter::new(2, 20, 7);
+        let filter = ResizeFilter::new(2, 20, 7);
         let (even, odd) = (filter.of_parity(0), filter.of_parity(1));
         let pairs = filter.of_pairs().moved(100);
         for (o, taps) in filter.taps.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! From the network's output to score and classes, as nodes: the formulas of `crate::score`.
 
-use super::build::Build;
-use super::fit::Geometry;
+use super::build::NodeBuilder;
+use super::fit::FitGeometry;
 use unmask_frame::Size;
 use unmask_model::{ANOMALY, CLASSES};
 use unmask_onnx::ir::ValueId;
@@ -18,7 +18,7 @@ pub(super) const MASK_LOGITS: &str = "head/mask_logits";
 pub(super) const LOGITS: &str = "head/logits";
 
 /// A mask model's output.
-pub(super) struct Masks<'a> {
+pub(super) struct MaskHead<'a> {
     pub queries: usize,
     /// Known classes, without "no object".
     pub known: usize,
@@ -30,18 +30,18 @@ pub(super) struct Masks<'a> {
 }
 
 /// Grid of an output and what of it shows the picture.
-pub(super) struct Grid<'a> {
+pub(super) struct OutputGrid<'a> {
     /// Of the network's output, cells.
     pub size: Size,
     /// Size to enlarge the output to before it is scored, px.
     pub full_size: Option<Size>,
-    pub geometry: &'a Geometry,
+    pub geometry: &'a FitGeometry,
     pub opset: i64,
 }
 
-impl Grid<'_> {
+impl OutputGrid<'_> {
     /// Logits `[1, channels, h, w]` → `[1, channels, cells]` of the part that shows the picture.
-    fn flat(&self, b: &mut Build, logits: ValueId, channels: usize) -> ValueId {
+    fn flat(&self, b: &mut NodeBuilder, logits: ValueId, channels: usize) -> ValueId {
         let mut logits = logits;
         if let Some(Size { w, h }) = self.full_size.filter(|size| *size != self.size) {
             logits = b.resize(logits, [1, channels, h, w]);
@@ -53,7 +53,7 @@ impl Grid<'_> {
     }
 
     /// Names `[1, 1, cells]` scores and `[1, cells]` classes as the graph's outputs.
-    fn outputs(&self, b: &mut Build, score: ValueId, classes: ValueId) {
+    fn outputs(&self, b: &mut NodeBuilder, score: ValueId, classes: ValueId) {
         let Size { w, h } = self.geometry.cells;
         let score = b.reshape(score, &[1, h, w]);
         b.output(ANOMALY, score);
@@ -63,8 +63,8 @@ impl Grid<'_> {
 }
 
 /// The head of a mask model.
-pub(super) fn mask(grid: &Grid<'_>, masks: &Masks<'_>) -> ModelProto {
-    let mut b = Build::new("head", grid.opset);
+pub(super) fn mask(grid: &OutputGrid<'_>, masks: &MaskHead<'_>) -> ModelProto {
+    let mut b = NodeBuilder::new("head", grid.opset);
     let columns = masks.known + 1;
     let class = b.input(CLASS_LOGITS, &[1, masks.queries, columns]);
     let Size { w, h } = grid.size;
@@ -110,7 +110,7 @@ pub(super) fn mask(grid: &Grid<'_>, masks: &Masks<'_>) -> ModelProto {
 ///
 /// A class that has more than 0.95 of a query's probability is its most probable one, so the
 /// largest of the stuff columns decides alone whether the query qualifies, and is its weight.
-fn refine(b: &mut Build, score: ValueId, p: ValueId, s: ValueId, stuff: &[usize]) -> ValueId {
+fn refine(b: &mut NodeBuilder, score: ValueId, p: ValueId, s: ValueId, stuff: &[usize]) -> ValueId {
     let stuff = b.gather(p, 2, stuff);
     let sure = b.reduce_max(stuff, 2);
     let qualifies = b.compare("Greater", sure, SURE);
@@ -130,8 +130,8 @@ fn refine(b: &mut Build, score: ValueId, p: ValueId, s: ValueId, stuff: &[usize]
 }
 
 /// The head of a per-pixel model.
-pub(super) fn pixel(grid: &Grid<'_>, classes: usize, kind: PixelScore) -> ModelProto {
-    let mut b = Build::new("head", grid.opset);
+pub(super) fn pixel(grid: &OutputGrid<'_>, classes: usize, kind: PixelScore) -> ModelProto {
+    let mut b = NodeBuilder::new("head", grid.opset);
     let Size { w, h } = grid.size;
     let logits = b.input(LOGITS, &[1, classes, h, w]);
     let logits = grid.flat(&mut b, logits, classes);

@@ -10,7 +10,7 @@ use unmask_onnx::messages::{
 use unmask_onnx::unique::UniqueNames;
 
 /// What is put around a model.
-pub(super) struct Parts {
+pub(super) struct GraphParts {
     pub front: ModelProto,
     pub head: ModelProto,
     /// Name, type and shape of the new input.
@@ -21,7 +21,7 @@ pub(super) struct Parts {
 pub(super) fn splice(
     mut model: ModelProto,
     names: &ModelNames,
-    parts: &Parts,
+    parts: &GraphParts,
 ) -> Result<ModelProto, PrepareError> {
     let mut graph = model.graph.take().unwrap_or_default();
     let (frame, frame_type, frame_shape) = &parts.frame;

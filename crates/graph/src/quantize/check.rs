@@ -1,6 +1,6 @@
 //! A written file must run before it is handed out.
 
-use super::Error;
+use super::QuantizeError;
 use rten::{Dimension, ModelOptions, Value, ValueOrView};
 use rten_tensor::prelude::*;
 use unmask_engine::lowered;
@@ -8,9 +8,9 @@ use unmask_engine::lowered;
 /// Loads the model in `bytes` into the CPU engine and runs it once, on zeros.
 ///
 /// # Errors
-/// [`Error::Run`]: it does not load or run, or an output holds NaN or infinity.
-pub fn runs(bytes: Vec<u8>) -> Result<(), Error> {
-    let failed = |what: String| Error::Run { what };
+/// [`QuantizeError::Run`]: it does not load or run, or an output holds NaN or infinity.
+pub fn runs(bytes: Vec<u8>) -> Result<(), QuantizeError> {
+    let failed = |what: String| QuantizeError::Run { what };
     let bytes = lowered(&bytes).map_err(|e| failed(e.to_string()))?;
     let model = ModelOptions::with_all_ops()
         .load(bytes)

@@ -6,10 +6,10 @@ use unmask_eval::EvalError;
 
 /// An error of calibration, quantisation or their judgement.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum QuantizeError {
     /// The model file, or a file to write.
     #[error(transparent)]
-    Graph(#[from] crate::Error),
+    Graph(#[from] crate::GraphError),
     /// The engine cannot open or run a model.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -134,8 +134,8 @@ pub enum Error {
     },
 }
 
-impl From<unmask_onnx::Error> for Error {
-    fn from(error: unmask_onnx::Error) -> Self {
+impl From<unmask_onnx::OnnxError> for QuantizeError {
+    fn from(error: unmask_onnx::OnnxError) -> Self {
         Self::Graph(error.into())
     }
 }

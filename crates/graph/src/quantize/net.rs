@@ -3,7 +3,7 @@
 //! Works on the file's own names, so that a calibration file and reports name what the user sees
 //! in any viewer.
 
-use super::Error;
+use super::QuantizeError;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -12,14 +12,14 @@ use unmask_onnx::messages::{
     AttributeProto, DataType, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
     ValueInfoProto, type_proto,
 };
-use unmask_onnx::read::{self, Limits};
+use unmask_onnx::read::{self, ReadLimits};
 
 /// QuantizeLinear and DequantizeLinear know scales per channel from here on.
 const OPSET_MIN: i64 = 13;
 
 /// Type and static shape of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct TensorType {
     /// Element type.
     pub dtype: DataType,
     /// Shape.
@@ -28,10 +28,10 @@ pub struct Kind {
 
 /// A float32 graph whose every value has a known type and shape.
 #[derive(Clone, Debug)]
-pub struct Net {
+pub struct QuantizeGraph {
     model: ModelProto,
     graph: GraphProto,
-    kinds: HashMap<String, Kind>,
+    kinds: HashMap<String, TensorType>,
     constants: HashMap<String, usize>,
     producers: HashMap<String, usize>,
     readers: HashMap<String, Vec<usize>>,
@@ -39,22 +39,22 @@ pub struct Net {
     hash: String,
 }
 
-impl Net {
+impl QuantizeGraph {
     /// Reads the model file `path` and indexes its graph.
     ///
     /// # Errors
-    /// The file cannot be read, is too large or no ONNX model; as [`Net::new`].
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::new(read::open_whole(path, &Limits::default())?)
+    /// The file cannot be read, is too large or no ONNX model; as [`QuantizeGraph::new`].
+    pub fn read(path: &Path) -> Result<Self, QuantizeError> {
+        Self::new(read::open_whole(path, &ReadLimits::default())?)
     }
 
     /// Indexes `model`.
     ///
     /// # Errors
-    /// As [`read::whole`]; [`Error::Unfit`]: an opset below 13, subgraphs, values without static
+    /// As [`read::whole`]; [`QuantizeError::Unfit`]: an opset below 13, subgraphs, values without static
     /// shape, or a graph that is already in lower precision.
-    pub fn new(mut model: ModelProto) -> Result<Self, Error> {
-        read::check(&model, &Limits::default())?;
+    pub fn new(mut model: ModelProto) -> Result<Self, QuantizeError> {
+        read::check(&model, &ReadLimits::default())?;
         let opset = model
             .opset_import
             .iter()
@@ -103,7 +103,7 @@ impl Net {
         Ok(net)
     }
 
-    fn check(&self, node: &NodeProto) -> Result<(), Error> {
+    fn check(&self, node: &NodeProto) -> Result<(), QuantizeError> {
         let at = || format!("node `{}` ({})", node.name(), node.op_type());
         if node
             .attribute
@@ -168,7 +168,7 @@ impl Net {
     }
 
     /// Type and shape of a value.
-    pub fn kind(&self, name: &str) -> Option<&Kind> {
+    pub fn kind(&self, name: &str) -> Option<&TensorType> {
         self.kinds.get(name)
     }
 
@@ -222,7 +222,7 @@ impl Net {
 pub fn add_outputs<'a>(
     graph: &mut GraphProto,
     tensors: impl IntoIterator<Item = &'a str>,
-    kind: impl Fn(&str) -> Option<Kind>,
+    kind: impl Fn(&str) -> Option<TensorType>,
 ) {
     let mut have: HashSet<String> = graph.output.iter().map(|o| o.name().to_owned()).collect();
     for name in tensors {
@@ -263,8 +263,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-pub(super) fn unfit(what: String) -> Error {
-    Error::Unfit { what }
+pub(super) fn unfit(what: String) -> QuantizeError {
+    QuantizeError::Unfit { what }
 }
 
 fn elements(dims: &[i64]) -> Option<usize> {
@@ -292,7 +292,7 @@ fn constants_out_of_nodes(graph: &mut GraphProto) {
     graph.initializer.append(&mut found);
 }
 
-fn kinds(graph: &GraphProto) -> Result<HashMap<String, Kind>, Error> {
+fn kinds(graph: &GraphProto) -> Result<HashMap<String, TensorType>, QuantizeError> {
     let mut kinds = HashMap::new();
     for tensor in &graph.initializer {
         let dims = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
@@ -305,7 +305,7 @@ fn kinds(graph: &GraphProto) -> Result<HashMap<String, Kind>, Error> {
                 tensor.name()
             )));
         };
-        kinds.insert(tensor.name().to_owned(), Kind { dtype, shape });
+        kinds.insert(tensor.name().to_owned(), TensorType { dtype, shape });
     }
     let infos = graph.input.iter().chain(&graph.value_info);
     for info in infos.chain(&graph.output) {
@@ -324,7 +324,7 @@ fn kinds(graph: &GraphProto) -> Result<HashMap<String, Kind>, Error> {
             each.collect()
         });
         if let (Some(dtype), Some(shape)) = (dtype, shape) {
-            kinds.insert(info.name().to_owned(), Kind { dtype, shape });
+            kinds.insert(info.name().to_owned(), TensorType { dtype, shape });
         }
     }
     Ok(kinds)

@@ -11,18 +11,18 @@
 //! Float32 in an otherwise FP16 graph: norms, softmax with the additions of its mask, sampling
 //! with all coordinate arithmetic, and the end of the head.
 
-use super::net::{Net, attribute};
+use super::net::{QuantizeGraph, attribute};
 use crate::prepare::FRONT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use unmask_onnx::messages::{DataType, NodeProto};
-use unmask_onnx::operator::{Rounding, rounding};
+use unmask_onnx::operator::{RoundingMode, rounding};
 
 /// What may follow a quantised layer inside the same kernel.
 const EPILOGUE: [&str; 4] = ["Add", "Clip", "LeakyRelu", "Relu"];
 
 /// A layer that can be quantised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
+pub struct QuantizedLayer {
     /// Index of the node.
     pub node: usize,
     /// The block it belongs to.
@@ -41,7 +41,7 @@ pub struct Layer {
 
 /// The shortcut of a residual addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shortcut {
+pub struct ResidualShortcut {
     /// Index of the addition.
     pub node: usize,
     /// Which of its inputs the shortcut is.
@@ -54,11 +54,11 @@ pub struct Shortcut {
 
 /// Where INT8 can go in a graph and where float32 must stay.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct QuantizePlan {
     /// Layers that can be quantised, in running order.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<QuantizedLayer>,
     /// Shortcuts that are quantised together with their convolution.
-    pub shortcuts: Vec<Shortcut>,
+    pub shortcuts: Vec<ResidualShortcut>,
     /// Layers with weights that keep float: node index and reason.
     pub kept: Vec<(usize, &'static str)>,
     /// By node: whether it stays float32 where the rest is FP16.
@@ -67,9 +67,9 @@ pub struct Plan {
     pub macs: u64,
 }
 
-impl Plan {
+impl QuantizePlan {
     /// Places INT8 and float32 in `net`.
-    pub fn new(net: &Net) -> Self {
+    pub fn new(net: &QuantizeGraph) -> Self {
         let coordinates = coordinates(net);
         let head = head(net);
         let mut plan = Self {
@@ -85,7 +85,7 @@ impl Plan {
             plan.islands[i] = front
                 || coordinates.contains(&i)
                 || head.contains(&i)
-                || rounding(node.op_type()) == Rounding::Float32
+                || rounding(node.op_type()) == RoundingMode::Float32
                 || !matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
             let Some(layer) = layer(net, i) else { continue };
             if front {
@@ -136,8 +136,8 @@ impl Plan {
     /// shortcuts, and activations, as long as nothing else reads what lies between.
     pub fn epilogues<'a>(
         &self,
-        net: &Net,
-        layers: impl Iterator<Item = &'a Layer>,
+        net: &QuantizeGraph,
+        layers: impl Iterator<Item = &'a QuantizedLayer>,
         shortcuts: &HashSet<usize>,
     ) -> HashSet<usize> {
         let mut found = HashSet::new();
@@ -178,7 +178,7 @@ pub fn block_of(name: &str) -> String {
 }
 
 /// The layer at node `i`, where it is one with constant weights.
-fn layer(net: &Net, i: usize) -> Option<Layer> {
+fn layer(net: &QuantizeGraph, i: usize) -> Option<QuantizedLayer> {
     let node = &net.nodes()[i];
     let flag = |name| attribute(node, name).is_some_and(|a| a.i() != 0);
     let weight = node.input.get(1)?;
@@ -201,7 +201,7 @@ fn layer(net: &Net, i: usize) -> Option<Layer> {
         "" => weight,
         name => name,
     };
-    Some(Layer {
+    Some(QuantizedLayer {
         node: i,
         block: block_of(name),
         input: input.clone(),
@@ -213,7 +213,7 @@ fn layer(net: &Net, i: usize) -> Option<Layer> {
 }
 
 /// Multiplications with addition of a node; 0 for all but convolutions and matrix products.
-pub fn macs(net: &Net, node: &NodeProto) -> u64 {
+pub fn macs(net: &QuantizeGraph, node: &NodeProto) -> u64 {
     let size = |name: Option<&String>| name.map_or(&[][..], |n| net.shape(n));
     let each: u64 = match node.op_type() {
         "Conv" => size(node.input.get(1))
@@ -242,7 +242,7 @@ pub fn macs(net: &Net, node: &NodeProto) -> u64 {
 /// Walks back from `values` through `through`, taking the nodes it meets; `stop` are taken too,
 /// but not walked through.
 fn back(
-    net: &Net,
+    net: &QuantizeGraph,
     values: Vec<&str>,
     through: impl Fn(&NodeProto) -> bool,
     stop: impl Fn(usize) -> bool,
@@ -269,12 +269,12 @@ fn back(
 
 fn simple(node: &NodeProto) -> bool {
     let op = node.op_type();
-    matches!(rounding(op), Rounding::Moves | Rounding::Pointwise) || op == "Cast"
+    matches!(rounding(op), RoundingMode::Moves | RoundingMode::Pointwise) || op == "Cast"
 }
 
 /// Nodes that compute where to sample: what leads to a grid or to indices, back to the layers that
 /// it comes from, and what is computed from such values alone (the bilinear weights).
-fn coordinates(net: &Net) -> HashSet<usize> {
+fn coordinates(net: &QuantizeGraph) -> HashSet<usize> {
     let mut ends = Vec::new();
     for node in net.nodes() {
         match (node.op_type(), &node.input[..]) {
@@ -316,7 +316,7 @@ fn to_integer(node: &NodeProto) -> bool {
 }
 
 /// The additions and choices that make the input of a softmax: the attention mask.
-fn before_softmax(net: &Net) -> HashSet<usize> {
+fn before_softmax(net: &QuantizeGraph) -> HashSet<usize> {
     let softmax = net.nodes().iter().filter(|n| n.op_type() == "Softmax");
     let inputs = softmax.filter_map(|n| n.input.first()).map(String::as_str);
     back(net, inputs.collect(), simple, |_| false)
@@ -324,7 +324,7 @@ fn before_softmax(net: &Net) -> HashSet<usize> {
 
 /// The end of the head: from the outputs back to the last product, included. Where the graph goes
 /// on to scores, the products behind their softmax and sigmoid belong to it as well.
-fn head(net: &Net) -> HashSet<usize> {
+fn head(net: &QuantizeGraph) -> HashSet<usize> {
     let outputs = net.graph().output.iter().map(|o| o.name());
     let mut found = HashSet::new();
     let mut open: Vec<&str> = outputs.collect();
@@ -356,12 +356,12 @@ fn is_product(node: &NodeProto) -> bool {
 }
 
 /// Whether a value is a softmax or sigmoid, moved at most.
-fn is_score<'a>(net: &'a Net, mut value: &'a str) -> bool {
+fn is_score<'a>(net: &'a QuantizeGraph, mut value: &'a str) -> bool {
     while let Some(i) = net.producer(value) {
         let node = &net.nodes()[i];
         match (node.op_type(), node.input.first()) {
             ("Softmax" | "Sigmoid", _) => return true,
-            (op, Some(input)) if rounding(op) == Rounding::Moves => value = input,
+            (op, Some(input)) if rounding(op) == RoundingMode::Moves => value = input,
             _ => return false,
         }
     }
@@ -369,7 +369,7 @@ fn is_score<'a>(net: &'a Net, mut value: &'a str) -> bool {
 }
 
 /// Shortcuts of additions of which one side is a convolution that nothing else reads.
-fn shortcuts(net: &Net, layers: &[Layer]) -> Vec<Shortcut> {
+fn shortcuts(net: &QuantizeGraph, layers: &[QuantizedLayer]) -> Vec<ResidualShortcut> {
     let convolution = |value: &String| {
         let i = net.producer(value)?;
         let alone = net.readers(value).len() == 1 && !net.is_output(value);
@@ -391,7 +391,7 @@ fn shortcuts(net: &Net, layers: &[Layer]) -> Vec<Shortcut> {
             (None, None) => None,
         };
         if let Some((input, tensor, convolution)) = side {
-            found.push(Shortcut {
+            found.push(ResidualShortcut {
                 node: i,
                 input,
                 tensor: tensor.clone(),

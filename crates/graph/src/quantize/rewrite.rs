@@ -1,9 +1,9 @@
 //! Writes a graph again in lower precision.
 
-use super::net::{Net, unfit};
-use super::place::{Layer, Plan, block_of};
-use super::weights::{Quantised, halve, quantise, scale};
-use super::{Error, Rest};
+use super::net::{QuantizeGraph, unfit};
+use super::place::{QuantizePlan, QuantizedLayer, block_of};
+use super::weights::{QuantizedWeights, halve, quantise, scale};
+use super::{QuantizeError, RestPrecision};
 use crate::calibrate::Calibration;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use unmask_onnx::messages::{
@@ -17,12 +17,12 @@ const STORED_MIN: usize = 4096;
 
 /// The precision a node computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Class {
+enum NodeClass {
     Full,
     Half,
 }
 
-impl Class {
+impl NodeClass {
     fn dtype(self) -> DataType {
         match self {
             Self::Full => DataType::Float,
@@ -33,14 +33,14 @@ impl Class {
 
 /// Which blocks become INT8.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocks {
+pub enum BlockSet {
     /// All but these.
     AllBut(BTreeSet<String>),
     /// Only these.
     Only(BTreeSet<String>),
 }
 
-impl Blocks {
+impl BlockSet {
     /// Whether `block` becomes INT8.
     pub fn hold(&self, block: &str) -> bool {
         match self {
@@ -57,7 +57,7 @@ impl Blocks {
 
 /// A layer that became INT8.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct WrittenGraph {
     /// Name of its node.
     pub node: String,
     /// The value that it writes.
@@ -72,11 +72,11 @@ pub struct Written {
 
 /// A graph in lower precision.
 #[derive(Clone, Debug)]
-pub struct Rewritten {
+pub struct RewrittenGraph {
     /// The model, with the facts of the one it was made from.
     pub model: ModelProto,
     /// The layers that became INT8, in running order.
-    pub layers: Vec<Written>,
+    pub layers: Vec<WrittenGraph>,
 }
 
 /// Writes `net` again: `blocks` in INT8 with the ranges of `calibration`, the rest as `rest` says.
@@ -88,13 +88,13 @@ pub struct Rewritten {
 /// # Errors
 /// A range that `calibration` lacks; damaged weights.
 pub fn rewrite(
-    net: &Net,
-    plan: &Plan,
-    blocks: &Blocks,
+    net: &QuantizeGraph,
+    plan: &QuantizePlan,
+    blocks: &BlockSet,
     calibration: Option<&Calibration>,
-    rest: Rest,
-) -> Result<Rewritten, Error> {
-    let layers: HashMap<usize, &Layer> = plan
+    rest: RestPrecision,
+) -> Result<RewrittenGraph, QuantizeError> {
+    let layers: HashMap<usize, &QuantizedLayer> = plan
         .layers
         .iter()
         .filter(|l| blocks.hold(&l.block))
@@ -111,7 +111,7 @@ pub fn rewrite(
         layers.values().copied(),
         &shortcuts.keys().copied().collect(),
     );
-    let mut writer = Writer {
+    let mut writer = GraphWriter {
         net,
         calibration,
         stored: stored(net, plan, blocks),
@@ -123,13 +123,17 @@ pub fn rewrite(
         layers: Vec::new(),
     };
     for (i, node) in net.nodes().iter().enumerate() {
-        let full = rest == Rest::Fp32
+        let full = rest == RestPrecision::Fp32
             || plan.islands[i]
             || layers.contains_key(&i)
             || shortcuts.contains_key(&i)
             || fused.contains(&i)
             || makes_floats(net, node);
-        let class = if full { Class::Full } else { Class::Half };
+        let class = if full {
+            NodeClass::Full
+        } else {
+            NodeClass::Half
+        };
         writer.node(
             node,
             class,
@@ -142,7 +146,7 @@ pub fn rewrite(
 
 /// Constants that only additions in `blocks` read, outside what must stay float32: position
 /// embeddings. Large ones weigh as much as a layer's weights and are stored as these are.
-fn stored<'a>(net: &'a Net, plan: &Plan, blocks: &Blocks) -> HashSet<&'a str> {
+fn stored<'a>(net: &'a QuantizeGraph, plan: &QuantizePlan, blocks: &BlockSet) -> HashSet<&'a str> {
     let fits = |tensor: &&TensorProto| {
         let name = tensor.name();
         let elements: usize = net.shape(name).iter().product();
@@ -161,7 +165,7 @@ fn stored<'a>(net: &'a Net, plan: &Plan, blocks: &Blocks) -> HashSet<&'a str> {
 }
 
 /// Whether a node writes float32 without reading any: its type is its own choice.
-fn makes_floats(net: &Net, node: &NodeProto) -> bool {
+fn makes_floats(net: &QuantizeGraph, node: &NodeProto) -> bool {
     node.op_type() == "Cast" || !node.input.iter().any(|n| net.is_float(n))
 }
 
@@ -171,7 +175,7 @@ fn always_float(op: &str, input: usize) -> bool {
 }
 
 /// Every name that `net` uses.
-fn names_of(net: &Net) -> UniqueNames {
+fn names_of(net: &QuantizeGraph) -> UniqueNames {
     let graph = net.graph();
     let values = graph.node.iter().flat_map(|n| &n.output).cloned();
     let named = graph.node.iter().map(|n| n.name().to_owned());
@@ -180,30 +184,30 @@ fn names_of(net: &Net) -> UniqueNames {
     values.chain(named).chain(constants).chain(inputs).collect()
 }
 
-struct Writer<'a> {
-    net: &'a Net,
+struct GraphWriter<'a> {
+    net: &'a QuantizeGraph,
     calibration: Option<&'a Calibration>,
     /// Constants that are no weights but large enough to be stored as INT8 like them.
     stored: HashSet<&'a str>,
     out: GraphProto,
     names: UniqueNames,
     /// The name of a value in a precision, once it is there.
-    forms: HashMap<(String, Class), String>,
+    forms: HashMap<(String, NodeClass), String>,
     /// The dequantised form of values.
     pairs: HashMap<String, String>,
     /// The dequantised form of weights.
     weights: HashMap<(String, usize), (String, Option<f64>)>,
-    layers: Vec<Written>,
+    layers: Vec<WrittenGraph>,
 }
 
-impl Writer<'_> {
+impl GraphWriter<'_> {
     fn node(
         &mut self,
         node: &NodeProto,
-        class: Class,
-        layer: Option<&Layer>,
+        class: NodeClass,
+        layer: Option<&QuantizedLayer>,
         shortcut: Option<usize>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), QuantizeError> {
         let mut new = node.clone();
         for (at, name) in node.input.iter().enumerate() {
             if !self.net.is_float(name) {
@@ -214,7 +218,7 @@ impl Writer<'_> {
                 self.pair(name)?
             } else if let (Some(layer), 1) = (layer, at) {
                 let (dequantised, sqnr_db) = self.weight(name, layer.axis)?;
-                self.layers.push(Written {
+                self.layers.push(WrittenGraph {
                     node: node.name().to_owned(),
                     output: layer.output.clone(),
                     block: layer.block.clone(),
@@ -223,7 +227,7 @@ impl Writer<'_> {
                 });
                 dequantised
             } else if always_float(node.op_type(), at) {
-                self.form(name, Class::Full)?
+                self.form(name, NodeClass::Full)?
             } else {
                 self.form(name, class)?
             };
@@ -235,7 +239,7 @@ impl Writer<'_> {
                 continue;
             }
             let old = name.clone();
-            if class == Class::Half && self.net.is_output(name) {
+            if class == NodeClass::Half && self.net.is_output(name) {
                 // What leaves the graph stays float32 under its own name.
                 *name = self.names.unique(&format!("{old}.f16"));
                 casts.push((name.clone(), old.clone()));
@@ -246,15 +250,15 @@ impl Writer<'_> {
         self.out.node.push(new);
         for (from, to) in casts {
             self.describe(&to, &to, DataType::Float);
-            self.cast(&from, &to, Class::Full);
-            self.forms.insert((to.clone(), Class::Full), to);
+            self.cast(&from, &to, NodeClass::Full);
+            self.forms.insert((to.clone(), NodeClass::Full), to);
         }
         Ok(())
     }
 
     /// The name under which `value` can be read in `class`; a cast or constant is added on the way
     /// where there is none yet.
-    fn form(&mut self, value: &str, class: Class) -> Result<String, Error> {
+    fn form(&mut self, value: &str, class: NodeClass) -> Result<String, QuantizeError> {
         let key = (value.to_owned(), class);
         if let Some(name) = self.forms.get(&key) {
             return Ok(name.clone());
@@ -263,8 +267,8 @@ impl Writer<'_> {
             (Some(tensor), _) if self.stored.contains(value) => {
                 let (back, _) = self.weight(value, tensor.dims.len() - 1)?;
                 match class {
-                    Class::Full => back,
-                    Class::Half => {
+                    NodeClass::Full => back,
+                    NodeClass::Half => {
                         let name = self.names.unique(&format!("{value}.f16"));
                         self.describe(&name, value, class.dtype());
                         self.cast(&back, &name, class);
@@ -272,21 +276,21 @@ impl Writer<'_> {
                     }
                 }
             }
-            (Some(_), Class::Full) => {
+            (Some(_), NodeClass::Full) => {
                 self.keep(value);
                 value.to_owned()
             }
-            (Some(tensor), Class::Half) => {
+            (Some(tensor), NodeClass::Half) => {
                 let name = self.names.unique(&format!("{value}.f16"));
                 self.out.initializer.push(halve(tensor, &name)?);
                 name
             }
             // An input of the graph.
-            (None, Class::Full) if self.net.producer(value).is_none() => value.to_owned(),
+            (None, NodeClass::Full) if self.net.producer(value).is_none() => value.to_owned(),
             (None, _) => {
                 let (other, ending) = match class {
-                    Class::Full => (Class::Half, "f32"),
-                    Class::Half => (Class::Full, "f16"),
+                    NodeClass::Full => (NodeClass::Half, "f32"),
+                    NodeClass::Half => (NodeClass::Full, "f16"),
                 };
                 let from = self.form(value, other)?;
                 let name = self.names.unique(&format!("{value}.{ending}"));
@@ -299,24 +303,24 @@ impl Writer<'_> {
         Ok(name)
     }
 
-    fn cast(&mut self, from: &str, to: &str, class: Class) {
+    fn cast(&mut self, from: &str, to: &str, class: NodeClass) {
         let attribute = AttributeProto::int("to", class.dtype() as i64);
         self.op("Cast", vec![from.into()], to, vec![attribute]);
     }
 
     /// `value` after QuantizeLinear and DequantizeLinear.
-    fn pair(&mut self, value: &str) -> Result<String, Error> {
+    fn pair(&mut self, value: &str) -> Result<String, QuantizeError> {
         if let Some(name) = self.pairs.get(value) {
             return Ok(name.clone());
         }
-        let missing = || Error::MissingTensor {
+        let missing = || QuantizeError::MissingTensor {
             tensor: value.to_owned(),
         };
         let range = self
             .calibration
             .and_then(|c| c.range(value))
             .ok_or_else(missing)?;
-        let from = self.form(value, Class::Full)?;
+        let from = self.form(value, NodeClass::Full)?;
         let step = self.names.unique(&format!("{value}.scale"));
         self.constant(
             &step,
@@ -338,7 +342,7 @@ impl Writer<'_> {
     }
 
     /// The weights `value`, stored as INT8, after DequantizeLinear; and their SQNR, dB.
-    fn weight(&mut self, value: &str, axis: usize) -> Result<(String, Option<f64>), Error> {
+    fn weight(&mut self, value: &str, axis: usize) -> Result<(String, Option<f64>), QuantizeError> {
         let key = (value.to_owned(), axis);
         if let Some(known) = self.weights.get(&key) {
             return Ok(known.clone());
@@ -347,7 +351,7 @@ impl Writer<'_> {
             .net
             .constant(value)
             .ok_or_else(|| unfit(format!("`{value}` is no constant")))?;
-        let Quantised {
+        let QuantizedWeights {
             values,
             scales,
             sqnr_db,
@@ -393,7 +397,7 @@ impl Writer<'_> {
         if let Some(tensor) = self.net.constant(name)
             && self
                 .forms
-                .insert((name.to_owned(), Class::Full), name.to_owned())
+                .insert((name.to_owned(), NodeClass::Full), name.to_owned())
                 .is_none()
         {
             self.out.initializer.push(tensor.clone());
@@ -416,7 +420,7 @@ impl Writer<'_> {
         }
     }
 
-    fn finish(self) -> Rewritten {
+    fn finish(self) -> RewrittenGraph {
         let mut graph = self.out;
         let old = self.net.graph();
         graph.name = old.name.clone();
@@ -432,7 +436,7 @@ impl Writer<'_> {
                 graph.initializer.push(tensor.clone());
             }
         }
-        Rewritten {
+        RewrittenGraph {
             model: self.net.model_with(graph),
             layers: self.layers,
         }

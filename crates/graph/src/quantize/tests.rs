@@ -4,7 +4,7 @@ mod place;
 mod rewrite;
 
 use super::*;
-use crate::calibrate::{Calibration, Method, SCHEMA, Tensor};
+use crate::calibrate::{Calibration, RangeMethod, SCHEMA, TensorScale};
 use rten::{Model, ValueOrView};
 use rten_tensor::Tensor as Values;
 use rten_tensor::prelude::*;
@@ -105,8 +105,8 @@ impl Build {
         }
     }
 
-    fn net(self) -> Net {
-        Net::new(self.model()).unwrap()
+    fn net(self) -> QuantizeGraph {
+        QuantizeGraph::new(self.model()).unwrap()
     }
 }
 
@@ -128,8 +128,8 @@ fn residual() -> Build {
 }
 
 /// Ranges for every value of `net` that a plan wants.
-fn calibration(net: &Net, range: f64) -> Calibration {
-    let tensor = |name: &str| Tensor {
+fn calibration(net: &QuantizeGraph, range: f64) -> Calibration {
+    let tensor = |name: &str| TensorScale {
         name: name.into(),
         min: 0.0,
         max: 1.0,
@@ -141,23 +141,27 @@ fn calibration(net: &Net, range: f64) -> Calibration {
         tool: "test".into(),
         model: "m".into(),
         graph_sha256: net.hash().into(),
-        method: Method::Max,
+        method: RangeMethod::Max,
         percentile: None,
         forced: false,
         frames: vec![],
-        tensors: Plan::new(net).tensors().into_iter().map(tensor).collect(),
+        tensors: QuantizePlan::new(net)
+            .tensors()
+            .into_iter()
+            .map(tensor)
+            .collect(),
     }
 }
 
-fn everything() -> Blocks {
-    Blocks::AllBut(BTreeSet::new())
+fn everything() -> BlockSet {
+    BlockSet::AllBut(BTreeSet::new())
 }
 
-fn int8(net: &Net, range: f64, rest: Rest) -> Rewritten {
+fn int8(net: &QuantizeGraph, range: f64, rest: RestPrecision) -> RewrittenGraph {
     let calibration = calibration(net, range);
     rewrite(
         net,
-        &Plan::new(net),
+        &QuantizePlan::new(net),
         &everything(),
         Some(&calibration),
         rest,
@@ -188,7 +192,7 @@ fn run(model: &ModelProto) -> Vec<f32> {
     value.to_vec()
 }
 
-fn names<'a>(plan: &'a Plan, net: &'a Net) -> Vec<&'a str> {
+fn names<'a>(plan: &'a QuantizePlan, net: &'a QuantizeGraph) -> Vec<&'a str> {
     let layers = plan.layers.iter();
     layers.map(|l| net.nodes()[l.node].name()).collect()
 }

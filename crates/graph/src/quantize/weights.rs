@@ -1,6 +1,6 @@
 //! Weights as INT8, one scale an output channel; and as FP16.
 
-use super::Error;
+use super::QuantizeError;
 use super::half;
 use super::net::{f32s, unfit};
 use crate::calibrate::LEVELS;
@@ -8,7 +8,7 @@ use unmask_onnx::messages::{DataType, TensorProto};
 
 /// Weights in INT8.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Quantised {
+pub struct QuantizedWeights {
     /// The weights, in their order.
     pub values: Vec<i8>,
     /// One scale an output channel.
@@ -20,8 +20,8 @@ pub struct Quantised {
 /// Quantises `tensor` symmetrically, with one scale for each place along `axis`.
 ///
 /// # Errors
-/// [`Error::Unfit`] where it holds no float32 numbers, or NaN or infinity.
-pub fn quantise(tensor: &TensorProto, axis: usize) -> Result<Quantised, Error> {
+/// [`QuantizeError::Unfit`] where it holds no float32 numbers, or NaN or infinity.
+pub fn quantise(tensor: &TensorProto, axis: usize) -> Result<QuantizedWeights, QuantizeError> {
     let name = tensor.name();
     let data = f32s(tensor).ok_or_else(|| unfit(format!("the weights `{name}` are damaged")))?;
     if data.iter().any(|v| !v.is_finite()) {
@@ -52,7 +52,7 @@ pub fn quantise(tensor: &TensorProto, axis: usize) -> Result<Quantised, Error> {
             whole as i8
         })
         .collect();
-    Ok(Quantised {
+    Ok(QuantizedWeights {
         values,
         scales,
         sqnr_db: (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10()),
@@ -72,7 +72,7 @@ pub fn scale(end: f64) -> f32 {
 ///
 /// # Errors
 /// [`Error::Unfit`] where it holds no float32 numbers.
-pub fn halve(tensor: &TensorProto, name: &str) -> Result<TensorProto, Error> {
+pub fn halve(tensor: &TensorProto, name: &str) -> Result<TensorProto, QuantizeError> {
     let data = f32s(tensor)
         .ok_or_else(|| unfit(format!("the constant `{}` is damaged", tensor.name())))?;
     let most = half::LARGEST;

@@ -6,37 +6,37 @@
 
 use std::collections::HashMap;
 use unmask_onnx::infer::{elements, infer};
-use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
 
 /// A matrix, row by row.
-struct Matrix {
+struct WeightMatrix {
     rows: usize,
     columns: usize,
     values: Vec<f64>,
 }
 
 /// A convolution that only masks read.
-struct Found {
+struct EmbeddingMatch {
     /// The convolution's input `[1, I, H, W]` and that number of channels.
     input: ValueId,
     channels: usize,
     /// Its weights `[O, I]` and bias `[O, 1]`.
-    weight: Matrix,
-    bias: Option<Matrix>,
-    masks: Vec<Mask>,
+    weight: WeightMatrix,
+    bias: Option<WeightMatrix>,
+    masks: Vec<MaskProduct>,
 }
 
 /// A product of an embedding with the features.
-struct Mask {
-    resize: Option<Node>,
+struct MaskProduct {
+    resize: Option<GraphNode>,
     /// Whether the features reach the product as `[1, O, H·W]`.
     flat: bool,
-    product: Node,
+    product: GraphNode,
 }
 
 /// Multiplies the convolution into the embeddings wherever that makes the graph cheaper.
-pub(super) fn multiply_in(graph: &mut Graph) -> usize {
+pub(super) fn multiply_in(graph: &mut OnnxGraph) -> usize {
     let mut changes = 0;
     for id in graph.node_ids() {
         if graph.node(id).op != "Conv" {
@@ -59,7 +59,11 @@ pub(super) fn multiply_in(graph: &mut Graph) -> usize {
     changes
 }
 
-fn find(graph: &Graph, conv: &Node, users: &HashMap<ValueId, Vec<NodeId>>) -> Option<Found> {
+fn find(
+    graph: &OnnxGraph,
+    conv: &GraphNode,
+    users: &HashMap<ValueId, Vec<NodeId>>,
+) -> Option<EmbeddingMatch> {
     let all = |name: &str, value: i64| {
         let ints = conv.ints(name).unwrap_or_default();
         ints.iter().all(|&v| v == value)
@@ -74,7 +78,7 @@ fn find(graph: &Graph, conv: &Node, users: &HashMap<ValueId, Vec<NodeId>>) -> Op
     };
     let column = |id: ValueId, rows, columns| {
         let data = graph.f32_constant(id)?;
-        (data.len() == rows * columns).then(|| Matrix {
+        (data.len() == rows * columns).then(|| WeightMatrix {
             rows,
             columns,
             values: data.iter().map(|&v| v.into()).collect(),
@@ -87,14 +91,14 @@ fn find(graph: &Graph, conv: &Node, users: &HashMap<ValueId, Vec<NodeId>>) -> Op
     let mut masks = Vec::new();
     read_by_masks(graph, conv.output(), None, users, &mut masks)?;
     // What a file says of shapes need not go together.
-    let embeds = |mask: &Mask| {
+    let embeds = |mask: &MaskProduct| {
         let embedding = mask.product.input(0).map(|e| &graph.value(e).shape[..]);
         matches!(embedding, Some(&[1, _, inner]) if inner == outs)
     };
     if !masks.iter().all(embeds) {
         return None;
     }
-    Some(Found {
+    Some(EmbeddingMatch {
         input: conv.input(0)?,
         channels,
         weight: column(weight, outs, channels)?,
@@ -105,11 +109,11 @@ fn find(graph: &Graph, conv: &Node, users: &HashMap<ValueId, Vec<NodeId>>) -> Op
 
 /// Notes down who reads `features`; none where one of them is no mask.
 fn read_by_masks(
-    graph: &Graph,
+    graph: &OnnxGraph,
     features: ValueId,
-    resize: Option<&Node>,
+    resize: Option<&GraphNode>,
     users: &HashMap<ValueId, Vec<NodeId>>,
-    masks: &mut Vec<Mask>,
+    masks: &mut Vec<MaskProduct>,
 ) -> Option<()> {
     let &[1, outs, h, w] = &graph.value(features).shape[..] else {
         return None;
@@ -149,7 +153,7 @@ fn read_by_masks(
                     {
                         return None;
                     }
-                    masks.push(Mask {
+                    masks.push(MaskProduct {
                         resize: resize.cloned(),
                         flat: true,
                         product: product.clone(),
@@ -170,7 +174,7 @@ fn read_by_masks(
                 if !fits {
                     return None;
                 }
-                masks.push(Mask {
+                masks.push(MaskProduct {
                     resize: resize.cloned(),
                     flat: false,
                     product: node.clone(),
@@ -184,8 +188,8 @@ fn read_by_masks(
 
 /// Whether the graph gets cheaper: the embeddings' products, at their dearest, against the
 /// convolution.
-fn pays(graph: &Graph, conv: NodeId, found: &Found) -> bool {
-    let cost = |node: &Node| crate::cost::macs(graph, node);
+fn pays(graph: &OnnxGraph, conv: NodeId, found: &EmbeddingMatch) -> bool {
+    let cost = |node: &GraphNode| crate::cost::macs(graph, node);
     let (outs, ins) = (found.weight.rows as u64, found.weight.columns as u64);
     // What reads the features reads `ins` channels in place of `outs`.
     let scaled = |macs: u64| (macs / outs.max(1)).saturating_mul(ins);
@@ -203,7 +207,7 @@ fn pays(graph: &Graph, conv: NodeId, found: &Found) -> bool {
 }
 
 /// The products of `found` anew: old and new values.
-fn rewrite(graph: &mut Graph, found: &Found) -> Option<Vec<(ValueId, ValueId)>> {
+fn rewrite(graph: &mut OnnxGraph, found: &EmbeddingMatch) -> Option<Vec<(ValueId, ValueId)>> {
     let mut embeddings: HashMap<ValueId, (ValueId, Option<ValueId>)> = HashMap::new();
     let mut replaced = Vec::new();
     for mask in &found.masks {
@@ -240,7 +244,7 @@ fn rewrite(graph: &mut Graph, found: &Found) -> Option<Vec<(ValueId, ValueId)>> 
 }
 
 /// What the product reads in place of the convolution's output.
-fn features(graph: &mut Graph, found: &Found, mask: &Mask) -> Option<ValueId> {
+fn features(graph: &mut OnnxGraph, found: &EmbeddingMatch, mask: &MaskProduct) -> Option<ValueId> {
     let mut value = found.input;
     if let Some(resize) = &mask.resize {
         let mut shape = graph.value(resize.output()).shape.clone();
@@ -266,7 +270,12 @@ fn features(graph: &mut Graph, found: &Found, mask: &Mask) -> Option<ValueId> {
 
 /// `e · matrix` for an embedding `[1, Q, C]`: multiplied out where `e` is a constant or comes from
 /// a linear layer with constant weights.
-fn times(graph: &mut Graph, e: ValueId, matrix: &Matrix, like: &Node) -> Option<ValueId> {
+fn times(
+    graph: &mut OnnxGraph,
+    e: ValueId,
+    matrix: &WeightMatrix,
+    like: &GraphNode,
+) -> Option<ValueId> {
     let &[1, queries, inner] = &graph.value(e).shape[..] else {
         return None;
     };
@@ -308,7 +317,7 @@ fn times(graph: &mut Graph, e: ValueId, matrix: &Matrix, like: &Node) -> Option<
 }
 
 /// Input, weights and bias of the linear layer `MatMul`, `Add` that ends in `e`.
-fn linear_layer(graph: &Graph, e: ValueId) -> Option<(ValueId, ValueId, ValueId)> {
+fn linear_layer(graph: &OnnxGraph, e: ValueId) -> Option<(ValueId, ValueId, ValueId)> {
     let sum = graph.producer(e).filter(|n| n.op == "Add")?;
     let (a, b) = (sum.input(0)?, sum.input(1)?);
     let (product, bias) = match graph.constant(b) {
@@ -326,7 +335,7 @@ fn linear_layer(graph: &Graph, e: ValueId) -> Option<(ValueId, ValueId, ValueId)
 }
 
 /// Rows of `left` times `right`, in f64.
-fn multiply(left: &[f64], right: &Matrix) -> Vec<f64> {
+fn multiply(left: &[f64], right: &WeightMatrix) -> Vec<f64> {
     let mut product = Vec::with_capacity(left.len() / right.rows.max(1) * right.columns);
     for row in left.chunks_exact(right.rows.max(1)) {
         let mut sums = vec![0.0; right.columns];
@@ -344,29 +353,34 @@ fn multiply(left: &[f64], right: &Matrix) -> Vec<f64> {
 }
 
 fn constant(
-    graph: &mut Graph,
+    graph: &mut OnnxGraph,
     shape: &[usize],
     values: &[f64],
     label: Option<std::sync::Arc<str>>,
 ) -> ValueId {
     debug_assert_eq!(elements(shape), Some(values.len()));
     let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-    graph.add_constant(shape, Data::F32(values.into()), label)
+    graph.add_constant(shape, TensorData::F32(values.into()), label)
 }
 
-fn ints(graph: &mut Graph, values: &[usize]) -> ValueId {
+fn ints(graph: &mut OnnxGraph, values: &[usize]) -> ValueId {
     let data: Vec<i64> = values.iter().map(|&v| v as i64).collect();
-    graph.add_constant(&[values.len()], Data::I64(data.into()), None)
+    graph.add_constant(&[values.len()], TensorData::I64(data.into()), None)
 }
 
-fn folded(graph: &Graph, id: ValueId) -> Option<std::sync::Arc<str>> {
+fn folded(graph: &OnnxGraph, id: ValueId) -> Option<std::sync::Arc<str>> {
     let label = graph.value(id).label.as_deref()?;
     let stem = label.strip_suffix(".folded").unwrap_or(label);
     Some(format!("{stem}.folded").into())
 }
 
 /// `value` in another shape of as many elements.
-fn shown(graph: &mut Graph, value: ValueId, shape: &[usize], like: &Node) -> Option<ValueId> {
+fn shown(
+    graph: &mut OnnxGraph,
+    value: ValueId,
+    shape: &[usize],
+    like: &GraphNode,
+) -> Option<ValueId> {
     let target = ints(graph, shape);
     let mut node = like.clone();
     (node.op, node.attributes) = ("Reshape".into(), vec![]);
@@ -375,7 +389,7 @@ fn shown(graph: &mut Graph, value: ValueId, shape: &[usize], like: &Node) -> Opt
 }
 
 /// Adds `node`, whose type and shape are inferred.
-fn add(graph: &mut Graph, node: &Node) -> Option<ValueId> {
+fn add(graph: &mut OnnxGraph, node: &GraphNode) -> Option<ValueId> {
     let (dtype, shape) = infer(graph, node).ok()?.into_iter().next()?;
     let attributes = node.attributes.clone();
     Some(graph.add_node(

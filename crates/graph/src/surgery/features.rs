@@ -5,13 +5,13 @@
 //! so their products are taken with features that were made small once.
 
 use unmask_onnx::infer::infer;
-use unmask_onnx::ir::{Data, Graph, Node, ValueId};
+use unmask_onnx::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
 
 /// A resized product: what is multiplied, in which order of axes.
-struct Found {
+struct FeatureMatch {
     /// The node that multiplies.
-    product: Node,
+    product: GraphNode,
     /// The input of it that holds the features, and the features `[N, C, H, W]`.
     place: usize,
     features: ValueId,
@@ -20,7 +20,7 @@ struct Found {
 }
 
 /// Puts resizing before the product wherever that makes the product smaller.
-pub(super) fn resize_once(graph: &mut Graph) -> usize {
+pub(super) fn resize_once(graph: &mut OnnxGraph) -> usize {
     let mut replaced = Vec::new();
     for id in graph.node_ids() {
         let node = graph.node(id).clone();
@@ -37,7 +37,7 @@ pub(super) fn resize_once(graph: &mut Graph) -> usize {
     replaced.len()
 }
 
-fn product_before(graph: &Graph, resize: &Node) -> Option<Found> {
+fn product_before(graph: &OnnxGraph, resize: &GraphNode) -> Option<FeatureMatch> {
     let mode = resize.text("mode").unwrap_or("nearest");
     let place = resize.text("coordinate_transformation_mode");
     if resize.op != "Resize"
@@ -67,7 +67,7 @@ fn product_before(graph: &Graph, resize: &Node) -> Option<Found> {
         let [fb, fc, y, x] = <[char; 4]>::try_from(Vec::from_iter(f.chars())).ok()?;
         let fits = b == fb && c == fc && right.chars().eq([b, q, y, x]);
         return fits.then(|| {
-            Some(Found {
+            Some(FeatureMatch {
                 features: node.input(1)?,
                 product: node.clone(),
                 place: 1,
@@ -96,7 +96,7 @@ fn product_before(graph: &Graph, resize: &Node) -> Option<Found> {
         && pixels == h * w
         && same_axes
         && masks_of_product;
-    fits.then(|| Found {
+    fits.then(|| FeatureMatch {
         product: product.clone(),
         place: 1,
         features,
@@ -105,7 +105,7 @@ fn product_before(graph: &Graph, resize: &Node) -> Option<Found> {
 }
 
 /// The product with resized features; the value that stands for the resized masks.
-fn rewrite(graph: &mut Graph, resize: &Node, found: &Found) -> Option<ValueId> {
+fn rewrite(graph: &mut OnnxGraph, resize: &GraphNode, found: &FeatureMatch) -> Option<ValueId> {
     let out = graph.value(resize.output()).clone();
     let &[_, queries, h, w] = &out.shape[..] else {
         return None;
@@ -115,9 +115,9 @@ fn rewrite(graph: &mut Graph, resize: &Node, found: &Found) -> Option<ValueId> {
         let from = graph.producer(found.features);
         from.map_or(resize.scope.clone(), |n| n.scope.clone())
     };
-    let ints = |graph: &mut Graph, values: &[usize]| {
+    let ints = |graph: &mut OnnxGraph, values: &[usize]| {
         let data: Vec<i64> = values.iter().map(|&v| v as i64).collect();
-        Some(graph.add_constant(&[values.len()], Data::I64(data.into()), None))
+        Some(graph.add_constant(&[values.len()], TensorData::I64(data.into()), None))
     };
     let small = [1, channels, h, w];
     let sizes = ints(graph, &small);

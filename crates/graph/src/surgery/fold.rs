@@ -2,8 +2,8 @@
 //! convolutions before them.
 
 use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{Kind, elements};
-use unmask_onnx::ir::Graph;
+use unmask_onnx::infer::{ValueType, elements};
+use unmask_onnx::ir::OnnxGraph;
 
 /// Elements of a constant that is computed here.
 const ELEMENTS_LIMIT: usize = 1 << 22;
@@ -15,7 +15,7 @@ const TOTAL_LIMIT: usize = 1 << 26;
 
 /// Replaces nodes whose inputs are all constants by what they compute. Q/DQ and casts to smaller
 /// floats stay: they say in which precision engines compute.
-pub(super) fn constants(graph: &mut Graph) -> usize {
+pub(super) fn constants(graph: &mut OnnxGraph) -> usize {
     let mut changes = 0;
     let mut left = TOTAL_LIMIT;
     for id in graph.node_ids() {
@@ -28,7 +28,7 @@ pub(super) fn constants(graph: &mut Graph) -> usize {
         if keeps || node.inputs.is_empty() || !node.inputs.iter().all(constant) {
             continue;
         }
-        let kinds: Vec<Kind> = node
+        let kinds: Vec<ValueType> = node
             .outputs
             .iter()
             .map(|&id| (graph.value(id).dtype, graph.value(id).shape.clone()))
@@ -59,7 +59,7 @@ pub(super) fn constants(graph: &mut Graph) -> usize {
 }
 
 /// Folds batch norms into the convolutions before them.
-pub(super) fn batch_norms(graph: &mut Graph) -> usize {
+pub(super) fn batch_norms(graph: &mut OnnxGraph) -> usize {
     let before = graph.nodes().len();
     graph.fold_batch_norms();
     before - graph.nodes().len()

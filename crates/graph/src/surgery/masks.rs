@@ -1,11 +1,11 @@
 //! Attention masks: compared as logits, finite.
 
 use crate::write::BLOCKED;
-use unmask_onnx::ir::{Data, Graph, Node, ValueId};
+use unmask_onnx::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 
 /// `sigmoid(x) < ½` is `x < 0`: where a comparison reads a sigmoid and a half, it reads the logits
 /// and a zero. A sigmoid that nothing else reads then goes.
-pub(super) fn logits(graph: &mut Graph) -> usize {
+pub(super) fn logits(graph: &mut OnnxGraph) -> usize {
     let mut changes = 0;
     for id in graph.node_ids() {
         let node = graph.node(id);
@@ -30,7 +30,7 @@ pub(super) fn logits(graph: &mut Graph) -> usize {
             continue;
         };
         let (dtype, shape) = (graph.value(half).dtype, graph.value(half).shape.clone());
-        let Some(zero) = Data::from_f64(dtype, &[0.0]) else {
+        let Some(zero) = TensorData::from_f64(dtype, &[0.0]) else {
             continue;
         };
         let zero = graph.add_constant(&shape, zero, None);
@@ -45,7 +45,7 @@ pub(super) fn logits(graph: &mut Graph) -> usize {
 /// −∞ that a Where puts into attention scores becomes −10⁴: as good as −∞ in a softmax of a row
 /// with an open key, and FP16 can hold it. The graphs in question open rows that are blocked
 /// whole before this (Mask2Former's own rule), so no row is left without a key.
-pub(super) fn finite(graph: &mut Graph) -> usize {
+pub(super) fn finite(graph: &mut OnnxGraph) -> usize {
     let mut changes = 0;
     let users = graph.all_users();
     for id in graph.node_ids() {
@@ -72,7 +72,7 @@ pub(super) fn finite(graph: &mut Graph) -> usize {
                 }
             };
             let values: Vec<f64> = values.iter().map(finite).collect();
-            let Some(data) = Data::from_f64(data.dtype(), &values) else {
+            let Some(data) = TensorData::from_f64(data.dtype(), &values) else {
                 continue;
             };
             let shape = graph.value(value).shape.clone();
@@ -86,8 +86,8 @@ pub(super) fn finite(graph: &mut Graph) -> usize {
 
 /// Whether all that `node` writes ends in a softmax, after nothing but additions and renaming.
 fn feeds_softmax(
-    graph: &Graph,
-    node: &Node,
+    graph: &OnnxGraph,
+    node: &GraphNode,
     users: &std::collections::HashMap<ValueId, Vec<unmask_onnx::ir::NodeId>>,
 ) -> bool {
     let mut open = vec![node.output()];

@@ -6,19 +6,19 @@
 
 use std::collections::HashMap;
 use unmask_onnx::infer::infer;
-use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 
 /// A value whose slices along `axis` are all the same, and one slice of it (the axis is 1 long).
 #[derive(Clone, Copy)]
-struct Repeated {
+struct CommonSubexpressions {
     axis: usize,
     once: ValueId,
 }
 
 /// Lets readers of repeated values read one copy, wherever broadcasting does the rest. Nodes must
 /// lie in running order.
-pub(super) fn broadcast(graph: &mut Graph) -> usize {
-    let mut repeated: HashMap<ValueId, Repeated> = HashMap::new();
+pub(super) fn broadcast(graph: &mut OnnxGraph) -> usize {
+    let mut repeated: HashMap<ValueId, CommonSubexpressions> = HashMap::new();
     let mut changes = 0;
     for id in graph.node_ids() {
         let node = graph.node(id).clone();
@@ -37,7 +37,7 @@ pub(super) fn broadcast(graph: &mut Graph) -> usize {
 }
 
 /// Where a repetition begins: the one axis along which the node writes more than it reads.
-fn source(graph: &Graph, node: &Node) -> Option<Repeated> {
+fn source(graph: &OnnxGraph, node: &GraphNode) -> Option<CommonSubexpressions> {
     let once = node.input(0)?;
     let (small, large) = (&graph.value(once).shape, &graph.value(node.output()).shape);
     let copies = match node.op.as_str() {
@@ -50,15 +50,17 @@ fn source(graph: &Graph, node: &Node) -> Option<Repeated> {
     }
     let mut axes = (0..small.len()).filter(|&i| small[i] != large[i]);
     let axis = axes.next().filter(|&i| small[i] == 1)?;
-    axes.next().is_none().then_some(Repeated { axis, once })
+    axes.next()
+        .is_none()
+        .then_some(CommonSubexpressions { axis, once })
 }
 
 /// What comes out of `node` if it treats all copies alike, computed on one copy.
 fn carried(
-    graph: &mut Graph,
-    node: &Node,
-    repeated: &HashMap<ValueId, Repeated>,
-) -> Option<Repeated> {
+    graph: &mut OnnxGraph,
+    node: &GraphNode,
+    repeated: &HashMap<ValueId, CommonSubexpressions>,
+) -> Option<CommonSubexpressions> {
     let of = |i: usize| node.input(i).and_then(|id| repeated.get(&id)).copied();
     (0..node.inputs.len()).find_map(of)?;
     let out = graph.value(node.output()).shape.clone();
@@ -91,7 +93,7 @@ fn carried(
         })?;
         let mut target: Vec<i64> = out.iter().map(|&n| n as i64).collect();
         target[axis] = 1;
-        let target = graph.add_constant(&[target.len()], Data::I64(target.into()), None);
+        let target = graph.add_constant(&[target.len()], TensorData::I64(target.into()), None);
         once.op = "Reshape".into();
         once.attributes = vec![];
         once.inputs = vec![Some(from.once), Some(target)];
@@ -128,12 +130,16 @@ fn carried(
         dtype,
         &shape,
     );
-    Some(Repeated { axis, once })
+    Some(CommonSubexpressions { axis, once })
 }
 
 /// Where copies meet something that differs along their axis: one copy does. How many inputs
 /// changed.
-fn meets(graph: &mut Graph, id: NodeId, repeated: &HashMap<ValueId, Repeated>) -> usize {
+fn meets(
+    graph: &mut OnnxGraph,
+    id: NodeId,
+    repeated: &HashMap<ValueId, CommonSubexpressions>,
+) -> usize {
     let node = graph.node(id).clone();
     if !elementwise(&node.op) {
         return 0;
@@ -141,7 +147,8 @@ fn meets(graph: &mut Graph, id: NodeId, repeated: &HashMap<ValueId, Repeated>) -
     let out = graph.value(node.output()).shape.clone();
     let mut changes = 0;
     for (i, input) in node.inputs.iter().enumerate() {
-        let Some(&Repeated { once, .. }) = input.and_then(|id| repeated.get(&id)) else {
+        let Some(&CommonSubexpressions { once, .. }) = input.and_then(|id| repeated.get(&id))
+        else {
             continue;
         };
         let mut other = graph.node(id).clone();

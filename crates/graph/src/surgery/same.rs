@@ -2,15 +2,15 @@
 
 use prost::Message;
 use std::collections::HashMap;
-use unmask_onnx::ir::{Graph, ValueId};
+use unmask_onnx::ir::{OnnxGraph, ValueId};
 
 /// Operator, inputs, attributes (encoded), number of outputs.
-type Computation = (String, Vec<Option<ValueId>>, Vec<u8>, usize);
+type NodeSignature = (String, Vec<Option<ValueId>>, Vec<u8>, usize);
 
 /// Lets readers of a node that repeats an earlier one read the earlier one. Nodes must lie in
 /// running order.
-pub(super) fn merge(graph: &mut Graph) -> usize {
-    let mut first: HashMap<Computation, Vec<ValueId>> = HashMap::new();
+pub(super) fn merge(graph: &mut OnnxGraph) -> usize {
+    let mut first: HashMap<NodeSignature, Vec<ValueId>> = HashMap::new();
     let mut changes = 0;
     for id in graph.node_ids() {
         let node = graph.node(id).clone();

@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use unmask_onnx::infer::elements;
-use unmask_onnx::ir::{Data, Graph, Node, NodeId, ValueId};
+use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// What projections must share to become one: the value read, the shape before the heads, the
 /// width of a head, the order of axes at last, whether there is a bias.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct ProjectionKey {
     x: ValueId,
     lead: Vec<usize>,
     width: usize,
@@ -22,7 +22,7 @@ struct Key {
     bias: bool,
 }
 
-struct Projection {
+struct SharedProjection {
     weight: ValueId,
     bias: Option<ValueId>,
     heads: usize,
@@ -31,10 +31,10 @@ struct Projection {
 }
 
 /// Makes one product of all projections of one value.
-pub(super) fn merge(graph: &mut Graph) -> usize {
+pub(super) fn merge(graph: &mut OnnxGraph) -> usize {
     let users = graph.all_users();
-    let mut order: Vec<Key> = Vec::new();
-    let mut groups: HashMap<Key, Vec<Projection>> = HashMap::new();
+    let mut order: Vec<ProjectionKey> = Vec::new();
+    let mut groups: HashMap<ProjectionKey, Vec<SharedProjection>> = HashMap::new();
     for id in graph.node_ids() {
         if let Some((key, projection)) = find(graph, id, &users) {
             if !groups.contains_key(&key) {
@@ -54,10 +54,10 @@ pub(super) fn merge(graph: &mut Graph) -> usize {
 }
 
 fn find(
-    graph: &Graph,
+    graph: &OnnxGraph,
     id: NodeId,
     users: &HashMap<ValueId, Vec<NodeId>>,
-) -> Option<(Key, Projection)> {
+) -> Option<(ProjectionKey, SharedProjection)> {
     let product = graph.node(id);
     let (x, weight) = (product.input(0)?, product.input(1)?);
     let &[_, columns] = &graph.value(weight).shape[..] else {
@@ -67,7 +67,7 @@ fn find(
         return None;
     }
     // The one node that reads `value`.
-    let next = |value: ValueId| -> Option<&Node> {
+    let next = |value: ValueId| -> Option<&GraphNode> {
         match users.get(&value).map(Vec::as_slice) {
             Some(&[reader]) if !graph.is_output(value) => Some(graph.node(reader)),
             _ => None,
@@ -107,14 +107,14 @@ fn find(
     if graph.is_output(out) {
         return None;
     }
-    let key = Key {
+    let key = ProjectionKey {
         x,
         lead: lead.to_vec(),
         width,
         order,
         bias: bias.is_some(),
     };
-    let projection = Projection {
+    let projection = SharedProjection {
         weight,
         bias,
         heads,
@@ -125,7 +125,7 @@ fn find(
 }
 
 /// The one product, its parts in place of the projections.
-fn write(graph: &mut Graph, key: &Key, group: &[Projection]) -> Option<()> {
+fn write(graph: &mut OnnxGraph, key: &ProjectionKey, group: &[SharedProjection]) -> Option<()> {
     let scope = &group[0].scope;
     let heads: usize = group.iter().map(|p| p.heads).sum();
     let columns = heads * key.width;
@@ -148,7 +148,7 @@ fn write(graph: &mut Graph, key: &Key, group: &[Projection]) -> Option<()> {
         let stem = label.strip_suffix(".folded").unwrap_or(label);
         Some(format!("{stem}.folded").into())
     };
-    let weight = Data::F32(weight.into());
+    let weight = TensorData::F32(weight.into());
     let weight = graph.add_constant(&[rows, columns], weight, folded(&label));
     let mut shape = graph.value(key.x).shape.clone();
     *shape.last_mut()? = columns;
@@ -159,13 +159,13 @@ fn write(graph: &mut Graph, key: &Key, group: &[Projection]) -> Option<()> {
         let biases: Option<Vec<&Arc<[f32]>>> = biases.collect();
         let bias: Vec<f32> = biases?.iter().flat_map(|b| b.iter().copied()).collect();
         let label = folded(&graph.value(group[0].bias?).label);
-        let bias = graph.add_constant(&[columns], Data::F32(bias.into()), label);
+        let bias = graph.add_constant(&[columns], TensorData::F32(bias.into()), label);
         let inputs = [Some(y), Some(bias)];
         y = graph.add_node("Add", scope, &inputs, vec![], DataType::Float, &shape);
     }
     let parted = [&key.lead[..], &[heads, key.width]].concat();
     let target: Vec<i64> = parted.iter().map(|&n| n as i64).collect();
-    let target = graph.add_constant(&[target.len()], Data::I64(target.into()), None);
+    let target = graph.add_constant(&[target.len()], TensorData::I64(target.into()), None);
     let inputs = [Some(y), Some(target)];
     y = graph.add_node("Reshape", scope, &inputs, vec![], DataType::Float, &parted);
     let mut shape: Vec<usize> = key.order.iter().map(|&axis| parted[axis]).collect();
@@ -184,7 +184,7 @@ fn write(graph: &mut Graph, key: &Key, group: &[Projection]) -> Option<()> {
     }
     let axis = key.order.iter().position(|&a| a == key.lead.len())?;
     let sizes: Vec<i64> = group.iter().map(|p| p.heads as i64).collect();
-    let sizes = graph.add_constant(&[sizes.len()], Data::I64(sizes.into()), None);
+    let sizes = graph.add_constant(&[sizes.len()], TensorData::I64(sizes.into()), None);
     let parts: Vec<_> = group
         .iter()
         .map(|p| {
@@ -192,7 +192,7 @@ fn write(graph: &mut Graph, key: &Key, group: &[Projection]) -> Option<()> {
             (DataType::Float, shape.clone(), None)
         })
         .collect();
-    let split = Node {
+    let split = GraphNode {
         op: "Split".into(),
         scope: scope.clone(),
         name: None,

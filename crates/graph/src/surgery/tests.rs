@@ -1,10 +1,10 @@
 use super::*;
 use crate::probe;
-use crate::write::Sampling;
+use crate::write::SamplingForm;
 use std::sync::Arc;
 use unmask_frame::Size;
-use unmask_network::{Attention, Config};
-use unmask_onnx::ir::{Data, ValueId};
+use unmask_network::{AttentionKind, NetworkConfig};
+use unmask_onnx::ir::{TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// Largest allowed difference, as a part of the largest value.
@@ -12,7 +12,10 @@ const EQUAL: f32 = 1e-5;
 
 /// Runs `pass` alone; the outputs must stay equal. What it did.
 #[track_caller]
-fn stays_equal(graph: &mut Graph, pass: fn(&mut Graph) -> usize) -> (usize, Cost, Cost) {
+fn stays_equal(
+    graph: &mut OnnxGraph,
+    pass: fn(&mut OnnxGraph) -> usize,
+) -> (usize, NodeCost, NodeCost) {
     let (before, cost) = (graph.to_model(&[]), cost::total(graph));
     let changes = pass(graph);
     graph.tidy().unwrap();
@@ -23,12 +26,12 @@ fn stays_equal(graph: &mut Graph, pass: fn(&mut Graph) -> usize) -> (usize, Cost
     (changes, cost, after)
 }
 
-fn add(g: &mut Graph, op: &str, inputs: &[ValueId], shape: &[usize]) -> ValueId {
+fn add(g: &mut OnnxGraph, op: &str, inputs: &[ValueId], shape: &[usize]) -> ValueId {
     add_with(g, op, inputs, vec![], DataType::Float, shape)
 }
 
 fn add_with(
-    g: &mut Graph,
+    g: &mut OnnxGraph,
     op: &str,
     inputs: &[ValueId],
     attributes: Vec<AttributeProto>,
@@ -40,13 +43,13 @@ fn add_with(
     g.add_node(op, &scope, &inputs, attributes, dtype, shape)
 }
 
-fn floats(g: &mut Graph, shape: &[usize], values: Vec<f32>) -> ValueId {
-    g.add_constant(shape, Data::F32(values.into()), None)
+fn floats(g: &mut OnnxGraph, shape: &[usize], values: Vec<f32>) -> ValueId {
+    g.add_constant(shape, TensorData::F32(values.into()), None)
 }
 
 #[test]
 fn what_depends_on_constants_alone_is_folded() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[2, 4]);
     let a = floats(&mut g, &[4, 3], probe::noise(1, 12));
     let b = floats(&mut g, &[3, 4], probe::noise(2, 12));
@@ -64,7 +67,7 @@ fn what_depends_on_constants_alone_is_folded() {
 
 #[test]
 fn batch_norms_go_into_convolutions() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[1, 2, 4, 4]);
     let w = floats(&mut g, &[3, 2, 1, 1], probe::noise(1, 6));
     let attributes = vec![
@@ -81,7 +84,7 @@ fn batch_norms_go_into_convolutions() {
         DataType::Float,
         &[1, 3, 4, 4],
     );
-    let part = |g: &mut Graph, seed| {
+    let part = |g: &mut OnnxGraph, seed| {
         let values = probe::noise(seed, 3)
             .iter()
             .map(|v| v.abs() + 0.5)
@@ -112,7 +115,7 @@ fn batch_norms_go_into_convolutions() {
 
 #[test]
 fn sigmoids_before_a_comparison_with_a_half_go() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[2, 8]);
     let half = floats(&mut g, &[], vec![0.5]);
     let third = floats(&mut g, &[], vec![0.3]);
@@ -133,7 +136,7 @@ fn sigmoids_before_a_comparison_with_a_half_go() {
     assert_eq!((changes, before.nodes, after.nodes), (1, 5, 4));
 
     // Against another number it stays.
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[2, 8]);
     let third = floats(&mut g, &[], vec![0.3]);
     let s = add(&mut g, "Sigmoid", &[x], &[2, 8]);
@@ -146,7 +149,7 @@ fn sigmoids_before_a_comparison_with_a_half_go() {
 #[test]
 fn infinities_in_scores_become_finite_and_others_stay() {
     let build = |end: &str| {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2, 8]);
         let zero = floats(&mut g, &[], vec![0.0]);
         let low = floats(&mut g, &[], vec![-0.4]);
@@ -164,10 +167,10 @@ fn infinities_in_scores_become_finite_and_others_stay() {
 
 #[test]
 fn equal_computations_become_one() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[2, 4]);
-    let node = |g: &mut Graph, scope: &str| {
-        let w = g.add_named_constant("w", &[4, 4], Data::F32(vec![0.1; 16].into()));
+    let node = |g: &mut OnnxGraph, scope: &str| {
+        let w = g.add_named_constant("w", &[4, 4], TensorData::F32(vec![0.1; 16].into()));
         // Constants under their own name are not the same; the shared one is.
         let scope: Arc<str> = scope.into();
         let y = g.add_node("Exp", &scope, &[Some(x)], vec![], DataType::Float, &[2, 4]);
@@ -190,18 +193,18 @@ fn equal_computations_become_one() {
 
 #[test]
 fn masks_between_layers_are_made_small() {
-    for attention in [Attention::Global, Attention::Masked] {
-        let config = Config {
+    for attention in [AttentionKind::Global, AttentionKind::Masked] {
+        let config = NetworkConfig {
             attention,
             ..probe::tiny()
         };
-        let model = probe::model(&config, Size::new(128, 64), Sampling::Gather);
+        let model = probe::model(&config, Size::new(128, 64), SamplingForm::Gather);
         let mut g = probe::graph(&model);
         let (changes, before, after) = stays_equal(&mut g, features::resize_once);
         // One mask a layer, but the features are resized once a level: 4 layers, 3 levels.
         assert_eq!(changes, 4);
         assert!(after.macs < before.macs);
-        let resized = |n: &&unmask_onnx::ir::Node| {
+        let resized = |n: &&unmask_onnx::ir::GraphNode| {
             n.op == "Resize" && g.value(n.output()).shape[1] == config.dim
         };
         // Two of the pixel decoder's own sizes may be there besides.
@@ -211,13 +214,13 @@ fn masks_between_layers_are_made_small() {
 
 #[test]
 fn the_einsum_form_is_known_too() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let e = g.add_input("e", &[1, 3, 4]);
     let f = g.add_input("f", &[1, 4, 8, 8]);
     let equation = vec![AttributeProto::string("equation", "bqc,bchw->bqhw")];
     let shape = [1, 3, 8, 8];
     let masks = add_with(&mut g, "Einsum", &[e, f], equation, DataType::Float, &shape);
-    let sizes = g.add_constant(&[4], Data::I64(vec![1, 3, 2, 4].into()), None);
+    let sizes = g.add_constant(&[4], TensorData::I64(vec![1, 3, 2, 4].into()), None);
     let attributes = vec![
         AttributeProto::string("mode", "linear"),
         AttributeProto::string("coordinate_transformation_mode", "half_pixel"),
@@ -241,8 +244,8 @@ fn the_einsum_form_is_known_too() {
 
 /// Mask features of a 1×1 convolution, read small and large by products with embeddings of three
 /// kinds: a constant, a linear layer's, a computed one.
-fn masks_of_a_convolution(einsum: bool, extra_reader: bool) -> Graph {
-    let mut g = Graph::default();
+fn masks_of_a_convolution(einsum: bool, extra_reader: bool) -> OnnxGraph {
+    let mut g = OnnxGraph::default();
     let y = g.add_input("y", &[1, 6, 8, 8]);
     let h = g.add_input("h", &[1, 3, 7]);
     let weight = floats(&mut g, &[4, 6, 1, 1], probe::noise(1, 24));
@@ -252,7 +255,7 @@ fn masks_of_a_convolution(einsum: bool, extra_reader: bool) -> Graph {
     let shape = [1, 4, 8, 8];
     let f = add_with(&mut g, "Conv", &[y, weight, bias], one, f32s, &shape);
     let scope: Arc<str> = "part".into();
-    let sizes = g.add_constant(&[4], Data::I64(vec![1, 4, 2, 4].into()), None);
+    let sizes = g.add_constant(&[4], TensorData::I64(vec![1, 4, 2, 4].into()), None);
     let attributes = vec![
         AttributeProto::string("mode", "linear"),
         AttributeProto::string("coordinate_transformation_mode", "half_pixel"),
@@ -275,7 +278,7 @@ fn masks_of_a_convolution(einsum: bool, extra_reader: bool) -> Graph {
             add_with(&mut g, "Einsum", &[e, f], equation, f32s, &[1, 3, h, w])
         } else {
             let flat = vec![1, 4, (h * w) as i64];
-            let flat = g.add_constant(&[3], Data::I64(flat.into()), None);
+            let flat = g.add_constant(&[3], TensorData::I64(flat.into()), None);
             let flat = add(&mut g, "Reshape", &[f, flat], &[1, 4, h * w]);
             add(&mut g, "MatMul", &[e, flat], &[1, 3, h * w])
         };
@@ -300,12 +303,12 @@ fn the_mask_projection_goes_into_the_embedding() {
         let mut g = masks_of_a_convolution(einsum, true);
         assert_eq!(stays_equal(&mut g, embedding::multiply_in).0, 0);
     }
-    for attention in [Attention::Global, Attention::Masked] {
-        let config = Config {
+    for attention in [AttentionKind::Global, AttentionKind::Masked] {
+        let config = NetworkConfig {
             attention,
             ..probe::tiny()
         };
-        let model = probe::model(&config, Size::new(128, 64), Sampling::Gather);
+        let model = probe::model(&config, Size::new(128, 64), SamplingForm::Gather);
         let mut g = probe::graph(&model);
         features::resize_once(&mut g);
         g.tidy().unwrap();
@@ -317,14 +320,17 @@ fn the_mask_projection_goes_into_the_embedding() {
 
 #[test]
 fn projections_of_one_value_become_one_product() {
-    for (attention, projections) in [(Attention::Global, 16 + 8), (Attention::Masked, 4 + 8)] {
-        let config = Config {
+    for (attention, projections) in [
+        (AttentionKind::Global, 16 + 8),
+        (AttentionKind::Masked, 4 + 8),
+    ] {
+        let config = NetworkConfig {
             attention,
             ..probe::tiny()
         };
-        let model = probe::model(&config, Size::new(128, 64), Sampling::Gather);
+        let model = probe::model(&config, Size::new(128, 64), SamplingForm::Gather);
         let mut g = probe::graph(&model);
-        let products = |g: &Graph| g.nodes().iter().filter(|n| n.op == "MatMul").count();
+        let products = |g: &OnnxGraph| g.nodes().iter().filter(|n| n.op == "MatMul").count();
         let all = products(&g);
         let (changes, before, after) = stays_equal(&mut g, shared::merge);
         // Four layers on three levels: layers 0 and 3 share the first one. Each layer has queries
@@ -342,13 +348,13 @@ fn projections_of_one_value_become_one_product() {
 #[test]
 fn other_heads_other_readers_and_other_weights_are_left_apart() {
     let build = |second_width: usize, read_bare: bool| {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[1, 5, 6]);
         for (seed, width) in [(1, 2), (2, second_width)] {
             let w = floats(&mut g, &[6, 8], probe::noise(seed, 48));
             let y = add(&mut g, "MatMul", &[x, w], &[1, 5, 8]);
             let target = vec![1, 5, 8 / width as i64, width as i64];
-            let target = g.add_constant(&[4], Data::I64(target.into()), None);
+            let target = g.add_constant(&[4], TensorData::I64(target.into()), None);
             let parted = add(&mut g, "Reshape", &[y, target], &[1, 5, 8 / width, width]);
             g.add_output(&format!("y{seed}"), parted);
             let perm = vec![AttributeProto::ints("perm", [0, 2, 1, 3])];
@@ -384,10 +390,12 @@ fn a_mask_repeated_for_every_head_is_broadcast() {
     // As PyTorch writes Mask2Former's mask: repeated, compared, opened where a row is blocked
     // whole, added.
     for tile in [false, true] {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let logits = g.add_input("logits", &[1, 3, 16]);
         let scores = g.add_input("scores", &[4, 3, 16]);
-        let ints = |g: &mut Graph, v: &[i64]| g.add_constant(&[v.len()], Data::I64(v.into()), None);
+        let ints = |g: &mut OnnxGraph, v: &[i64]| {
+            g.add_constant(&[v.len()], TensorData::I64(v.into()), None)
+        };
         let target = ints(&mut g, &[1, 1, 3, 16]);
         let x = add(&mut g, "Reshape", &[logits, target], &[1, 1, 3, 16]);
         let x = add(&mut g, "Sigmoid", &[x], &[1, 1, 3, 16]);
@@ -428,9 +436,9 @@ fn a_mask_repeated_for_every_head_is_broadcast() {
 
 #[test]
 fn repeats_that_something_else_reads_stay() {
-    let mut g = Graph::default();
+    let mut g = OnnxGraph::default();
     let x = g.add_input("x", &[1, 3]);
-    let by = g.add_constant(&[2], Data::I64(vec![4, 3].into()), None);
+    let by = g.add_constant(&[2], TensorData::I64(vec![4, 3].into()), None);
     let y = add(&mut g, "Expand", &[x, by], &[4, 3]);
     let right = g.add_input("right", &[3, 2]);
     let product = add(&mut g, "MatMul", &[y, right], &[4, 2]);
@@ -444,7 +452,7 @@ fn repeats_that_something_else_reads_stay() {
 
 #[test]
 fn all_passes_together_keep_the_outputs() {
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
         let model = probe::model(&probe::tiny(), Size::new(64, 64), sampling);
         let mut g = probe::graph(&model);
         let report = run(&mut g).unwrap();
@@ -460,11 +468,11 @@ fn all_passes_together_keep_the_outputs() {
 /// ResNet-50 with the paper's decoder at 512×1024: what the passes save, counted on the graph.
 #[test]
 fn the_papers_network_loses_a_twentieth_and_its_decoder_a_third() {
-    let config = Config::preset("r50").unwrap();
-    let model = probe::model(&config, Size::new(1024, 512), Sampling::Gather);
+    let config = NetworkConfig::preset("r50").unwrap();
+    let model = probe::model(&config, Size::new(1024, 512), SamplingForm::Gather);
     let mut g = probe::graph(&model);
     drop(model);
-    let decoder = |g: &Graph| -> u64 {
+    let decoder = |g: &OnnxGraph| -> u64 {
         let blocks = cost::blocks(g).into_iter();
         blocks
             .filter(|b| cost::is_decoder(&b.name))

@@ -1,7 +1,7 @@
 //! Operations whose ONNX form takes more than a line.
 
 use super::{BLOCKED, EPS, FOLD_LIMIT, OnnxOps, as_i64, count, fold};
-use unmask_network::ops::{ConvOptions, Ops, Side};
+use unmask_network::ops::{ConvOptions, NetworkOps, PadSide};
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::{AttributeProto, DataType};
 
@@ -299,7 +299,7 @@ impl OnnxOps {
     /// 0 or [`BLOCKED`] per key. A row with every key blocked is opened by its own extremum, not by
     /// the softmax being blind to shifts: −1e4 added to a whole row of FP16 scores would round them
     /// away.
-    pub(super) fn write_attention_mask(&mut self, logits: ValueId, side: Side) -> ValueId {
+    pub(super) fn write_attention_mask(&mut self, logits: ValueId, side: PadSide) -> ValueId {
         let shape = self.shape(&logits);
         let fits = shape.last().is_some_and(|&keys| keys > 0);
         if !self.require(fits, || format!("an attention mask of {shape:?}")) {
@@ -307,8 +307,8 @@ impl OnnxOps {
         }
         // The key that is open if any is, and the comparison that blocks.
         let (extremum, blocks, name) = match side {
-            Side::Foreground => ("ReduceMax", "Less", "foreground_mask"),
-            Side::Background => ("ReduceMin", "Greater", "background_mask"),
+            PadSide::Foreground => ("ReduceMax", "Less", "foreground_mask"),
+            PadSide::Background => ("ReduceMin", "Greater", "background_mask"),
         };
         let scope = format!("{}.{name}", self.scope);
         self.within(scope.trim_start_matches('.'), |ops| {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 /// A constant: shape and elements.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tensor {
+pub(super) struct FoldedTensor {
     pub(super) shape: Vec<usize>,
     pub(super) data: Arc<[f32]>,
 }
 
-impl Tensor {
+impl FoldedTensor {
     pub(super) fn new(shape: &[usize], data: impl Into<Arc<[f32]>>) -> Self {
         Self {
             shape: shape.to_vec(),
@@ -48,25 +48,25 @@ fn walk(shape: &[usize], strides: &[usize], start: usize) -> impl Iterator<Item 
     })
 }
 
-pub(super) fn permute(x: &Tensor, order: &[usize]) -> Tensor {
+pub(super) fn permute(x: &FoldedTensor, order: &[usize]) -> FoldedTensor {
     let from = strides(&x.shape);
     let shape: Vec<usize> = order.iter().map(|&a| x.shape[a]).collect();
     let steps: Vec<usize> = order.iter().map(|&a| from[a]).collect();
     let data: Vec<f32> = walk(&shape, &steps, 0).map(|i| x.data[i]).collect();
-    Tensor::new(&shape, data)
+    FoldedTensor::new(&shape, data)
 }
 
-pub(super) fn slice(x: &Tensor, axis: usize, start: usize, len: usize) -> Tensor {
+pub(super) fn slice(x: &FoldedTensor, axis: usize, start: usize, len: usize) -> FoldedTensor {
     let steps = strides(&x.shape);
     let mut shape = x.shape.clone();
     shape[axis] = len;
     let data: Vec<f32> = walk(&shape, &steps, start * steps[axis])
         .map(|i| x.data[i])
         .collect();
-    Tensor::new(&shape, data)
+    FoldedTensor::new(&shape, data)
 }
 
-pub(super) fn concat(xs: &[Tensor], axis: usize) -> Tensor {
+pub(super) fn concat(xs: &[FoldedTensor], axis: usize) -> FoldedTensor {
     let mut shape = xs[0].shape.clone();
     shape[axis] = xs.iter().map(|x| x.shape[axis]).sum();
     let outer: usize = shape[..axis].iter().product();
@@ -78,28 +78,32 @@ pub(super) fn concat(xs: &[Tensor], axis: usize) -> Tensor {
             data.extend_from_slice(&x.data[o * row..(o + 1) * row]);
         }
     }
-    Tensor::new(&shape, data)
+    FoldedTensor::new(&shape, data)
 }
 
-pub(super) fn rows(table: &Tensor, indices: &[usize]) -> Tensor {
+pub(super) fn rows(table: &FoldedTensor, indices: &[usize]) -> FoldedTensor {
     let columns = table.shape[1];
     let data: Vec<f32> = indices
         .iter()
         .flat_map(|&i| &table.data[i * columns..(i + 1) * columns])
         .copied()
         .collect();
-    Tensor::new(&[indices.len(), columns], data)
+    FoldedTensor::new(&[indices.len(), columns], data)
 }
 
 /// Applies `f` to pairs; axes of length 1 broadcast.
-pub(super) fn binary(a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Tensor {
+pub(super) fn binary(
+    a: &FoldedTensor,
+    b: &FoldedTensor,
+    f: impl Fn(f32, f32) -> f32,
+) -> FoldedTensor {
     let shape: Vec<usize> = a
         .shape
         .iter()
         .zip(&b.shape)
         .map(|(&m, &n)| m.max(n))
         .collect();
-    let steps = |t: &Tensor| -> Vec<usize> {
+    let steps = |t: &FoldedTensor| -> Vec<usize> {
         let broadcast = |(s, &d): (usize, &usize)| if d == 1 { 0 } else { s };
         strides(&t.shape)
             .into_iter()
@@ -111,16 +115,16 @@ pub(super) fn binary(a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32) -> Ten
         .zip(walk(&shape, &steps(b), 0))
         .map(|(i, j)| f(a.data[i], b.data[j]))
         .collect();
-    Tensor::new(&shape, data)
+    FoldedTensor::new(&shape, data)
 }
 
-pub(super) fn map(x: &Tensor, f: impl Fn(f32) -> f32) -> Tensor {
+pub(super) fn map(x: &FoldedTensor, f: impl Fn(f32) -> f32) -> FoldedTensor {
     let data: Vec<f32> = x.data.iter().map(|&v| f(v)).collect();
-    Tensor::new(&x.shape, data)
+    FoldedTensor::new(&x.shape, data)
 }
 
 /// `x · wᵀ + b` over the last axis.
-pub(super) fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
+pub(super) fn linear(x: &FoldedTensor, w: &FoldedTensor, b: Option<&FoldedTensor>) -> FoldedTensor {
     let (outs, ins) = (w.shape[0], w.shape[1]);
     let mut data = Vec::with_capacity(x.data.len() / ins.max(1) * outs);
     for row in x.data.chunks_exact(ins) {
@@ -137,11 +141,16 @@ pub(super) fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Tensor {
     if let Some(last) = shape.last_mut() {
         *last = outs;
     }
-    Tensor::new(&shape, data)
+    FoldedTensor::new(&shape, data)
 }
 
 /// Layer norm over the last axis.
-pub(super) fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Tensor {
+pub(super) fn layer_norm(
+    x: &FoldedTensor,
+    gamma: &FoldedTensor,
+    beta: &FoldedTensor,
+    eps: f64,
+) -> FoldedTensor {
     let c = gamma.data.len();
     let mut data = Vec::with_capacity(x.data.len());
     for row in x.data.chunks_exact(c) {
@@ -156,16 +165,16 @@ pub(super) fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) ->
             |(&v, (&g, &b))| ((f64::from(v) - mean) * by * f64::from(g) + f64::from(b)) as f32,
         ));
     }
-    Tensor::new(&x.shape, data)
+    FoldedTensor::new(&x.shape, data)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn count(shape: &[usize]) -> Tensor {
+    fn count(shape: &[usize]) -> FoldedTensor {
         let n = shape.iter().product::<usize>();
-        Tensor::new(shape, (0..n).map(|v| v as f32).collect::<Vec<_>>())
+        FoldedTensor::new(shape, (0..n).map(|v| v as f32).collect::<Vec<_>>())
     }
 
     #[test]
@@ -193,8 +202,8 @@ mod tests {
 
     #[test]
     fn single_axes_broadcast() {
-        let a = Tensor::new(&[2, 1], vec![10.0, 20.0]);
-        let b = Tensor::new(&[1, 3], vec![1.0, 2.0, 3.0]);
+        let a = FoldedTensor::new(&[2, 1], vec![10.0, 20.0]);
+        let b = FoldedTensor::new(&[1, 3], vec![1.0, 2.0, 3.0]);
         let y = binary(&a, &b, |p, q| p + q);
         assert_eq!(y.shape, [2, 3]);
         assert_eq!(y.data[..], [11.0, 12.0, 13.0, 21.0, 22.0, 23.0]);
@@ -202,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_layer_is_a_product_and_a_norm_has_unit_spread() {
-        let x = Tensor::new(&[1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]);
-        let w = Tensor::new(&[3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
-        let b = Tensor::new(&[3], vec![0.0, 0.0, 0.5]);
+        let x = FoldedTensor::new(&[1, 2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+        let w = FoldedTensor::new(&[3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        let b = FoldedTensor::new(&[3], vec![0.0, 0.0, 0.5]);
         let y = linear(&x, &w, Some(&b));
         assert_eq!(y.shape, [1, 2, 3]);
         assert_eq!(y.data[..], [1.0, 2.0, 3.5, 3.0, 4.0, 7.5]);
-        let one = Tensor::new(&[2], vec![1.0; 2]);
-        let zero = Tensor::new(&[2], vec![0.0; 2]);
+        let one = FoldedTensor::new(&[2], vec![1.0; 2]);
+        let zero = FoldedTensor::new(&[2], vec![0.0; 2]);
         let n = layer_norm(&x, &one, &zero, 0.0);
         assert_eq!(n.data[..], [-1.0, 1.0, -1.0, 1.0]);
     }

@@ -1,19 +1,19 @@
 //! The network's operations, one method each; the longer ones lie in `elementary` and `sampling`.
 
 use super::{EPS, OnnxOps, as_i64, count, fold};
-use crate::error::Problem;
-use unmask_network::ops::{ConvOptions, Init, Ops, Side};
+use crate::error::WeightProblem;
+use unmask_network::ops::{ConvOptions, NetworkOps, PadSide, WeightInit};
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::AttributeProto;
 
-impl Ops for OnnxOps {
+impl NetworkOps for OnnxOps {
     type T = ValueId;
 
     fn shape(&self, x: &ValueId) -> Vec<usize> {
         self.dims(*x).to_vec()
     }
 
-    fn param(&mut self, name: &str, shape: &[usize], _init: Init) -> ValueId {
+    fn param(&mut self, name: &str, shape: &[usize], _init: WeightInit) -> ValueId {
         if let Some(&id) = self.parameters.get(name)
             && self.dims(id) == shape
         {
@@ -27,12 +27,12 @@ impl Ops for OnnxOps {
                 self.parameters.insert(name.to_owned(), id);
                 return id;
             }
-            Some(tensor) => Problem::Shape {
+            Some(tensor) => WeightProblem::Shape {
                 key: name.to_owned(),
                 expected: shape.to_vec(),
                 found: tensor.shape.clone(),
             },
-            None => Problem::Missing {
+            None => WeightProblem::Missing {
                 key: name.to_owned(),
                 expected: shape.to_vec(),
             },
@@ -57,7 +57,7 @@ impl Ops for OnnxOps {
         let channels = shape.get(1).copied().unwrap_or(0);
         let mut inputs = vec![*x];
         for part in ["weight", "bias", "running_mean", "running_var"] {
-            inputs.push(self.param(&format!("{name}.{part}"), &[channels], Init::Zeros));
+            inputs.push(self.param(&format!("{name}.{part}"), &[channels], WeightInit::Zeros));
         }
         self.require(shape.len() == 4, || format!("a batch norm of {shape:?}"));
         let eps = AttributeProto::float("epsilon", EPS);
@@ -281,7 +281,7 @@ impl Ops for OnnxOps {
         *x
     }
 
-    fn attention_mask(&mut self, logits: &ValueId, side: Side) -> ValueId {
+    fn attention_mask(&mut self, logits: &ValueId, side: PadSide) -> ValueId {
         self.write_attention_mask(*logits, side)
     }
 

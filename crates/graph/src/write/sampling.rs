@@ -1,13 +1,13 @@
 //! Multi-scale deformable sampling in ONNX operations, two ways.
 
 use super::{OnnxOps, count};
-use unmask_network::ops::Ops;
+use unmask_network::ops::NetworkOps;
 use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::{AttributeProto, DataType};
 
 /// How deformable attention samples its levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Sampling {
+pub enum SamplingForm {
     /// Bilinear sampling from Gather and arithmetic: every engine takes it and computes it right.
     #[default]
     Gather,
@@ -16,7 +16,7 @@ pub enum Sampling {
     Gridsample,
 }
 
-impl std::fmt::Display for Sampling {
+impl std::fmt::Display for SamplingForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Gather => "gather",
@@ -26,7 +26,7 @@ impl std::fmt::Display for Sampling {
 }
 
 /// Sizes that go through a deformable sampling.
-struct Sizes {
+struct LevelSizes {
     batch: usize,
     /// Queries.
     lq: usize,
@@ -37,7 +37,7 @@ struct Sizes {
     levels: Vec<(usize, usize)>,
 }
 
-impl Sizes {
+impl LevelSizes {
     /// Rows of one picture in the table of all levels with their borders.
     fn rows(&self) -> usize {
         let pixels = self.levels.iter().map(|&(h, w)| (h + 2) * (w + 2));
@@ -74,7 +74,7 @@ impl OnnxOps {
             let at = |s: &[usize], i: usize| s.get(i).copied().unwrap_or(1);
             return self.placeholder(&[at(&v, 0), at(&l, 1), at(&v, 2) * at(&v, 3)]);
         }
-        let sizes = Sizes {
+        let sizes = LevelSizes {
             batch: v[0],
             lq: l[1],
             heads: v[2],
@@ -86,8 +86,8 @@ impl OnnxOps {
         let around = self.scope.rsplit_once('.').map_or("", |(stem, _)| stem);
         let scope = format!("{around}.sampling");
         self.within(scope.trim_start_matches('.'), |ops| match ops.sampling {
-            Sampling::Gridsample => ops.by_grid_sample(value, locations, weights, &sizes),
-            Sampling::Gather => ops.by_gather(value, locations, weights, &sizes),
+            SamplingForm::Gridsample => ops.by_grid_sample(value, locations, weights, &sizes),
+            SamplingForm::Gather => ops.by_gather(value, locations, weights, &sizes),
         })
     }
 
@@ -98,9 +98,9 @@ impl OnnxOps {
         value: ValueId,
         locations: ValueId,
         weights: ValueId,
-        sizes: &Sizes,
+        sizes: &LevelSizes,
     ) -> ValueId {
-        let &Sizes {
+        let &LevelSizes {
             batch,
             lq,
             heads,
@@ -166,9 +166,9 @@ impl OnnxOps {
         value: ValueId,
         locations: ValueId,
         weights: ValueId,
-        sizes: &Sizes,
+        sizes: &LevelSizes,
     ) -> ValueId {
-        let &Sizes {
+        let &LevelSizes {
             batch,
             lq,
             heads,
@@ -239,8 +239,8 @@ impl OnnxOps {
 
     /// `[rows, ch]`: for every picture of the batch, level, pixel of the level with its border of
     /// one zero on each side, and head: the values.
-    fn bordered_rows(&mut self, value: ValueId, sizes: &Sizes) -> ValueId {
-        let &Sizes {
+    fn bordered_rows(&mut self, value: ValueId, sizes: &LevelSizes) -> ValueId {
+        let &LevelSizes {
             batch, heads, ch, ..
         } = sizes;
         let mut levels = Vec::with_capacity(sizes.levels.len());
@@ -258,8 +258,13 @@ impl OnnxOps {
 
     /// Rows of the four pixels at and after (`x`, `y`), int32 `[N·Lq, heads, levels·points]`: upper
     /// left, upper right, lower right, lower left.
-    fn corner_indices(&mut self, x: ValueId, y: ValueId, sizes: &Sizes) -> Option<[ValueId; 4]> {
-        let &Sizes {
+    fn corner_indices(
+        &mut self,
+        x: ValueId,
+        y: ValueId,
+        sizes: &LevelSizes,
+    ) -> Option<[ValueId; 4]> {
+        let &LevelSizes {
             batch,
             lq,
             heads,

@@ -8,7 +8,7 @@ use crate::checkpoint;
 use case::{Array, Case, both_ways, close, run};
 use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
-use unmask_network::ops::{Init, Ops, Side};
+use unmask_network::ops::{NetworkOps, PadSide, WeightInit};
 
 fn conv(x: &Array, w: &Array, b: Option<&Array>, stride: usize, pad: usize) -> Array {
     let side = |i: usize| (x.shape[i] + 2 * pad - w.shape[i]) / stride + 1;
@@ -56,9 +56,9 @@ fn batch_norms_alone_and_after_a_convolution() {
         })
     };
     let case = |fold: bool| {
-        let mut weights = Weights::new();
+        let mut weights = CheckpointWeights::new();
         let mut put = |name: &str, a: &Array| {
-            let tensor = checkpoint::Tensor {
+            let tensor = checkpoint::WeightTensor {
                 shape: a.shape.clone(),
                 data: a.f32s().into(),
             };
@@ -69,9 +69,9 @@ fn batch_norms_alone_and_after_a_convolution() {
         put("stem.norm.bias", &parts[1]);
         put("stem.norm.running_mean", &parts[2]);
         put("stem.norm.running_var", &parts[3].map(f64::abs));
-        let mut ops = OnnxOps::new(weights, Sampling::default());
+        let mut ops = OnnxOps::new(weights, SamplingForm::default());
         let input = ops.input("x", &x.shape);
-        let kernel = ops.param("stem.conv.weight", &w.shape, Init::Msra);
+        let kernel = ops.param("stem.conv.weight", &w.shape, WeightInit::Msra);
         let mut y = ops.conv2d(&input, &kernel, None, 1, 1);
         if !fold {
             y = ops.relu(&y);
@@ -326,7 +326,10 @@ fn attention_masks() {
     let b = f64::from(BLOCKED);
     let inside = [[b, 0.0, 0.0, 0.0], [0.0; 4], [0.0; 4], [0.0; 4]];
     let outside = [[0.0, 0.0, b, b], [0.0; 4], [0.0; 4], [0.0; 4]];
-    for (side, want) in [(Side::Foreground, inside), (Side::Background, outside)] {
+    for (side, want) in [
+        (PadSide::Foreground, inside),
+        (PadSide::Background, outside),
+    ] {
         let (got, _) = run(&[&x], &[], |ops, x, _| ops.attention_mask(&x[0], side));
         assert_eq!(got.shape, x.shape);
         assert_eq!(got.data, want.concat(), "{side:?}");
@@ -369,7 +372,7 @@ fn deformable_sampling_both_ways() {
         }
         sum
     });
-    for sampling in [Sampling::Gather, Sampling::Gridsample] {
+    for sampling in [SamplingForm::Gather, SamplingForm::Gridsample] {
         let case = Case {
             inputs: &[&value, &places, &weights],
             parameters: &[],
@@ -379,6 +382,6 @@ fn deformable_sampling_both_ways() {
             case.run(|ops, x, _| ops.deformable_sample(&x[0], &levels, &x[1], &x[2]));
         close(&got, &want);
         let grid = operators.iter().any(|o| o == "GridSample");
-        assert_eq!(grid, sampling == Sampling::Gridsample);
+        assert_eq!(grid, sampling == SamplingForm::Gridsample);
     }
 }

@@ -1,7 +1,7 @@
 //! From what is written about a network to what is meant, with every value checked.
 
-use super::written::{Class, Written, shorten};
-use super::{FactsError, Output};
+use super::written::{ClassReference, WrittenMetadata, shorten};
+use super::{MetadataError, OutputForm};
 use std::path::Path;
 
 /// Values of std up to this one mean that mean and std are on the scale 0–1.
@@ -9,7 +9,7 @@ const UNIT_SCALE_STD: f32 = 1.5;
 
 /// What describes a network besides its sizes: checkpoints and models alike.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Description {
+pub struct ModelDescription {
     /// Mean of red, green, blue, on the scale 0–255.
     pub mean: [f32; 3],
     /// Standard deviation of red, green, blue, on the scale 0–255.
@@ -28,16 +28,20 @@ pub struct Description {
 ///
 /// # Errors
 /// A value is missing, or does not fit.
-pub fn describe(place: &Path, written: Written, known: usize) -> Result<Description, FactsError> {
+pub fn describe(
+    place: &Path,
+    written: WrittenMetadata,
+    known: usize,
+) -> Result<ModelDescription, MetadataError> {
     let places = Places {
         model: Path::new(""),
         beside: place,
     };
-    places.describe(Written::default(), written, known, true)
+    places.describe(WrittenMetadata::default(), written, known, true)
 }
 
 /// A value and the file it came from.
-type From<'a, T> = (T, &'a Path);
+type MetadataOrigin<'a, T> = (T, &'a Path);
 
 /// The places that facts come from.
 pub(super) struct Places<'a> {
@@ -47,15 +51,19 @@ pub(super) struct Places<'a> {
 
 impl<'a> Places<'a> {
     /// The value, and where it was found first.
-    pub(super) fn pick<T>(&self, inside: Option<T>, beside: Option<T>) -> Option<From<'a, T>> {
+    pub(super) fn pick<T>(
+        &self,
+        inside: Option<T>,
+        beside: Option<T>,
+    ) -> Option<MetadataOrigin<'a, T>> {
         inside
             .map(|v| (v, self.model))
             .or(beside.map(|v| (v, self.beside)))
     }
 
-    fn bad(&self, place: &Path, key: &str, reason: String) -> FactsError {
+    fn bad(&self, place: &Path, key: &str, reason: String) -> MetadataError {
         let prefix = if place == self.model { "unmask." } else { "" };
-        FactsError::Value {
+        MetadataError::Value {
             place: place.to_path_buf(),
             key: format!("{prefix}{key}"),
             reason,
@@ -65,11 +73,11 @@ impl<'a> Places<'a> {
     /// The description of a network with `known` classes; `masks`: it classifies masks.
     pub(super) fn describe(
         &self,
-        inside: Written,
-        beside: Written,
+        inside: WrittenMetadata,
+        beside: WrittenMetadata,
         known: usize,
         masks: bool,
-    ) -> Result<Description, FactsError> {
+    ) -> Result<ModelDescription, MetadataError> {
         let mean = self.pick(inside.mean, beside.mean);
         let std = self.pick(inside.std, beside.std);
         let classes = self.pick(inside.classes, beside.classes);
@@ -93,7 +101,7 @@ impl<'a> Places<'a> {
         let (Some(mean), Some(std), Some(classes), Some(road), Some(stuff)) =
             (mean, std, classes, road, stuff)
         else {
-            return Err(FactsError::Missing {
+            return Err(MetadataError::Missing {
                 model: self.model.to_path_buf(),
                 beside: self.beside.to_path_buf(),
                 missing,
@@ -101,7 +109,7 @@ impl<'a> Places<'a> {
         };
         let (mean, std) = self.colours(mean, std)?;
         let classes = self.classes(classes, known)?;
-        Ok(Description {
+        Ok(ModelDescription {
             mean,
             std,
             road: self.indices("road", road, &classes, 1)?,
@@ -113,10 +121,10 @@ impl<'a> Places<'a> {
 
     fn colours(
         &self,
-        mean: From<'_, Vec<f32>>,
-        std: From<'_, Vec<f32>>,
-    ) -> Result<([f32; 3], [f32; 3]), FactsError> {
-        let three = |key: &str, (values, place): From<'_, Vec<f32>>| {
+        mean: MetadataOrigin<'_, Vec<f32>>,
+        std: MetadataOrigin<'_, Vec<f32>>,
+    ) -> Result<([f32; 3], [f32; 3]), MetadataError> {
+        let three = |key: &str, (values, place): MetadataOrigin<'_, Vec<f32>>| {
             <[f32; 3]>::try_from(values.as_slice())
                 .ok()
                 .filter(|v| v.iter().all(|x| x.is_finite()))
@@ -135,9 +143,9 @@ impl<'a> Places<'a> {
 
     fn classes(
         &self,
-        (classes, place): From<'_, Vec<String>>,
+        (classes, place): MetadataOrigin<'_, Vec<String>>,
         known: usize,
-    ) -> Result<Vec<String>, FactsError> {
+    ) -> Result<Vec<String>, MetadataError> {
         if classes.len() != known {
             let reason = format!("{} names, but the network knows {known}", classes.len());
             return Err(self.bad(place, "classes", reason));
@@ -154,20 +162,20 @@ impl<'a> Places<'a> {
     fn indices(
         &self,
         key: &str,
-        (wanted, place): From<'_, Vec<Class>>,
+        (wanted, place): MetadataOrigin<'_, Vec<ClassReference>>,
         classes: &[String],
         least: usize,
-    ) -> Result<Vec<usize>, FactsError> {
+    ) -> Result<Vec<usize>, MetadataError> {
         let mut indices = Vec::with_capacity(wanted.len());
         for class in wanted {
             let found = match &class {
-                Class::Index(i) => (*i < classes.len()).then_some(*i),
-                Class::Name(name) => classes.iter().position(|c| c == name),
+                ClassReference::Index(i) => (*i < classes.len()).then_some(*i),
+                ClassReference::Name(name) => classes.iter().position(|c| c == name),
             };
             let Some(index) = found else {
                 let shown = match class {
-                    Class::Index(i) => i.to_string(),
-                    Class::Name(name) => name,
+                    ClassReference::Index(i) => i.to_string(),
+                    ClassReference::Name(name) => name,
                 };
                 let reason = format!(
                     "`{}` is none of the {} classes: {}",
@@ -191,25 +199,28 @@ impl<'a> Places<'a> {
     /// Column of "no object" of a mask model.
     pub(super) fn no_object(
         &self,
-        value: Option<From<'_, usize>>,
-        output: Output,
-    ) -> Result<Option<usize>, FactsError> {
+        value: Option<MetadataOrigin<'_, usize>>,
+        output: OutputForm,
+    ) -> Result<Option<usize>, MetadataError> {
         match (value, output) {
-            (Some((column, place)), Output::Mask { known, .. }) if column > known => {
+            (Some((column, place)), OutputForm::Mask { known, .. }) if column > known => {
                 let reason = format!("{column}, but the class logits have {} columns", known + 1);
                 Err(self.bad(place, "no_object", reason))
             }
-            (Some((_, place)), Output::Pixel { .. }) => Err(self.bad(
+            (Some((_, place)), OutputForm::Pixel { .. }) => Err(self.bad(
                 place,
                 "no_object",
                 "only mask models have such a column; take the key out".into(),
             )),
-            (value, Output::Mask { known, .. }) => Ok(Some(value.map_or(known, |v| v.0))),
+            (value, OutputForm::Mask { known, .. }) => Ok(Some(value.map_or(known, |v| v.0))),
             _ => Ok(None),
         }
     }
 
-    fn threshold(&self, value: Option<From<'_, f32>>) -> Result<Option<f32>, FactsError> {
+    fn threshold(
+        &self,
+        value: Option<MetadataOrigin<'_, f32>>,
+    ) -> Result<Option<f32>, MetadataError> {
         match value {
             Some((t, place)) if !t.is_finite() => {
                 Err(self.bad(place, "threshold", format!("{t} is not a finite number")))

@@ -1,7 +1,7 @@
 //! What a prepared graph says of itself: how it scores, and what it wants of the camera.
 
-use super::{FactsError, list, shorten};
-use crate::camera_input::{CameraInput, FrameFormat, View};
+use super::{MetadataError, list, shorten};
+use crate::camera_input::{CameraInput, FrameFormat, FrameView};
 use clap::ValueEnum;
 use std::path::Path;
 use unmask_frame::Size;
@@ -9,7 +9,7 @@ use unmask_score::PixelScore;
 
 /// How a prepared graph computes its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Head {
+pub enum ScoreHead {
     /// From masks, with refinement.
     MaskRefined,
     /// From masks, without refinement.
@@ -18,7 +18,7 @@ pub enum Head {
     Pixel(PixelScore),
 }
 
-impl std::fmt::Display for Head {
+impl std::fmt::Display for ScoreHead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::MaskRefined => f.write_str("mask-refined"),
@@ -28,7 +28,7 @@ impl std::fmt::Display for Head {
     }
 }
 
-impl std::str::FromStr for Head {
+impl std::str::FromStr for ScoreHead {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -42,9 +42,9 @@ impl std::str::FromStr for Head {
 
 /// What only a prepared graph says of itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PreparedFacts {
+pub struct PreparedMetadata {
     /// How the score was computed inside the graph.
-    pub head: Head,
+    pub head: ScoreHead,
     /// The camera frames that the graph takes.
     pub camera: CameraInput,
     /// Size of the network's input, px.
@@ -58,8 +58,8 @@ pub struct PreparedFacts {
 pub fn prepared<'a>(
     model: &Path,
     get: impl Fn(&str) -> Option<&'a str>,
-) -> Result<Option<PreparedFacts>, FactsError> {
-    let bad = |key: &str, reason: String| FactsError::Value {
+) -> Result<Option<PreparedMetadata>, MetadataError> {
+    let bad = |key: &str, reason: String| MetadataError::Value {
         place: model.to_path_buf(),
         key: key.to_string(),
         reason: format!("{reason}; write the file again with `unmask prepare`"),
@@ -104,12 +104,12 @@ pub fn prepared<'a>(
         let reason = format!("[{x}, {y}, {w}, {h}] lies outside {}", format.size);
         return Err(bad("unmask.input.view", reason));
     }
-    Ok(Some(PreparedFacts {
+    Ok(Some(PreparedMetadata {
         head,
         camera: CameraInput {
             format,
             fit: choice!("unmask.input.fit"),
-            view: View {
+            view: FrameView {
                 x,
                 y,
                 size: Size::new(w, h),
@@ -129,7 +129,7 @@ fn size_of(text: &str) -> Option<Size> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fit, Matrix, PixelFormat, Range};
+    use crate::{ColourMatrix, ColourRange, FrameFit, PixelFormat};
 
     const WHOLE: [(&str, &str); 8] = [
         ("unmask.head", "mask-refined"),
@@ -142,7 +142,7 @@ mod tests {
         ("unmask.input.view", "[0, 40, 1280, 640]"),
     ];
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Option<PreparedFacts>, FactsError> {
+    fn read(pairs: &[(&str, &str)]) -> Result<Option<PreparedMetadata>, MetadataError> {
         prepared(Path::new("/m/net.onnx"), |key| {
             pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
         })
@@ -153,17 +153,17 @@ mod tests {
         assert_eq!(read(&[]).unwrap(), None);
         assert_eq!(read(&WHOLE[1..]).unwrap(), None, "no head: not prepared");
         let facts = read(&WHOLE).unwrap().unwrap();
-        assert_eq!(facts.head, Head::MaskRefined);
+        assert_eq!(facts.head, ScoreHead::MaskRefined);
         assert_eq!(facts.input, Size::new(512, 256));
         let CameraInput { format, fit, view } = facts.camera;
-        assert_eq!(fit, Fit::Crop);
+        assert_eq!(fit, FrameFit::Crop);
         assert_eq!(
             format,
             FrameFormat {
                 pixels: PixelFormat::Nv12,
                 size: Size::new(1280, 720),
-                matrix: Matrix::Bt709,
-                range: Range::Full,
+                matrix: ColourMatrix::Bt709,
+                range: ColourRange::Full,
             }
         );
         assert_eq!((view.x, view.y, view.size), (0, 40, Size::new(1280, 640)));
@@ -191,9 +191,9 @@ mod tests {
     #[test]
     fn heads_are_written_as_they_are_read() {
         use PixelScore::{Entropy, MaxLogit, MaxSoftmax};
-        for head in [Head::Mask, Head::MaskRefined]
+        for head in [ScoreHead::Mask, ScoreHead::MaskRefined]
             .into_iter()
-            .chain([MaxSoftmax, MaxLogit, Entropy].map(Head::Pixel))
+            .chain([MaxSoftmax, MaxLogit, Entropy].map(ScoreHead::Pixel))
         {
             assert_eq!(head.to_string().parse(), Ok(head));
         }

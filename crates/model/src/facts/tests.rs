@@ -2,10 +2,10 @@ use super::*;
 
 const MODEL: &str = "/m/net.onnx";
 
-fn measured(known: usize) -> Measured {
-    Measured {
+fn measured(known: usize) -> MeasuredMetadata {
+    MeasuredMetadata {
         input: Size::new(128, 64),
-        output: Output::Mask {
+        output: OutputForm::Mask {
             queries: 4,
             known,
             size: Size::new(32, 16),
@@ -15,17 +15,17 @@ fn measured(known: usize) -> Measured {
     }
 }
 
-fn inside(pairs: &[(&str, &str)]) -> Result<Written, FactsError> {
-    Written::from_metadata(Path::new(MODEL), |key| {
+fn inside(pairs: &[(&str, &str)]) -> Result<WrittenMetadata, MetadataError> {
+    WrittenMetadata::from_metadata(Path::new(MODEL), |key| {
         pairs.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
     })
 }
 
-fn whole(pairs: &[(&str, &str)]) -> Result<Facts, FactsError> {
+fn whole(pairs: &[(&str, &str)]) -> Result<ModelMetadata, MetadataError> {
     settle(
         Path::new(MODEL),
         inside(pairs)?,
-        Written::default(),
+        WrittenMetadata::default(),
         measured(3),
     )
 }
@@ -140,12 +140,12 @@ fn stuff_may_be_empty_and_classes_listed_twice_count_once() {
 #[test]
 fn a_per_pixel_model_needs_no_stuff() {
     let mut pixel = measured(3);
-    pixel.output = Output::Pixel {
+    pixel.output = OutputForm::Pixel {
         classes: 3,
         size: Size::new(4, 4),
     };
     let written = inside(&JSON[..4]).unwrap();
-    let facts = settle(Path::new(MODEL), written, Written::default(), pixel).unwrap();
+    let facts = settle(Path::new(MODEL), written, WrittenMetadata::default(), pixel).unwrap();
     assert!(facts.stuff.is_empty());
 }
 
@@ -153,12 +153,15 @@ fn a_per_pixel_model_needs_no_stuff() {
 fn model_toml_fills_what_the_file_lacks() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("net.onnx");
-    assert_eq!(Written::from_beside(&model).unwrap(), Written::default());
+    assert_eq!(
+        WrittenMetadata::from_beside(&model).unwrap(),
+        WrittenMetadata::default()
+    );
     let text = "mean = [1.0, 2.0, 3.0]\nstd = [4.0, 5.0, 6.0]\n\
                 classes = ['a', 'b', 'c']\nroad = [0]\nstuff = ['b', 2]\n\
                 [outputs]\nlogits = 'out'\n";
     std::fs::write(folder.path().join("model.toml"), text).unwrap();
-    let beside = Written::from_beside(&model).unwrap();
+    let beside = WrittenMetadata::from_beside(&model).unwrap();
     assert!(beside.is_whole());
     assert_eq!(beside.outputs.logits.as_deref(), Some("out"));
     let file = inside(&[("unmask.mean", "7,8,9")]).unwrap();
@@ -167,7 +170,7 @@ fn model_toml_fills_what_the_file_lacks() {
     assert_eq!((facts.mean, facts.std), ([7.0, 8.0, 9.0], [4.0, 5.0, 6.0]));
     assert_eq!(facts.stuff, [1, 2]);
     // A fault in model.toml names that file.
-    let error = settle(&model, Written::default(), beside, measured(2)).unwrap_err();
+    let error = settle(&model, WrittenMetadata::default(), beside, measured(2)).unwrap_err();
     assert!(
         error
             .to_string()
@@ -187,12 +190,14 @@ fn a_bad_model_toml_is_refused() {
         "road = -1",
     ] {
         std::fs::write(folder.path().join("model.toml"), text).unwrap();
-        let error = Written::from_beside(&model).unwrap_err().to_string();
+        let error = WrittenMetadata::from_beside(&model)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("model.toml") && error.contains("Known keys"),
             "{error}"
         );
     }
     std::fs::write(folder.path().join("model.toml"), vec![b'#'; (1 << 20) + 1]).unwrap();
-    assert!(Written::from_beside(&model).is_err());
+    assert!(WrittenMetadata::from_beside(&model).is_err());
 }

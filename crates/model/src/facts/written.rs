@@ -1,6 +1,6 @@
 //! The facts as they are written: in the metadata of a file or a checkpoint, or in `model.toml`.
 
-use super::FactsError;
+use super::MetadataError;
 use serde::Deserialize;
 use std::path::Path;
 use unmask_frame::{read_regular_text, without_bom};
@@ -36,7 +36,7 @@ impl OutputNames {
 /// A class, by index or by name.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
-pub enum Class {
+pub enum ClassReference {
     /// By index.
     Index(usize),
     /// By name.
@@ -46,7 +46,7 @@ pub enum Class {
 /// The facts as they were written, from one place.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Written {
+pub struct WrittenMetadata {
     /// Mean of red, green, blue, on the scale 0–255 or 0–1.
     pub mean: Option<Vec<f32>>,
     /// Standard deviation of red, green, blue, on the same scale.
@@ -54,9 +54,9 @@ pub struct Written {
     /// Names of the known classes.
     pub classes: Option<Vec<String>>,
     /// Classes one drives on.
-    pub road: Option<Vec<Class>>,
+    pub road: Option<Vec<ClassReference>>,
     /// Classes that mask refinement may suppress.
-    pub stuff: Option<Vec<Class>>,
+    pub stuff: Option<Vec<ClassReference>>,
     /// Score above which a cell counts as anomalous.
     pub threshold: Option<f32>,
     /// Column of "no object".
@@ -66,14 +66,14 @@ pub struct Written {
     pub outputs: OutputNames,
 }
 
-impl Written {
+impl WrittenMetadata {
     /// Reads `metadata_props`. Lists are JSON arrays, or text with commas.
     pub fn from_metadata<'a>(
         model: &Path,
         get: impl Fn(&str) -> Option<&'a str>,
-    ) -> Result<Self, FactsError> {
+    ) -> Result<Self, MetadataError> {
         let read = |key: &'static str| get(key).map(|text| (key, text.trim()));
-        let bad = |key: &str, text: &str, wanted: &str| FactsError::Value {
+        let bad = |key: &str, text: &str, wanted: &str| MetadataError::Value {
             place: model.to_path_buf(),
             key: key.to_string(),
             reason: format!("`{}` is not {wanted}", shorten(text)),
@@ -89,7 +89,7 @@ impl Written {
         let classes = |key| {
             read(key)
                 .map(|(key, text)| {
-                    list::<Class>(text, |s| Some(class_of(s)))
+                    list::<ClassReference>(text, |s| Some(class_of(s)))
                         .ok_or_else(|| bad(key, text, "a list of class names or indices"))
                 })
                 .transpose()
@@ -129,8 +129,8 @@ impl Written {
     /// Reads `model.toml` beside `model`; nothing written where there is no such file.
     ///
     /// # Errors
-    /// As [`Written::from_toml`].
-    pub fn from_beside(model: &Path) -> Result<Self, FactsError> {
+    /// As [`WrittenMetadata::from_toml`].
+    pub fn from_beside(model: &Path) -> Result<Self, MetadataError> {
         let path = model.with_file_name(BESIDE);
         match std::fs::metadata(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
@@ -142,8 +142,8 @@ impl Written {
     ///
     /// # Errors
     /// It cannot be read, is too large, or holds an unknown key.
-    pub fn from_toml(path: &Path) -> Result<Self, FactsError> {
-        let refuse = |reason: String| FactsError::Beside {
+    pub fn from_toml(path: &Path) -> Result<Self, MetadataError> {
+        let refuse = |reason: String| MetadataError::Beside {
             path: path.to_owned(),
             reason,
         };
@@ -177,9 +177,11 @@ pub(super) fn list<T: serde::de::DeserializeOwned>(
     text.split(',').map(|part| parse(part.trim())).collect()
 }
 
-fn class_of(text: &str) -> Class {
-    text.parse()
-        .map_or_else(|_| Class::Name(text.to_string()), Class::Index)
+fn class_of(text: &str) -> ClassReference {
+    text.parse().map_or_else(
+        |_| ClassReference::Name(text.to_string()),
+        ClassReference::Index,
+    )
 }
 
 /// The first 60 characters: a foreign file may hold anything.

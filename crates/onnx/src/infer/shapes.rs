@@ -1,26 +1,26 @@
 //! Products, and what moves, picks or gathers entries.
 
-use super::{Call, Kinds, Unknown, broadcast, elements, length};
-use crate::ir::Data;
+use super::{InferenceError, NodeCall, ValueTypes, broadcast, elements, length};
+use crate::ir::TensorData;
 use crate::messages::DataType;
 use std::collections::BTreeMap;
 
-impl Call<'_> {
+impl NodeCall<'_> {
     /// All inputs broadcast; the type is that of input `like`, or `to`.
-    pub(super) fn broadcast(&self, like: usize, to: Option<DataType>) -> Kinds {
+    pub(super) fn broadcast(&self, like: usize, to: Option<DataType>) -> ValueTypes {
         let mut shape = self.shape(0)?;
         for i in 1..self.node.inputs.len() {
             let other = self.shape(i)?;
             shape = broadcast(&shape, &other)
-                .ok_or_else(|| Unknown::Wrong(format!("{shape:?} and {other:?}")))?;
+                .ok_or_else(|| InferenceError::Wrong(format!("{shape:?} and {other:?}")))?;
         }
         Ok(vec![(to.unwrap_or(self.kind(like)?.0), shape)])
     }
 
-    pub(super) fn matmul(&self) -> Kinds {
+    pub(super) fn matmul(&self) -> ValueTypes {
         let (dtype, a) = self.kind(0)?;
         let b = self.shape(1)?;
-        let wrong = || Unknown::Wrong(format!("a product of {a:?} and {b:?}"));
+        let wrong = || InferenceError::Wrong(format!("a product of {a:?} and {b:?}"));
         if a.is_empty() || b.is_empty() {
             return Err(wrong());
         }
@@ -53,7 +53,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn gemm(&self) -> Kinds {
+    pub(super) fn gemm(&self) -> ValueTypes {
         let (dtype, a) = self.kind(0)?;
         let b = self.shape(1)?;
         let (&[m, k], &[k_too, n]) = (&a[..], &b[..]) else {
@@ -74,9 +74,9 @@ impl Call<'_> {
 
     /// The axes that an ellipsis stands for are broadcast; an equation without an arrow keeps them
     /// and the letters that occur once, in alphabetical order.
-    pub(super) fn einsum(&self) -> Kinds {
+    pub(super) fn einsum(&self) -> ValueTypes {
         let text = self.node.text("equation").unwrap_or("").replace(' ', "");
-        let wrong = || Unknown::Wrong(format!("the equation `{text}`"));
+        let wrong = || InferenceError::Wrong(format!("the equation `{text}`"));
         let (left, right) = match text.split_once("->") {
             Some((left, right)) => (left, Some(right)),
             None => (&text[..], None),
@@ -139,11 +139,11 @@ impl Call<'_> {
         Ok(vec![(self.kind(0)?.0, shape)])
     }
 
-    pub(super) fn reshape(&self) -> Kinds {
+    pub(super) fn reshape(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let target = self.ints(1)?;
         let keep = self.node.int("allowzero").unwrap_or(0) == 0;
-        let wrong = || Unknown::Wrong(format!("a reshape of {x:?} to {target:?}"));
+        let wrong = || InferenceError::Wrong(format!("a reshape of {x:?} to {target:?}"));
         let mut shape = Vec::with_capacity(target.len());
         let mut open = None;
         for (i, &side) in target.iter().enumerate() {
@@ -169,7 +169,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn flatten(&self) -> Kinds {
+    pub(super) fn flatten(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(1), x.len(), true)?;
         let sides = (elements(&x[..axis]), elements(&x[axis..]));
@@ -179,7 +179,7 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn transpose(&self) -> Kinds {
+    pub(super) fn transpose(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let order = match self.node.ints("perm") {
             Some(perm) => self.axes(perm, x.len())?,
@@ -193,7 +193,7 @@ impl Call<'_> {
         Ok(vec![(dtype, order.iter().map(|&a| x[a]).collect())])
     }
 
-    pub(super) fn squeeze(&self) -> Kinds {
+    pub(super) fn squeeze(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let axes = match self.optional_ints(1)? {
             Some(axes) => self.axes(&axes, x.len())?,
@@ -206,7 +206,7 @@ impl Call<'_> {
         Ok(vec![(dtype, left.collect())])
     }
 
-    pub(super) fn unsqueeze(&self) -> Kinds {
+    pub(super) fn unsqueeze(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let axes = self.ints(1)?;
         let rank = x.len() + axes.len();
@@ -225,7 +225,7 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn concat(&self) -> Kinds {
+    pub(super) fn concat(&self) -> ValueTypes {
         let (dtype, mut shape) = self.kind(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(0), shape.len(), false)?;
         for i in 1..self.node.inputs.len() {
@@ -242,7 +242,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn split(&self) -> Kinds {
+    pub(super) fn split(&self) -> ValueTypes {
         let (dtype, shape) = self.kind(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(0), shape.len(), false)?;
         let parts = match self.optional_ints(1)? {
@@ -267,7 +267,7 @@ impl Call<'_> {
     }
 
     /// For every axis: start, length, step.
-    pub(super) fn slice_ranges(&self) -> Result<Vec<(i64, usize, i64)>, Unknown> {
+    pub(super) fn slice_ranges(&self) -> Result<Vec<(i64, usize, i64)>, InferenceError> {
         let x = self.shape(0)?;
         let (starts, ends) = (self.ints(1)?, self.ints(2)?);
         let axes = match self.optional_ints(3)? {
@@ -306,23 +306,23 @@ impl Call<'_> {
         Ok(ranges)
     }
 
-    pub(super) fn slice(&self) -> Kinds {
+    pub(super) fn slice(&self) -> ValueTypes {
         let shape = self.slice_ranges()?.iter().map(|r| r.1).collect();
         Ok(vec![(self.kind(0)?.0, shape)])
     }
 
-    pub(super) fn gather(&self) -> Kinds {
+    pub(super) fn gather(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(0), x.len(), false)?;
         let shape = [&x[..axis], &self.shape(1)?, &x[axis + 1..]].concat();
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn gather_nd(&self) -> Kinds {
+    pub(super) fn gather_nd(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let indices = self.shape(1)?;
         let batch = length(self.node.int("batch_dims").unwrap_or(0))?;
-        let wrong = || Unknown::Wrong(format!("entries of {x:?} at {indices:?}"));
+        let wrong = || InferenceError::Wrong(format!("entries of {x:?} at {indices:?}"));
         let (&depth, front) = indices.split_last().ok_or_else(wrong)?;
         let rest = batch
             .checked_add(depth)
@@ -331,17 +331,18 @@ impl Call<'_> {
         Ok(vec![(dtype, [front, rest].concat())])
     }
 
-    pub(super) fn expand(&self) -> Kinds {
+    pub(super) fn expand(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let target = self.ints(1)?;
-        let target: Result<Vec<usize>, Unknown> = target.iter().map(|&v| length(v)).collect();
+        let target: Result<Vec<usize>, InferenceError> =
+            target.iter().map(|&v| length(v)).collect();
         let target = target?;
         let shape = broadcast(&x, &target)
-            .ok_or_else(|| Unknown::Wrong(format!("{x:?} expanded to {target:?}")))?;
+            .ok_or_else(|| InferenceError::Wrong(format!("{x:?} expanded to {target:?}")))?;
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn tile(&self) -> Kinds {
+    pub(super) fn tile(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let times = self.ints(1)?;
         if times.len() != x.len() {
@@ -354,7 +355,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn pad(&self) -> Kinds {
+    pub(super) fn pad(&self) -> ValueTypes {
         let (dtype, mut shape) = self.kind(0)?;
         let pads = self.ints(1)?;
         let rank = shape.len();
@@ -371,7 +372,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn top_k(&self) -> Kinds {
+    pub(super) fn top_k(&self) -> ValueTypes {
         let (dtype, mut shape) = self.kind(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(-1), shape.len(), false)?;
         let k = match self.ints(1)?[..] {
@@ -394,7 +395,7 @@ impl Call<'_> {
             .collect()
     }
 
-    pub(super) fn arg(&self) -> Kinds {
+    pub(super) fn arg(&self) -> ValueTypes {
         let shape = self.shape(0)?;
         let axis = self.axis(self.node.int("axis").unwrap_or(0), shape.len(), false)?;
         let keep = self.node.int("keepdims").unwrap_or(1) != 0;
@@ -402,7 +403,7 @@ impl Call<'_> {
     }
 
     /// Axes that a reduction goes over.
-    pub(super) fn reduced_axes(&self) -> Result<Vec<usize>, Unknown> {
+    pub(super) fn reduced_axes(&self) -> Result<Vec<usize>, InferenceError> {
         let rank = self.shape(0)?.len();
         let given = match self.node.ints("axes") {
             Some(axes) => Some(axes.to_vec()),
@@ -415,14 +416,14 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn reduce(&self) -> Kinds {
+    pub(super) fn reduce(&self) -> ValueTypes {
         let (dtype, shape) = self.kind(0)?;
         let keep = self.node.int("keepdims").unwrap_or(1) != 0;
         let axes = self.reduced_axes()?;
         Ok(vec![(dtype, self.without(&shape, &axes, keep))])
     }
 
-    pub(super) fn one_hot(&self) -> Kinds {
+    pub(super) fn one_hot(&self) -> ValueTypes {
         let mut shape = self.shape(0)?;
         let depth = match self.constant(1)?.to_f64()[..] {
             [depth] if (0.0..1e9).contains(&depth) => depth as usize,
@@ -435,7 +436,7 @@ impl Call<'_> {
     }
 
     /// The first and one past the last axis that a Shape node tells.
-    pub(super) fn shape_range(&self) -> Result<(usize, usize), Unknown> {
+    pub(super) fn shape_range(&self) -> Result<(usize, usize), InferenceError> {
         let rank = self.shape(0)?.len() as i64;
         let place = |v: i64| (if v < 0 { v.saturating_add(rank) } else { v }).clamp(0, rank);
         let start = place(self.node.int("start").unwrap_or(0)) as usize;
@@ -443,14 +444,14 @@ impl Call<'_> {
         Ok((start, end.max(start)))
     }
 
-    pub(super) fn shape_of(&self) -> Kinds {
+    pub(super) fn shape_of(&self) -> ValueTypes {
         let (start, end) = self.shape_range()?;
         Ok(vec![(DataType::Int64, vec![end - start])])
     }
 
-    pub(super) fn constant_of_shape(&self) -> Kinds {
+    pub(super) fn constant_of_shape(&self) -> ValueTypes {
         let sides = self.ints(0)?;
-        let shape: Result<Vec<usize>, Unknown> = sides.iter().map(|&v| length(v)).collect();
+        let shape: Result<Vec<usize>, InferenceError> = sides.iter().map(|&v| length(v)).collect();
         let value = self.node.attribute("value").and_then(|a| a.t.as_ref());
         let dtype = match value {
             Some(tensor) => tensor.data_type(),
@@ -459,9 +460,9 @@ impl Call<'_> {
         Ok(vec![(dtype, shape?)])
     }
 
-    pub(super) fn range(&self) -> Kinds {
-        let one = |i: usize| -> Result<f64, Unknown> {
-            let data: &Data = self.constant(i)?;
+    pub(super) fn range(&self) -> ValueTypes {
+        let one = |i: usize| -> Result<f64, InferenceError> {
+            let data: &TensorData = self.constant(i)?;
             match data.to_f64()[..] {
                 [v] => Ok(v),
                 _ => Err("a bound that is not one number".into()),

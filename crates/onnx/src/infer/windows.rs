@@ -1,11 +1,11 @@
 //! Convolutions, pools, resizing: what slides over a map.
 
-use super::{Call, Kinds, Unknown, length};
+use super::{InferenceError, NodeCall, ValueTypes, length};
 use crate::messages::DataType;
 
 /// The sliding of a window over the spatial axes, all that a file may leave out filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct WindowShape {
     /// Sides of the kernel, a spatial axis each, as are the others.
     pub kernel: Vec<usize>,
     /// Entries from one place to the next.
@@ -16,8 +16,13 @@ pub struct Window {
     pub pads: Vec<(usize, usize)>,
 }
 
-impl Call<'_> {
-    fn lengths(&self, name: &str, n: usize, otherwise: usize) -> Result<Vec<usize>, Unknown> {
+impl NodeCall<'_> {
+    fn lengths(
+        &self,
+        name: &str,
+        n: usize,
+        otherwise: usize,
+    ) -> Result<Vec<usize>, InferenceError> {
         match self.node.ints(name) {
             Some(list) if list.len() == n => list.iter().map(|&v| length(v)).collect(),
             Some(list) => Err(format!("`{name}` has {} entries, not {n}", list.len()).into()),
@@ -25,14 +30,14 @@ impl Call<'_> {
         }
     }
 
-    fn window(&self, input: &[usize], kernel: Vec<usize>) -> Result<Window, Unknown> {
+    fn window(&self, input: &[usize], kernel: Vec<usize>) -> Result<WindowShape, InferenceError> {
         let n = kernel.len();
         let strides = self.lengths("strides", n, 1)?;
         let dilations = self.lengths("dilations", n, 1)?;
         if strides.contains(&0) || dilations.contains(&0) || kernel.contains(&0) {
             return Err("a kernel, stride or dilation of 0".into());
         }
-        let mut window = Window {
+        let mut window = WindowShape {
             kernel,
             strides,
             dilations,
@@ -64,7 +69,7 @@ impl Call<'_> {
     }
 
     /// The window of a convolution, transposed convolution or pool.
-    pub(super) fn own_window(&self) -> Result<Window, Unknown> {
+    pub(super) fn own_window(&self) -> Result<WindowShape, InferenceError> {
         let x = self.shape(0)?;
         if x.len() < 3 {
             return Err(format!("a window over {x:?}").into());
@@ -74,7 +79,7 @@ impl Call<'_> {
             "ConvTranspose" => self.window_up(&x[2..], self.weight_sides(&x)?),
             _ => match self.node.ints("kernel_shape") {
                 Some(k) if k.len() == x.len() - 2 => {
-                    let kernel: Result<_, Unknown> = k.iter().map(|&v| length(v)).collect();
+                    let kernel: Result<_, InferenceError> = k.iter().map(|&v| length(v)).collect();
                     self.window(&x[2..], kernel?)
                 }
                 _ => Err("a pool without a `kernel_shape` that fits".into()),
@@ -83,7 +88,7 @@ impl Call<'_> {
     }
 
     /// Spatial sides of the weights.
-    fn weight_sides(&self, x: &[usize]) -> Result<Vec<usize>, Unknown> {
+    fn weight_sides(&self, x: &[usize]) -> Result<Vec<usize>, InferenceError> {
         let w = self.shape(1)?;
         if w.len() != x.len() {
             return Err(format!("weights {w:?} on {x:?}").into());
@@ -97,7 +102,11 @@ impl Call<'_> {
 
     /// The window of a transposed convolution: `output_shape` and `auto_pad` say how much of its
     /// output is cut off.
-    fn window_up(&self, input: &[usize], kernel: Vec<usize>) -> Result<Window, Unknown> {
+    fn window_up(
+        &self,
+        input: &[usize],
+        kernel: Vec<usize>,
+    ) -> Result<WindowShape, InferenceError> {
         let n = kernel.len();
         let auto = self.node.text("auto_pad").unwrap_or("NOTSET");
         let same = matches!(auto, "SAME_LOWER" | "SAME_UPPER");
@@ -113,14 +122,14 @@ impl Call<'_> {
         let extra = self.lengths("output_padding", n, 0)?;
         // Some files name all axes.
         let asked = asked.map(|sides| &sides[sides.len().saturating_sub(n)..]);
-        let mut window = Window {
+        let mut window = WindowShape {
             kernel,
             strides,
             dilations,
             pads: vec![(0, 0); n],
         };
         for i in 0..n {
-            let too_large = || Unknown::from("its sizes overflow");
+            let too_large = || InferenceError::from("its sizes overflow");
             let stride = window.strides[i];
             let whole = input[i]
                 .checked_sub(1)
@@ -133,9 +142,9 @@ impl Call<'_> {
                 Some(None) => return Err("an `output_shape` of too few sides".into()),
                 None => input[i].checked_mul(stride).ok_or_else(too_large)?,
             };
-            let total = whole
-                .checked_sub(side)
-                .ok_or_else(|| Unknown::Wrong(format!("an output of {side}: {whole} is all")))?;
+            let total = whole.checked_sub(side).ok_or_else(|| {
+                InferenceError::Wrong(format!("an output of {side}: {whole} is all"))
+            })?;
             let less = total / 2;
             window.pads[i] = match auto {
                 "SAME_UPPER" => (less, total - less),
@@ -145,18 +154,23 @@ impl Call<'_> {
         Ok(window)
     }
 
-    fn slide(&self, window: &Window, input: &[usize], up: bool) -> Result<Vec<usize>, Unknown> {
+    fn slide(
+        &self,
+        window: &WindowShape,
+        input: &[usize],
+        up: bool,
+    ) -> Result<Vec<usize>, InferenceError> {
         let n = window.kernel.len();
         let mut out = Vec::with_capacity(n);
         for i in 0..n {
-            let too_large = || Unknown::from("its sizes overflow");
+            let too_large = || InferenceError::from("its sizes overflow");
             let (before, after) = window.pads[i];
             let padded = input[i]
                 .checked_add(before)
                 .and_then(|v| v.checked_add(after));
             let room = padded.ok_or_else(too_large)?.checked_sub(window.reach(i)?);
             let room = room.ok_or_else(|| {
-                Unknown::Wrong(format!("its kernel is larger than its map {input:?}"))
+                InferenceError::Wrong(format!("its kernel is larger than its map {input:?}"))
             })?;
             let last = match up {
                 true => room.div_ceil(window.strides[i]),
@@ -170,7 +184,7 @@ impl Call<'_> {
         Ok(out)
     }
 
-    pub(super) fn conv(&self) -> Kinds {
+    pub(super) fn conv(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let w = self.shape(1)?;
         let groups = length(self.node.int("group").unwrap_or(1))?;
@@ -192,7 +206,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn conv_transpose(&self) -> Kinds {
+    pub(super) fn conv_transpose(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let w = self.shape(1)?;
         let groups = length(self.node.int("group").unwrap_or(1))?;
@@ -220,7 +234,7 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn pool(&self) -> Kinds {
+    pub(super) fn pool(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         if x.len() < 3 {
             return Err(format!("a pool of {x:?}").into());
@@ -232,13 +246,13 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn global_pool(&self) -> Kinds {
+    pub(super) fn global_pool(&self) -> ValueTypes {
         let (dtype, mut shape) = self.kind(0)?;
         shape.iter_mut().skip(2).for_each(|side| *side = 1);
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn grid_sample(&self) -> Kinds {
+    pub(super) fn grid_sample(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let grid = self.shape(1)?;
         let rank = x.len();
@@ -250,15 +264,16 @@ impl Call<'_> {
         Ok(vec![(dtype, shape)])
     }
 
-    pub(super) fn resize(&self) -> Kinds {
+    pub(super) fn resize(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
-        let wrong = |n: usize| Unknown::Wrong(format!("{n} sizes for {} axes", x.len()));
+        let wrong = |n: usize| InferenceError::Wrong(format!("{n} sizes for {} axes", x.len()));
         if self.node.input(3).is_some() {
             let sizes = self.ints(3)?;
             if sizes.len() != x.len() {
                 return Err(wrong(sizes.len()));
             }
-            let shape: Result<Vec<usize>, Unknown> = sizes.iter().map(|&v| length(v)).collect();
+            let shape: Result<Vec<usize>, InferenceError> =
+                sizes.iter().map(|&v| length(v)).collect();
             return Ok(vec![(dtype, shape?)]);
         }
         let scales = self.constant(2)?.to_f64();
@@ -270,14 +285,14 @@ impl Call<'_> {
             if side.is_finite() && (0.0..1e15).contains(&side) {
                 Ok(side as usize)
             } else {
-                Err(Unknown::from("a scale that gives no size"))
+                Err(InferenceError::from("a scale that gives no size"))
             }
         });
-        let shape: Result<Vec<usize>, Unknown> = sides.collect();
+        let shape: Result<Vec<usize>, InferenceError> = sides.collect();
         Ok(vec![(dtype, shape?)])
     }
 
-    pub(super) fn depth_to_space(&self) -> Kinds {
+    pub(super) fn depth_to_space(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let block = length(self.node.int("blocksize").unwrap_or(0))?;
         let area = block.checked_mul(block).unwrap_or(0);
@@ -293,7 +308,7 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn space_to_depth(&self) -> Kinds {
+    pub(super) fn space_to_depth(&self) -> ValueTypes {
         let (dtype, x) = self.kind(0)?;
         let block = length(self.node.int("blocksize").unwrap_or(0))?;
         match x[..] {
@@ -307,7 +322,7 @@ impl Call<'_> {
     }
 }
 
-impl Window {
+impl WindowShape {
     /// Padding in the order of the attribute `pads`: all before, then all after.
     pub fn pads_in_order(&self) -> Vec<usize> {
         let (before, after): (Vec<_>, Vec<_>) = self.pads.iter().copied().unzip();
@@ -315,7 +330,7 @@ impl Window {
     }
 
     /// Entries of the map that the kernel spans on axis `i`.
-    fn reach(&self, i: usize) -> Result<usize, Unknown> {
+    fn reach(&self, i: usize) -> Result<usize, InferenceError> {
         let gaps = (self.kernel[i] - 1).checked_mul(self.dilations[i]);
         gaps.and_then(|g| g.checked_add(1))
             .ok_or_else(|| "its sizes overflow".into())

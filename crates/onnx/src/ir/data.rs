@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Elements of a constant, row by row.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Data {
+pub enum TensorData {
     /// float32.
     F32(Arc<[f32]>),
     /// float64.
@@ -28,19 +28,19 @@ pub enum Data {
 macro_rules! each {
     ($data:expr, $d:ident => $body:expr) => {
         match $data {
-            Data::F32($d) => $body,
-            Data::F64($d) => $body,
-            Data::F16($d) => $body,
-            Data::I8($d) => $body,
-            Data::U8($d) => $body,
-            Data::I32($d) => $body,
-            Data::I64($d) => $body,
-            Data::Bool($d) => $body,
+            TensorData::F32($d) => $body,
+            TensorData::F64($d) => $body,
+            TensorData::F16($d) => $body,
+            TensorData::I8($d) => $body,
+            TensorData::U8($d) => $body,
+            TensorData::I32($d) => $body,
+            TensorData::I64($d) => $body,
+            TensorData::Bool($d) => $body,
         }
     };
 }
 
-impl Data {
+impl TensorData {
     /// Element type.
     pub fn dtype(&self) -> DataType {
         match self {
@@ -274,21 +274,21 @@ mod tests {
             DataType::Int64,
             DataType::Bool,
         ] {
-            let data = Data::from_f64(dtype, &[1.0, 0.0, 1.0]).unwrap();
+            let data = TensorData::from_f64(dtype, &[1.0, 0.0, 1.0]).unwrap();
             assert_eq!(data.dtype(), dtype);
             assert_eq!(data.to_f64(), [1.0, 0.0, 1.0]);
             let bytes = data.to_bytes();
             assert_eq!(bytes.len(), 3 * element_bytes(dtype).unwrap());
-            assert_eq!(Data::from_bytes(dtype, &bytes).as_ref(), Some(&data));
+            assert_eq!(TensorData::from_bytes(dtype, &bytes).as_ref(), Some(&data));
             let joined = data.join(&data).unwrap().pick(&[5, 1]).unwrap();
             assert_eq!(joined.to_f64(), [1.0, 0.0]);
             assert_eq!(data.pick(&[3]), None);
             if bytes.len() > 3 {
-                assert_eq!(Data::from_bytes(dtype, &bytes[1..]), None);
+                assert_eq!(TensorData::from_bytes(dtype, &bytes[1..]), None);
             }
         }
-        assert_eq!(Data::from_bytes(DataType::String, &[]), None);
-        let ints = Data::from_i64(DataType::Int8, &[300]).unwrap();
+        assert_eq!(TensorData::from_bytes(DataType::String, &[]), None);
+        let ints = TensorData::from_i64(DataType::Int8, &[300]).unwrap();
         assert_eq!(ints.to_i64(), Some(vec![44]));
     }
 }

@@ -1,28 +1,28 @@
 //! Changing a graph: who reads what, replacing values, dropping what is not needed, putting nodes
 //! back into an order in which they can run.
 
-use super::{Graph, Node, NodeId, Source, ValueId};
+use super::{GraphNode, NodeId, OnnxGraph, ValueId, ValueSource};
 use std::collections::{HashMap, HashSet};
 
 /// A graph whose nodes wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cycle(pub NodeId);
+pub struct GraphCycle(pub NodeId);
 
 impl NodeId {
-    /// Its place in [`Graph::nodes`].
+    /// Its place in [`OnnxGraph::nodes`].
     pub fn index(self) -> usize {
         self.0
     }
 }
 
-impl Graph {
-    /// The node `id`. Ids change with [`Graph::tidy`].
-    pub fn node(&self, id: NodeId) -> &Node {
+impl OnnxGraph {
+    /// The node `id`. Ids change with [`OnnxGraph::tidy`].
+    pub fn node(&self, id: NodeId) -> &GraphNode {
         &self.nodes[id.0]
     }
 
     /// The node `id`, to be changed. Its outputs must stay what they are.
-    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+    pub fn node_mut(&mut self, id: NodeId) -> &mut GraphNode {
         self.done.clear();
         &mut self.nodes[id.0]
     }
@@ -35,7 +35,7 @@ impl Graph {
     /// The node that writes `id`.
     pub fn producer_id(&self, id: ValueId) -> Option<NodeId> {
         match self.value(id).source {
-            Source::Node(node) => Some(node),
+            ValueSource::Node(node) => Some(node),
             _ => None,
         }
     }
@@ -109,10 +109,10 @@ impl Graph {
     /// that reads it. Node ids change.
     ///
     /// # Errors
-    /// [`Cycle`] with a node that waits for itself; the order is then left as it was.
-    pub fn tidy(&mut self) -> Result<(), Cycle> {
-        let order = self.order().map_err(Cycle)?;
-        let mut nodes: Vec<Option<Node>> = std::mem::take(&mut self.nodes)
+    /// [`GraphCycle`] with a node that waits for itself; the order is then left as it was.
+    pub fn tidy(&mut self) -> Result<(), GraphCycle> {
+        let order = self.order().map_err(GraphCycle)?;
+        let mut nodes: Vec<Option<GraphNode>> = std::mem::take(&mut self.nodes)
             .into_iter()
             .map(Some)
             .collect();
@@ -124,12 +124,12 @@ impl Graph {
     /// All nodes, each after those it reads from, otherwise as they lie.
     fn order(&self) -> Result<Vec<NodeId>, NodeId> {
         #[derive(Clone, Copy, PartialEq)]
-        enum State {
+        enum VisitState {
             New,
             Open,
             Done,
         }
-        let mut state = vec![State::New; self.nodes.len()];
+        let mut state = vec![VisitState::New; self.nodes.len()];
         let mut order = Vec::with_capacity(self.nodes.len());
         let mut stack = Vec::new();
         for start in self.node_ids() {
@@ -137,22 +137,22 @@ impl Graph {
             while let Some((id, next)) = stack.pop() {
                 if next == 0 {
                     match state[id.0] {
-                        State::Done => continue,
-                        State::Open => return Err(id),
-                        State::New => state[id.0] = State::Open,
+                        VisitState::Done => continue,
+                        VisitState::Open => return Err(id),
+                        VisitState::New => state[id.0] = VisitState::Open,
                     }
                 }
                 match self.nodes[id.0].inputs.get(next) {
                     Some(input) => {
                         stack.push((id, next + 1));
                         if let Some(from) = input.and_then(|v| self.producer_id(v))
-                            && state[from.0] != State::Done
+                            && state[from.0] != VisitState::Done
                         {
                             stack.push((from, 0));
                         }
                     }
                     None => {
-                        state[id.0] = State::Done;
+                        state[id.0] = VisitState::Done;
                         order.push(id);
                     }
                 }
@@ -175,7 +175,7 @@ impl Graph {
     pub(super) fn renumber(&mut self) {
         for (i, node) in self.nodes.iter().enumerate() {
             for output in &node.outputs {
-                self.values[output.0].source = Source::Node(NodeId(i));
+                self.values[output.0].source = ValueSource::Node(NodeId(i));
             }
         }
         self.done.clear();
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::messages::DataType;
 
-    fn relu(g: &mut Graph, x: ValueId, scope: &str) -> ValueId {
+    fn relu(g: &mut OnnxGraph, x: ValueId, scope: &str) -> ValueId {
         let shape = g.value(x).shape.clone();
         g.add_node(
             "Relu",
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_node_added_later_comes_before_its_reader() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2]);
         let a = relu(&mut g, x, "a");
         let b = relu(&mut g, a, "b");
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn an_order_that_runs_is_kept() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2]);
         let a = relu(&mut g, x, "a");
         let exp = g.add_node(
@@ -264,13 +264,13 @@ mod tests {
 
     #[test]
     fn nodes_that_wait_for_each_other_are_found() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2]);
         let a = relu(&mut g, x, "a");
         let b = relu(&mut g, a, "b");
         g.add_output("y", b);
         g.node_mut(NodeId(0)).inputs[0] = Some(b);
-        let Cycle(node) = g.tidy().unwrap_err();
+        let GraphCycle(node) = g.tidy().unwrap_err();
         assert!(node.index() < 2);
         assert_eq!(g.nodes().len(), 2);
     }

@@ -1,6 +1,6 @@
 //! From a graph in memory to an ONNX model.
 
-use super::{Data, Graph, Source, ValueId};
+use super::{OnnxGraph, TensorData, ValueId, ValueSource};
 use crate::messages::{
     DataType, GraphProto, IR_VERSION, ModelProto, NodeProto, OPSET, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, ValueInfoProto,
@@ -8,7 +8,7 @@ use crate::messages::{
 use crate::unique::UniqueNames;
 use std::collections::HashMap;
 
-impl Graph {
+impl OnnxGraph {
     /// The graph as an ONNX model (opset 17) with `facts` in `metadata_props`.
     ///
     /// Nodes are named after the part of the network they belong to, constants after the parameter
@@ -38,7 +38,7 @@ impl Graph {
             graph
                 .output
                 .push(ValueInfoProto::tensor(&name, value.dtype, &value.shape));
-            if matches!(value.source, Source::Node(_)) && !values.contains_key(id) {
+            if matches!(value.source, ValueSource::Node(_)) && !values.contains_key(id) {
                 values.insert(*id, name);
             } else {
                 copies.push((name, *id));
@@ -46,7 +46,7 @@ impl Graph {
         }
         for id in self.values_read() {
             let value = self.value(id);
-            if let Source::Constant(data) = &value.source {
+            if let ValueSource::Constant(data) = &value.source {
                 let name = names.unique(value.label.as_deref().unwrap_or("constant"));
                 graph
                     .initializer
@@ -130,7 +130,7 @@ impl Graph {
     }
 }
 
-fn initializer(name: &str, shape: &[usize], data: &Data) -> TensorProto {
+fn initializer(name: &str, shape: &[usize], data: &TensorData) -> TensorProto {
     TensorProto {
         dims: shape.iter().map(|&d| d as i64).collect(),
         data_type: Some(data.dtype() as i32),
@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_outputs_keep_theirs() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2]);
         let scope = "a".into();
-        let relu = |g: &mut Graph, v| {
+        let relu = |g: &mut OnnxGraph, v| {
             g.add_node("Relu", &scope, &[Some(v)], vec![], DataType::Float, &[2])
         };
         let a = relu(&mut g, x);
@@ -198,14 +198,14 @@ mod tests {
 
     #[test]
     fn the_same_constant_is_written_once() {
-        let mut g = Graph::default();
+        let mut g = OnnxGraph::default();
         let x = g.add_input("x", &[2]);
         let scope = "a".into();
-        let one = |g: &mut Graph| g.add_constant(&[1], Data::F32(vec![1.0].into()), None);
+        let one = |g: &mut OnnxGraph| g.add_constant(&[1], TensorData::F32(vec![1.0].into()), None);
         let (k, l) = (one(&mut g), one(&mut g));
         assert_eq!(k, l);
         // Another type with the same bytes is another constant.
-        let m = g.add_constant(&[1], Data::I32(vec![0x3f80_0000].into()), None);
+        let m = g.add_constant(&[1], TensorData::I32(vec![0x3f80_0000].into()), None);
         assert_ne!(k, m);
         let y = g.add_node(
             "Add",

@@ -1,12 +1,12 @@
 //! Changes to a graph that keep its outputs.
 
-use super::{Data, Graph, Node};
+use super::{GraphNode, OnnxGraph, TensorData};
 use std::collections::HashSet;
 
 /// The eps of a BatchNormalization that does not say.
 const BATCH_NORM_EPS: f32 = 1e-5;
 
-impl Graph {
+impl OnnxGraph {
     /// Folds every BatchNormalization that alone reads a convolution with constant weights into
     /// that convolution: `w' = w·γ/√(σ²+ε)`, `b' = (b−μ)·γ/√(σ²+ε) + β`, in f64. Exact up to
     /// rounding.
@@ -29,7 +29,7 @@ impl Graph {
     }
 
     /// The convolution before `norm` with `norm` folded into it, where that can be.
-    fn conv_with_norm(&mut self, norm: &Node, uses: &[usize]) -> Option<Node> {
+    fn conv_with_norm(&mut self, norm: &GraphNode, uses: &[usize]) -> Option<GraphNode> {
         let x = norm.input(0)?;
         let conv = self.producer(x).filter(|n| n.op == "Conv")?.clone();
         if uses[x.0] != 1 {
@@ -70,9 +70,9 @@ impl Graph {
             let stem = l.strip_suffix(".weight").unwrap_or(l);
             format!("{stem}.bias").into()
         });
-        let w = self.add_constant(&shape, Data::F32(new_weight.into()), label);
-        let b = self.add_constant(&[outs], Data::F32(new_bias.into()), bias_label);
-        Some(Node {
+        let w = self.add_constant(&shape, TensorData::F32(new_weight.into()), label);
+        let b = self.add_constant(&[outs], TensorData::F32(new_bias.into()), bias_label);
+        Some(GraphNode {
             name: None,
             inputs: vec![conv.inputs[0], Some(w), Some(b)],
             outputs: norm.outputs[..1].to_vec(),
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
     use crate::messages::DataType;
 
-    fn conv_norm(extra_reader: bool) -> (Graph, ValueId) {
-        let mut g = Graph::default();
+    fn conv_norm(extra_reader: bool) -> (OnnxGraph, ValueId) {
+        let mut g = OnnxGraph::default();
         let scope = "stem".into();
         let x = g.add_input("x", &[1, 1, 2, 2]);
         let w = g.add_parameter("stem.weight", &[2, 1, 1, 1], vec![2.0, 3.0].into());

@@ -1,13 +1,13 @@
 //! From messages to a graph: names to values, constants, nodes in an order that runs, shapes.
 
 use super::guard::{self, node_error};
-use super::limits::Limits;
-use super::opset::{Step, opset, to_written};
-use super::tensor::Reader;
-use crate::error::Error;
+use super::limits::ReadLimits;
+use super::opset::{OpsetStep, opset, to_written};
+use super::tensor::TensorReader;
+use crate::error::OnnxError;
 use crate::evaluate::evaluate;
-use crate::infer::{Kind, Unknown, elements, infer};
-use crate::ir::{Data, Graph, Node, ValueId};
+use crate::infer::{InferenceError, ValueType, elements, infer};
+use crate::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use crate::memory::memory;
 use crate::messages::{
     AttributeProto, DataType, Dimension, DimensionValue, GraphProto, ModelProto, NodeProto,
@@ -28,7 +28,7 @@ const FOLD_INTS: usize = 1 << 22;
 /// must not become gigabytes.
 const FOLD_TOTAL: usize = 1 << 25;
 
-impl Graph {
+impl OnnxGraph {
     /// The graph of `model`, its opset (13 to 25) brought to 17, and the facts of its
     /// `metadata_props`.
     ///
@@ -38,16 +38,16 @@ impl Graph {
     /// a folder they are refused.
     ///
     /// # Errors
-    /// [`Error::Limit`] where something is larger than `limits` allow, [`Error::External`] for
-    /// external data, [`Error::Node`] with the node's name for what cannot be used there (unknown
+    /// [`OnnxError::Limit`] where something is larger than `limits` allow, [`OnnxError::External`] for
+    /// external data, [`OnnxError::Node`] with the node's name for what cannot be used there (unknown
     /// operators without a stated shape, shapes that do not go together or depend on data,
-    /// control flow), [`Error::Model`] for the rest.
+    /// control flow), [`OnnxError::Model`] for the rest.
     pub fn from_model(
         model: &ModelProto,
         folder: Option<&Path>,
-        limits: &Limits,
-    ) -> Result<(Self, Vec<(String, String)>), Error> {
-        let refuse = |what: String| Error::Model { what };
+        limits: &ReadLimits,
+    ) -> Result<(Self, Vec<(String, String)>), OnnxError> {
+        let refuse = |what: String| OnnxError::Model { what };
         guard::check(model, limits)?;
         let no_graph = GraphProto::default();
         let proto = model.graph.as_ref().unwrap_or(&no_graph);
@@ -71,8 +71,8 @@ impl Graph {
                 "it holds sparse constants: store them dense".to_owned(),
             ));
         }
-        let mut builder = Builder {
-            graph: Graph::default(),
+        let mut builder = GraphBuilder {
+            graph: OnnxGraph::default(),
             by_name: HashMap::new(),
             stated: HashMap::new(),
             opset,
@@ -102,7 +102,7 @@ impl Graph {
         graph.remove_dead_nodes();
         let needed = memory(&graph).peak_bytes;
         if needed > limits.memory_bytes {
-            return Err(Error::Limit {
+            return Err(OnnxError::Limit {
                 what: format!(
                     "it needs {:.1} GB of memory to run, at most {:.1} GB are given: export it with \
                      a smaller input",
@@ -119,7 +119,7 @@ impl Graph {
 }
 
 /// Type and static shape that the file states for a value.
-fn stated_kind(info: &ValueInfoProto) -> Option<Kind> {
+fn stated_kind(info: &ValueInfoProto) -> Option<ValueType> {
     let Some(type_proto::Value::TensorType(tensor)) = info.r#type.as_ref()?.value.as_ref() else {
         return None;
     };
@@ -140,25 +140,25 @@ fn scope_of(name: &str, op: &str) -> Arc<str> {
     }
 }
 
-struct Builder<'a> {
-    graph: Graph,
+struct GraphBuilder<'a> {
+    graph: OnnxGraph,
     by_name: HashMap<&'a str, ValueId>,
     /// What the file says of values in between, for operators that are not known here.
-    stated: HashMap<&'a str, Kind>,
+    stated: HashMap<&'a str, ValueType>,
     opset: i64,
-    limits: &'a Limits,
+    limits: &'a ReadLimits,
     /// Elements that may still be computed while reading.
     fold_left: usize,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> GraphBuilder<'a> {
     fn constants_and_inputs(
         &mut self,
         proto: &'a GraphProto,
         folder: Option<&Path>,
-    ) -> Result<(), Error> {
-        let refuse = |what: String| Error::Model { what };
-        let mut reader = Reader::new(self.limits, folder);
+    ) -> Result<(), OnnxError> {
+        let refuse = |what: String| OnnxError::Model { what };
+        let mut reader = TensorReader::new(self.limits, folder);
         for tensor in &proto.initializer {
             let name = tensor.name.as_deref().unwrap_or("");
             let (shape, data) = reader.read(name, tensor)?;
@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
                 )));
             };
             self.check_size(&[(dtype, shape.clone())])
-                .map_err(|what| Error::Limit {
+                .map_err(|what| OnnxError::Limit {
                     what: format!("the input `{name}`: {what}"),
                 })?;
             let id = self.graph.add_typed_input(name, dtype, &shape);
@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn check_size(&self, kinds: &[Kind]) -> Result<(), String> {
+    fn check_size(&self, kinds: &[ValueType]) -> Result<(), String> {
         for (_, shape) in kinds {
             if shape.len() > self.limits.rank {
                 return Err(format!(
@@ -211,7 +211,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn node(&mut self, proto: &'a NodeProto) -> Result<(), Error> {
+    fn node(&mut self, proto: &'a NodeProto) -> Result<(), OnnxError> {
         let op = proto.op_type.as_deref().unwrap_or("");
         if !matches!(proto.domain.as_deref(), None | Some("" | "ai.onnx")) {
             return Err(node_error(
@@ -251,7 +251,7 @@ impl<'a> Builder<'a> {
             return self.constant(proto);
         }
         let name = proto.name.as_deref().filter(|n| !n.is_empty());
-        let node = Node {
+        let node = GraphNode {
             op: op.into(),
             scope: scope_of(name.unwrap_or(""), op),
             name: name.map(Arc::from),
@@ -265,7 +265,7 @@ impl<'a> Builder<'a> {
         let last = steps.len().saturating_sub(1);
         for (
             i,
-            Step {
+            OpsetStep {
                 mut node,
                 reads_before,
             },
@@ -284,9 +284,9 @@ impl<'a> Builder<'a> {
     fn add(
         &mut self,
         proto: &NodeProto,
-        mut node: Node,
+        mut node: GraphNode,
         names: &'a [String],
-    ) -> Result<ValueId, Error> {
+    ) -> Result<ValueId, OnnxError> {
         // Operators that have as many outputs as are asked for count them.
         node.outputs = vec![ValueId::default(); names.len().max(1)];
         let wanted = node.outputs.len();
@@ -295,17 +295,17 @@ impl<'a> Builder<'a> {
             Err(unknown) => {
                 let stated = names.iter().map(|n| self.stated.get(n.as_str()).cloned());
                 // What is stated of an operator that grows bounds nothing when it runs.
-                let stated = stated.collect::<Option<Vec<Kind>>>();
+                let stated = stated.collect::<Option<Vec<ValueType>>>();
                 match (stated.filter(|_| !may_grow(&node.op)), unknown) {
                     (Some(kinds), _) if !kinds.is_empty() => kinds,
-                    (_, Unknown::Operator) => {
+                    (_, InferenceError::Operator) => {
                         return Err(node_error(
                             proto,
                             "is an operator whose output is not known here, and the file does not \
                              state a shape that bounds it",
                         ));
                     }
-                    (_, Unknown::Wrong(what)) => return Err(node_error(proto, what)),
+                    (_, InferenceError::Wrong(what)) => return Err(node_error(proto, what)),
                 }
             }
         };
@@ -360,7 +360,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Whether a node is small enough to be computed while reading.
-    fn folds(&self, node: &Node, kinds: &[Kind]) -> bool {
+    fn folds(&self, node: &GraphNode, kinds: &[ValueType]) -> bool {
         if matches!(node.op.as_str(), "QuantizeLinear" | "DequantizeLinear") {
             return false;
         }
@@ -380,25 +380,25 @@ impl<'a> Builder<'a> {
         outputs.into_iter().all(small) && (shape_only || inputs.into_iter().all(small))
     }
 
-    fn constant(&mut self, proto: &'a NodeProto) -> Result<(), Error> {
+    fn constant(&mut self, proto: &'a NodeProto) -> Result<(), OnnxError> {
         let name = proto.output[0].as_str();
         let attribute = |name: &str| {
             let mut all = proto.attribute.iter();
             all.find(|a| a.name.as_deref() == Some(name))
         };
         let (shape, data) = if let Some(tensor) = attribute("value").and_then(|a| a.t.as_ref()) {
-            let mut reader = Reader::new(self.limits, None);
+            let mut reader = TensorReader::new(self.limits, None);
             reader
                 .read(name, tensor)
                 .map_err(|e| node_error(proto, e.to_string()))?
         } else if let Some(f) = attribute("value_float").and_then(|a| a.f) {
-            (vec![], Data::F32([f].into()))
+            (vec![], TensorData::F32([f].into()))
         } else if let Some(i) = attribute("value_int").and_then(|a| a.i) {
-            (vec![], Data::I64([i].into()))
+            (vec![], TensorData::I64([i].into()))
         } else if let Some(AttributeProto { floats, .. }) = attribute("value_floats") {
-            (vec![floats.len()], Data::F32(floats[..].into()))
+            (vec![floats.len()], TensorData::F32(floats[..].into()))
         } else if let Some(AttributeProto { ints, .. }) = attribute("value_ints") {
-            (vec![ints.len()], Data::I64(ints[..].into()))
+            (vec![ints.len()], TensorData::I64(ints[..].into()))
         } else {
             return Err(node_error(proto, "holds no dense numbers"));
         };

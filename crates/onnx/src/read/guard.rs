@@ -1,8 +1,8 @@
 //! What must hold of every model, whatever is done with it and whatever its operators are: an end
 //! to its nodes, tensors that can be counted, an order in which it can run.
 
-use super::limits::Limits;
-use crate::error::Error;
+use super::limits::ReadLimits;
+use crate::error::OnnxError;
 use crate::infer::elements;
 use crate::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use std::collections::HashMap;
@@ -17,8 +17,8 @@ fn node_name(node: &NodeProto) -> String {
 }
 
 /// The error that says what is wrong with `node`.
-pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
-    Error::Node {
+pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> OnnxError {
+    OnnxError::Node {
         node: node_name(node),
         op: node.op_type.clone().unwrap_or_default(),
         what: what.into(),
@@ -31,8 +31,8 @@ pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> Error {
 /// [`Error::NotOnnx`] without a graph; [`Error::Limit`] for more nodes than are read, or a tensor
 /// with more elements or axes; [`Error::Node`] for nodes that wait for each other, or write the
 /// same value.
-pub(super) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
-    let graph = model.graph.as_ref().ok_or_else(|| Error::NotOnnx {
+pub(super) fn check(model: &ModelProto, limits: &ReadLimits) -> Result<(), OnnxError> {
+    let graph = model.graph.as_ref().ok_or_else(|| OnnxError::NotOnnx {
         what: "it holds no graph".to_owned(),
     })?;
     unique_keys(model)?;
@@ -40,7 +40,7 @@ pub(super) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
     each_graph(graph, &mut |graph| {
         nodes += graph.node.len();
         if nodes > limits.nodes {
-            return Err(Error::Limit {
+            return Err(OnnxError::Limit {
                 what: format!(
                     "the graph has {nodes} nodes, at most {} are read",
                     limits.nodes
@@ -60,13 +60,13 @@ pub(super) fn check(model: &ModelProto, limits: &Limits) -> Result<(), Error> {
 
 /// Refuses a key of the metadata with two values: which of them counts would be a guess, and each
 /// reader's own.
-fn unique_keys(model: &ModelProto) -> Result<(), Error> {
+fn unique_keys(model: &ModelProto) -> Result<(), OnnxError> {
     let mut values: HashMap<&str, &str> = HashMap::new();
     for pair in &model.metadata_props {
         let (key, value) = (pair.key(), pair.value());
         match values.insert(key, value) {
             Some(first) if first != value => {
-                return Err(Error::Model {
+                return Err(OnnxError::Model {
                     what: format!(
                         "its metadata has the key `{key}` twice, with different values: take one \
                          of them out"
@@ -83,13 +83,13 @@ fn unique_keys(model: &ModelProto) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::External`] with the constant.
-pub(super) fn weights_inside(graph: &GraphProto) -> Result<(), Error> {
+pub(super) fn weights_inside(graph: &GraphProto) -> Result<(), OnnxError> {
     each_graph(graph, &mut |graph| {
         let outside =
             |t: &&TensorProto| !t.external_data.is_empty() || t.data_location.unwrap_or(0) != 0;
         match tensors(graph).find(outside) {
             None => Ok(()),
-            Some(tensor) => Err(Error::External {
+            Some(tensor) => Err(OnnxError::External {
                 tensor: tensor.name.clone().unwrap_or_default(),
                 location: tensor
                     .external_data
@@ -108,8 +108,8 @@ pub(super) fn weights_inside(graph: &GraphProto) -> Result<(), Error> {
 /// Calls `f` on `graph` and the graphs inside it. How deep they lie was checked on the bytes.
 fn each_graph<'a>(
     graph: &'a GraphProto,
-    f: &mut impl FnMut(&'a GraphProto) -> Result<(), Error>,
-) -> Result<(), Error> {
+    f: &mut impl FnMut(&'a GraphProto) -> Result<(), OnnxError>,
+) -> Result<(), OnnxError> {
     let mut open = vec![graph];
     while let Some(graph) = open.pop() {
         f(graph)?;
@@ -126,8 +126,8 @@ fn tensors(graph: &GraphProto) -> impl Iterator<Item = &TensorProto> {
     graph.initializer.iter().chain(inside)
 }
 
-fn check_tensor(tensor: &TensorProto, limits: &Limits) -> Result<(), Error> {
-    let wrong = |what: String| Error::Limit {
+fn check_tensor(tensor: &TensorProto, limits: &ReadLimits) -> Result<(), OnnxError> {
+    let wrong = |what: String| OnnxError::Limit {
         what: format!(
             "the constant `{}` {what}",
             tensor.name.as_deref().unwrap_or("")
@@ -150,14 +150,14 @@ fn check_tensor(tensor: &TensorProto, limits: &Limits) -> Result<(), Error> {
     }
 }
 
-fn check_info(info: &ValueInfoProto, limits: &Limits) -> Result<(), Error> {
+fn check_info(info: &ValueInfoProto, limits: &ReadLimits) -> Result<(), OnnxError> {
     let Some(shape) = info.static_shape() else {
         return Ok(());
     };
     if shape.len() <= limits.rank && elements(&shape).is_some_and(|n| n <= limits.elements) {
         return Ok(());
     }
-    Err(Error::Limit {
+    Err(OnnxError::Limit {
         what: format!(
             "`{}` has the shape {shape:?}: at most {} elements on {} axes are read",
             info.name.as_deref().unwrap_or(""),
@@ -171,7 +171,7 @@ fn check_info(info: &ValueInfoProto, limits: &Limits) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Node`] where nodes wait for each other, or two write the same value.
-pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, Error> {
+pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, OnnxError> {
     let mut writers: HashMap<&str, usize> = HashMap::new();
     for (i, node) in graph.node.iter().enumerate() {
         for name in node.output.iter().filter(|n| !n.is_empty()) {
@@ -184,12 +184,12 @@ pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, Error> {
         }
     }
     #[derive(Clone, Copy, PartialEq)]
-    enum State {
+    enum OrderState {
         New,
         Open,
         Placed,
     }
-    let mut state = vec![State::New; graph.node.len()];
+    let mut state = vec![OrderState::New; graph.node.len()];
     let mut order = Vec::with_capacity(graph.node.len());
     let mut stack: Vec<(usize, usize)> = Vec::new();
     let node = |i: usize| -> &NodeProto { &graph.node[i] };
@@ -198,26 +198,26 @@ pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, Error> {
         while let Some((i, next)) = stack.pop() {
             if next == 0 {
                 match state[i] {
-                    State::Placed => continue,
-                    State::Open => {
+                    OrderState::Placed => continue,
+                    OrderState::Open => {
                         return Err(node_error(
                             node(i),
                             "waits for its own output: the graph has a cycle",
                         ));
                     }
-                    State::New => state[i] = State::Open,
+                    OrderState::New => state[i] = OrderState::Open,
                 }
             }
             match node(i).input.get(next) {
                 Some(name) => {
                     stack.push((i, next + 1));
                     match writers.get(name.as_str()) {
-                        Some(&from) if state[from] != State::Placed => stack.push((from, 0)),
+                        Some(&from) if state[from] != OrderState::Placed => stack.push((from, 0)),
                         _ => {}
                     }
                 }
                 None => {
-                    state[i] = State::Placed;
+                    state[i] = OrderState::Placed;
                     order.push(i);
                 }
             }
@@ -228,7 +228,7 @@ pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, whole};
+    use super::super::{ReadLimits, whole};
     use crate::messages::{
         AttributeProto, DataType, GraphProto, ModelProto, NodeProto, StringStringEntryProto,
         TensorProto, ValueInfoProto,
@@ -259,10 +259,10 @@ mod tests {
 
     #[track_caller]
     fn refused(edit: impl Fn(&mut GraphProto), part: &str) {
-        let limits = Limits {
+        let limits = ReadLimits {
             nodes: 3,
             elements: 1000,
-            ..Limits::default()
+            ..ReadLimits::default()
         };
         let error = whole(&model(edit), &limits).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_model_of_unknown_operators_passes() {
-        let read = whole(&model(|_| {}), &Limits::default()).unwrap();
+        let read = whole(&model(|_| {}), &ReadLimits::default()).unwrap();
         assert_eq!(read.graph.unwrap().node.len(), 2);
     }
 
@@ -340,7 +340,7 @@ mod tests {
             model.metadata_props = pairs
                 .map(|&(key, value)| StringStringEntryProto::new(key, value))
                 .collect();
-            whole(&model.to_bytes(), &Limits::default())
+            whole(&model.to_bytes(), &ReadLimits::default())
         };
         let error = with(&[("unmask.road", "[0]"), ("a", ""), ("unmask.road", "[1]")]);
         let error = error.unwrap_err().to_string();
@@ -351,7 +351,9 @@ mod tests {
     #[test]
     fn no_graph_or_no_version_is_no_model() {
         for bytes in [&[][..], &[0x08, 8], &[0x3a, 0]] {
-            let error = whole(bytes, &Limits::default()).unwrap_err().to_string();
+            let error = whole(bytes, &ReadLimits::default())
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("not an ONNX model"), "{error}");
         }
     }

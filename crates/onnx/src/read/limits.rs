@@ -2,7 +2,7 @@
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ReadLimits {
     /// Bytes of the file, and again of all its external data together.
     pub bytes: u64,
     /// Nodes of the graph.
@@ -16,7 +16,7 @@ pub struct Limits {
     pub memory_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             bytes: 2 << 30,

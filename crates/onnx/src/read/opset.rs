@@ -2,7 +2,7 @@
 //! changes are new types.
 
 use crate::infer::elements;
-use crate::ir::{Data, Graph, Node};
+use crate::ir::{GraphNode, OnnxGraph, TensorData};
 use crate::messages::{AttributeProto, DataType, ModelProto};
 
 /// Opset of `ai.onnx` that the model's nodes are taken from.
@@ -13,14 +13,14 @@ pub fn opset(model: &ModelProto) -> Option<i64> {
 }
 
 /// One of the nodes that stand for a node of the file.
-pub(super) struct Step {
-    pub node: Node,
+pub(super) struct OpsetStep {
+    pub node: GraphNode,
     /// Which inputs are the first value of the step before.
     pub reads_before: Vec<usize>,
 }
 
-impl Step {
-    fn alone(node: Node) -> Vec<Self> {
+impl OpsetStep {
+    fn alone(node: GraphNode) -> Vec<Self> {
         vec![Self {
             node,
             reads_before: vec![],
@@ -30,15 +30,15 @@ impl Step {
 
 /// `node` of a file of opset `opset` that has `outputs` outputs, as opset 17 says it.
 pub(super) fn to_written(
-    graph: &mut Graph,
+    graph: &mut OnnxGraph,
     opset: i64,
-    mut node: Node,
+    mut node: GraphNode,
     outputs: usize,
-) -> Result<Vec<Step>, String> {
+) -> Result<Vec<OpsetStep>, String> {
     if opset < 18 {
-        return Ok(Step::alone(node));
+        return Ok(OpsetStep::alone(node));
     }
-    let constant = |graph: &Graph, node: &Node, i: usize| match node.input(i) {
+    let constant = |graph: &OnnxGraph, node: &GraphNode, i: usize| match node.input(i) {
         Some(id) => graph.ints_constant(id).map(Some).ok_or(()),
         None => Ok(None),
     };
@@ -81,7 +81,7 @@ pub(super) fn to_written(
             let last = last.ok_or_else(|| format!("splits {side} in {outputs} parts"))?;
             let mut parts = vec![each as i64; outputs];
             parts[outputs - 1] = last as i64;
-            let parts = graph.add_constant(&[outputs], Data::I64(parts.into()), None);
+            let parts = graph.add_constant(&[outputs], TensorData::I64(parts.into()), None);
             node.inputs.push(Some(parts));
         }
         "Resize" => resize(graph, &mut node)?,
@@ -117,11 +117,11 @@ pub(super) fn to_written(
         }
         _ => {}
     }
-    Ok(Step::alone(node))
+    Ok(OpsetStep::alone(node))
 }
 
 /// 21 has blocks and a type, 23 a precision.
-fn quantized(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
+fn quantized(graph: &mut OnnxGraph, node: &mut GraphNode) -> Result<(), String> {
     if node.int("block_size").unwrap_or(0) != 0 {
         return Err("`block_size`: opset 17 has no form for it".to_owned());
     }
@@ -133,7 +133,7 @@ fn quantized(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
     };
     let to = node.int("output_dtype");
     if !types.contains(&to) {
-        let zero = Data::from_f64(dtype_of(to).unwrap_or(DataType::Undefined), &[0.0]);
+        let zero = TensorData::from_f64(dtype_of(to).unwrap_or(DataType::Undefined), &[0.0]);
         let scale = node.input(1).map(|id| graph.value(id).shape.clone());
         match (zero, scale, node.input(2)) {
             (Some(_), _, Some(zero)) if Some(graph.value(zero).dtype) == dtype_of(to) => {}
@@ -160,12 +160,12 @@ fn dtype_of(number: Option<i64>) -> Option<DataType> {
     DataType::try_from(i32::try_from(number?).ok()?).ok()
 }
 
-fn drop_attribute(node: &mut Node, name: &str) {
+fn drop_attribute(node: &mut GraphNode, name: &str) {
     node.attributes.retain(|a| a.name.as_deref() != Some(name));
 }
 
 /// 18 has `axes`, `antialias` and ratio policies.
-fn resize(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
+fn resize(graph: &mut OnnxGraph, node: &mut GraphNode) -> Result<(), String> {
     if node.int("antialias").unwrap_or(0) != 0 {
         return Err("resizes with antialias, which opset 17 has no form for".to_owned());
     }
@@ -198,7 +198,8 @@ fn resize(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
                     .ok_or("its `roi` is of an axis that is not there")? = value;
             }
             if !given.is_empty() {
-                let data = Data::from_f64(DataType::Float, &all).ok_or("a `roi` of no numbers")?;
+                let data =
+                    TensorData::from_f64(DataType::Float, &all).ok_or("a `roi` of no numbers")?;
                 node.inputs[1] = Some(graph.add_constant(&[all.len()], data, None));
             }
         }
@@ -225,7 +226,7 @@ fn resize(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
             } else {
                 DataType::Float
             };
-            let data = Data::from_f64(dtype, &all).ok_or("resizes to no numbers")?;
+            let data = TensorData::from_f64(dtype, &all).ok_or("resizes to no numbers")?;
             node.inputs[input] = Some(graph.add_constant(&[all.len()], data, None));
         }
     }
@@ -236,7 +237,7 @@ fn resize(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
 }
 
 /// 18 has `axes`, 19 wraps.
-fn pad(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
+fn pad(graph: &mut OnnxGraph, node: &mut GraphNode) -> Result<(), String> {
     if node.text("mode") == Some("wrap") {
         return Err("wraps, which opset 17 has no form for".to_owned());
     }
@@ -260,22 +261,22 @@ fn pad(graph: &mut Graph, node: &mut Node) -> Result<(), String> {
         all[axis] = pads[i];
         all[rank + axis] = pads[axes.len() + i];
     }
-    let pads = graph.add_constant(&[2 * rank], Data::I64(all.into()), None);
+    let pads = graph.add_constant(&[2 * rank], TensorData::I64(all.into()), None);
     node.inputs[1] = Some(pads);
     node.inputs.truncate(3);
     Ok(())
 }
 
 /// 20 has Gelu; here it is x·½·(1 + erf(x/√2)), or its tanh form.
-fn gelu(graph: &mut Graph, node: Node) -> Result<Vec<Step>, String> {
+fn gelu(graph: &mut OnnxGraph, node: GraphNode) -> Result<Vec<OpsetStep>, String> {
     let x = node.input(0).ok_or("reads nothing")?;
     let value = graph.value(x);
     if value.dtype != DataType::Float || elements(&value.shape).is_none() {
         return Err("opset 17 has no form for it in this type".to_owned());
     }
-    let mut number = |v: f32| Some(graph.add_constant(&[], Data::F32([v].into()), None));
-    let step = |op: &str, inputs: Vec<Option<_>>, reads_before: Vec<usize>| Step {
-        node: Node {
+    let mut number = |v: f32| Some(graph.add_constant(&[], TensorData::F32([v].into()), None));
+    let step = |op: &str, inputs: Vec<Option<_>>, reads_before: Vec<usize>| OpsetStep {
+        node: GraphNode {
             op: op.into(),
             name: None,
             inputs,

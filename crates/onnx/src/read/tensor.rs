@@ -1,9 +1,9 @@
 //! Constants of a file: inside it, or in other files of its folder.
 
-use super::limits::Limits;
-use crate::error::Error;
+use super::limits::ReadLimits;
+use crate::error::OnnxError;
 use crate::infer::elements;
-use crate::ir::{Data, element_bytes, inside};
+use crate::ir::{TensorData, element_bytes, inside};
 use crate::messages::{GraphProto, TensorProto};
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -11,15 +11,15 @@ use std::path::{Component, Path, PathBuf};
 use unmask_frame::open_regular_file;
 
 /// Reads constants and keeps count of what they cost.
-pub(super) struct Reader<'a> {
-    pub limits: &'a Limits,
+pub(super) struct TensorReader<'a> {
+    pub limits: &'a ReadLimits,
     /// The model's folder; none = external data is refused.
     pub folder: Option<&'a Path>,
     external_bytes: u64,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(limits: &'a Limits, folder: Option<&'a Path>) -> Self {
+impl<'a> TensorReader<'a> {
+    pub(super) fn new(limits: &'a ReadLimits, folder: Option<&'a Path>) -> Self {
         Self {
             limits,
             folder,
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
         &mut self,
         tensor: &mut TensorProto,
         hash: &mut Option<Sha256>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), OnnxError> {
         // Without the mark that they lie outside, names of places mean nothing.
         if tensor.data_location.unwrap_or(0) != 1 {
             tensor.external_data.clear();
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
             .and_then(elements);
         let width = element_bytes(tensor.data_type());
         let bytes = count.zip(width).and_then(|(n, width)| n.checked_mul(width));
-        let bytes = bytes.ok_or_else(|| Error::Model {
+        let bytes = bytes.ok_or_else(|| OnnxError::Model {
             what: format!(
                 "the constant `{name}` of type {:?} and shape {:?} lies in another file, and its \
                  bytes cannot be counted",
@@ -66,8 +66,8 @@ impl<'a> Reader<'a> {
         &mut self,
         name: &str,
         tensor: &TensorProto,
-    ) -> Result<(Vec<usize>, Data), Error> {
-        let wrong = |what: String| Error::Model {
+    ) -> Result<(Vec<usize>, TensorData), OnnxError> {
+        let wrong = |what: String| OnnxError::Model {
             what: format!("the constant `{name}` {what}"),
         };
         let dtype = tensor.data_type();
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
                     "has the shape {shape:?}, whose bytes cannot be counted"
                 ))
             })?;
-            Data::from_bytes(dtype, &self.external(name, tensor, bytes as u64)?)
+            TensorData::from_bytes(dtype, &self.external(name, tensor, bytes as u64)?)
         } else {
             inside(dtype, tensor)
         };
@@ -112,7 +112,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The elements of `tensor`, which lie in another file.
-    fn external(&mut self, name: &str, tensor: &TensorProto, bytes: u64) -> Result<Vec<u8>, Error> {
+    fn external(
+        &mut self,
+        name: &str,
+        tensor: &TensorProto,
+        bytes: u64,
+    ) -> Result<Vec<u8>, OnnxError> {
         let fact = |key: &str| {
             let found = tensor
                 .external_data
@@ -121,7 +126,7 @@ impl<'a> Reader<'a> {
             found.and_then(|e| e.value.as_deref())
         };
         let location = fact("location").unwrap_or("");
-        let refuse = |what: &str| Error::External {
+        let refuse = |what: &str| OnnxError::External {
             tensor: name.to_owned(),
             location: location.to_owned(),
             what: what.to_owned(),
@@ -218,9 +223,9 @@ impl<'a> Reader<'a> {
 pub(super) fn bring_in(
     graph: &mut GraphProto,
     folder: Option<&Path>,
-    limits: &Limits,
-) -> Result<Option<String>, Error> {
-    let mut reader = Reader::new(limits, folder);
+    limits: &ReadLimits,
+) -> Result<Option<String>, OnnxError> {
+    let mut reader = TensorReader::new(limits, folder);
     let mut hash: Option<Sha256> = None;
     let mut open = vec![graph];
     while let Some(graph) = open.pop() {

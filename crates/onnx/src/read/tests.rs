@@ -1,8 +1,8 @@
 //! What an engine may load: files made self-contained, sizes bounded before they run.
 
-use super::{Limits, Runnable, open, open_proto, runnable};
-use crate::Error;
-use crate::ir::Graph;
+use super::{ReadLimits, Runnable, open, open_proto, runnable};
+use crate::OnnxError;
+use crate::ir::OnnxGraph;
 use crate::messages::{
     AttributeProto, DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     StringStringEntryProto, TensorProto, ValueInfoProto,
@@ -61,8 +61,8 @@ fn model(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
     }
 }
 
-fn run(model: &ModelProto, folder: Option<&Path>) -> Result<Runnable, Error> {
-    runnable(model.to_bytes(), folder, &Limits::default())
+fn run(model: &ModelProto, folder: Option<&Path>) -> Result<Runnable, OnnxError> {
+    runnable(model.to_bytes(), folder, &ReadLimits::default())
 }
 
 /// `w` of three floats in `file`.
@@ -97,7 +97,7 @@ fn external_data_comes_inside() {
     );
     run(&inside, None).unwrap();
     assert_eq!(
-        open(&path, &Limits::default()).unwrap().sha256,
+        open(&path, &ReadLimits::default()).unwrap().sha256,
         first.sha256
     );
     // Other weights are another model, whatever the file says.
@@ -122,7 +122,7 @@ fn external_data_comes_inside() {
 fn a_file_that_is_whole_is_not_touched() {
     let proto = model(vec![node("Relu", &["x"], "y", vec![])], vec![]);
     let bytes = proto.to_bytes();
-    let found = runnable(bytes.clone(), None, &Limits::default()).unwrap();
+    let found = runnable(bytes.clone(), None, &ReadLimits::default()).unwrap();
     assert_eq!(found.bytes, bytes);
     assert_eq!(found.precision, "fp32");
 }
@@ -144,7 +144,7 @@ fn constants_among_the_inputs_are_constants() {
         let inputs = &proto.graph.as_ref().unwrap().input;
         inputs.iter().map(|i| i.name().to_owned()).collect()
     };
-    let (read, _) = open_proto(&path, &Limits::default()).unwrap();
+    let (read, _) = open_proto(&path, &ReadLimits::default()).unwrap();
     assert_eq!(names(&read), ["x"]);
     let found = run(&proto, None).unwrap();
     assert_eq!(names(&ModelProto::from_bytes(&found.bytes).unwrap()), ["x"]);
@@ -207,9 +207,9 @@ fn memory_is_bounded_before_a_graph_runs() {
     ];
     let constants = vec![ints("sizes", &[1 << 26, 2, 3])];
     let proto = model(nodes, constants);
-    let small = Limits {
+    let small = ReadLimits {
         memory_bytes: 1 << 30,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let error = runnable(proto.to_bytes(), None, &small)
         .unwrap_err()
@@ -232,8 +232,8 @@ fn products_by_equation_have_their_shapes() {
                 ..floats("w", &[0.0; 15])
             }],
         );
-        let (graph, _) =
-            Graph::from_model(&proto, None, &Limits::default()).map_err(|e| e.to_string())?;
+        let (graph, _) = OnnxGraph::from_model(&proto, None, &ReadLimits::default())
+            .map_err(|e| e.to_string())?;
         let (_, id) = &graph.outputs()[0];
         Ok(graph.value(*id).shape.clone())
     };

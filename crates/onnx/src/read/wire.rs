@@ -2,7 +2,7 @@
 //! there are. A message of two bytes becomes hundreds in memory, so their number is what bounds
 //! it.
 
-use crate::error::Error;
+use crate::error::OnnxError;
 
 /// Deeper nesting than any graph that is read; each level costs stack.
 const DEPTH_LIMIT: u32 = 32;
@@ -10,7 +10,7 @@ const DEPTH_LIMIT: u32 = 32;
 const MESSAGES_LIMIT: usize = 4_000_000;
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum MessageKind {
     Model,
     Graph,
     Node,
@@ -27,32 +27,32 @@ enum Kind {
 
 /// The message in field `field` of a `kind`, by the numbers of `onnx.proto`; none for text, bytes
 /// and packed numbers.
-fn inside(kind: Kind, field: u64) -> Option<Kind> {
+fn inside(kind: MessageKind, field: u64) -> Option<MessageKind> {
     Some(match (kind, field) {
-        (Kind::Model, 7) => Kind::Graph,
-        (Kind::Model, 20) => Kind::Training,
-        (Kind::Model, 25) => Kind::Function,
-        (Kind::Model, 8 | 14) => Kind::Plain,
-        (Kind::Training, 1 | 2) => Kind::Graph,
-        (Kind::Training, 3 | 4) => Kind::Plain,
-        (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
-        (Kind::Graph, 5) => Kind::Tensor,
-        (Kind::Graph, 11..=13) | (Kind::Function, 12) => Kind::ValueInfo,
-        (Kind::Graph, 14..=16) | (Kind::Function, 9 | 14) => Kind::Plain,
-        (Kind::Node, 5) | (Kind::Function, 11) => Kind::Attribute,
-        (Kind::Node, 9) => Kind::Plain,
-        (Kind::Attribute, 5 | 10) => Kind::Tensor,
-        (Kind::Attribute, 6 | 11) => Kind::Graph,
-        (Kind::Attribute, 14 | 15) => Kind::Type,
-        (Kind::Attribute, 22 | 23) => Kind::Plain,
-        (Kind::Tensor, 3 | 13 | 16) => Kind::Plain,
-        (Kind::ValueInfo, 2) => Kind::Type,
-        (Kind::ValueInfo, 4) => Kind::Plain,
-        (Kind::Type, 1 | 8) => Kind::TensorType,
+        (MessageKind::Model, 7) => MessageKind::Graph,
+        (MessageKind::Model, 20) => MessageKind::Training,
+        (MessageKind::Model, 25) => MessageKind::Function,
+        (MessageKind::Model, 8 | 14) => MessageKind::Plain,
+        (MessageKind::Training, 1 | 2) => MessageKind::Graph,
+        (MessageKind::Training, 3 | 4) => MessageKind::Plain,
+        (MessageKind::Graph, 1) | (MessageKind::Function, 7) => MessageKind::Node,
+        (MessageKind::Graph, 5) => MessageKind::Tensor,
+        (MessageKind::Graph, 11..=13) | (MessageKind::Function, 12) => MessageKind::ValueInfo,
+        (MessageKind::Graph, 14..=16) | (MessageKind::Function, 9 | 14) => MessageKind::Plain,
+        (MessageKind::Node, 5) | (MessageKind::Function, 11) => MessageKind::Attribute,
+        (MessageKind::Node, 9) => MessageKind::Plain,
+        (MessageKind::Attribute, 5 | 10) => MessageKind::Tensor,
+        (MessageKind::Attribute, 6 | 11) => MessageKind::Graph,
+        (MessageKind::Attribute, 14 | 15) => MessageKind::Type,
+        (MessageKind::Attribute, 22 | 23) => MessageKind::Plain,
+        (MessageKind::Tensor, 3 | 13 | 16) => MessageKind::Plain,
+        (MessageKind::ValueInfo, 2) => MessageKind::Type,
+        (MessageKind::ValueInfo, 4) => MessageKind::Plain,
+        (MessageKind::Type, 1 | 8) => MessageKind::TensorType,
         // Sequences, maps, optionals hold types again.
-        (Kind::Type, 4 | 5 | 9) => Kind::Type,
-        (Kind::TensorType, 2) => Kind::Shape,
-        (Kind::Shape, 1) => Kind::Plain,
+        (MessageKind::Type, 4 | 5 | 9) => MessageKind::Type,
+        (MessageKind::TensorType, 2) => MessageKind::Shape,
+        (MessageKind::Shape, 1) => MessageKind::Plain,
         _ => return None,
     })
 }
@@ -62,12 +62,12 @@ fn inside(kind: Kind, field: u64) -> Option<Kind> {
 /// # Errors
 /// [`Error::NotOnnx`] with the first byte that departs from the form, [`Error::Limit`] where there
 /// are too many messages.
-pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn check(bytes: &[u8]) -> Result<(), OnnxError> {
     let mut messages = 0;
     // Where a message begins and ends, what it is, how deep it lies.
-    let mut open = vec![(0, bytes.len(), Kind::Model, 0)];
+    let mut open = vec![(0, bytes.len(), MessageKind::Model, 0)];
     while let Some((mut at, end, kind, depth)) = open.pop() {
-        let wrong = |at: usize, what: &str| Error::NotOnnx {
+        let wrong = |at: usize, what: &str| OnnxError::NotOnnx {
             what: format!("byte {at}: {what}"),
         };
         if depth > DEPTH_LIMIT {
@@ -98,7 +98,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
             {
                 messages += 1;
                 if messages > MESSAGES_LIMIT {
-                    return Err(Error::Limit {
+                    return Err(OnnxError::Limit {
                         what: format!("the model holds more than {MESSAGES_LIMIT} messages"),
                     });
                 }

@@ -3,14 +3,14 @@
 //! Runs are joined with union-find on buffers that are kept: once they have grown to the size of the
 //! map, a frame costs no allocation.
 
-use super::Run;
+use super::CellRun;
 use unmask_frame::Size;
 
 /// Finds 8-connected components, frame after frame.
 #[derive(Debug, Default)]
-pub struct Labeller {
+pub struct ComponentLabeller {
     size: Size,
-    runs: Vec<Run>,
+    runs: Vec<CellRun>,
     parents: Vec<u32>,
     numbers: Vec<u32>,
     count: usize,
@@ -19,7 +19,7 @@ pub struct Labeller {
     starts: Vec<u32>,
 }
 
-impl Labeller {
+impl ComponentLabeller {
     /// Labels the cells of a map of `size` for which `on` is true.
     pub fn label(&mut self, size: Size, on: impl Fn(usize) -> bool) {
         if size != self.size {
@@ -31,7 +31,7 @@ impl Labeller {
     }
 
     /// The runs of one map, and the number of its components, without buffers to keep.
-    pub(super) fn label_once(size: Size, on: impl Fn(usize) -> bool) -> (Vec<Run>, usize) {
+    pub(super) fn label_once(size: Size, on: impl Fn(usize) -> bool) -> (Vec<CellRun>, usize) {
         let mut labeller = Self {
             size,
             ..Self::default()
@@ -61,12 +61,12 @@ impl Labeller {
     }
 
     /// All runs, row by row, left to right.
-    pub fn runs(&self) -> &[Run] {
+    pub fn runs(&self) -> &[CellRun] {
         &self.runs
     }
 
     /// The runs of component `k`, row by row.
-    pub fn runs_of(&self, k: usize) -> impl Iterator<Item = Run> {
+    pub fn runs_of(&self, k: usize) -> impl Iterator<Item = CellRun> {
         let range = self.starts[k] as usize..self.starts[k + 1] as usize;
         self.order[range].iter().map(|&i| self.runs[i as usize])
     }
@@ -99,7 +99,7 @@ impl Labeller {
             }
             // Until the numbering, `component` holds the run's own index.
             let index = self.runs.len() as u32;
-            self.runs.push(Run {
+            self.runs.push(CellRun {
                 y: y as u32,
                 start: start as u32,
                 end: x as u32,
@@ -177,11 +177,11 @@ impl Labeller {
 mod tests {
     use super::*;
     use crate::components;
-    use unmask_frame::Map;
+    use unmask_frame::PixelMap;
 
     #[test]
     fn kept_buffers_give_the_same_components_frame_after_frame() {
-        let mut labeller = Labeller::default();
+        let mut labeller = ComponentLabeller::default();
         let mut state = 7u32;
         for (case, (w, h)) in [(1, 1), (9, 4), (13, 17), (13, 17), (2, 40)]
             .into_iter()
@@ -195,7 +195,7 @@ mod tests {
                 })
                 .collect();
             labeller.label(size, |i| cells[i]);
-            let want = components::label(&Map::new(size, cells).unwrap());
+            let want = components::label(&PixelMap::new(size, cells).unwrap());
             assert_eq!(labeller.runs(), want.runs(), "case {case}");
             assert_eq!(labeller.count(), want.list().len());
             for k in 0..labeller.count() {

@@ -1,14 +1,14 @@
 //! From filled buffers to the newest good frame, and what was lost on the way.
 
-use super::{Capture, Cause, Frame, LEAST_SILENCE, Lost, SILENT_PERIODS};
-use crate::Filled;
-use crate::doctor::{Age, Finding};
-use crate::sequence::Step;
+use super::{CaptureSession, CapturedFrame, LEAST_SILENCE, LossReason, LostFrames, SILENT_PERIODS};
+use crate::FilledBuffer;
+use crate::doctor::{ClockEvent, FrameAge};
+use crate::sequence::SequenceStep;
 use std::time::Instant;
 
-impl Capture {
+impl CaptureSession {
     /// Of `filled` and what came after it the newest frame that is good.
-    pub(super) fn newest(&mut self, filled: Filled) -> Option<Frame> {
+    pub(super) fn newest(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
         let mut best = self.look(filled);
         loop {
             let taken = match &self.live {
@@ -46,16 +46,16 @@ impl Capture {
                     "frames come again after {:.2} s, {tries} tries",
                     took.as_secs_f64()
                 );
-                self.tell(Cause::Recovered, text);
+                self.tell(LossReason::Recovered, text);
             }
         }
         best
     }
 
-    /// Takes back `frame`, which [`Capture::next`] gave and whose decoder finds it damaged: it is
+    /// Takes back `frame`, which [`CaptureSession::next`] gave and whose decoder finds it damaged: it is
     /// counted like one that the driver marks, and a row of them is one event. What was lost before
     /// it counts as lost before the next.
-    pub fn reject(&mut self, number: u64, lost: Lost, why: &str) {
+    pub fn reject(&mut self, number: u64, lost: LostFrames, why: &str) {
         self.lost.gap += lost.gap;
         self.lost.overtaken += lost.overtaken;
         self.lost.corrupt += lost.corrupt;
@@ -65,19 +65,22 @@ impl Capture {
         self.lose(|lost| lost.corrupt += 1);
         self.rejected = true;
         if self.rejected_before {
-            self.handle.count(Cause::Corrupt);
+            self.handle.count(LossReason::Corrupt);
         } else {
-            self.tell(Cause::Corrupt, format!("frame {number} is damaged: {why}"));
+            self.tell(
+                LossReason::Corrupt,
+                format!("frame {number} is damaged: {why}"),
+            );
         }
     }
 
-    fn lose(&mut self, count: impl Fn(&mut Lost)) {
+    fn lose(&mut self, count: impl Fn(&mut LostFrames)) {
         count(&mut self.lost);
         self.handle.update(|report| count(&mut report.lost));
     }
 
     /// Counts a buffer, and makes a frame of it if it is good.
-    fn look(&mut self, filled: Filled) -> Option<Frame> {
+    fn look(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
         let (now, wall, arrived) = (
             self.kernel.monotonic(),
             self.kernel.realtime(),
@@ -89,14 +92,14 @@ impl Capture {
         let format = live.format;
         let late = LEAST_SILENCE.max(live.period * SILENT_PERIODS);
         match live.sequence.note(done.sequence) {
-            Step::After(0) => {}
-            Step::After(missing) => {
+            SequenceStep::After(0) => {}
+            SequenceStep::After(missing) => {
                 self.number += u64::from(missing);
                 self.lose(|lost| lost.gap += u64::from(missing));
             }
-            Step::Anew => {
+            SequenceStep::Anew => {
                 let text = format!("the driver counts frames anew, from {}", done.sequence);
-                self.tell(Cause::Sequence, text);
+                self.tell(LossReason::Sequence, text);
             }
         }
         let number = self.number;
@@ -116,9 +119,12 @@ impl Capture {
                 } else {
                     "the driver says so".into()
                 };
-                self.tell(Cause::Corrupt, format!("frame {number} is damaged: {why}"));
+                self.tell(
+                    LossReason::Corrupt,
+                    format!("frame {number} is damaged: {why}"),
+                );
             } else {
-                self.handle.count(Cause::Corrupt);
+                self.handle.count(LossReason::Corrupt);
             }
             return None;
         }
@@ -129,26 +135,26 @@ impl Capture {
             self.handle.update(|report| report.set_clock(doctor));
             self.tell_finding(finding);
         }
-        if let Age::Known(age) = age
+        if let FrameAge::Known(age) = age
             && age > late
         {
             self.lose(|lost| lost.stale += 1);
             return None;
         }
-        Some(Frame {
+        Some(CapturedFrame {
             filled,
             format,
             number,
             age,
             arrived,
-            lost: Lost::default(),
+            lost: LostFrames::default(),
         })
     }
 
-    fn tell_finding(&mut self, finding: Finding) {
+    fn tell_finding(&mut self, finding: ClockEvent) {
         let ms = |ns: i64| ns as f64 / 1e6;
         match finding {
-            Finding::Settled(domain, offset) => {
+            ClockEvent::Settled(domain, offset) => {
                 let word = domain.word();
                 let text = if offset == 0 {
                     format!("stamps are of the clock: {word}")
@@ -158,11 +164,11 @@ impl Capture {
                         ms(offset)
                     )
                 };
-                self.tell(Cause::Clock, text);
+                self.tell(LossReason::Clock, text);
             }
-            Finding::Jumped(off) => {
+            ClockEvent::Jumped(off) => {
                 let text = format!("stamps jumped by {:.3} ms: measured anew", ms(-off));
-                self.tell(Cause::Jump, text);
+                self.tell(LossReason::Jump, text);
             }
         }
     }

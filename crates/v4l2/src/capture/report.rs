@@ -1,8 +1,8 @@
 //! What a capture tells of itself.
 
-use crate::doctor::{Doctor, Domain};
-use crate::mode::Mode;
-use crate::{Error, Identity, Kind};
+use crate::doctor::{ClockDomain, TimestampClock};
+use crate::mode::CaptureMode;
+use crate::{DeviceIdentity, MemoryKind, V4l2Error};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ const EVENTS: usize = 64;
 
 /// Frames lost, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostFrames {
     /// The driver's sequence numbers leave them out.
     pub gap: u64,
     /// A newer one was there before they were looked at.
@@ -26,7 +26,7 @@ pub struct Lost {
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum LossReason {
     /// The device is gone.
     Gone,
     /// The driver failed inside (EIO).
@@ -53,74 +53,74 @@ pub enum Cause {
     Recovered,
 }
 
-impl Cause {
+impl LossReason {
     /// All causes.
-    pub const ALL: [Cause; 12] = [
-        Cause::Gone,
-        Cause::Io,
-        Cause::Busy,
-        Cause::Refused,
-        Cause::Timeout,
-        Cause::Failed,
-        Cause::Corrupt,
-        Cause::Sequence,
-        Cause::Jump,
-        Cause::Clock,
-        Cause::Fallback,
-        Cause::Recovered,
+    pub const ALL: [LossReason; 12] = [
+        LossReason::Gone,
+        LossReason::Io,
+        LossReason::Busy,
+        LossReason::Refused,
+        LossReason::Timeout,
+        LossReason::Failed,
+        LossReason::Corrupt,
+        LossReason::Sequence,
+        LossReason::Jump,
+        LossReason::Clock,
+        LossReason::Fallback,
+        LossReason::Recovered,
     ];
 
-    /// Those that end a stream; frames come again after [`Cause::Recovered`].
-    pub const OUTAGES: [Cause; 6] = [
-        Cause::Gone,
-        Cause::Io,
-        Cause::Busy,
-        Cause::Refused,
-        Cause::Timeout,
-        Cause::Failed,
+    /// Those that end a stream; frames come again after [`LossReason::Recovered`].
+    pub const OUTAGES: [LossReason; 6] = [
+        LossReason::Gone,
+        LossReason::Io,
+        LossReason::Busy,
+        LossReason::Refused,
+        LossReason::Timeout,
+        LossReason::Failed,
     ];
 
     /// One word for logs and reports.
     pub fn word(self) -> &'static str {
         match self {
-            Cause::Gone => "gone",
-            Cause::Io => "io",
-            Cause::Busy => "busy",
-            Cause::Refused => "refused",
-            Cause::Timeout => "timeout",
-            Cause::Failed => "failed",
-            Cause::Corrupt => "corrupt",
-            Cause::Sequence => "sequence",
-            Cause::Jump => "jump",
-            Cause::Clock => "clock",
-            Cause::Fallback => "fallback",
-            Cause::Recovered => "recovered",
+            LossReason::Gone => "gone",
+            LossReason::Io => "io",
+            LossReason::Busy => "busy",
+            LossReason::Refused => "refused",
+            LossReason::Timeout => "timeout",
+            LossReason::Failed => "failed",
+            LossReason::Corrupt => "corrupt",
+            LossReason::Sequence => "sequence",
+            LossReason::Jump => "jump",
+            LossReason::Clock => "clock",
+            LossReason::Fallback => "fallback",
+            LossReason::Recovered => "recovered",
         }
     }
 
-    pub(super) fn of(error: &Error) -> Self {
+    pub(super) fn of(error: &V4l2Error) -> Self {
         match () {
-            () if error.is_gone() => Cause::Gone,
-            () if error.is_io() => Cause::Io,
-            () if error.is_busy() => Cause::Busy,
-            () if error.is_refused() => Cause::Refused,
-            () => Cause::Failed,
+            () if error.is_gone() => LossReason::Gone,
+            () if error.is_io() => LossReason::Io,
+            () if error.is_busy() => LossReason::Busy,
+            () if error.is_refused() => LossReason::Refused,
+            () => LossReason::Failed,
         }
     }
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct CaptureEvent {
     /// When, on the monotonic clock.
     pub at: Duration,
     /// What it is about.
-    pub cause: Cause,
+    pub cause: LossReason,
     /// In words.
     pub text: String,
 }
 
-impl std::fmt::Display for Event {
+impl std::fmt::Display for CaptureEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "camera: {}", self.text)
     }
@@ -128,25 +128,25 @@ impl std::fmt::Display for Event {
 
 /// What a capture came to so far.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
+pub struct CaptureSummary {
     /// Who the device says it is.
-    pub identity: Identity,
+    pub identity: DeviceIdentity,
     /// What it was set to.
-    pub mode: Option<Mode>,
+    pub mode: Option<CaptureMode>,
     /// Whose memory is filled, once it streams.
-    pub memory: Option<Kind>,
+    pub memory: Option<MemoryKind>,
     /// Buffers that go round.
     pub buffers: usize,
     /// The clock of the stamps.
-    pub clock: Domain,
+    pub clock: ClockDomain,
     /// What is taken off the time from stamp to arrival, ns.
     pub clock_offset_ns: i64,
     /// Frames given.
     pub frames: u64,
     /// Frames lost.
-    pub lost: Lost,
-    /// Events by cause, in the order of [`Cause::ALL`].
-    pub events: [u64; Cause::ALL.len()],
+    pub lost: LostFrames,
+    /// Events by cause, in the order of [`LossReason::ALL`].
+    pub events: [u64; LossReason::ALL.len()],
     /// How often the device was opened.
     pub opened: u64,
     /// Tries that failed again.
@@ -157,13 +157,13 @@ pub struct Report {
     pub longest_outage: Duration,
 }
 
-impl Report {
+impl CaptureSummary {
     /// Events of `cause`.
-    pub fn count(&self, cause: Cause) -> u64 {
+    pub fn count(&self, cause: LossReason) -> u64 {
         self.events[cause as usize]
     }
 
-    pub(super) fn set_clock(&mut self, doctor: &Doctor) {
+    pub(super) fn set_clock(&mut self, doctor: &TimestampClock) {
         self.clock = doctor.domain();
         self.clock_offset_ns = doctor.offset_ns();
     }
@@ -171,25 +171,25 @@ impl Report {
 
 /// Shared with whoever wants to know of a capture, or to stop it.
 #[derive(Clone, Debug, Default)]
-pub struct Handle {
-    shared: Arc<Shared>,
+pub struct ReportHandle {
+    shared: Arc<SharedReport>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedReport {
     stopped: AtomicBool,
-    told: Mutex<Told>,
+    told: Mutex<ReportedEvents>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
-    report: Report,
-    events: VecDeque<Event>,
+struct ReportedEvents {
+    report: CaptureSummary,
+    events: VecDeque<CaptureEvent>,
 }
 
-impl Handle {
+impl ReportHandle {
     /// A thread that panicked while it held the lock left a state that is still whole.
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, ReportedEvents> {
         self.shared
             .told
             .lock()
@@ -206,24 +206,24 @@ impl Handle {
     }
 
     /// What it came to so far.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> CaptureSummary {
         self.lock().report.clone()
     }
 
     /// The oldest event that was not asked for yet.
-    pub fn event(&self) -> Option<Event> {
+    pub fn event(&self) -> Option<CaptureEvent> {
         self.lock().events.pop_front()
     }
 
-    pub(super) fn update(&self, change: impl FnOnce(&mut Report)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut CaptureSummary)) {
         change(&mut self.lock().report);
     }
 
-    pub(super) fn count(&self, cause: Cause) {
+    pub(super) fn count(&self, cause: LossReason) {
         self.update(|report| report.events[cause as usize] += 1);
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: CaptureEvent) {
         let mut told = self.lock();
         told.report.events[event.cause as usize] += 1;
         if told.events.len() >= EVENTS {

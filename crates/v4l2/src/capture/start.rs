@@ -1,14 +1,16 @@
 //! From a path to a stream: opening, setting, and whose memory is filled.
 
-use super::{Capture, CaptureError, Cause, Live, SLICE, USUAL_PERIOD, Wanted};
-use crate::doctor::Doctor;
-use crate::mode::{self, Mode, ModeError};
-use crate::sequence::Sequence;
-use crate::{Error, Format, Kind, Memory, Node, Region, Stream};
+use super::{
+    CaptureError, CaptureSession, LiveStream, LossReason, SLICE, USUAL_PERIOD, WantedCapture,
+};
+use crate::doctor::TimestampClock;
+use crate::mode::{self, CaptureMode, ModeError};
+use crate::sequence::SequenceCounter;
+use crate::{MemoryKind, MemoryPreference, Region, V4l2Error, VideoFormat, VideoNode, VideoStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-impl Capture {
+impl CaptureSession {
     /// Opens, sets and starts the device, or waits until that may be tried.
     pub(super) fn restart(&mut self) {
         let left = self.outage.left(self.kernel.monotonic());
@@ -24,7 +26,7 @@ impl Capture {
     }
 
     /// Opens and sets the device.
-    pub(super) fn set(&mut self) -> Result<(Arc<dyn Node>, Mode), CaptureError> {
+    pub(super) fn set(&mut self) -> Result<(Arc<dyn VideoNode>, CaptureMode), CaptureError> {
         let path = &self.settings.path;
         let refuse = |source: ModeError| CaptureError::Mode {
             path: path.clone(),
@@ -51,22 +53,22 @@ impl Capture {
             .and_then(|hz| Duration::try_from_secs_f64(1.0 / hz).ok())
             .filter(|period| !period.is_zero())
             .unwrap_or(USUAL_PERIOD);
-        self.doctor = Doctor::new(period);
+        self.doctor = TimestampClock::new(period);
         self.damaged = false;
         if let Some(error) = why {
             let text =
                 format!("frames lie in the driver's memory: it does not take ours ({error})");
-            self.tell(Cause::Fallback, text);
+            self.tell(LossReason::Fallback, text);
         }
         self.handle.update(|report| {
             (report.memory, report.buffers) = (Some(kind), stream.buffers());
-            report.set_clock(&Doctor::new(period));
+            report.set_clock(&TimestampClock::new(period));
         });
-        self.live = Some(Live {
+        self.live = Some(LiveStream {
             stream,
             format: mode.format,
             period,
-            sequence: Sequence::default(),
+            sequence: SequenceCounter::default(),
             heard: self.kernel.monotonic(),
             pending: None,
         });
@@ -76,14 +78,14 @@ impl Capture {
     /// Starts the stream in the memory that is wanted; where it is another, with the reason.
     fn stream(
         &mut self,
-        node: &Arc<dyn Node>,
-        format: Format,
-    ) -> Result<(Stream, Kind, Option<Error>), Error> {
-        let kinds: &[Kind] = match self.settings.memory {
-            Wanted::Auto => &[Kind::User, Kind::Mmap],
-            Wanted::Only(Kind::Mmap) => &[Kind::Mmap],
-            Wanted::Only(Kind::User) => &[Kind::User],
-            Wanted::Only(Kind::Shared) => &[Kind::Shared],
+        node: &Arc<dyn VideoNode>,
+        format: VideoFormat,
+    ) -> Result<(VideoStream, MemoryKind, Option<V4l2Error>), V4l2Error> {
+        let kinds: &[MemoryKind] = match self.settings.memory {
+            WantedCapture::Auto => &[MemoryKind::User, MemoryKind::Mmap],
+            WantedCapture::Only(MemoryKind::Mmap) => &[MemoryKind::Mmap],
+            WantedCapture::Only(MemoryKind::User) => &[MemoryKind::User],
+            WantedCapture::Only(MemoryKind::Shared) => &[MemoryKind::Shared],
         };
         let mut why = None;
         for &kind in kinds {
@@ -95,15 +97,15 @@ impl Capture {
                 Err(error) => return Err(error),
             }
         }
-        Err(why.unwrap_or_else(|| Error::other("VIDIOC_REQBUFS", "no memory to fill")))
+        Err(why.unwrap_or_else(|| V4l2Error::other("VIDIOC_REQBUFS", "no memory to fill")))
     }
 
     fn stream_in(
         &mut self,
-        node: &Arc<dyn Node>,
-        format: Format,
-        kind: Kind,
-    ) -> Result<Stream, Error> {
+        node: &Arc<dyn VideoNode>,
+        format: VideoFormat,
+        kind: MemoryKind,
+    ) -> Result<VideoStream, V4l2Error> {
         if self.ring_kind != Some(kind) {
             self.ring.clear();
             self.ring_kind = Some(kind);
@@ -118,18 +120,18 @@ impl Capture {
         let mut make = || {
             let region = match (free.pop(), kind) {
                 (Some(region), _) => region,
-                (None, Kind::Shared) => Arc::new(kernel.share(bytes)?),
+                (None, MemoryKind::Shared) => Arc::new(kernel.share(bytes)?),
                 (None, _) => lend(bytes)?,
             };
             lent.push(region.clone());
             Ok(region)
         };
         let memory = match kind {
-            Kind::Mmap => Memory::Mmap,
-            Kind::User => Memory::User(&mut make),
-            Kind::Shared => Memory::Shared(&mut make),
+            MemoryKind::Mmap => MemoryPreference::Mmap,
+            MemoryKind::User => MemoryPreference::User(&mut make),
+            MemoryKind::Shared => MemoryPreference::Shared(&mut make),
         };
-        let started = Stream::start(node.clone(), memory, self.settings.buffers);
+        let started = VideoStream::start(node.clone(), memory, self.settings.buffers);
         self.ring = lent;
         self.ring.append(&mut free);
         started

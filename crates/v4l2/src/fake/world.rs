@@ -1,7 +1,10 @@
 //! The fake device: its state, its time, and the frames that it captures.
 
-use super::{Call, Clock, Event};
-use crate::{Colour, Control, Done, Error, Flags, Format, FourCc, Kind, Pages, Region, Sizes};
+use super::{FakeCall, FakeClock, FakeEvent};
+use crate::{
+    AlignedPages, BufferFlags, ColourInfo, ControlInfo, DequeuedBuffer, FourCc, FrameSizes,
+    MemoryKind, Region, V4l2Error, VideoFormat,
+};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 pub const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
 #[derive(Debug)]
-pub struct World {
+pub struct FakeWorld {
     pub now: Duration,
     /// Counts how often the device was plugged in: older openings are dead.
     pub plugged: u32,
@@ -19,22 +22,22 @@ pub struct World {
     pub taken: bool,
     pub corrupt: u32,
     pub short: u32,
-    pub faults: Vec<(Call, i32, u32)>,
-    pub events: VecDeque<(Duration, Event)>,
+    pub faults: Vec<(FakeCall, i32, u32)>,
+    pub events: VecDeque<(Duration, FakeEvent)>,
     pub period: Duration,
     pub delay: Duration,
     pub next_frame: Duration,
     pub sequence: u32,
     pub stamp_offset: i64,
-    pub clock: Clock,
-    pub refuses: Vec<Kind>,
+    pub clock: FakeClock,
+    pub refuses: Vec<MemoryKind>,
     pub formats: Vec<FourCc>,
     pub sizes: Vec<(u32, u32)>,
     pub padding: u32,
-    pub format: Format,
+    pub format: VideoFormat,
     pub rate_hz: f64,
-    pub controls: Vec<(Control, i64)>,
-    pub streaming: Option<Streaming>,
+    pub controls: Vec<(ControlInfo, i64)>,
+    pub streaming: Option<StreamingState>,
     pub file: Option<OwnedFd>,
     pub opened: u64,
     pub open: u64,
@@ -46,37 +49,37 @@ pub struct World {
 }
 
 #[derive(Debug)]
-pub struct Streaming {
+pub struct StreamingState {
     pub on: bool,
-    pub kind: Kind,
-    pub slots: Vec<Slot>,
+    pub kind: MemoryKind,
+    pub slots: Vec<BufferSlot>,
     pub queue: VecDeque<u32>,
-    pub done: VecDeque<Done>,
+    pub done: VecDeque<DequeuedBuffer>,
 }
 
 /// The memory that a buffer was last queued with.
 #[derive(Debug, Default)]
-pub struct Slot {
-    pub memory: Option<Written>,
+pub struct BufferSlot {
+    pub memory: Option<WrittenBuffer>,
 }
 
 #[derive(Debug)]
-pub enum Written {
+pub enum WrittenBuffer {
     /// Pages of this driver, or of a file that was handed in.
-    Pages(Pages),
+    Pages(AlignedPages),
     /// Memory of the caller.
     At(*mut u8, usize),
 }
 
 // SAFETY: the address of `Written::At` is handed in by `Node::queue`, whose caller vouches that the
 // memory is the driver's until the buffer is given back; it is written under the world's lock only.
-unsafe impl Send for Slot {}
+unsafe impl Send for BufferSlot {}
 
-impl Slot {
+impl BufferSlot {
     fn write(&mut self, byte: u8, bytes: usize) {
         let (start, length) = match &self.memory {
-            Some(Written::Pages(pages)) => (pages.start().as_ptr(), pages.bytes()),
-            Some(Written::At(start, length)) => (*start, *length),
+            Some(WrittenBuffer::Pages(pages)) => (pages.start().as_ptr(), pages.bytes()),
+            Some(WrittenBuffer::At(start, length)) => (*start, *length),
             None => return,
         };
         // SAFETY: the memory is `length` long and the driver's own while the buffer is queued
@@ -87,8 +90,8 @@ impl Slot {
     /// Writes `content` to the beginning of the memory.
     fn put(&mut self, content: &[u8]) {
         let (start, length) = match &self.memory {
-            Some(Written::Pages(pages)) => (pages.start().as_ptr(), pages.bytes()),
-            Some(Written::At(start, length)) => (*start, *length),
+            Some(WrittenBuffer::Pages(pages)) => (pages.start().as_ptr(), pages.bytes()),
+            Some(WrittenBuffer::At(start, length)) => (*start, *length),
             None => return,
         };
         let bytes = content.len().min(length);
@@ -97,7 +100,7 @@ impl Slot {
     }
 }
 
-impl World {
+impl FakeWorld {
     /// A device of 64x48 YUYV at 30 Hz.
     pub fn new() -> Self {
         let fourcc = FourCc(*b"YUYV");
@@ -116,7 +119,7 @@ impl World {
             next_frame: Duration::ZERO,
             sequence: 0,
             stamp_offset: 0,
-            clock: Clock::Monotonic,
+            clock: FakeClock::Monotonic,
             refuses: Vec::new(),
             formats: [
                 b"YUYV", b"UYVY", b"NV12", b"NV21", b"RGB3", b"BGR3", b"GREY", b"MJPG",
@@ -125,20 +128,20 @@ impl World {
             .to_vec(),
             sizes: vec![(64, 48), (128, 96)],
             padding: 0,
-            format: Format {
+            format: VideoFormat {
                 fourcc,
                 width: 64,
                 height: 48,
                 stride: 128,
                 bytes: 64 * 48 * 2,
-                colour: Colour::default(),
+                colour: ColourInfo::default(),
             },
             rate_hz: 30.0,
             controls: [("gain", 0, 100), ("exposure_time_absolute", 1, 1000)]
                 .into_iter()
                 .zip(1..)
                 .map(|((name, minimum, maximum), id)| {
-                    let control = Control {
+                    let control = ControlInfo {
                         id,
                         name: name.into(),
                         minimum,
@@ -162,32 +165,32 @@ impl World {
         world
     }
 
-    pub fn befall(&mut self, event: Event) {
+    pub fn befall(&mut self, event: FakeEvent) {
         match event {
-            Event::Unplug => {
+            FakeEvent::Unplug => {
                 self.gone = true;
                 self.streaming = None;
             }
-            Event::Plug => {
+            FakeEvent::Plug => {
                 self.gone = false;
                 self.plugged += 1;
             }
-            Event::Silence(silent) => self.silent = silent,
-            Event::Corrupt(frames) => self.corrupt = frames,
-            Event::Short(frames) => self.short = frames,
-            Event::Sequence(number) => self.sequence = number,
-            Event::Skip(frames) => self.sequence = self.sequence.wrapping_add(frames),
-            Event::StampOffset(ns) => self.stamp_offset = ns,
-            Event::Fail(call, number, times) => self.faults.push((call, number, times)),
-            Event::Taken(taken) => self.taken = taken,
+            FakeEvent::Silence(silent) => self.silent = silent,
+            FakeEvent::Corrupt(frames) => self.corrupt = frames,
+            FakeEvent::Short(frames) => self.short = frames,
+            FakeEvent::Sequence(number) => self.sequence = number,
+            FakeEvent::Skip(frames) => self.sequence = self.sequence.wrapping_add(frames),
+            FakeEvent::StampOffset(ns) => self.stamp_offset = ns,
+            FakeEvent::Fail(call, number, times) => self.faults.push((call, number, times)),
+            FakeEvent::Taken(taken) => self.taken = taken,
         }
     }
 
     /// Fails where it is told to.
-    pub fn pass(&mut self, call: Call) -> Result<(), Error> {
+    pub fn pass(&mut self, call: FakeCall) -> Result<(), V4l2Error> {
         if let Some(fault) = self.faults.iter_mut().find(|f| f.0 == call && f.2 > 0) {
             fault.2 -= 1;
-            return Err(Error::of(call.name(), fault.1));
+            return Err(V4l2Error::of(call.name(), fault.1));
         }
         Ok(())
     }
@@ -198,7 +201,7 @@ impl World {
         } else {
             self.formats[0]
         };
-        let sizes = Sizes::Listed(self.sizes.clone());
+        let sizes = FrameSizes::Listed(self.sizes.clone());
         let (width, height) = sizes.nearest(width, height).unwrap_or((width, height));
         // Bytes a row, and bytes of the frame in eighths of that of one plane.
         let (row, eighths) = match &fourcc.0 {
@@ -213,13 +216,13 @@ impl World {
             0 => width * height * 2,
             stride => stride * height * eighths / 8,
         };
-        self.format = Format {
+        self.format = VideoFormat {
             fourcc,
             width,
             height,
             stride,
             bytes,
-            colour: Colour::default(),
+            colour: ColourInfo::default(),
         };
     }
 
@@ -253,9 +256,9 @@ impl World {
         self.short = self.short.saturating_sub(1);
         let captured = now.saturating_sub(self.delay);
         let (stamp, clock) = match self.clock {
-            Clock::Monotonic => (captured, Flags::MONOTONIC),
-            Clock::Realtime => (captured + EPOCH, 0),
-            Clock::Stopped => (Duration::ZERO, 0),
+            FakeClock::Monotonic => (captured, BufferFlags::MONOTONIC),
+            FakeClock::Realtime => (captured + EPOCH, 0),
+            FakeClock::Stopped => (Duration::ZERO, 0),
         };
         let offset = Duration::from_nanos(self.stamp_offset.unsigned_abs());
         let stamp = if self.stamp_offset < 0 {
@@ -263,11 +266,11 @@ impl World {
         } else {
             stamp + offset
         };
-        streaming.done.push_back(Done {
+        streaming.done.push_back(DequeuedBuffer {
             index,
             offset: 0,
             end: filled / if short { 2 } else { 1 },
-            flags: Flags(clock | if corrupt { Flags::CORRUPT } else { 0 }),
+            flags: BufferFlags(clock | if corrupt { BufferFlags::CORRUPT } else { 0 }),
             sequence,
             stamp,
         });

@@ -1,6 +1,6 @@
 //! An open device, and the structures that its calls take.
 
-use crate::{Colour, Error, Format, Kind};
+use crate::{ColourInfo, MemoryKind, V4l2Error, VideoFormat};
 use std::mem::zeroed;
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -13,13 +13,13 @@ const MULTI: u32 = v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
 /// Most planes that a buffer has.
 pub const PLANES: usize = 8;
 
-pub struct Device {
+pub struct LinuxDevice {
     pub device: v4l::Device,
     /// `SINGLE` or `MULTI`.
     pub buffers: u32,
 }
 
-impl std::fmt::Debug for Device {
+impl std::fmt::Debug for LinuxDevice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Device")
             .field("fd", &self.fd())
@@ -27,13 +27,13 @@ impl std::fmt::Debug for Device {
     }
 }
 
-impl Device {
-    pub fn open(path: &Path) -> Result<Self, Error> {
+impl LinuxDevice {
+    pub fn open(path: &Path) -> Result<Self, V4l2Error> {
         use std::os::unix::ffi::OsStrExt;
         if path.as_os_str().as_bytes().contains(&0) {
-            return Err(Error::of("open", libc::ENOENT));
+            return Err(V4l2Error::of("open", libc::ENOENT));
         }
-        let device = v4l::Device::with_path(path).map_err(|source| Error {
+        let device = v4l::Device::with_path(path).map_err(|source| V4l2Error {
             call: "open",
             source,
         })?;
@@ -49,7 +49,7 @@ impl Device {
         } else {
             capability.capabilities
         };
-        let none = |reason| Err(Error::other("VIDIOC_QUERYCAP", reason));
+        let none = |reason| Err(V4l2Error::other("VIDIOC_QUERYCAP", reason));
         device.buffers = match can {
             _ if can & V4L2_CAP_STREAMING == 0 => return none("the device does not stream"),
             _ if can & V4L2_CAP_VIDEO_CAPTURE != 0 => SINGLE,
@@ -73,19 +73,19 @@ impl Device {
         name: &'static str,
         number: vidioc::_IOC_TYPE,
         value: &mut T,
-    ) -> Result<(), Error> {
+    ) -> Result<(), V4l2Error> {
         loop {
             // SAFETY: the device is open; the caller vouches for number and value.
             let done = unsafe { v4l2::ioctl(self.fd(), number, std::ptr::from_mut(value).cast()) };
             match done {
                 Ok(()) => return Ok(()),
                 Err(source) if source.raw_os_error() == Some(libc::EINTR) => {}
-                Err(source) => return Err(Error { call: name, source }),
+                Err(source) => return Err(V4l2Error { call: name, source }),
             }
         }
     }
 
-    pub fn capability(&self) -> Result<v4l2_capability, Error> {
+    pub fn capability(&self) -> Result<v4l2_capability, V4l2Error> {
         // SAFETY: plain numbers and text, for which zeros are values.
         let mut value: v4l2_capability = unsafe { zeroed() };
         // SAFETY: the structure of this call; it holds no address.
@@ -93,7 +93,7 @@ impl Device {
         Ok(value)
     }
 
-    pub fn parameters(&self) -> Result<Option<v4l2_streamparm>, Error> {
+    pub fn parameters(&self) -> Result<Option<v4l2_streamparm>, V4l2Error> {
         // SAFETY: plain numbers, for which zeros are values.
         let mut value: v4l2_streamparm = unsafe { zeroed() };
         value.type_ = self.buffers;
@@ -105,17 +105,17 @@ impl Device {
         }
     }
 
-    pub fn settle(&self, value: &v4l2_format) -> Result<Format, Error> {
+    pub fn settle(&self, value: &v4l2_format) -> Result<VideoFormat, V4l2Error> {
         if self.buffers == SINGLE {
             // SAFETY: a single-planar device fills `pix`.
             let pix = unsafe { value.fmt.pix };
-            return Ok(Format {
+            return Ok(VideoFormat {
                 fourcc: pix.pixelformat.into(),
                 width: pix.width,
                 height: pix.height,
                 stride: pix.bytesperline,
                 bytes: pix.sizeimage,
-                colour: Colour {
+                colour: ColourInfo {
                     space: pix.colorspace,
                     // SAFETY: both members of the union are this number.
                     coding: unsafe { pix.__bindgen_anon_1.ycbcr_enc },
@@ -128,18 +128,18 @@ impl Device {
         // The structure is packed: members are copied, not referred to.
         let (count, first) = (pix.num_planes, pix.plane_fmt[0]);
         if count != 1 {
-            return Err(Error::other(
+            return Err(V4l2Error::other(
                 "VIDIOC_S_FMT",
                 "the format spreads a frame over several memory planes; choose one that does not",
             ));
         }
-        Ok(Format {
+        Ok(VideoFormat {
             fourcc: pix.pixelformat.into(),
             width: pix.width,
             height: pix.height,
             stride: first.bytesperline,
             bytes: first.sizeimage,
-            colour: Colour {
+            colour: ColourInfo {
                 space: pix.colorspace,
                 // SAFETY: both members of the union are this number.
                 coding: u32::from(unsafe { pix.__bindgen_anon_1.ycbcr_enc }),
@@ -148,7 +148,7 @@ impl Device {
         })
     }
 
-    pub fn get_format(&self) -> Result<v4l2_format, Error> {
+    pub fn get_format(&self) -> Result<v4l2_format, V4l2Error> {
         // SAFETY: plain numbers, for which zeros are values.
         let mut value: v4l2_format = unsafe { zeroed() };
         value.type_ = self.buffers;
@@ -158,14 +158,14 @@ impl Device {
     }
 
     /// A buffer's structure; `planes` must outlive its use.
-    pub fn buffer(&self, kind: Kind, planes: &mut [v4l2_plane; PLANES]) -> v4l2_buffer {
+    pub fn buffer(&self, kind: MemoryKind, planes: &mut [v4l2_plane; PLANES]) -> v4l2_buffer {
         // SAFETY: plain numbers and a null address, for which zeros are values.
         let mut buffer: v4l2_buffer = unsafe { zeroed() };
         buffer.type_ = self.buffers;
         buffer.memory = match kind {
-            Kind::Mmap => v4l2_memory_V4L2_MEMORY_MMAP,
-            Kind::User => v4l2_memory_V4L2_MEMORY_USERPTR,
-            Kind::Shared => v4l2_memory_V4L2_MEMORY_DMABUF,
+            MemoryKind::Mmap => v4l2_memory_V4L2_MEMORY_MMAP,
+            MemoryKind::User => v4l2_memory_V4L2_MEMORY_USERPTR,
+            MemoryKind::Shared => v4l2_memory_V4L2_MEMORY_DMABUF,
         };
         if self.buffers == MULTI {
             buffer.m.planes = planes.as_mut_ptr();

@@ -2,8 +2,8 @@
 //! headers: written as static assertions that a C compiler checks, so that nothing has to run and
 //! a cross compiler checks another architecture.
 
-use super::shared::{ALLOCATE, Allocation, CREATE, Create};
-use crate::Flags;
+use super::shared::{ALLOCATE, CREATE, DmaAllocation, UdmabufCreate};
+use crate::BufferFlags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{offset_of, size_of};
 use std::process::Command;
@@ -217,42 +217,42 @@ fn ioctls() -> Vec<(&'static str, u64)> {
 /// Structures and flags that are written out here.
 fn own() -> Vec<String> {
     let mut all = vec![
-        ("sizeof(struct udmabuf_create)", size_of::<Create>()),
+        ("sizeof(struct udmabuf_create)", size_of::<UdmabufCreate>()),
         (
             "offsetof(struct udmabuf_create, memfd)",
-            offset_of!(Create, memory),
+            offset_of!(UdmabufCreate, memory),
         ),
         (
             "offsetof(struct udmabuf_create, flags)",
-            offset_of!(Create, flags),
+            offset_of!(UdmabufCreate, flags),
         ),
         (
             "offsetof(struct udmabuf_create, offset)",
-            offset_of!(Create, offset),
+            offset_of!(UdmabufCreate, offset),
         ),
         (
             "offsetof(struct udmabuf_create, size)",
-            offset_of!(Create, size),
+            offset_of!(UdmabufCreate, size),
         ),
         (
             "sizeof(struct dma_heap_allocation_data)",
-            size_of::<Allocation>(),
+            size_of::<DmaAllocation>(),
         ),
     ];
     for (field, at) in [
-        ("len", offset_of!(Allocation, length)),
-        ("fd", offset_of!(Allocation, file)),
-        ("fd_flags", offset_of!(Allocation, file_flags)),
-        ("heap_flags", offset_of!(Allocation, heap_flags)),
+        ("len", offset_of!(DmaAllocation, length)),
+        ("fd", offset_of!(DmaAllocation, file)),
+        ("fd_flags", offset_of!(DmaAllocation, file_flags)),
+        ("heap_flags", offset_of!(DmaAllocation, heap_flags)),
     ] {
         let what = format!("offsetof(struct dma_heap_allocation_data, {field})");
         all.push((what.leak(), at));
     }
     for (name, value) in [
-        ("V4L2_BUF_FLAG_ERROR", Flags::CORRUPT),
-        ("V4L2_BUF_FLAG_TIMESTAMP_MASK", Flags::CLOCK),
-        ("V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC", Flags::MONOTONIC),
-        ("V4L2_BUF_FLAG_TSTAMP_SRC_SOE", Flags::START),
+        ("V4L2_BUF_FLAG_ERROR", BufferFlags::CORRUPT),
+        ("V4L2_BUF_FLAG_TIMESTAMP_MASK", BufferFlags::CLOCK),
+        ("V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC", BufferFlags::MONOTONIC),
+        ("V4L2_BUF_FLAG_TSTAMP_SRC_SOE", BufferFlags::START),
     ] {
         all.push((name, value as usize));
     }

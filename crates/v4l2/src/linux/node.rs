@@ -1,10 +1,10 @@
 //! What the device is asked: one call of the kernel each.
 
-use super::device::{Device, SINGLE, no_planes, text};
+use super::device::{LinuxDevice, SINGLE, no_planes, text};
 use crate::format::plain_name;
 use crate::{
-    Control, Done, Error, Flags, Format, FourCc, Identity, Kind, Node, Pages, Place, Range, Rates,
-    Sizes, Wait,
+    AlignedPages, BufferFlags, BufferPlace, ControlInfo, DequeuedBuffer, DeviceIdentity, FourCc,
+    FrameRates, FrameSizes, MemoryKind, SizeRange, V4l2Error, VideoFormat, VideoNode, WaitOutcome,
 };
 use std::mem::zeroed;
 use std::os::fd::BorrowedFd;
@@ -35,17 +35,17 @@ fn hertz(interval: v4l::Fraction) -> f64 {
     f64::from(interval.denominator) / f64::from(interval.numerator.max(1))
 }
 
-impl Node for Device {
-    fn identity(&self) -> Result<Identity, Error> {
+impl VideoNode for LinuxDevice {
+    fn identity(&self) -> Result<DeviceIdentity, V4l2Error> {
         let capability = self.capability()?;
-        Ok(Identity {
+        Ok(DeviceIdentity {
             driver: text(&capability.driver),
             card: text(&capability.card),
             bus: text(&capability.bus_info),
         })
     }
 
-    fn formats(&self) -> Result<Vec<FourCc>, Error> {
+    fn formats(&self) -> Result<Vec<FourCc>, V4l2Error> {
         let mut formats = Vec::new();
         for index in 0.. {
             // SAFETY: plain numbers and text, for which zeros are values.
@@ -61,11 +61,11 @@ impl Node for Device {
         Ok(formats)
     }
 
-    fn sizes(&self, fourcc: FourCc) -> Result<Sizes, Error> {
+    fn sizes(&self, fourcc: FourCc) -> Result<FrameSizes, V4l2Error> {
         let sizes = self
             .device
             .enum_framesizes(v4l::FourCC::new(&fourcc.0))
-            .map_err(|source| Error {
+            .map_err(|source| V4l2Error {
                 call: "VIDIOC_ENUM_FRAMESIZES",
                 source,
             })?;
@@ -74,26 +74,26 @@ impl Node for Device {
             match size.size {
                 FrameSizeEnum::Discrete(size) => listed.push((size.width, size.height)),
                 FrameSizeEnum::Stepwise(range) => {
-                    let of = |least, greatest, step| Range {
+                    let of = |least, greatest, step| SizeRange {
                         least,
                         greatest,
                         step,
                     };
-                    return Ok(Sizes::Within(
+                    return Ok(FrameSizes::Within(
                         of(range.min_width, range.max_width, range.step_width),
                         of(range.min_height, range.max_height, range.step_height),
                     ));
                 }
             }
         }
-        Ok(Sizes::Listed(listed))
+        Ok(FrameSizes::Listed(listed))
     }
 
-    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Result<Rates, Error> {
+    fn rates(&self, fourcc: FourCc, width: u32, height: u32) -> Result<FrameRates, V4l2Error> {
         let intervals = self
             .device
             .enum_frameintervals(v4l::FourCC::new(&fourcc.0), width, height)
-            .map_err(|source| Error {
+            .map_err(|source| V4l2Error {
                 call: "VIDIOC_ENUM_FRAMEINTERVALS",
                 source,
             })?;
@@ -102,18 +102,23 @@ impl Node for Device {
             match interval.interval {
                 FrameIntervalEnum::Discrete(interval) => listed.push(hertz(interval)),
                 FrameIntervalEnum::Stepwise(range) => {
-                    return Ok(Rates::Within(hertz(range.max), hertz(range.min)));
+                    return Ok(FrameRates::Within(hertz(range.max), hertz(range.min)));
                 }
             }
         }
-        Ok(Rates::Listed(listed))
+        Ok(FrameRates::Listed(listed))
     }
 
-    fn format(&self) -> Result<Format, Error> {
+    fn format(&self) -> Result<VideoFormat, V4l2Error> {
         self.settle(&self.get_format()?)
     }
 
-    fn set_format(&self, fourcc: FourCc, width: u32, height: u32) -> Result<Format, Error> {
+    fn set_format(
+        &self,
+        fourcc: FourCc,
+        width: u32,
+        height: u32,
+    ) -> Result<VideoFormat, V4l2Error> {
         // SAFETY: plain numbers, for which zeros are values.
         let mut value: v4l2_format = unsafe { zeroed() };
         value.type_ = self.buffers;
@@ -136,7 +141,7 @@ impl Node for Device {
         self.settle(&value)
     }
 
-    fn rate(&self) -> Result<Option<f64>, Error> {
+    fn rate(&self) -> Result<Option<f64>, V4l2Error> {
         let Some(value) = self.parameters()? else {
             return Ok(None);
         };
@@ -146,7 +151,7 @@ impl Node for Device {
         Ok(known.then(|| f64::from(interval.denominator) / f64::from(interval.numerator)))
     }
 
-    fn set_rate(&self, rate_hz: f64) -> Result<Option<f64>, Error> {
+    fn set_rate(&self, rate_hz: f64) -> Result<Option<f64>, V4l2Error> {
         let Some(mut value) = self.parameters()? else {
             return Ok(None);
         };
@@ -164,7 +169,7 @@ impl Node for Device {
         self.rate()
     }
 
-    fn controls(&self) -> Result<Vec<Control>, Error> {
+    fn controls(&self) -> Result<Vec<ControlInfo>, V4l2Error> {
         let mut controls = Vec::new();
         let mut id = 0;
         loop {
@@ -188,7 +193,7 @@ impl Node for Device {
                 continue;
             }
             let name: Vec<u8> = value.name.iter().map(|&c| c as u8).collect();
-            controls.push(Control {
+            controls.push(ControlInfo {
                 id: value.id,
                 name: plain_name(&text(&name)),
                 minimum: value.minimum,
@@ -199,17 +204,17 @@ impl Node for Device {
         }
     }
 
-    fn set_control(&self, id: u32, value: i64) -> Result<(), Error> {
+    fn set_control(&self, id: u32, value: i64) -> Result<(), V4l2Error> {
         let value = v4l::control::Value::Integer(value);
         self.device
             .set_control(v4l::Control { id, value })
-            .map_err(|source| Error {
+            .map_err(|source| V4l2Error {
                 call: "VIDIOC_S_EXT_CTRLS",
                 source,
             })
     }
 
-    fn request(&self, kind: Kind, count: u32) -> Result<u32, Error> {
+    fn request(&self, kind: MemoryKind, count: u32) -> Result<u32, V4l2Error> {
         // SAFETY: plain numbers, for which zeros are values.
         let mut value: v4l2_requestbuffers = unsafe { zeroed() };
         (value.count, value.type_) = (count, self.buffers);
@@ -219,9 +224,9 @@ impl Node for Device {
         Ok(value.count)
     }
 
-    fn map(&self, index: u32) -> Result<Pages, Error> {
+    fn map(&self, index: u32) -> Result<AlignedPages, V4l2Error> {
         let mut planes = no_planes();
-        let mut value = self.buffer(Kind::Mmap, &mut planes);
+        let mut value = self.buffer(MemoryKind::Mmap, &mut planes);
         value.index = index;
         // SAFETY: the structure of this call; `planes` outlives it.
         unsafe { self.call("VIDIOC_QUERYBUF", vidioc::VIDIOC_QUERYBUF, &mut value)? };
@@ -234,36 +239,36 @@ impl Node for Device {
         };
         // SAFETY: the device is open for as long as `self` lives.
         let file = unsafe { BorrowedFd::borrow_raw(self.fd()) };
-        Pages::of_driver(file, i64::from(offset), bytes as usize)
+        AlignedPages::of_driver(file, i64::from(offset), bytes as usize)
     }
 
-    unsafe fn queue(&self, index: u32, place: Place) -> Result<(), Error> {
+    unsafe fn queue(&self, index: u32, place: BufferPlace) -> Result<(), V4l2Error> {
         let kind = match place {
-            Place::Mmap => Kind::Mmap,
-            Place::User { .. } => Kind::User,
-            Place::Shared { .. } => Kind::Shared,
+            BufferPlace::Mmap => MemoryKind::Mmap,
+            BufferPlace::User { .. } => MemoryKind::User,
+            BufferPlace::Shared { .. } => MemoryKind::Shared,
         };
         let mut planes = no_planes();
         let mut value = self.buffer(kind, &mut planes);
         value.index = index;
         if self.buffers == SINGLE {
             match place {
-                Place::Mmap => {}
-                Place::User { start, bytes } => {
+                BufferPlace::Mmap => {}
+                BufferPlace::User { start, bytes } => {
                     (value.m.userptr, value.length) = (start as _, bytes as u32);
                 }
-                Place::Shared { file, bytes } => {
+                BufferPlace::Shared { file, bytes } => {
                     (value.m.fd, value.length) = (file, bytes as u32);
                 }
             }
         } else {
             value.length = 1;
             match place {
-                Place::Mmap => {}
-                Place::User { start, bytes } => {
+                BufferPlace::Mmap => {}
+                BufferPlace::User { start, bytes } => {
                     (planes[0].m.userptr, planes[0].length) = (start as _, bytes as u32);
                 }
-                Place::Shared { file, bytes } => {
+                BufferPlace::Shared { file, bytes } => {
                     (planes[0].m.fd, planes[0].length) = (file, bytes as u32);
                 }
             }
@@ -274,7 +279,7 @@ impl Node for Device {
         unsafe { self.call("VIDIOC_QBUF", vidioc::VIDIOC_QBUF, &mut value) }
     }
 
-    fn dequeue(&self, kind: Kind) -> Result<Option<Done>, Error> {
+    fn dequeue(&self, kind: MemoryKind) -> Result<Option<DequeuedBuffer>, V4l2Error> {
         let mut planes = no_planes();
         let mut value = self.buffer(kind, &mut planes);
         // SAFETY: the structure of this call; `planes` outlives it.
@@ -290,17 +295,17 @@ impl Node for Device {
         };
         let seconds = u64::try_from(value.timestamp.tv_sec).unwrap_or(0);
         let micros = u64::try_from(value.timestamp.tv_usec).unwrap_or(0);
-        Ok(Some(Done {
+        Ok(Some(DequeuedBuffer {
             index: value.index,
             offset,
             end,
-            flags: Flags(value.flags),
+            flags: BufferFlags(value.flags),
             sequence: value.sequence,
             stamp: Duration::from_secs(seconds) + Duration::from_micros(micros),
         }))
     }
 
-    fn stream(&self, on: bool) -> Result<(), Error> {
+    fn stream(&self, on: bool) -> Result<(), V4l2Error> {
         let mut kind = self.buffers as libc::c_int;
         // SAFETY: both calls take the number of a buffer type.
         unsafe {
@@ -312,7 +317,7 @@ impl Node for Device {
         }
     }
 
-    fn wait(&self, patience: Duration) -> Result<Wait, Error> {
+    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
         let mut asked = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,
@@ -322,11 +327,11 @@ impl Node for Device {
         let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
         // SAFETY: one structure, of an open file.
         match unsafe { libc::poll(&mut asked, 1, milliseconds) } {
-            0 => Ok(Wait::Nothing),
-            1 if asked.revents & libc::POLLIN != 0 => Ok(Wait::Ready),
-            1 => Ok(Wait::Failed),
-            _ => match Error::last("poll") {
-                error if error.number() == Some(libc::EINTR) => Ok(Wait::Nothing),
+            0 => Ok(WaitOutcome::Nothing),
+            1 if asked.revents & libc::POLLIN != 0 => Ok(WaitOutcome::Ready),
+            1 => Ok(WaitOutcome::Failed),
+            _ => match V4l2Error::last("poll") {
+                error if error.number() == Some(libc::EINTR) => Ok(WaitOutcome::Nothing),
                 error => Err(error),
             },
         }

@@ -1,21 +1,21 @@
 //! Memory that a file shares: a udmabuf, or a buffer of the system's heap.
 
-use crate::{Error, Pages};
+use crate::{AlignedPages, V4l2Error};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Memory of so many bytes, a multiple of a page.
-pub fn share(bytes: usize) -> Result<Pages, Error> {
+pub fn share(bytes: usize) -> Result<AlignedPages, V4l2Error> {
     match udmabuf(bytes) {
         Err(error) if error.is_gone() => heap(bytes),
         made => made,
     }
 }
 
-fn open_device(path: &std::ffi::CStr) -> Result<OwnedFd, Error> {
+fn open_device(path: &std::ffi::CStr) -> Result<OwnedFd, V4l2Error> {
     // SAFETY: the path is a C string.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
     if file < 0 {
-        return Err(Error::last("open"));
+        return Err(V4l2Error::last("open"));
     }
     // SAFETY: the file was opened just now and belongs to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(file) })
@@ -23,7 +23,7 @@ fn open_device(path: &std::ffi::CStr) -> Result<OwnedFd, Error> {
 
 /// `struct udmabuf_create`.
 #[repr(C)]
-pub(super) struct Create {
+pub(super) struct UdmabufCreate {
     pub memory: u32,
     pub flags: u32,
     pub offset: u64,
@@ -35,7 +35,7 @@ pub(super) const CREATE: u32 = 0x4018_7542;
 
 /// `struct dma_heap_allocation_data`.
 #[repr(C)]
-pub(super) struct Allocation {
+pub(super) struct DmaAllocation {
     pub length: u64,
     pub file: u32,
     pub file_flags: u32,
@@ -45,13 +45,13 @@ pub(super) struct Allocation {
 /// `DMA_HEAP_IOCTL_ALLOC`.
 pub(super) const ALLOCATE: u32 = 0xc018_4800;
 
-fn udmabuf(bytes: usize) -> Result<Pages, Error> {
+fn udmabuf(bytes: usize) -> Result<AlignedPages, V4l2Error> {
     let device = open_device(c"/dev/udmabuf")?;
     let flags = libc::MFD_ALLOW_SEALING | libc::MFD_CLOEXEC;
     // SAFETY: the name is a C string.
     let memory = unsafe { libc::memfd_create(c"frames".as_ptr(), flags) };
     if memory < 0 {
-        return Err(Error::last("memfd_create"));
+        return Err(V4l2Error::last("memfd_create"));
     }
     // SAFETY: the file was opened just now and belongs to nobody else.
     let memory = unsafe { OwnedFd::from_raw_fd(memory) };
@@ -61,9 +61,9 @@ fn udmabuf(bytes: usize) -> Result<Pages, Error> {
             && libc::fcntl(memory.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) == 0
     };
     if !set {
-        return Err(Error::last("memfd_create"));
+        return Err(V4l2Error::last("memfd_create"));
     }
-    let create = Create {
+    let create = UdmabufCreate {
         memory: memory.as_raw_fd() as u32,
         flags: 1,
         offset: 0,
@@ -74,9 +74,9 @@ fn udmabuf(bytes: usize) -> Result<Pages, Error> {
     of_shared("UDMABUF_CREATE", made, bytes)
 }
 
-fn heap(bytes: usize) -> Result<Pages, Error> {
+fn heap(bytes: usize) -> Result<AlignedPages, V4l2Error> {
     let device = open_device(c"/dev/dma_heap/system")?;
-    let mut allocation = Allocation {
+    let mut allocation = DmaAllocation {
         length: bytes as u64,
         file: 0,
         file_flags: (libc::O_RDWR | libc::O_CLOEXEC) as u32,
@@ -88,11 +88,11 @@ fn heap(bytes: usize) -> Result<Pages, Error> {
     of_shared("DMA_HEAP_IOCTL_ALLOC", made, bytes)
 }
 
-fn of_shared(call: &'static str, file: i32, bytes: usize) -> Result<Pages, Error> {
+fn of_shared(call: &'static str, file: i32, bytes: usize) -> Result<AlignedPages, V4l2Error> {
     if file < 0 {
-        return Err(Error::last(call));
+        return Err(V4l2Error::last(call));
     }
     // SAFETY: the kernel has opened this file for the caller just now.
     let file = unsafe { OwnedFd::from_raw_fd(file) };
-    Pages::of_file(file, bytes)
+    AlignedPages::of_file(file, bytes)
 }

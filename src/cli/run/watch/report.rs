@@ -1,20 +1,20 @@
 //! What a run leaves behind: its summary, for people and as JSON, and its page.
 
-use super::super::super::Outcome;
-use super::{Judged, Seen, Watch};
-use crate::budget::{Cause, Percentiles, Stage};
-use crate::pipeline::Summary;
-use crate::view::{Fact, Gallery, Page, Span, html};
+use super::super::super::ExitOutcome;
+use super::{EvaluatedRun, RunResult, WatchRun};
+use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
+use crate::pipeline::RunSummary;
+use crate::view::{AlertGallery, PageFact, RunPage, StageSpan, html};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
-use unmask_alert::Verdict;
-use unmask_model::Facts;
+use unmask_alert::AlertEvaluation;
+use unmask_model::ModelMetadata;
 
 /// The summary as JSON.
 #[derive(Serialize)]
-pub(in crate::cli) struct Report {
+pub(in crate::cli) struct RunReport {
     source: String,
     frames: u64,
     bad_frames: u64,
@@ -28,11 +28,11 @@ pub(in crate::cli) struct Report {
     budget_misses: u64,
     unknown_age: u64,
     outside_engine_share: f64,
-    age: Percentiles,
+    age: LatencyPercentiles,
     stages: Vec<StageReport>,
     threshold: f32,
     engine: EngineReport,
-    sinks: Vec<crate::sink::Report>,
+    sinks: Vec<crate::sink::SinkReport>,
     evidence_frames: u64,
     evidence_failed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,9 +41,9 @@ pub(in crate::cli) struct Report {
 
 #[derive(Serialize)]
 struct StageReport {
-    stage: Stage,
+    stage: FrameStage,
     #[serde(flatten)]
-    times: Percentiles,
+    times: LatencyPercentiles,
 }
 
 #[derive(Serialize)]
@@ -57,29 +57,29 @@ struct EngineReport {
     input_width: usize,
 }
 
-impl Seen {
+impl RunResult {
     /// Clean, or with bad frames or lost alerts.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ExitOutcome {
         let lost = self.sinks.iter().any(|sink| sink.lost_in_all() > 0);
         if self.summary.bad == 0 && !lost {
-            Outcome::Clean
+            ExitOutcome::Clean
         } else {
-            Outcome::SomeBadInputs
+            ExitOutcome::SomeBadInputs
         }
     }
 
     /// What the run came to.
-    pub fn summary(&self) -> &Summary {
+    pub fn summary(&self) -> &RunSummary {
         &self.summary
     }
 
     /// The model's facts.
-    pub fn facts(&self) -> &Facts {
+    pub fn facts(&self) -> &ModelMetadata {
         &self.facts
     }
 
     /// The run that was asked for.
-    pub fn watch(&self) -> &Watch {
+    pub fn watch(&self) -> &WatchRun {
         &self.watch
     }
 
@@ -94,14 +94,14 @@ impl Seen {
     }
 
     /// What the judge says, where there was one.
-    pub fn verdict(&self, rate_hz: f64) -> Option<Verdict> {
+    pub fn verdict(&self, rate_hz: f64) -> Option<AlertEvaluation> {
         self.judge.as_ref().map(|judge| judge.verdict(rate_hz))
     }
 
     /// The summary as JSON.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> RunReport {
         let ledger = &self.summary.ledger;
-        Report {
+        RunReport {
             source: self.watch.source.to_string(),
             frames: ledger.frames(),
             bad_frames: self.summary.bad,
@@ -116,7 +116,7 @@ impl Seen {
             unknown_age: ledger.unknown_age(),
             outside_engine_share: rounded(ledger.outside_engine_share()),
             age: ledger.age(),
-            stages: Stage::ALL
+            stages: FrameStage::ALL
                 .iter()
                 .map(|&stage| StageReport {
                     stage,
@@ -157,15 +157,15 @@ impl Seen {
         for (count, what) in [
             (summary.bad, "bad frames, named above"),
             (
-                ledger.dropped(Cause::Overtaken),
+                ledger.dropped(DropReason::Overtaken),
                 "frames dropped: a newer one overtook them",
             ),
             (
-                ledger.dropped(Cause::TooLate),
+                ledger.dropped(DropReason::TooLate),
                 "frames dropped before the engine: they could not make their deadline",
             ),
             (
-                ledger.dropped(Cause::LeftOut),
+                ledger.dropped(DropReason::LeftOut),
                 "frames left out by the degrade ladder",
             ),
             (summary.changes, "moves on the degrade ladder"),
@@ -184,7 +184,7 @@ impl Seen {
         if let Some(capture) = &self.summary.capture {
             let _ = writeln!(out, "{capture}");
         }
-        let unequal = |s: &&crate::sink::Report| s.delivered != s.told || s.waiting > 0;
+        let unequal = |s: &&crate::sink::SinkReport| s.delivered != s.told || s.waiting > 0;
         for sink in self.sinks.iter().filter(unequal) {
             let _ = writeln!(out, "{sink}");
         }
@@ -193,14 +193,14 @@ impl Seen {
             "{:<18}{:>10}{:>10}{:>10}",
             "stage", "p50 ms", "p99 ms", "max ms"
         );
-        let mut line = |name: &str, p: Percentiles| {
+        let mut line = |name: &str, p: LatencyPercentiles| {
             let _ = writeln!(
                 out,
                 "{name:<18}{:>10.2}{:>10.2}{:>10.2}",
                 p.p50_ms, p.p99_ms, p.max_ms
             );
         };
-        for stage in Stage::ALL {
+        for stage in FrameStage::ALL {
             line(stage.name(), ledger.stage(stage));
         }
         line("capture to alert", ledger.age());
@@ -216,7 +216,7 @@ impl Seen {
     }
 
     /// Writes the contact sheet and the page, where something was to be drawn.
-    pub fn write_page(mut self, judged: Option<Judged<'_>>) -> anyhow::Result<()> {
+    pub fn write_page(mut self, judged: Option<EvaluatedRun<'_>>) -> anyhow::Result<()> {
         let Some((show, mut gallery)) = self.gallery.take() else {
             return Ok(());
         };
@@ -232,7 +232,7 @@ impl Seen {
             file_name(&self.model),
             self.engine_name
         );
-        let page = html(&Page {
+        let page = html(&RunPage {
             title: &show.title,
             lead: &lead,
             facts: &facts,
@@ -251,12 +251,16 @@ impl Seen {
     }
 
     /// Notes what is true of every alert; returns the things that had to be found.
-    fn truth(&self, gallery: &mut Gallery, judged: Option<&Judged<'_>>) -> Option<Vec<Span>> {
+    fn truth(
+        &self,
+        gallery: &mut AlertGallery,
+        judged: Option<&EvaluatedRun<'_>>,
+    ) -> Option<Vec<StageSpan>> {
         let (judge, judged) = (self.judge.as_ref()?, judged?);
         for span in gallery.spans_mut() {
             span.real = judge.was_real(&span.id);
         }
-        let spans = judged.verdict.things.iter().map(|thing| Span {
+        let spans = judged.verdict.things.iter().map(|thing| StageSpan {
             id: thing.kind.to_string(),
             first: thing.frames.0,
             last: thing.frames.1,
@@ -268,46 +272,50 @@ impl Seen {
         Some(spans.collect())
     }
 
-    fn page_facts(&self, judged: Option<&Judged<'_>>) -> Vec<Fact> {
+    fn page_facts(&self, judged: Option<&EvaluatedRun<'_>>) -> Vec<PageFact> {
         let (summary, ledger) = (&self.summary, &self.summary.ledger);
         let mut facts = Vec::new();
-        if let Some(Judged { verdict, least_px }) = judged {
+        if let Some(EvaluatedRun { verdict, least_px }) = judged {
             let (found, all) = (verdict.found, verdict.things.len());
-            facts.push(Fact::judged(
+            facts.push(PageFact::judged(
                 format!("{found} of {all}"),
                 format!("things larger than {least_px} px found"),
                 found * 10 >= all * 9,
             ));
-            facts.push(Fact::judged(
+            facts.push(PageFact::judged(
                 format!("{:.1}", verdict.false_per_minute),
                 "false alerts a minute",
                 verdict.false_per_minute <= 1.0,
             ));
         } else {
-            facts.push(Fact::plain(summary.begun.to_string(), "things told of"));
+            facts.push(PageFact::plain(summary.begun.to_string(), "things told of"));
         }
-        facts.push(Fact::plain(ledger.frames().to_string(), "frames"));
-        facts.push(Fact::plain(
+        facts.push(PageFact::plain(ledger.frames().to_string(), "frames"));
+        facts.push(PageFact::plain(
             format!("{:.1}", summary.frames_per_second()),
             "frames a second",
         ));
-        facts.push(Fact::plain(
+        facts.push(PageFact::plain(
             format!("{:.0} ms", ledger.age().p50_ms),
             "capture to alert, median",
         ));
-        facts.push(Fact::judged(
+        facts.push(PageFact::judged(
             ledger.misses().to_string(),
             format!("misses of the {} ms budget", self.watch.config.budget.ms),
             ledger.misses() == 0,
         ));
         if summary.bad > 0 {
-            facts.push(Fact::judged(summary.bad.to_string(), "bad frames", false));
+            facts.push(PageFact::judged(
+                summary.bad.to_string(),
+                "bad frames",
+                false,
+            ));
         }
         facts
     }
 
-    fn page_notes(&self, gallery: &Gallery) -> Vec<(String, String)> {
-        let Facts {
+    fn page_notes(&self, gallery: &AlertGallery) -> Vec<(String, String)> {
+        let ModelMetadata {
             input,
             classes,
             sha256,

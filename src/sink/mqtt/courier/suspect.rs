@@ -1,6 +1,6 @@
 //! An alert that the broker never takes must not hold up those behind it.
 
-use super::{Courier, Entry};
+use super::{MqttSession, OutboxEntry};
 
 /// Connections that may end with an alert before it is suspected of being the cause.
 pub(super) const SUSPECT: u32 = 3;
@@ -13,7 +13,7 @@ pub(super) struct Suspect {
     pub ends: u32,
 }
 
-impl Courier {
+impl MqttSession {
     /// The connection ended: notes the first alert that was on its way. Where connections end with
     /// the same one again and again though the broker acknowledged what went before, alerts are
     /// sent one by one, and then those behind it get their turn.
@@ -22,7 +22,7 @@ impl Courier {
             .in_flight
             .values()
             .filter_map(|entry| match entry {
-                Entry::Stored(number, bytes) => Some((*number, *bytes)),
+                OutboxEntry::Stored(number, bytes) => Some((*number, *bytes)),
                 _ => None,
             })
             .min();
@@ -56,7 +56,7 @@ impl Courier {
                 "it ended {ends} connections that carried one of {bytes} bytes, and takes shorter \
                  ones; raise the broker's limit (mosquitto: max_packet_size)"
             );
-            self.refuse(Entry::Stored(number, bytes), &reason);
+            self.refuse(OutboxEntry::Stored(number, bytes), &reason);
         }
         self.suspect = None;
     }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::sink::disk::faults::{Faults, Plan};
-use crate::sink::disk::{Disk, Operation};
-use crate::sink::outbox::Limits;
+use crate::sink::disk::{DiskOperation, SinkDisk};
+use crate::sink::outbox::OutboxLimits;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver as Texts, channel};
@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver as Texts, channel};
 struct World {
     folder: tempfile::TempDir,
     faults: Arc<Faults>,
-    shared: Arc<Shared>,
-    courier: Courier,
+    shared: Arc<SharedSink>,
+    courier: MqttSession,
     broker: Option<Texts<Vec<u8>>>,
     next_id: u16,
     told: u64,
@@ -29,17 +29,18 @@ fn number(text: &[u8]) -> Option<u64> {
 }
 
 impl World {
-    fn new(limits: Limits, ring: usize) -> Self {
+    fn new(limits: OutboxLimits, ring: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (disk, faults) = Disk::failing(Plan::NONE);
-        let outbox = Outbox::open_on(disk, folder.path(), limits).unwrap();
-        let shared = Arc::<Shared>::default();
+        let (disk, faults) = SinkDisk::failing(Plan::NONE);
+        let outbox = AlertOutbox::open_on(disk, folder.path(), limits).unwrap();
+        let shared = Arc::<SharedSink>::default();
         let settings = MqttSettings {
             window: 4,
             ..MqttSettings::default()
         };
         let path = folder.path().to_path_buf();
-        let courier = Courier::new("test".into(), outbox, path, &settings, ring, shared.clone());
+        let courier =
+            MqttSession::new("test".into(), outbox, path, &settings, ring, shared.clone());
         Self {
             folder,
             faults,
@@ -57,21 +58,22 @@ impl World {
         let mut line = text(self.told, bytes);
         line.push(b'\n');
         self.told += 1;
-        self.courier.handle(Message::Line(Arc::new(line)));
+        self.courier.handle(SinkMessage::Line(Arc::new(line)));
         self.courier.work();
     }
 
     fn up(&mut self, limit: Option<usize>) {
         let (to, texts) = channel();
-        let publisher = Publisher::test(to, limit);
-        self.courier.handle(Message::Link(News::Up(publisher)));
+        let publisher = MqttPublisher::test(to, limit);
+        self.courier
+            .handle(SinkMessage::Link(LinkEvent::Up(publisher)));
         self.broker = Some(texts);
         self.courier.work();
     }
 
     fn down(&mut self) {
         self.broker = None;
-        self.courier.handle(Message::Link(News::Down));
+        self.courier.handle(SinkMessage::Link(LinkEvent::Down));
     }
 
     /// Answers what was sent, as long as `takes` holds; returns whether it held.
@@ -79,11 +81,11 @@ impl World {
         while let Some(Ok(text)) = self.broker.as_ref().map(Texts::try_recv) {
             self.next_id = self.next_id % 1000 + 1;
             let id = self.next_id;
-            self.courier.handle(Message::Link(News::Sent(id)));
+            self.courier.handle(SinkMessage::Link(LinkEvent::Sent(id)));
             if !takes(&text) {
                 return false;
             }
-            self.courier.handle(Message::Link(News::Acked(id)));
+            self.courier.handle(SinkMessage::Link(LinkEvent::Acked(id)));
             self.delivered.extend(number(&text));
             self.courier.work();
         }
@@ -91,7 +93,7 @@ impl World {
     }
 
     /// Ends the run; every alert is on disk, delivered, or lost and counted.
-    fn finish(mut self, what: &dyn std::fmt::Debug) -> crate::sink::Report {
+    fn finish(mut self, what: &dyn std::fmt::Debug) -> crate::sink::SinkReport {
         self.courier.finish();
         let report = self.shared.counters.report("test");
         let on_disk = on_disk(self.folder.path());
@@ -127,14 +129,14 @@ fn on_disk(folder: &Path) -> BTreeSet<u64> {
     found
 }
 
-const ROOM: Limits = Limits { bytes: 1 << 20 };
+const ROOM: OutboxLimits = OutboxLimits { bytes: 1 << 20 };
 
 #[test]
 fn what_only_memory_holds_is_written_as_soon_as_the_disk_works() {
     let mut world = World::new(ROOM, 100);
     world.tell(10);
     world.faults.set(Plan {
-        of: Some(Operation::Write),
+        of: Some(DiskOperation::Write),
         first: 1,
         length: u64::MAX / 2,
     });
@@ -158,7 +160,7 @@ fn what_only_memory_holds_is_written_as_soon_as_the_disk_works() {
 fn what_the_disk_never_took_is_counted_when_the_run_ends() {
     let mut world = World::new(ROOM, 3);
     world.faults.set(Plan {
-        of: Some(Operation::Write),
+        of: Some(DiskOperation::Write),
         first: 1,
         length: u64::MAX / 2,
     });
@@ -225,13 +227,13 @@ fn a_broker_that_ends_every_connection_costs_no_alert() {
 fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
     let (mut tried, mut failed, mut lost) = (0, 0, 0);
     for of in [
-        Operation::Open,
-        Operation::Write,
-        Operation::Sync,
-        Operation::Rename,
-        Operation::Remove,
-        Operation::Truncate,
-        Operation::Read,
+        DiskOperation::Open,
+        DiskOperation::Write,
+        DiskOperation::Sync,
+        DiskOperation::Rename,
+        DiskOperation::Remove,
+        DiskOperation::Truncate,
+        DiskOperation::Read,
     ] {
         for length in [1, 3, 30] {
             for (period, room) in [(7, 1 << 20), (13, 8 << 10), (1000, 16 << 10)] {
@@ -241,7 +243,7 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
                         first,
                         length,
                     };
-                    let mut world = World::new(Limits { bytes: room }, 8);
+                    let mut world = World::new(OutboxLimits { bytes: room }, 8);
                     world.faults.set(plan);
                     for i in 0..40 {
                         world.tell(400);

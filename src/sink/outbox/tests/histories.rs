@@ -32,10 +32,10 @@ enum Step {
 struct World {
     _base: tempfile::TempDir,
     folder: PathBuf,
-    disk: Disk,
+    disk: SinkDisk,
     faults: Arc<Faults>,
-    outbox: Option<Outbox>,
-    limits: Limits,
+    outbox: Option<AlertOutbox>,
+    limits: OutboxLimits,
     next: u64,
     /// Put in without an error.
     stored: BTreeSet<u64>,
@@ -47,9 +47,9 @@ struct World {
 }
 
 impl World {
-    fn new(limits: Limits) -> Self {
+    fn new(limits: OutboxLimits) -> Self {
         let base = tempfile::tempdir().unwrap();
-        let (disk, faults) = Disk::failing(Plan::NONE);
+        let (disk, faults) = SinkDisk::failing(Plan::NONE);
         let mut world = Self {
             folder: base.path().join("outbox"),
             _base: base,
@@ -76,7 +76,7 @@ impl World {
         }
         self.taken.clear();
         // A run that cannot open its outbox ends before the first alert.
-        self.outbox = Outbox::open_on(self.disk.clone(), &self.folder, self.limits).ok();
+        self.outbox = AlertOutbox::open_on(self.disk.clone(), &self.folder, self.limits).ok();
         let Some(outbox) = &self.outbox else { return };
         // What was acknowledged and not written down comes again: at least once.
         let on_disk = self.on_disk();
@@ -188,14 +188,14 @@ impl World {
         let Some(outbox) = &self.outbox else { return };
         let on_disk = self.on_disk();
         for entry in &outbox.entries {
-            if matches!(entry.state, State::Waiting | State::Taken) {
+            if matches!(entry.state, OutboxState::Waiting | OutboxState::Taken) {
                 assert!(
                     on_disk.contains_key(&entry.number),
                     "{entry:?} of {history:?}"
                 );
             }
         }
-        let live = |e: &&Entry| matches!(e.state, State::Waiting | State::Taken);
+        let live = |e: &&Entry| matches!(e.state, OutboxState::Waiting | OutboxState::Taken);
         let waiting = outbox.entries.iter().filter(live).count() as u64;
         assert_eq!(outbox.waiting(), waiting, "{history:?}");
         let there: BTreeSet<u64> = on_disk.into_values().collect();
@@ -205,7 +205,7 @@ impl World {
             .filter(|c| !there.contains(c) && !self.delivered.contains(c))
             .count() as u64;
         let gone = outbox.entries.iter();
-        let gone = gone.filter(|e| matches!(e.state, State::TakenAndGone(_)));
+        let gone = gone.filter(|e| matches!(e.state, OutboxState::TakenAndGone(_)));
         let lost = self.lost + outbox.dropped() + outbox.vanished() + gone.count() as u64;
         assert!(
             missing <= lost,
@@ -240,7 +240,7 @@ impl World {
     }
 }
 
-fn run(history: &[Step], limits: Limits) -> u64 {
+fn run(history: &[Step], limits: OutboxLimits) -> u64 {
     let mut world = World::new(limits);
     let mut touched = false;
     for step in history {
@@ -259,16 +259,16 @@ fn run(history: &[Step], limits: Limits) -> u64 {
     world.finish(history)
 }
 
-fn operations() -> impl Strategy<Value = Option<Operation>> {
+fn operations() -> impl Strategy<Value = Option<DiskOperation>> {
     prop_oneof![
         Just(None),
-        Just(Some(Operation::Open)),
-        Just(Some(Operation::Write)),
-        Just(Some(Operation::Sync)),
-        Just(Some(Operation::Rename)),
-        Just(Some(Operation::Remove)),
-        Just(Some(Operation::Truncate)),
-        Just(Some(Operation::Read)),
+        Just(Some(DiskOperation::Open)),
+        Just(Some(DiskOperation::Write)),
+        Just(Some(DiskOperation::Sync)),
+        Just(Some(DiskOperation::Rename)),
+        Just(Some(DiskOperation::Remove)),
+        Just(Some(DiskOperation::Truncate)),
+        Just(Some(DiskOperation::Read)),
     ]
 }
 
@@ -299,7 +299,7 @@ proptest! {
 
     #[test]
     fn every_history_on_a_failing_disk_adds_up(history in steps(false)) {
-        run(&history, Limits { bytes: 32 << 10 });
+        run(&history, OutboxLimits { bytes: 32 << 10 });
     }
 
     #[test]
@@ -313,7 +313,7 @@ proptest! {
 
     #[test]
     fn what_somebody_removes_is_put_back_or_counted(history in steps(true)) {
-        run(&history, Limits { bytes: 32 << 10 });
+        run(&history, OutboxLimits { bytes: 32 << 10 });
     }
 }
 
@@ -333,13 +333,13 @@ fn each_operation_that_fails_is_survived() {
         .collect();
     let (mut tried, mut failed) = (0, 0);
     for of in [
-        Operation::Open,
-        Operation::Write,
-        Operation::Sync,
-        Operation::Rename,
-        Operation::Remove,
-        Operation::Truncate,
-        Operation::Read,
+        DiskOperation::Open,
+        DiskOperation::Write,
+        DiskOperation::Sync,
+        DiskOperation::Rename,
+        DiskOperation::Remove,
+        DiskOperation::Truncate,
+        DiskOperation::Read,
     ] {
         for length in [1, 2, 7] {
             for first in 1.. {
@@ -350,7 +350,7 @@ fn each_operation_that_fails_is_survived() {
                 };
                 let mut all = vec![Step::Fail(plan)];
                 all.extend(history.iter().cloned());
-                let mut world = World::new(Limits { bytes: 32 << 10 });
+                let mut world = World::new(OutboxLimits { bytes: 32 << 10 });
                 for step in &all {
                     world.step(step);
                     world.check(&all);

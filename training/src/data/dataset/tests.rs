@@ -33,7 +33,7 @@ fn camvid_folder() -> tempfile::TempDir {
 #[test]
 fn camvid_gives_train_ids_and_void() {
     let dir = camvid_folder();
-    let set = Dataset::camvid(dir.path(), "train").unwrap();
+    let set = PictureDataset::camvid(dir.path(), "train").unwrap();
     assert_eq!((set.len(), set.is_empty(), set.classes()), (2, false, 11));
     let sample = set.get(0).unwrap();
     assert_eq!(sample.name, "a");
@@ -57,7 +57,7 @@ fn camvid_gives_train_ids_and_void() {
 #[test]
 fn camvid_names_what_is_wrong() {
     let dir = camvid_folder();
-    let open = || Dataset::camvid(dir.path(), "train");
+    let open = || PictureDataset::camvid(dir.path(), "train");
     let bad = dir.path().join("train/labels/b.png");
     labels(bad.clone(), &[0, 1, 2, 3, 0, 12, 13, 0]);
     let found = open().unwrap().check(|| ());
@@ -90,12 +90,12 @@ fn camvid_names_what_is_wrong() {
     picture(dir.path().join("train/images/a.jpg"));
     assert!(matches!(open().unwrap_err(), DataError::SameStem { .. }));
     assert!(matches!(
-        Dataset::camvid(dir.path(), "val").unwrap_err(),
+        PictureDataset::camvid(dir.path(), "val").unwrap_err(),
         DataError::Read { .. }
     ));
     std::fs::create_dir_all(dir.path().join("test/images")).unwrap();
     assert!(matches!(
-        Dataset::camvid(dir.path(), "test").unwrap_err(),
+        PictureDataset::camvid(dir.path(), "test").unwrap_err(),
         DataError::Empty { .. }
     ));
 }
@@ -115,7 +115,7 @@ fn cityscapes_takes_train_ids_or_maps_label_ids() {
         &[0, 18, 255, 1, 2, 3, 4, 5],
     );
     labels(label("aachen/aachen_0_gtFine_labelIds.png"), &[200; 8]);
-    let error = Dataset::cityscapes(root, "val").unwrap_err();
+    let error = PictureDataset::cityscapes(root, "val").unwrap_err();
     assert!(
         error.to_string().contains("ulm_7_gtFine_labelTrainIds.png"),
         "{error}"
@@ -125,7 +125,7 @@ fn cityscapes_takes_train_ids_or_maps_label_ids() {
         &[7, 8, 33, 0, 255, 29, 26, 11],
     );
 
-    let set = Dataset::cityscapes(root, "val").unwrap();
+    let set = PictureDataset::cityscapes(root, "val").unwrap();
     assert_eq!((set.len(), set.classes()), (2, 19));
     let first = set.get(0).unwrap();
     assert_eq!(first.labels, [0, 18, VOID, 1, 2, 3, 4, 5]);
@@ -155,13 +155,13 @@ fn cityscapes_takes_train_ids_or_maps_label_ids() {
     );
 
     std::fs::create_dir_all(root.join("leftImg8bit/empty/bonn")).unwrap();
-    let error = Dataset::cityscapes(root, "empty").unwrap_err();
+    let error = PictureDataset::cityscapes(root, "empty").unwrap_err();
     assert!(matches!(error, DataError::Empty { .. }));
 }
 
-fn frame(values: &[u8]) -> Sample {
+fn frame(values: &[u8]) -> LabelledSample {
     let picture = Picture::filled(Size::new(2, 2), [1, 2, 3]);
-    Sample {
+    LabelledSample {
         name: "scene 4".into(),
         picture,
         labels: values.to_vec(),
@@ -170,7 +170,7 @@ fn frame(values: &[u8]) -> Sample {
 
 #[test]
 fn frames_from_memory_are_checked_as_files_are() {
-    let set = Dataset::frames("drive", 3, 5, |i| {
+    let set = PictureDataset::frames("drive", 3, 5, |i| {
         Ok(frame(match i {
             0 => &[0, 4, VOID, PASTED],
             1 => &[0, 4, 5, 0],
@@ -196,7 +196,7 @@ fn frames_from_memory_are_checked_as_files_are() {
 fn scenes_are_mapped_to_the_classes_of_the_network() {
     let size = Size::new(2, 2);
     let scene = |classes: &[u8], anomaly| {
-        Sample::from_scene(
+        LabelledSample::from_scene(
             "s",
             Picture::filled(size, [0; 3]),
             classes,
@@ -223,7 +223,7 @@ fn scenes_are_mapped_to_the_classes_of_the_network() {
 #[test]
 fn a_picture_without_pixels_is_refused() {
     let picture = Picture::filled(Size::new(0, 4), [0; 3]);
-    let sample = Sample {
+    let sample = LabelledSample {
         name: "none".into(),
         picture,
         labels: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Cut, Found, OutlierCounts, OutlierSet, Page, cut_out};
+use super::{CutSettings, FoundOutlier, OutlierCounts, OutlierPage, OutlierSet, cut_out};
 use crate::data::DataError;
 
 /// The byte order mark of UTF-8, which some editors write first.
@@ -24,7 +24,7 @@ pub fn read_coco(
     annotations: &Path,
     images: &Path,
     exclude: &[impl AsRef<str>],
-    cut: &Cut,
+    cut: &CutSettings,
 ) -> Result<OutlierSet, DataError> {
     let bytes = unmask_frame::read_regular_file(annotations, u64::MAX)
         .map_err(DataError::read(annotations))?;
@@ -61,11 +61,11 @@ pub fn read_coco(
         }
     }
     let categories: BTreeSet<u64> = file.categories.iter().map(|c| c.id).collect();
-    let mut pages: Vec<Page> = Vec::with_capacity(file.images.len());
+    let mut pages: Vec<OutlierPage> = Vec::with_capacity(file.images.len());
     let mut page_of = HashMap::with_capacity(file.images.len());
     for image in file.images {
         page_of.insert(image.id, pages.len());
-        pages.push(Page {
+        pages.push(OutlierPage {
             path: images.join(image.file_name),
             size: Some((image.width, image.height)),
             found: Vec::new(),
@@ -92,11 +92,11 @@ pub fn read_coco(
             continue;
         }
         let rings = match annotation.segmentation {
-            Some(Segmentation::RunLength(_)) => {
+            Some(CocoSegmentation::RunLength(_)) => {
                 counts.run_length += 1;
                 continue;
             }
-            Some(Segmentation::Polygons(rings)) => rings,
+            Some(CocoSegmentation::Polygons(rings)) => rings,
             None => Vec::new(),
         };
         let mut polygons = Vec::new();
@@ -123,7 +123,7 @@ pub fn read_coco(
             .unwrap_or_default()
             .to_string_lossy();
         let name = format!("{stem}:{id}");
-        pages[page].found.push(Found { name, polygons });
+        pages[page].found.push(FoundOutlier { name, polygons });
     }
     cut_out(annotations, pages, cut, counts)
 }
@@ -149,7 +149,7 @@ struct CocoAnnotation {
     image_id: u64,
     category_id: u64,
     #[serde(default)]
-    segmentation: Option<Segmentation>,
+    segmentation: Option<CocoSegmentation>,
 }
 
 #[derive(Deserialize)]
@@ -160,7 +160,7 @@ struct CocoCategory {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Segmentation {
+enum CocoSegmentation {
     Polygons(Vec<Vec<f64>>),
     RunLength(RunLength),
 }

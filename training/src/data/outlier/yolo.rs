@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Cut, Found, OutlierCounts, OutlierSet, Page, cut_out};
+use super::{CutSettings, FoundOutlier, OutlierCounts, OutlierPage, OutlierSet, cut_out};
 use crate::data::DataError;
 use crate::data::files::{entries, pictures_in};
 use crate::data::polygon::Corner;
@@ -16,7 +16,7 @@ use unmask_frame::without_bom;
 ///
 /// # Errors
 /// [`DataError::Line`] for a line that is no polygon, otherwise as [`super::read_coco`].
-pub fn read_yolo(root: &Path, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, DataError> {
+pub fn read_yolo(root: &Path, exclude: &[u32], cut: &CutSettings) -> Result<OutlierSet, DataError> {
     let images = root.join("images");
     let mut by_stem = BTreeMap::new();
     for path in pictures_in(&images)? {
@@ -56,14 +56,14 @@ pub fn read_yolo(root: &Path, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, 
                 counts.no_picture += 1;
             } else {
                 let name = format!("{}:{}", stem.to_string_lossy(), i + 1);
-                found.push(Found {
+                found.push(FoundOutlier {
                     name,
                     polygons: vec![polygon],
                 });
             }
         }
         if let Some(path) = picture.cloned() {
-            pages.push(Page {
+            pages.push(OutlierPage {
                 path,
                 size: None,
                 found,
@@ -116,7 +116,7 @@ mod tests {
     use super::super::tests::{ALL, folder};
     use super::*;
 
-    fn yolo(text: &str, exclude: &[u32], cut: &Cut) -> Result<OutlierSet, DataError> {
+    fn yolo(text: &str, exclude: &[u32], cut: &CutSettings) -> Result<OutlierSet, DataError> {
         let dir = folder();
         std::fs::write(dir.path().join("labels/one.txt"), text).unwrap();
         read_yolo(dir.path(), exclude, cut)
@@ -236,7 +236,7 @@ mod tests {
         let error = yolo(
             &text,
             &[],
-            &Cut {
+            &CutSettings {
                 min_area_px: 21,
                 ..ALL
             },
@@ -247,7 +247,7 @@ mod tests {
             yolo(
                 &text,
                 &[],
-                &Cut {
+                &CutSettings {
                     max_objects: Some(4),
                     seed,
                     ..ALL
@@ -261,7 +261,7 @@ mod tests {
         let most = yolo(
             &text,
             &[],
-            &Cut {
+            &CutSettings {
                 max_objects: Some(10),
                 ..ALL
             },

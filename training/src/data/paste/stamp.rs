@@ -2,11 +2,11 @@
 
 use unmask_frame::Size;
 
-use crate::data::resample::{self, Window};
-use crate::data::{Outlier, PASTED};
+use crate::data::resample::{self, ResampleWindow};
+use crate::data::{OutlierObject, PASTED};
 
 /// An object at the size it is pasted in.
-pub(super) struct Scaled {
+pub(super) struct ScaledObject {
     /// Width, px.
     pub w: usize,
     /// Height, px.
@@ -15,9 +15,9 @@ pub(super) struct Scaled {
     pixels: Vec<([f32; 3], f32)>,
 }
 
-impl Scaled {
+impl ScaledObject {
     /// `outlier` resized to `w × h`, mirrored and with a soft edge where asked.
-    pub fn new(outlier: &Outlier, w: usize, h: usize, flip: bool, feather: bool) -> Self {
+    pub fn new(outlier: &OutlierObject, w: usize, h: usize, flip: bool, feather: bool) -> Self {
         // Colours count as much as the object covers them, or its old surroundings would bleed in.
         let mut source = Vec::with_capacity(outlier.alpha.len() * 4);
         for (rgb, &alpha) in outlier.rgb.chunks_exact(3).zip(&outlier.alpha) {
@@ -25,7 +25,7 @@ impl Scaled {
             source.extend(rgb.iter().map(|&v| v & on));
             source.push(on);
         }
-        let window = Window {
+        let window = ResampleWindow {
             source: (outlier.w, outlier.h),
             resized: (w, h),
             offset: (0, 0),

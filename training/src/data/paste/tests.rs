@@ -4,11 +4,11 @@ use crate::data::PASTED;
 const SIZE: Size = Size { w: 60, h: 40 };
 
 /// A grey block, 10 wide and 8 high, with its top right quarter missing.
-fn block(value: u8) -> Outlier {
+fn block(value: u8) -> OutlierObject {
     let alpha = (0..80)
         .map(|i| if i % 10 >= 5 && i / 10 < 4 { 0 } else { 255 })
         .collect();
-    Outlier {
+    OutlierObject {
         name: "block".into(),
         w: 10,
         h: 8,
@@ -18,13 +18,13 @@ fn block(value: u8) -> Outlier {
 }
 
 /// Height 8 px of 40, so the block keeps its size.
-fn same_size() -> Paste {
-    Paste {
+fn same_size() -> PasteSettings {
+    PasteSettings {
         probability: 1.0,
         height: (0.2, 0.2),
         on_ground: 0.0,
         hflip: false,
-        ..Paste::default()
+        ..PasteSettings::default()
     }
 }
 
@@ -45,7 +45,13 @@ impl Scene {
         }
     }
 
-    fn stamp(&mut self, paste: &Paste, region: Region, outlier: Outlier, seed: u64) -> usize {
+    fn stamp(
+        &mut self,
+        paste: &PasteSettings,
+        region: Region,
+        outlier: OutlierObject,
+        seed: u64,
+    ) -> usize {
         let mut rng = Rng::new(&[seed]);
         paste.stamp(
             &mut self.rgb,
@@ -87,7 +93,7 @@ fn the_shape_is_kept_and_nothing_else_changes() {
 
 #[test]
 fn mirroring_happens_to_half_of_the_objects() {
-    let paste = Paste {
+    let paste = PasteSettings {
         hflip: true,
         ..same_size()
     };
@@ -112,7 +118,7 @@ fn objects_stay_in_the_region_and_are_cut_where_they_do_not_fit() {
         assert!(x0 >= 20 && y0 >= 10 && x1 <= 45 && y1 <= 35);
         // A corner smaller than the object: it hangs over, but covers the corner.
         let mut scene = Scene::new();
-        let whole = Outlier {
+        let whole = OutlierObject {
             alpha: vec![255; 80],
             ..block(200)
         };
@@ -125,7 +131,7 @@ fn objects_stay_in_the_region_and_are_cut_where_they_do_not_fit() {
 
 #[test]
 fn an_object_fully_outside_leaves_no_trace() {
-    let object = Scaled::new(&block(200), 10, 8, false, false);
+    let object = ScaledObject::new(&block(200), 10, 8, false, false);
     for at in [
         (-10, 0),
         (60, 0),
@@ -146,7 +152,7 @@ fn an_object_fully_outside_leaves_no_trace() {
 
 #[test]
 fn standing_objects_have_their_foot_on_the_ground() {
-    let paste = Paste {
+    let paste = PasteSettings {
         on_ground: 1.0,
         ground: vec![3],
         ..same_size()
@@ -168,7 +174,7 @@ fn standing_objects_have_their_foot_on_the_ground() {
 
 #[test]
 fn sizes_follow_the_settings() {
-    let paste = Paste {
+    let paste = PasteSettings {
         height: (0.1, 0.5),
         max_enlarge: 1.5,
         ..same_size()
@@ -186,7 +192,7 @@ fn sizes_follow_the_settings() {
         "0.1 of 40 px; not above 1.5 times 8 px"
     );
     // A long object is held to the picture's width.
-    let long = Outlier {
+    let long = OutlierObject {
         name: "pole".into(),
         w: 400,
         h: 2,
@@ -203,7 +209,7 @@ fn sizes_follow_the_settings() {
 fn an_object_that_becomes_too_thin_vanishes() {
     let mut alpha = vec![0; 40 * 40];
     (0..40).for_each(|i| alpha[i * 41] = 255);
-    let thread = Outlier {
+    let thread = OutlierObject {
         name: "thread".into(),
         w: 40,
         h: 40,
@@ -213,7 +219,7 @@ fn an_object_that_becomes_too_thin_vanishes() {
     let mut scene = Scene::new();
     assert_eq!(
         scene.stamp(
-            &Paste {
+            &PasteSettings {
                 height: (0.1, 0.1),
                 ..same_size()
             },
@@ -236,7 +242,7 @@ fn old_surroundings_do_not_bleed_in() {
     }
     let mut scene = Scene::new();
     scene.stamp(
-        &Paste {
+        &PasteSettings {
             height: (0.33, 0.33),
             ..same_size()
         },
@@ -252,13 +258,13 @@ fn old_surroundings_do_not_bleed_in() {
 #[test]
 fn feathering_blends_the_edge_only() {
     let mut scene = Scene::new();
-    let whole = Outlier {
+    let whole = OutlierObject {
         alpha: vec![255; 80],
         ..block(200)
     };
     assert_eq!(
         scene.stamp(
-            &Paste {
+            &PasteSettings {
                 feather: true,
                 ..same_size()
             },
@@ -277,7 +283,7 @@ fn feathering_blends_the_edge_only() {
 fn light_moves_towards_the_surroundings() {
     let shade = |strength| {
         let mut scene = Scene::new();
-        let paste = Paste {
+        let paste = PasteSettings {
             match_light: strength,
             ..same_size()
         };
@@ -290,10 +296,10 @@ fn light_moves_towards_the_surroundings() {
 
 #[test]
 fn counts_follow_the_probability() {
-    let paste = Paste {
+    let paste = PasteSettings {
         probability: 0.25,
         max_objects: 3,
-        ..Paste::default()
+        ..PasteSettings::default()
     };
     let mut seen = [0; 4];
     for seed in 0..2000 {
@@ -305,63 +311,63 @@ fn counts_follow_the_probability() {
 
 #[test]
 fn wrong_settings_are_named() {
-    let base = || Paste {
+    let base = || PasteSettings {
         ground: vec![3],
-        ..Paste::default()
+        ..PasteSettings::default()
     };
     assert!(base().check().is_ok());
-    let message = |paste: Paste| paste.check().unwrap_err().to_string();
+    let message = |paste: PasteSettings| paste.check().unwrap_err().to_string();
     assert!(
-        message(Paste {
+        message(PasteSettings {
             probability: 1.1,
             ..base()
         })
         .contains("probability")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             on_ground: f32::NAN,
             ..base()
         })
         .contains("probability")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             match_light: 2.0,
             ..base()
         })
         .contains("match_light")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             height: (0.0, 0.1),
             ..base()
         })
         .contains("height")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             height: (0.5, 0.1),
             ..base()
         })
         .contains("height")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             max_enlarge: 0.0,
             ..base()
         })
         .contains("max_enlarge")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             max_objects: 0,
             ..base()
         })
         .contains("max_objects")
     );
     assert!(
-        message(Paste {
+        message(PasteSettings {
             ground: vec![],
             ..base()
         })

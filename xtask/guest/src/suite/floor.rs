@@ -8,13 +8,16 @@ mod watch;
 pub use faults::{PlugsIn, plug};
 
 use super::line::CAMERA;
-use super::{Found, Trial};
-use crate::video::{Device, FourCc};
+use super::{CaseTrial, FoundCamera};
+use crate::video::{RawFourCc, VideoDevice};
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use unmask_v4l2::{Filled, Kernel, Kind, Linux, Memory, Pages, Region, Stream};
+use unmask_v4l2::{
+    AlignedPages, FilledBuffer, LinuxKernel, MemoryKind, MemoryPreference, Region, V4l2Api,
+    VideoStream,
+};
 
 /// Longest wait for a frame. Emulated machines stall; the suite asks for events, not for times.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,10 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LIMIT_S: f64 = 30.0;
 
 /// The webcam's format and rate, where the picture does not matter.
-const WEBCAM: (FourCc, u32, u32, u32) = (*b"YUYV", 640, 360, 30);
+const WEBCAM: (RawFourCc, u32, u32, u32) = (*b"YUYV", 640, 360, 30);
 
 /// All cases of the floor.
-pub fn trials() -> Vec<Trial> {
+pub fn trials() -> Vec<CaseTrial> {
     let mut all = memories::trials();
     all.extend(faults::trials());
     all.extend(endurance::trials());
@@ -34,21 +37,21 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A camera that streams, and the memory that was lent to it.
-pub struct Camera {
-    stream: Stream,
-    lent: Vec<Arc<Pages>>,
+pub struct VividCamera {
+    stream: VideoStream,
+    lent: Vec<Arc<AlignedPages>>,
 }
 
-impl Camera {
+impl VividCamera {
     /// The webcam, which [`watch::preset`] has set.
-    fn start(kind: Kind) -> anyhow::Result<Self> {
+    fn start(kind: MemoryKind) -> anyhow::Result<Self> {
         let (pixels, width, height, _) = WEBCAM;
         Self::start_as(kind, (pixels, width, height))
     }
 
     /// Opens, sets the format and starts with one kind of memory.
-    fn start_as(kind: Kind, format: (FourCc, u32, u32)) -> anyhow::Result<Self> {
-        let node = Linux.open(Path::new(CAMERA))?;
+    fn start_as(kind: MemoryKind, format: (RawFourCc, u32, u32)) -> anyhow::Result<Self> {
+        let node = LinuxKernel.open(Path::new(CAMERA))?;
         let (pixels, width, height) = format;
         let set = node.set_format(unmask_v4l2::FourCc(pixels), width, height)?;
         if (set.fourcc.0, set.width, set.height) != format {
@@ -58,8 +61,8 @@ impl Camera {
         let lent = Mutex::new(Vec::new());
         let mut make = || {
             let pages = Arc::new(match kind {
-                Kind::Shared => Linux.share(bytes)?,
-                _ => Pages::own(bytes)?,
+                MemoryKind::Shared => LinuxKernel.share(bytes)?,
+                _ => AlignedPages::own(bytes)?,
             });
             if let Ok(mut lent) = lent.lock() {
                 lent.push(Arc::clone(&pages));
@@ -67,11 +70,11 @@ impl Camera {
             Ok(pages as Arc<dyn Region>)
         };
         let memory = match kind {
-            Kind::Mmap => Memory::Mmap,
-            Kind::User => Memory::User(&mut make),
-            Kind::Shared => Memory::Shared(&mut make),
+            MemoryKind::Mmap => MemoryPreference::Mmap,
+            MemoryKind::User => MemoryPreference::User(&mut make),
+            MemoryKind::Shared => MemoryPreference::Shared(&mut make),
         };
-        let stream = Stream::start(node, memory, 4)?;
+        let stream = VideoStream::start(node, memory, 4)?;
         Ok(Self {
             stream,
             lent: lent.into_inner().unwrap_or_default(),
@@ -79,7 +82,7 @@ impl Camera {
     }
 
     /// The next frame; that there is none is an error.
-    pub fn frame(&self) -> anyhow::Result<Filled> {
+    pub fn frame(&self) -> anyhow::Result<FilledBuffer> {
         self.stream
             .next(PATIENCE)?
             .with_context(|| format!("no frame within {} s", PATIENCE.as_secs()))
@@ -109,14 +112,14 @@ pub fn move_picture() -> anyhow::Result<()> {
 }
 
 /// Another program that has the camera, and streams.
-pub fn other_reader() -> anyhow::Result<Camera> {
+pub fn other_reader() -> anyhow::Result<VividCamera> {
     webcam()?;
-    let camera = Camera::start(Kind::Mmap)?;
+    let camera = VividCamera::start(MemoryKind::Mmap)?;
     camera.frame()?;
     Ok(camera)
 }
 
 /// Sets a control from outside, as another program would.
 fn control(name: &str, value: i32) -> anyhow::Result<()> {
-    Device::camera(CAMERA)?.set_control(name, value)
+    VideoDevice::camera(CAMERA)?.set_control(name, value)
 }

@@ -1,8 +1,8 @@
 //! The picture line: what goes into the output comes out of the camera, bit for bit.
 
-use super::{Found, Trial};
+use super::{CaseTrial, FoundCamera};
 use crate::pictures;
-use crate::video::{Device, Feeder, FourCc, Stream, name};
+use crate::video::{OutputStream, PictureFeeder, RawFourCc, VideoDevice, name};
 use anyhow::{Context, bail};
 use std::collections::BTreeSet;
 
@@ -17,21 +17,21 @@ const TIMINGS: u32 = 0;
 pub const PICTURES: usize = 4;
 
 /// The formats that the board feeds.
-pub const FORMATS: [FourCc; 7] = [
+pub const FORMATS: [RawFourCc; 7] = [
     *b"YUYV", *b"UYVY", *b"NV12", *b"NV21", *b"RGB3", *b"BGR3", *b"GREY",
 ];
 
 /// Connects the camera to the output and feeds noise in a format. Gives the pictures.
-pub fn feed(pixels: FourCc) -> anyhow::Result<(Feeder, Vec<Vec<u8>>)> {
+pub fn feed(pixels: RawFourCc) -> anyhow::Result<(PictureFeeder, Vec<Vec<u8>>)> {
     let (output, bytes) = connect(pixels)?;
     let pictures = pictures::noise(PICTURES, bytes);
-    Ok((Feeder::start(output, &pictures)?, pictures))
+    Ok((PictureFeeder::start(output, &pictures)?, pictures))
 }
 
 /// Connects the camera to the output. Gives the output and the bytes of a picture.
-pub fn connect(pixels: FourCc) -> anyhow::Result<(Device, usize)> {
-    let camera = Device::camera(CAMERA)?;
-    let output = Device::output(OUTPUT)?;
+pub fn connect(pixels: RawFourCc) -> anyhow::Result<(VideoDevice, usize)> {
+    let camera = VideoDevice::camera(CAMERA)?;
+    let output = VideoDevice::output(OUTPUT)?;
     if !camera.formats().contains(&pixels) {
         bail!("the driver has no {}", name(pixels));
     }
@@ -49,18 +49,18 @@ pub fn connect(pixels: FourCc) -> anyhow::Result<(Device, usize)> {
 }
 
 /// The output anew, once the feeder before is stopped; the camera may be read meanwhile.
-pub fn reconnect(pixels: FourCc) -> anyhow::Result<(Device, usize)> {
-    let output = Device::output(OUTPUT)?;
+pub fn reconnect(pixels: RawFourCc) -> anyhow::Result<(VideoDevice, usize)> {
+    let output = VideoDevice::output(OUTPUT)?;
     let size = output.set_format(pixels, SIZE.0, SIZE.1)?;
     Ok((output, size))
 }
 
 /// The line itself, read in the plainest way: what fails here is the board's, not the product's.
-pub fn trials() -> Vec<Trial> {
+pub fn trials() -> Vec<CaseTrial> {
     FORMATS
         .into_iter()
         .map(|pixels| {
-            Trial::new(
+            CaseTrial::new(
                 format!("line/{}", name(pixels)),
                 "the board feeds pictures and reads them itself",
                 move || whole(pixels),
@@ -69,12 +69,12 @@ pub fn trials() -> Vec<Trial> {
         .collect()
 }
 
-fn whole(pixels: FourCc) -> Found {
+fn whole(pixels: RawFourCc) -> FoundCamera {
     let (feeder, pictures) = feed(pixels)?;
     let wanted: Vec<u64> = pictures.iter().map(|p| pictures::hash(p)).collect();
-    let camera = Device::camera(CAMERA)?;
+    let camera = VideoDevice::camera(CAMERA)?;
     camera.set_format(pixels, SIZE.0, SIZE.1)?;
-    let stream = Stream::start(camera)?;
+    let stream = OutputStream::start(camera)?;
     let mut seen = BTreeSet::new();
     let mut other = 0;
     let frames = 12;

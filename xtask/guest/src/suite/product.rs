@@ -5,12 +5,12 @@ pub(super) mod scene;
 
 use super::floor::{PlugsIn, move_picture, other_reader, plug, webcam};
 use super::line::{self, CAMERA};
-use super::{Found, Trial};
+use super::{CaseTrial, FoundCamera};
 use crate::sys;
 use anyhow::{Context, bail, ensure};
 use board_guest::SMALL_MODEL;
-use program::Program;
-use scene::{Shown, show, show_instead};
+use program::RunningProgram;
+use scene::{ShownScene, show, show_instead};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -24,41 +24,41 @@ const WATCHED: &str = "--anywhere --no-rules --confirm 1/1 --min-area 50 --thres
 /// How often the picture turns black at most, until it is told as that.
 const BLACK_TIMES: usize = 5;
 
-pub(super) fn trials() -> Vec<Trial> {
+pub(super) fn trials() -> Vec<CaseTrial> {
     vec![
-        Trial::new(
+        CaseTrial::new(
             "product/alerts",
             "a square that does not belong, a prepared model",
             alerts,
         ),
-        Trial::new(
+        CaseTrial::new(
             "product/term",
             "SIGTERM while things are told on stdout",
             term,
         ),
-        Trial::new(
+        CaseTrial::new(
             "product/blind",
             "the picture turns black, and comes again",
             blind,
         ),
-        Trial::new(
+        CaseTrial::new(
             "product/unplug",
             "unplugged under `unmask run`, and plugged in",
             unplug,
         ),
-        Trial::new(
+        CaseTrial::new(
             "product/record",
             "`unmask record`, and `unmask run` on what it wrote",
             record,
         ),
-        Trial::new(
+        CaseTrial::new(
             "product/busy",
             "another program has the camera when `unmask run` starts",
             busy,
         ),
-        Trial {
+        CaseTrial {
             long: true,
-            ..Trial::new(
+            ..CaseTrial::new(
                 "product/shipped",
                 "one frame through the model that is shipped",
                 shipped,
@@ -68,8 +68,8 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// `unmask run` on the camera.
-fn run(model: &str, more: &str) -> anyhow::Result<Program> {
-    Program::start(&format!(
+fn run(model: &str, more: &str) -> anyhow::Result<RunningProgram> {
+    RunningProgram::start(&format!(
         "run --source v4l2:{CAMERA} --model {model} {WATCHED} {more}"
     ))
 }
@@ -78,7 +78,7 @@ fn run(model: &str, more: &str) -> anyhow::Result<Program> {
 fn prepared() -> anyhow::Result<&'static str> {
     if !Path::new(PREPARED_MODEL).exists() {
         let (w, h) = scene::SIZE;
-        let mut made = Program::start(&format!(
+        let mut made = RunningProgram::start(&format!(
             "prepare --model {SMALL_MODEL} --out {PREPARED_MODEL} --camera {w}x{h} --format rgb24"
         ))?;
         made.ends_with(0)?;
@@ -86,8 +86,8 @@ fn prepared() -> anyhow::Result<&'static str> {
     Ok(PREPARED_MODEL)
 }
 
-fn alerts() -> Found {
-    let feeder = show(Shown::Square)?;
+fn alerts() -> FoundCamera {
+    let feeder = show(ShownScene::Square)?;
     let file = "/tmp/alerts.jsonl";
     let mut run = run(
         prepared()?,
@@ -122,8 +122,8 @@ fn alerts() -> Found {
     ))
 }
 
-fn term() -> Found {
-    let feeder = show(Shown::Square)?;
+fn term() -> FoundCamera {
+    let feeder = show(ShownScene::Square)?;
     let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
     let (begun, _) = run.alert("begin", |alert| alert["event"] == "begin")?;
     run.terminate()?;
@@ -142,19 +142,19 @@ fn term() -> Found {
     ))
 }
 
-fn blind() -> Found {
-    let mut feeder = show(Shown::Square)?;
+fn blind() -> FoundCamera {
+    let mut feeder = show(ShownScene::Square)?;
     let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
     run.alert("a thing", |alert| alert["event"] == "begin")?;
     let mut told = Vec::new();
     // On a slow machine frames may fail to come, which is told as what it is: then once more.
     for _ in 0..BLACK_TIMES {
         let before = seeing(&run)?;
-        feeder = show_instead(feeder, Shown::Black)?;
+        feeder = show_instead(feeder, ShownScene::Black)?;
         let (raised, _) = run.alert("blindness", |alert| {
             alert["event"] == "blind" && !before.contains(&alert["id"])
         })?;
-        feeder = show_instead(feeder, Shown::Square)?;
+        feeder = show_instead(feeder, ShownScene::Square)?;
         run.alert("its end", |alert| {
             alert["event"] == "end" && alert["id"] == raised["id"]
         })?;
@@ -171,7 +171,7 @@ fn blind() -> Found {
     bail!("told as {}", told.join(", "))
 }
 
-fn unplug() -> Found {
+fn unplug() -> FoundCamera {
     let _at_the_end = PlugsIn;
     webcam()?;
     move_picture()?;
@@ -210,7 +210,7 @@ fn unplug() -> Found {
 }
 
 /// Waits until every blindness that was told is over; gives their ids.
-fn seeing(run: &Program) -> anyhow::Result<Vec<Value>> {
+fn seeing(run: &RunningProgram) -> anyhow::Result<Vec<Value>> {
     let from = sys::monotonic_s();
     loop {
         let alerts = run.alerts()?;
@@ -231,10 +231,10 @@ fn seeing(run: &Program) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn record() -> Found {
+fn record() -> FoundCamera {
     let (feeder, pictures) = line::feed(*b"YUYV")?;
     let folder = "/tmp/recording";
-    let mut recorded = Program::start(&format!(
+    let mut recorded = RunningProgram::start(&format!(
         "record --source v4l2:{CAMERA} --camera-format YUYV --frames 12 --out {folder}"
     ))?;
     recorded.ends_with(0)?;
@@ -251,7 +251,7 @@ fn record() -> Found {
             "{file} is none of the pictures fed in"
         );
     }
-    let mut replayed = Program::start(&format!(
+    let mut replayed = RunningProgram::start(&format!(
         "run --source recording:{folder} --model {SMALL_MODEL} {WATCHED} \
          --alerts /tmp/replayed.jsonl --json"
     ))?;
@@ -267,12 +267,12 @@ fn record() -> Found {
 }
 
 /// What `--json` wrote.
-fn summary(of: &Program) -> anyhow::Result<Value> {
+fn summary(of: &RunningProgram) -> anyhow::Result<Value> {
     let text = of.out().join("\n");
     serde_json::from_str(&text).with_context(|| format!("the summary is no JSON: {text}"))
 }
 
-fn busy() -> Found {
+fn busy() -> FoundCamera {
     let other = other_reader()?;
     let mut run = run(SMALL_MODEL, "--camera-format YUYV --camera-size 640x360")?;
     let told = run.said("Device or resource busy")?;
@@ -286,11 +286,11 @@ fn busy() -> Found {
     Ok(format!("told once: {told}; frames once it was free"))
 }
 
-fn shipped() -> Found {
-    let feeder = show(Shown::Square)?;
+fn shipped() -> FoundCamera {
+    let feeder = show(ShownScene::Square)?;
     let from = sys::monotonic_s();
     // The model lies where a package would put it: no option names it.
-    let mut run = Program::start(&format!(
+    let mut run = RunningProgram::start(&format!(
         "run --source v4l2:{CAMERA} --camera-format RGB3 --budget-ms 3600000 --frames 1 \
          --alerts /tmp/shipped.jsonl --json"
     ))?;

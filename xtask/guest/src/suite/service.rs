@@ -3,10 +3,10 @@
 mod unit;
 
 use super::line::CAMERA;
-use super::product::scene::{self, Shown, show};
-use super::{Found, Trial};
+use super::product::scene::{self, ShownScene, show};
+use super::{CaseTrial, FoundCamera};
 use crate::sys;
-use crate::video::Feeder;
+use crate::video::PictureFeeder;
 use anyhow::{Context, ensure};
 use board_guest::{PROBE, SMALL_MODEL};
 use serde_json::Value;
@@ -47,36 +47,36 @@ cool_down_s = 0.0
 alerts = ["/var/log/unmask/alerts.jsonl"]
 "#;
 
-pub(super) fn trials() -> Vec<Trial> {
+pub(super) fn trials() -> Vec<CaseTrial> {
     vec![
-        Trial::new(
+        CaseTrial::new(
             "service/start",
             "the service is started with a camera that shows a square",
             start,
         ),
-        Trial::new(
+        CaseTrial::new(
             "service/devices",
             "devices are opened under the unit's own rules, and without them",
             devices,
         ),
-        Trial::new(
+        CaseTrial::new(
             "service/clock",
             "ProtectClock=yes with DevicePolicy=auto, as no unit should have it before systemd 252",
             clock,
         ),
-        Trial::new(
+        CaseTrial::new(
             "service/realtime",
             "SCHED_FIFO and locked memory are asked for, and forbidden",
             realtime,
         ),
-        Trial::new("service/hang", "SIGSTOP: no frame is finished", hang),
-        Trial::new("service/crash", "SIGKILL", crash),
-        Trial::new(
+        CaseTrial::new("service/hang", "SIGSTOP: no frame is finished", hang),
+        CaseTrial::new("service/crash", "SIGKILL", crash),
+        CaseTrial::new(
             "service/config",
             "a mistake in the configuration, and its correction",
             config,
         ),
-        Trial::new(
+        CaseTrial::new(
             "service/exposure",
             "systemd-analyze security of the unit",
             exposure,
@@ -85,9 +85,9 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// The service with the cases' configuration, running, and what feeds its camera.
-fn running(drop_in: &str) -> anyhow::Result<(Unit, Feeder)> {
+fn running(drop_in: &str) -> anyhow::Result<(Unit, PictureFeeder)> {
     ensure!(Path::new(SMALL_MODEL).exists(), "no {SMALL_MODEL}");
-    let feeder = show(Shown::Square)?;
+    let feeder = show(ShownScene::Square)?;
     fs::write("/etc/unmask/unmask.toml", CONFIG)?;
     let unit = Unit::packaged();
     unit.drop_in(drop_in)?;
@@ -107,7 +107,7 @@ fn alerts() -> anyhow::Result<Vec<Value>> {
         .context("an alert is no JSON")
 }
 
-fn start() -> Found {
+fn start() -> FoundCamera {
     let from = sys::monotonic_s();
     let (unit, feeder) = running("")?;
     let up_s = sys::monotonic_s() - from;
@@ -163,7 +163,7 @@ pub fn probe(file: &str, devices: &[String]) {
     }
 }
 
-fn devices() -> Found {
+fn devices() -> FoundCamera {
     std::fs::set_permissions(FOREIGN, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
     let [camera, foreign] = probed("closed", &[])?;
     ensure!(camera == "open", "the unit shuts {CAMERA} out: {camera}");
@@ -189,7 +189,7 @@ fn devices() -> Found {
     ))
 }
 
-fn clock() -> Found {
+fn clock() -> FoundCamera {
     let release = unit::release()?;
     let rules = ["DevicePolicy=auto", "DeviceAllow=", "ProtectClock=yes"];
     let [camera, _] = probed("clock", &rules)?;
@@ -204,7 +204,7 @@ fn clock() -> Found {
     })
 }
 
-fn realtime() -> Found {
+fn realtime() -> FoundCamera {
     let more = format!("{CONFIG}[realtime]\npriority = 10\nlock_memory = true\n");
     let (unit, feeder) = running("")?;
     unit.stop()?;
@@ -235,7 +235,7 @@ fn realtime() -> Found {
     ))
 }
 
-fn hang() -> Found {
+fn hang() -> FoundCamera {
     let (unit, feeder) = running("WatchdogSec=10\n")?;
     let pid = unit.pid()?;
     let from = sys::monotonic_s();
@@ -254,7 +254,7 @@ fn hang() -> Found {
     ))
 }
 
-fn crash() -> Found {
+fn crash() -> FoundCamera {
     let (unit, feeder) = running("")?;
     let pid = unit.pid()?;
     let from = sys::monotonic_s();
@@ -266,7 +266,7 @@ fn crash() -> Found {
     Ok(format!("it runs again after {back_s:.1} s"))
 }
 
-fn config() -> Found {
+fn config() -> FoundCamera {
     let (unit, feeder) = running("Restart=no\n")?;
     unit.stop()?;
     fs::write(
@@ -286,7 +286,7 @@ fn config() -> Found {
     Ok(format!("it does not start, the journal says: {line}"))
 }
 
-fn exposure() -> Found {
+fn exposure() -> FoundCamera {
     let unit = Unit::packaged();
     let shown = unit.security()?;
     let level = shown

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use unmask_onnx::infer::elements;
-use unmask_onnx::ir::Data;
+use unmask_onnx::ir::TensorData;
 use unmask_onnx::messages::{DataType, ModelProto, TensorProto};
 
 /// Inputs that shapes depend on: files have them as constants.
@@ -111,10 +111,10 @@ pub fn shape_of(tensor: &TensorProto) -> Vec<usize> {
     tensor.dims.iter().map(|&d| d as usize).collect()
 }
 
-pub fn data_of(tensor: &TensorProto) -> Data {
+pub fn data_of(tensor: &TensorProto) -> TensorData {
     let n = elements(&shape_of(tensor)).unwrap();
     let raw = tensor.raw_data.as_deref().unwrap_or_default();
-    let data = Data::from_bytes(tensor.data_type(), raw).unwrap();
+    let data = TensorData::from_bytes(tensor.data_type(), raw).unwrap();
     assert_eq!(data.len(), n);
     data
 }
@@ -123,9 +123,9 @@ pub fn value_of(tensor: &TensorProto) -> Value {
     let shape = shape_of(tensor);
     let shape = shape.as_slice();
     match data_of(tensor) {
-        Data::U8(d) => Tensor::from_data(shape, d.to_vec()).into(),
-        Data::I8(d) => Tensor::from_data(shape, d.to_vec()).into(),
-        data @ (Data::I32(_) | Data::I64(_) | Data::Bool(_)) => {
+        TensorData::U8(d) => Tensor::from_data(shape, d.to_vec()).into(),
+        TensorData::I8(d) => Tensor::from_data(shape, d.to_vec()).into(),
+        data @ (TensorData::I32(_) | TensorData::I64(_) | TensorData::Bool(_)) => {
             let ints = data.to_i64().unwrap();
             let ints: Vec<i32> = ints.into_iter().map(|v| v as i32).collect();
             Tensor::from_data(shape, ints).into()

@@ -1,16 +1,16 @@
 use super::*;
 
-fn tensor(shape: &[usize], first: f32) -> Tensor {
+fn tensor(shape: &[usize], first: f32) -> WeightTensor {
     let n = shape.iter().product::<usize>();
     let data: Vec<f32> = (0..n).map(|i| first + i as f32).collect();
-    Tensor {
+    WeightTensor {
         shape: shape.to_vec(),
         data: data.into(),
     }
 }
 
-fn named(keys: &[(&str, Tensor)]) -> Weights {
-    let mut weights = Weights::new();
+fn named(keys: &[(&str, WeightTensor)]) -> CheckpointWeights {
+    let mut weights = CheckpointWeights::new();
     for (key, tensor) in keys {
         weights.insert(*key, tensor.clone());
     }

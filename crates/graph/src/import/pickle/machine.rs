@@ -1,6 +1,6 @@
 //! Follows a pickle's instructions, one at a time.
 
-use super::{Id, Object};
+use super::{ObjectId, PickleObject};
 use std::collections::HashMap;
 
 /// Names that a checkpoint may use. None of them is ever called: `tensors` knows what they mean.
@@ -44,18 +44,18 @@ const BUILTINS: &[&str] = &["bool", "bytearray", "dict", "float", "int", "list",
 const MULTIARRAY: &[&str] = &["_reconstruct", "scalar"];
 
 /// The stack machine that a pickle is a program for.
-pub(super) struct Machine<'a> {
+pub(super) struct PickleMachine<'a> {
     bytes: &'a [u8],
     /// Bytes that were read.
     pub(super) at: usize,
-    pub(super) objects: Vec<Object<'a>>,
-    stack: Vec<Id>,
+    pub(super) objects: Vec<PickleObject<'a>>,
+    stack: Vec<ObjectId>,
     /// Heights of the stack at its marks.
     marks: Vec<usize>,
-    memo: HashMap<u32, Id>,
+    memo: HashMap<u32, ObjectId>,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> PickleMachine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -68,7 +68,7 @@ impl<'a> Machine<'a> {
     }
 
     /// One instruction; the last one gives the root.
-    pub(super) fn step(&mut self) -> Result<Option<Id>, String> {
+    pub(super) fn step(&mut self) -> Result<Option<ObjectId>, String> {
         let code = self.take(1)?[0];
         match code {
             // PROTO, FRAME: 2 to 5 are known; frames only help readers of streams.
@@ -91,20 +91,20 @@ impl<'a> Machine<'a> {
                 let top = self.top()?;
                 self.stack.push(top);
             }
-            b'N' => self.push(Object::Nothing),
-            0x88 => self.push(Object::Int(1)),
-            0x89 => self.push(Object::Int(0)),
+            b'N' => self.push(PickleObject::Nothing),
+            0x88 => self.push(PickleObject::Int(1)),
+            0x89 => self.push(PickleObject::Int(0)),
             b'J' => {
                 let value = i32::from_le_bytes(self.array()?);
-                self.push(Object::Int(value.into()));
+                self.push(PickleObject::Int(value.into()));
             }
             b'K' => {
                 let value = self.take(1)?[0];
-                self.push(Object::Int(value.into()));
+                self.push(PickleObject::Int(value.into()));
             }
             b'M' => {
                 let value = u16::from_le_bytes(self.array()?);
-                self.push(Object::Int(value.into()));
+                self.push(PickleObject::Int(value.into()));
             }
             0x8a => {
                 let len = usize::from(self.take(1)?[0]);
@@ -116,7 +116,7 @@ impl<'a> Machine<'a> {
             }
             b'G' => {
                 self.take(8)?;
-                self.push(Object::Number);
+                self.push(PickleObject::Number);
             }
             b'X' => {
                 let len = self.size4()?;
@@ -142,20 +142,20 @@ impl<'a> Machine<'a> {
                 let len = self.size8()?;
                 self.raw(len)?;
             }
-            b']' | 0x8f => self.push(Object::List(Vec::new())),
-            b'}' => self.push(Object::Dict(Vec::new())),
-            b')' => self.push(Object::Tuple(Vec::new())),
+            b']' | 0x8f => self.push(PickleObject::List(Vec::new())),
+            b'}' => self.push(PickleObject::Dict(Vec::new())),
+            b')' => self.push(PickleObject::Tuple(Vec::new())),
             b't' => {
                 let items = self.pop_marked()?;
-                self.push(Object::Tuple(items));
+                self.push(PickleObject::Tuple(items));
             }
             b'l' | 0x91 => {
                 let items = self.pop_marked()?;
-                self.push(Object::List(items));
+                self.push(PickleObject::List(items));
             }
             b'd' => {
                 let items = pairs(self.pop_marked()?)?;
-                self.push(Object::Dict(items));
+                self.push(PickleObject::Dict(items));
             }
             0x85..=0x87 => {
                 let mut items = Vec::with_capacity(3);
@@ -163,7 +163,7 @@ impl<'a> Machine<'a> {
                     items.push(self.pop()?);
                 }
                 items.reverse();
-                self.push(Object::Tuple(items));
+                self.push(PickleObject::Tuple(items));
             }
             b'a' => {
                 let item = self.pop()?;
@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let (Object::Text(module), Object::Text(name)) =
+                let (PickleObject::Text(module), PickleObject::Text(name)) =
                     (&self.objects[module.0], &self.objects[name.0])
                 else {
                     return Err("names something that is no text".to_owned());
@@ -219,12 +219,13 @@ impl<'a> Machine<'a> {
             // REDUCE, NEWOBJ.
             b'R' | 0x81 => {
                 let (args, callee) = (self.pop()?, self.pop()?);
-                let is = |id: Id| &self.objects[id.0];
-                if !matches!(is(callee), Object::Name(..)) || !matches!(is(args), Object::Tuple(_))
+                let is = |id: ObjectId| &self.objects[id.0];
+                if !matches!(is(callee), PickleObject::Name(..))
+                    || !matches!(is(args), PickleObject::Tuple(_))
                 {
                     return Err("calls something that has no name".to_owned());
                 }
-                self.push(Object::Call {
+                self.push(PickleObject::Call {
                     callee,
                     args,
                     state: None,
@@ -235,13 +236,13 @@ impl<'a> Machine<'a> {
                 let value = self.pop()?;
                 let target = self.top()?;
                 match &mut self.objects[target.0] {
-                    Object::Call { state, .. } => *state = Some(value),
+                    PickleObject::Call { state, .. } => *state = Some(value),
                     _ => return Err("sets the state of a plain value".to_owned()),
                 }
             }
             b'Q' => {
                 let description = self.pop()?;
-                self.push(Object::Outside(description));
+                self.push(PickleObject::Outside(description));
             }
             other => {
                 return Err(format!(
@@ -290,13 +291,13 @@ impl<'a> Machine<'a> {
         let digits = self.take(len)?;
         // Two's complement, little-endian; longer ones are no sizes.
         let value = match digits {
-            [] => Object::Int(0),
+            [] => PickleObject::Int(0),
             [.., last] if len <= 8 => {
                 let mut all = [if *last >= 0x80 { 0xff } else { 0 }; 8];
                 all[..len].copy_from_slice(digits);
-                Object::Int(i64::from_le_bytes(all))
+                PickleObject::Int(i64::from_le_bytes(all))
             }
-            _ => Object::Number,
+            _ => PickleObject::Number,
         };
         self.push(value);
         Ok(())
@@ -305,13 +306,13 @@ impl<'a> Machine<'a> {
     fn text(&mut self, len: usize) -> Result<(), String> {
         let text = std::str::from_utf8(self.take(len)?);
         let text = text.map_err(|_| "holds text that is not UTF-8".to_owned())?;
-        self.push(Object::Text(text));
+        self.push(PickleObject::Text(text));
         Ok(())
     }
 
     fn raw(&mut self, len: usize) -> Result<(), String> {
         let bytes = self.take(len)?;
-        self.push(Object::Bytes(bytes));
+        self.push(PickleObject::Bytes(bytes));
         Ok(())
     }
 
@@ -325,17 +326,17 @@ impl<'a> Machine<'a> {
                  model was saved, save its `state_dict()` instead),"
             ));
         }
-        self.push(Object::Name(module, name));
+        self.push(PickleObject::Name(module, name));
         Ok(())
     }
 
-    fn push(&mut self, object: Object<'a>) {
-        self.stack.push(Id(self.objects.len()));
+    fn push(&mut self, object: PickleObject<'a>) {
+        self.stack.push(ObjectId(self.objects.len()));
         self.objects.push(object);
     }
 
     /// The topmost object above the last mark.
-    fn top(&self) -> Result<Id, String> {
+    fn top(&self) -> Result<ObjectId, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.last() {
             Some(&id) if self.stack.len() > floor => Ok(id),
@@ -343,13 +344,13 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn pop(&mut self) -> Result<Id, String> {
+    fn pop(&mut self) -> Result<ObjectId, String> {
         let id = self.top()?;
         self.stack.pop();
         Ok(id)
     }
 
-    fn pop_marked(&mut self) -> Result<Vec<Id>, String> {
+    fn pop_marked(&mut self) -> Result<Vec<ObjectId>, String> {
         let mark = self
             .marks
             .pop()
@@ -357,19 +358,19 @@ impl<'a> Machine<'a> {
         Ok(self.stack.split_off(mark))
     }
 
-    fn append(&mut self, mut items: Vec<Id>) -> Result<(), String> {
+    fn append(&mut self, mut items: Vec<ObjectId>) -> Result<(), String> {
         let target = self.top()?;
         match &mut self.objects[target.0] {
-            Object::List(list) => list.append(&mut items),
+            PickleObject::List(list) => list.append(&mut items),
             _ => return Err("appends to something that is no list".to_owned()),
         }
         Ok(())
     }
 
-    fn set(&mut self, mut new: Vec<(Id, Id)>) -> Result<(), String> {
+    fn set(&mut self, mut new: Vec<(ObjectId, ObjectId)>) -> Result<(), String> {
         let target = self.top()?;
         match &mut self.objects[target.0] {
-            Object::Dict(items) | Object::Call { items, .. } => items.append(&mut new),
+            PickleObject::Dict(items) | PickleObject::Call { items, .. } => items.append(&mut new),
             _ => return Err("sets an item of something that is no dict".to_owned()),
         }
         Ok(())
@@ -391,7 +392,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn pairs(items: Vec<Id>) -> Result<Vec<(Id, Id)>, String> {
+fn pairs(items: Vec<ObjectId>) -> Result<Vec<(ObjectId, ObjectId)>, String> {
     match items.as_chunks() {
         (pairs, []) => Ok(pairs.iter().map(|&[key, value]| (key, value)).collect()),
         _ => Err("holds a key without a value".to_owned()),

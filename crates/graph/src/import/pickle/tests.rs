@@ -1,7 +1,7 @@
 use super::*;
 
 fn refused(bytes: &[u8]) -> String {
-    Pickle::read(bytes).unwrap_err().to_string()
+    PickleReader::read(bytes).unwrap_err().to_string()
 }
 
 #[test]
@@ -10,7 +10,7 @@ fn values_are_read() {
     let bytes = b"\x80\x04\x95\x2e\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01a\x94K\x01J\xfe\xff\
         \xff\xffJp\x11\x01\x00\x87\x94\x8c\x01b\x94]\x94(N\x88e\x8c\x01c\x94\x8a\x09\x00\x00\
         \x00\x00\x00\x00\x00\x00\x40u.rest";
-    let pickle = Pickle::read(bytes).unwrap();
+    let pickle = PickleReader::read(bytes).unwrap();
     assert_eq!(pickle.len(), bytes.len() - 4);
     let dict = pickle.dict(pickle.root()).unwrap();
     assert_eq!(pickle.text(dict[0].0), Some("a"));
@@ -25,22 +25,22 @@ fn values_are_read() {
     let list = pickle.list(dict[1].1).unwrap();
     assert_eq!(
         (pickle.get(list[0]), pickle.int(list[1])),
-        (&Object::Nothing, Some(1))
+        (&PickleObject::Nothing, Some(1))
     );
-    assert_eq!(pickle.get(dict[2].1), &Object::Number);
+    assert_eq!(pickle.get(dict[2].1), &PickleObject::Number);
 }
 
 #[test]
 fn a_call_is_noted_and_not_made() {
     // OrderedDict with one item and a state; then bytes as protocol 2 holds them.
     let bytes = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01X\x01\x00\x00\x00aK\x05s}b.";
-    let pickle = Pickle::read(bytes).unwrap();
+    let pickle = PickleReader::read(bytes).unwrap();
     let items = pickle.dict(pickle.root()).unwrap();
     assert_eq!((items.len(), pickle.int(items[0].1)), (1, Some(5)));
     assert!(pickle.state(pickle.root()).is_some());
     let bytes = b"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00a\xc3\xbfX\x06\x00\x00\x00latin1\
         \x86R.";
-    let pickle = Pickle::read(bytes).unwrap();
+    let pickle = PickleReader::read(bytes).unwrap();
     let bytes = |len| pickle.bytes(pickle.root(), len);
     assert_eq!(bytes(2).as_deref(), Some(&b"a\xff"[..]));
     assert_eq!((bytes(1), bytes(3), bytes(usize::MAX)), (None, None, None));
@@ -57,13 +57,13 @@ fn what_many_names_share_is_short_or_read_once() {
             b".",
         ]
         .concat();
-        let pickle = Pickle::read(&bytes).unwrap();
+        let pickle = PickleReader::read(&bytes).unwrap();
         assert_eq!(pickle.text(pickle.root()).is_some(), is_text);
         assert!(pickle.bytes(pickle.root(), len).is_some());
     }
     for (axes, is_shape) in [(MOST_AXES, true), (MOST_AXES + 1, false)] {
         let bytes = [&b"\x80\x02("[..], &b"K\x01".repeat(axes), b"t."].concat();
-        let pickle = Pickle::read(&bytes).unwrap();
+        let pickle = PickleReader::read(&bytes).unwrap();
         assert_eq!(pickle.sizes(pickle.root()).is_some(), is_shape);
     }
 }

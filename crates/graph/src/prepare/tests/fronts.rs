@@ -2,10 +2,10 @@
 
 use super::{bytes, floats, run};
 use crate::prepare::fit::lay;
-use crate::prepare::front::{BYTES, Front, build};
+use crate::prepare::front::{BYTES, PreprocessSubgraph, build};
 use rten_tensor::prelude::*;
 use unmask_frame::Size;
-use unmask_model::{Fit, FrameFormat, Matrix, PixelFormat, Range};
+use unmask_model::{ColourMatrix, ColourRange, FrameFit, FrameFormat, PixelFormat};
 
 const MEAN: [f32; 3] = [120.0, 110.0, 100.0];
 const STD: [f32; 3] = [60.0, 50.0, 40.0];
@@ -26,7 +26,7 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
         }
     };
     let (black, gain, rv, gu, gv, bu) = match (frame.matrix, frame.range) {
-        (Matrix::Bt601, Range::Limited) => (
+        (ColourMatrix::Bt601, ColourRange::Limited) => (
             16.0,
             1.164_383_56,
             1.596_026_79,
@@ -34,7 +34,7 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
             0.812_967_65,
             2.017_232_14,
         ),
-        (Matrix::Bt709, Range::Limited) => (
+        (ColourMatrix::Bt709, ColourRange::Limited) => (
             16.0,
             1.164_383_56,
             1.792_741_07,
@@ -42,9 +42,13 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
             0.532_909_33,
             2.112_401_79,
         ),
-        (Matrix::Bt601, Range::Full) => (0.0, 1.0, 1.402, 0.344_136_29, 0.714_136_29, 1.772),
-        (Matrix::Bt709, Range::Full) => (0.0, 1.0, 1.5748, 0.187_324_27, 0.468_124_27, 1.8556),
-        (Matrix::Bt2020, Range::Limited) => (
+        (ColourMatrix::Bt601, ColourRange::Full) => {
+            (0.0, 1.0, 1.402, 0.344_136_29, 0.714_136_29, 1.772)
+        }
+        (ColourMatrix::Bt709, ColourRange::Full) => {
+            (0.0, 1.0, 1.5748, 0.187_324_27, 0.468_124_27, 1.8556)
+        }
+        (ColourMatrix::Bt2020, ColourRange::Limited) => (
             16.0,
             1.164_383_56,
             1.678_674_11,
@@ -52,7 +56,7 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
             0.650_424_32,
             2.141_772_32,
         ),
-        (Matrix::Bt2020, Range::Full) => (
+        (ColourMatrix::Bt2020, ColourRange::Full) => (
             0.0,
             1.0,
             1.474_600_00,
@@ -60,7 +64,7 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
             0.571_353_13,
             1.881_400_00,
         ),
-        (Matrix::Smpte240m, Range::Limited) => (
+        (ColourMatrix::Smpte240m, ColourRange::Limited) => (
             16.0,
             1.164_383_56,
             1.794_107_14,
@@ -68,7 +72,7 @@ fn colour(frame: &FrameFormat, bytes: &[u8], x: usize, y: usize) -> [f64; 3] {
             0.542_583_04,
             2.078_705_36,
         ),
-        (Matrix::Smpte240m, Range::Full) => (
+        (ColourMatrix::Smpte240m, ColourRange::Full) => (
             0.0,
             1.0,
             1.576_000_00,
@@ -93,9 +97,9 @@ fn taps(o: usize, from: usize, to: usize) -> Vec<(usize, f64)> {
 }
 
 /// Largest difference between the front and the restatement, in units of the network's input.
-fn difference(frame: &FrameFormat, fit: Fit, input: Size, grid: Size) -> f64 {
+fn difference(frame: &FrameFormat, fit: FrameFit, input: Size, grid: Size) -> f64 {
     let geometry = lay(frame, fit, input, grid);
-    let part = build(&Front {
+    let part = build(&PreprocessSubgraph {
         format: frame,
         geometry: &geometry,
         input,
@@ -141,8 +145,8 @@ fn frame(pixels: PixelFormat, w: usize, h: usize) -> FrameFormat {
     FrameFormat {
         pixels,
         size: Size::new(w, h),
-        matrix: Matrix::Bt601,
-        range: Range::Limited,
+        matrix: ColourMatrix::Bt601,
+        range: ColourRange::Limited,
     }
 }
 
@@ -162,18 +166,18 @@ fn every_format_is_read_as_its_definition_says() {
     let (input, grid) = (Size::new(20, 12), Size::new(5, 3));
     for pixels in ALL {
         for matrix in [
-            Matrix::Bt601,
-            Matrix::Bt709,
-            Matrix::Bt2020,
-            Matrix::Smpte240m,
+            ColourMatrix::Bt601,
+            ColourMatrix::Bt709,
+            ColourMatrix::Bt2020,
+            ColourMatrix::Smpte240m,
         ] {
-            for range in [Range::Limited, Range::Full] {
+            for range in [ColourRange::Limited, ColourRange::Full] {
                 let frame = FrameFormat {
                     matrix,
                     range,
                     ..frame(pixels, 34, 18)
                 };
-                let worst = difference(&frame, Fit::Stretch, input, grid);
+                let worst = difference(&frame, FrameFit::Stretch, input, grid);
                 assert!(worst < CLOSE, "{frame}: {worst:e}");
             }
         }
@@ -186,11 +190,11 @@ fn sizes_that_grow_shrink_and_stay_are_right() {
     for pixels in ALL {
         // Smaller, larger, equal, one side equal; wider than a block of the filter.
         for (w, h) in [(6, 4), (90, 44), (16, 8), (16, 30), (4, 8)] {
-            let worst = difference(&frame(pixels, w, h), Fit::Stretch, input, grid);
+            let worst = difference(&frame(pixels, w, h), FrameFit::Stretch, input, grid);
             assert!(worst < CLOSE, "{pixels} {w}x{h}: {worst:e}");
         }
         let wide = Size::new(150, 6);
-        let worst = difference(&frame(pixels, 202, 10), Fit::Stretch, wide, grid);
+        let worst = difference(&frame(pixels, 202, 10), FrameFit::Stretch, wide, grid);
         assert!(worst < CLOSE, "{pixels}: {worst:e}");
     }
 }
@@ -199,7 +203,7 @@ fn sizes_that_grow_shrink_and_stay_are_right() {
 fn crop_and_letterbox_take_and_fill_the_right_pixels() {
     let (input, grid) = (Size::new(32, 16), Size::new(8, 4));
     for pixels in ALL {
-        for fit in [Fit::Crop, Fit::Letterbox] {
+        for fit in [FrameFit::Crop, FrameFit::Letterbox] {
             // Taller than the input's shape, wider, equal.
             for (w, h) in [(40, 36), (90, 20), (64, 32)] {
                 let worst = difference(&frame(pixels, w, h), fit, input, grid);

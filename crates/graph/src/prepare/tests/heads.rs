@@ -1,21 +1,23 @@
 //! Heads against the score room, on random logits.
 
 use super::{floats, noise, run};
-use crate::prepare::fit::Geometry;
-use crate::prepare::head::{CLASS_LOGITS, Grid, LOGITS, MASK_LOGITS, Masks, mask, pixel};
+use crate::prepare::fit::FitGeometry;
+use crate::prepare::head::{CLASS_LOGITS, LOGITS, MASK_LOGITS, MaskHead, OutputGrid, mask, pixel};
 use rten::Value;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use unmask_frame::Size;
-use unmask_model::View;
+use unmask_model::FrameView;
 use unmask_onnx::messages::ModelProto;
-use unmask_score::{MaskOutput, PixelOutput, PixelScore, Scored, Scorer, pixel_score, upsample};
+use unmask_score::{
+    MaskOutput, MaskScorer, PixelOutput, PixelScore, ScoredFrame, pixel_score, upsample,
+};
 
 const CLOSE: f32 = 1e-5;
 
-fn whole(cells: Size) -> Geometry {
-    Geometry {
-        view: View {
+fn whole(cells: Size) -> FitGeometry {
+    FitGeometry {
+        view: FrameView {
             x: 0,
             y: 0,
             size: cells,
@@ -31,7 +33,7 @@ fn ints(value: Value) -> Tensor<i32> {
 
 /// Score and classes of a part's outputs against those of the score room. Classes may differ only
 /// where two are as good as each other; there are none such in random logits.
-fn agrees(outputs: Vec<Value>, want: &Scored) {
+fn agrees(outputs: Vec<Value>, want: &ScoredFrame) {
     let mut outputs = outputs.into_iter();
     let score = floats(outputs.next().unwrap());
     let Size { w, h } = want.score.size();
@@ -71,7 +73,7 @@ impl Case {
         }
     }
 
-    fn scored(&self, stuff: &[usize], refine: bool) -> Scored {
+    fn scored(&self, stuff: &[usize], refine: bool) -> ScoredFrame {
         let out = MaskOutput {
             class_logits: &self.class,
             mask_logits: &self.mask,
@@ -79,13 +81,19 @@ impl Case {
             known: self.known,
             size: self.size,
         };
-        Scorer::new().score(&out, stuff, refine).unwrap()
+        MaskScorer::new().score(&out, stuff, refine).unwrap()
     }
 
-    fn part(&self, grid: &Grid<'_>, no_object: usize, stuff: &[usize], refine: bool) -> ModelProto {
+    fn part(
+        &self,
+        grid: &OutputGrid<'_>,
+        no_object: usize,
+        stuff: &[usize],
+        refine: bool,
+    ) -> ModelProto {
         mask(
             grid,
-            &Masks {
+            &MaskHead {
                 queries: self.queries,
                 known: self.known,
                 no_object,
@@ -108,8 +116,8 @@ impl Case {
     }
 }
 
-fn grid(size: Size, geometry: &Geometry, opset: i64) -> Grid<'_> {
-    Grid {
+fn grid(size: Size, geometry: &FitGeometry, opset: i64) -> OutputGrid<'_> {
+    OutputGrid {
         size,
         full_size: None,
         geometry,
@@ -210,7 +218,7 @@ fn full_size_enlarges_the_masks_before_they_are_scored() {
     let mut case = Case::new(9, &[(0, 1, 9.0), (1, 1, 9.0)]);
     let to = Size::new(30, 20);
     let geometry = whole(to);
-    let grid = Grid {
+    let grid = OutputGrid {
         size: case.size,
         full_size: Some(to),
         geometry: &geometry,
@@ -220,7 +228,7 @@ fn full_size_enlarges_the_masks_before_they_are_scored() {
     let got = case.run(&part, &case.class);
     let planes = case.mask.chunks_exact(case.size.area_px());
     let enlarged = planes.flat_map(|plane| {
-        let plane = unmask_frame::Map::new(case.size, plane.to_vec()).unwrap();
+        let plane = unmask_frame::PixelMap::new(case.size, plane.to_vec()).unwrap();
         upsample(&plane, to).into_data()
     });
     case.mask = enlarged.collect();

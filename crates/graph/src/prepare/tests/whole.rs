@@ -3,15 +3,17 @@
 mod foreign;
 
 use super::bytes;
-use crate::prepare::{Options, PrepareError, prepare};
+use crate::prepare::{PrepareError, PrepareOptions, prepare};
 use std::path::{Path, PathBuf};
 use unmask_engine::{Engine, find_model};
 use unmask_frame::{Picture, ScoreMap, Size};
-use unmask_model::{Fit, FrameFormat, Head, Matrix, Output, PixelFormat, Range};
+use unmask_model::{
+    ColourMatrix, ColourRange, FrameFit, FrameFormat, OutputForm, PixelFormat, ScoreHead,
+};
 use unmask_onnx::messages::{DataType, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use unmask_score::PixelScore;
 
-const THREADS: unmask_engine::Options = unmask_engine::Options { threads: 1 };
+const THREADS: unmask_engine::EngineOptions = unmask_engine::EngineOptions { threads: 1 };
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -23,7 +25,7 @@ fn plain(name: &str) -> Engine {
     Engine::open(&fixture(name), THREADS).unwrap()
 }
 
-fn prepared(name: &str, options: &Options) -> Engine {
+fn prepared(name: &str, options: &PrepareOptions) -> Engine {
     open(&prepare(&fixture(name), options).unwrap().bytes)
 }
 
@@ -55,7 +57,7 @@ fn difference(a: &ScoreMap, b: &ScoreMap) -> f32 {
 #[test]
 fn rgb_of_the_models_size_scores_as_the_plain_path() {
     for name in ["mask.onnx", "mask_commas.onnx", "pixel.onnx"] {
-        let (mut a, mut b) = (plain(name), prepared(name, &Options::default()));
+        let (mut a, mut b) = (plain(name), prepared(name, &PrepareOptions::default()));
         let size = a.facts().input;
         for picture in [noise(size), half_red(size)] {
             let want = a.score_at_mask_size(&picture, true).unwrap();
@@ -73,9 +75,9 @@ fn rgb_of_the_models_size_scores_as_the_plain_path() {
 #[test]
 fn a_picture_of_another_size_loses_only_its_rounding_to_bytes() {
     // Without refinement, which jumps at its bound.
-    let options = Options {
+    let options = PrepareOptions {
         no_refine: true,
-        ..Options::default()
+        ..PrepareOptions::default()
     };
     let (mut a, mut b) = (plain("mask.onnx"), prepared("mask.onnx", &options));
     let picture = noise(Size::new(300, 90));
@@ -87,27 +89,27 @@ fn a_picture_of_another_size_loses_only_its_rounding_to_bytes() {
 
 #[test]
 fn a_file_says_what_it_takes_and_how_it_scores() {
-    let options = Options {
+    let options = PrepareOptions {
         camera: Some(Size::new(200, 100)),
         format: Some(PixelFormat::Nv12),
-        matrix: Matrix::Bt709,
-        range: Range::Full,
-        fit: Fit::Letterbox,
-        ..Options::default()
+        matrix: ColourMatrix::Bt709,
+        range: ColourRange::Full,
+        fit: FrameFit::Letterbox,
+        ..PrepareOptions::default()
     };
     let engine = prepared("mask.onnx", &options);
     let (facts, of_plain) = (engine.facts(), plain("mask.onnx").facts().clone());
     let camera = facts.camera.unwrap();
-    assert_eq!(facts.head, Some(Head::MaskRefined));
-    assert_eq!(camera.fit, Fit::Letterbox);
+    assert_eq!(facts.head, Some(ScoreHead::MaskRefined));
+    assert_eq!(camera.fit, FrameFit::Letterbox);
     assert_eq!(camera.view.size, Size::new(200, 100));
     assert_eq!(
         camera.format,
         FrameFormat {
             pixels: PixelFormat::Nv12,
             size: Size::new(200, 100),
-            matrix: Matrix::Bt709,
-            range: Range::Full,
+            matrix: ColourMatrix::Bt709,
+            range: ColourRange::Full,
         }
     );
     assert_eq!(facts.input, of_plain.input);
@@ -119,7 +121,7 @@ fn a_file_says_what_it_takes_and_how_it_scores() {
     );
     assert_eq!(facts.threshold, of_plain.threshold);
     let (known, size) = (3, Size::new(32, 16));
-    assert_eq!(facts.output, Output::Map { known, size });
+    assert_eq!(facts.output, OutputForm::Map { known, size });
     // 200x100 has the input's shape.
     let made = prepare(&fixture("mask.onnx"), &options).unwrap();
     let outputs: Vec<_> = made.outputs.iter().map(|o| (&*o.0, &*o.1)).collect();
@@ -141,13 +143,13 @@ fn a_file_says_what_it_takes_and_how_it_scores() {
 fn every_format_and_fit_sees_the_same_scene() {
     use PixelFormat::{Bgr24, Nv12, Rgb24, Uyvy, Yuyv};
     for pixels in [Yuyv, Uyvy, Nv12, Rgb24, Bgr24] {
-        for fit in [Fit::Stretch, Fit::Letterbox, Fit::Crop] {
+        for fit in [FrameFit::Stretch, FrameFit::Letterbox, FrameFit::Crop] {
             for size in [Size::new(160, 160), Size::new(400, 60)] {
-                let options = Options {
+                let options = PrepareOptions {
                     camera: Some(size),
                     format: Some(pixels),
                     fit,
-                    ..Options::default()
+                    ..PrepareOptions::default()
                 };
                 let mut engine = prepared("mask.onnx", &options);
                 let format = engine.facts().camera.unwrap().format;
@@ -189,13 +191,13 @@ fn per_pixel_models_score_by_the_kind_asked_for() {
     for kind in [MaxSoftmax, MaxLogit, Entropy] {
         let mut a = plain("pixel.onnx");
         a.score_by(kind).unwrap();
-        let options = Options {
+        let options = PrepareOptions {
             score: Some(kind),
-            ..Options::default()
+            ..PrepareOptions::default()
         };
         let mut b = prepared("pixel.onnx", &options);
         b.score_by(kind).unwrap();
-        assert_eq!(b.facts().head, Some(Head::Pixel(kind)));
+        assert_eq!(b.facts().head, Some(ScoreHead::Pixel(kind)));
         // A threshold found by one score says nothing about another.
         assert_eq!(b.facts().threshold.is_some(), kind == MaxSoftmax);
         let want = a.score(&picture, true).unwrap();
@@ -217,7 +219,7 @@ fn per_pixel_models_score_by_the_kind_asked_for() {
 #[test]
 fn refinement_is_part_of_the_graph_or_not() {
     let blue = Picture::filled(Size::new(128, 64), [0, 0, 255]);
-    let mut with = prepared("mask.onnx", &Options::default());
+    let mut with = prepared("mask.onnx", &PrepareOptions::default());
     let refined = with.score(&blue, true).unwrap();
     assert!(refined.data().iter().all(|&a| a == 0.0));
     let error = with.score(&blue, false).unwrap_err().to_string();
@@ -227,9 +229,9 @@ fn refinement_is_part_of_the_graph_or_not() {
     );
     let mut without = prepared(
         "mask.onnx",
-        &Options {
+        &PrepareOptions {
             no_refine: true,
-            ..Options::default()
+            ..PrepareOptions::default()
         },
     );
     for refine in [true, false] {
@@ -240,10 +242,10 @@ fn refinement_is_part_of_the_graph_or_not() {
 
 #[test]
 fn wrong_frames_are_refused_with_what_was_wanted() {
-    let options = Options {
+    let options = PrepareOptions {
         camera: Some(Size::new(64, 48)),
         format: Some(PixelFormat::Yuyv),
-        ..Options::default()
+        ..PrepareOptions::default()
     };
     let mut engine = prepared("mask.onnx", &options);
     let error = engine.score_bytes(&[0; 100], true).unwrap_err().to_string();
@@ -258,7 +260,7 @@ fn wrong_frames_are_refused_with_what_was_wanted() {
 }
 
 #[track_caller]
-fn refused(name: &str, options: &Options, parts: &[&str]) {
+fn refused(name: &str, options: &PrepareOptions, parts: &[&str]) {
     let error = prepare(&fixture(name), options).unwrap_err().to_string();
     for part in parts {
         assert!(error.contains(part), "{part}: {error}");
@@ -267,10 +269,10 @@ fn refused(name: &str, options: &Options, parts: &[&str]) {
 
 #[test]
 fn options_that_do_not_fit_are_refused() {
-    let camera = |w, h, format| Options {
+    let camera = |w, h, format| PrepareOptions {
         camera: Some(Size::new(w, h)),
         format: Some(format),
-        ..Options::default()
+        ..PrepareOptions::default()
     };
     let odd = camera(63, 48, PixelFormat::Yuyv);
     refused(
@@ -286,13 +288,17 @@ fn options_that_do_not_fit_are_refused() {
         let size = camera(w, h, PixelFormat::Rgb24);
         refused("mask.onnx", &size, &["from 2 to 16384"]);
     }
-    let scored = Options {
+    let scored = PrepareOptions {
         score: Some(PixelScore::Entropy),
-        ..Options::default()
+        ..PrepareOptions::default()
     };
     refused("mask.onnx", &scored, &["--score entropy", "leave it out"]);
-    refused("bad_facts.onnx", &Options::default(), &["unmask.classes"]);
-    refused("gone.onnx", &Options::default(), &["gone.onnx"]);
+    refused(
+        "bad_facts.onnx",
+        &PrepareOptions::default(),
+        &["unmask.classes"],
+    );
+    refused("gone.onnx", &PrepareOptions::default(), &["gone.onnx"]);
 }
 
 /// The model of a fixture, changed, beside a `model.toml`, in a folder of its own.
@@ -312,11 +318,13 @@ fn changed(
 
 #[test]
 fn a_prepared_file_is_not_prepared_again() {
-    let made = prepare(&fixture("mask.onnx"), &Options::default()).unwrap();
+    let made = prepare(&fixture("mask.onnx"), &PrepareOptions::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("made.onnx");
     std::fs::write(&path, made.bytes).unwrap();
-    let error = prepare(&path, &Options::default()).unwrap_err().to_string();
+    let error = prepare(&path, &PrepareOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("made.onnx is prepared already"), "{error}");
 }
 
@@ -336,13 +344,13 @@ fn other_opsets_are_taken_as_far_as_they_go() {
     let want = plain("pixel.onnx").score(&picture, true).unwrap();
     for version in [13, 18] {
         let (_folder, path) = with_opset(version);
-        let mut engine = open(&prepare(&path, &Options::default()).unwrap().bytes);
+        let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
         let got = engine.score(&picture, true).unwrap();
         assert!(difference(&want, &got) <= 1e-5, "opset {version}");
     }
     for version in [12, 20] {
         let (_folder, path) = with_opset(version);
-        let error = prepare(&path, &Options::default()).unwrap_err();
+        let error = prepare(&path, &PrepareOptions::default()).unwrap_err();
         assert!(matches!(error, PrepareError::Graph(_)));
         let error = error.to_string();
         assert!(error.contains(&format!("opset {version}")), "{error}");

@@ -20,7 +20,7 @@ fn blocks_end_at_the_first_number() {
 #[test]
 fn a_residual_block_has_its_shortcut_quantised_on_one_side() {
     let net = residual().net();
-    let plan = Plan::new(&net);
+    let plan = QuantizePlan::new(&net);
     let want = ["stem.conv/Conv", "res.0.a/Conv", "res.0.b/Conv"];
     assert_eq!(names(&plan, &net), want);
     assert_eq!(plan.kept.len(), 1, "the head");
@@ -29,7 +29,7 @@ fn a_residual_block_has_its_shortcut_quantised_on_one_side() {
     assert_eq!(plan.macs, 3888 + 10368 + 2592);
     assert_eq!(plan.shortcuts.len(), 1);
 
-    let written = int8(&net, 1.0, Rest::Fp32).model;
+    let written = int8(&net, 1.0, RestPrecision::Fp32).model;
     assert_eq!(ops(&written, "QuantizeLinear").len(), 3);
     assert_eq!(ops(&written, "DequantizeLinear").len(), 6);
     // The shortcut and the convolution read the same pair; the other side of the sum is bare.
@@ -55,15 +55,15 @@ fn of_two_convolutions_that_are_added_only_one_output_is_quantised() {
     b.conv("add", "head", &shape, 4);
     b.output("head");
     let net = b.net();
-    let plan = Plan::new(&net);
+    let plan = QuantizePlan::new(&net);
     let [shortcut] = &plan.shortcuts[..] else {
         panic!("{:?}", plan.shortcuts);
     };
     assert_eq!((shortcut.tensor.as_str(), shortcut.input), ("short", 1));
     // Without its convolution in INT8 the shortcut stays as it is.
-    let only = Blocks::Only(["short".to_owned()].into());
+    let only = BlockSet::Only(["short".to_owned()].into());
     let ranges = calibration(&net, 1.0);
-    let written = rewrite(&net, &plan, &only, Some(&ranges), Rest::Fp32).unwrap();
+    let written = rewrite(&net, &plan, &only, Some(&ranges), RestPrecision::Fp32).unwrap();
     assert_eq!(ops(&written.model, "Add")[0].input, ["long", "short"]);
     assert_eq!(ops(&written.model, "QuantizeLinear").len(), 1);
 }
@@ -71,7 +71,7 @@ fn of_two_convolutions_that_are_added_only_one_output_is_quantised() {
 #[test]
 fn attention_keeps_its_products_mask_and_norm() {
     let net = attention().net();
-    let plan = Plan::new(&net);
+    let plan = QuantizePlan::new(&net);
     let want = ["q/MatMul", "k/MatMul", "v/MatMul", "out/MatMul"];
     assert_eq!(names(&plan, &net), want);
     assert_eq!(plan.tensors(), ["image", "mixed"]);
@@ -84,7 +84,7 @@ fn attention_keeps_its_products_mask_and_norm() {
         .collect();
     assert_eq!(islands, ["masked", "soft", "norm", "class"]);
 
-    let written = int8(&net, 1.0, Rest::Fp16).model;
+    let written = int8(&net, 1.0, RestPrecision::Fp16).model;
     let along: Vec<i64> = ops(&written, "DequantizeLinear")
         .iter()
         .filter(|n| n.input[0].ends_with("weight.int8"))
@@ -114,7 +114,7 @@ fn attention_keeps_its_products_mask_and_norm() {
 #[test]
 fn what_computes_coordinates_stays_float32() {
     let net = sampling().net();
-    let plan = Plan::new(&net);
+    let plan = QuantizePlan::new(&net);
     assert_eq!(names(&plan, &net), ["value/MatMul", "out/MatMul"]);
     let kept: Vec<_> = plan
         .kept
@@ -132,7 +132,7 @@ fn what_computes_coordinates_stays_float32() {
     for name in ["taken", "weighed", "value"] {
         assert!(!island(name), "{name}");
     }
-    let fp16 = rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16).unwrap();
+    let fp16 = rewrite(&net, &plan, &BlockSet::none(), None, RestPrecision::Fp16).unwrap();
     let types = types(&fp16.model);
     assert_eq!(types["fraction"], DataType::Float);
     assert_eq!(types["taken"], DataType::Float16);
@@ -155,5 +155,5 @@ fn scores_in_the_graph_keep_the_class_layer_float() {
     b.node("MatMul", &["sure", "open"], "score", &[1, 4, 6]);
     b.output("score");
     let net = b.net();
-    assert_eq!(names(&Plan::new(&net), &net), ["mix/MatMul"]);
+    assert_eq!(names(&QuantizePlan::new(&net), &net), ["mix/MatMul"]);
 }

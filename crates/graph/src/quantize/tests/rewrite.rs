@@ -11,7 +11,7 @@ fn int8_stays_near_float_and_is_the_same_every_time() {
     ] {
         let net = build().net();
         let want = run(&build().model());
-        for rest in [Rest::Fp32, Rest::Fp16] {
+        for rest in [RestPrecision::Fp32, RestPrecision::Fp16] {
             let written = int8(&net, range, rest);
             assert!(!written.layers.is_empty());
             let have = run(&written.model);
@@ -33,8 +33,8 @@ fn int8_stays_near_float_and_is_the_same_every_time() {
 fn fp16_alone_changes_weights_only_by_their_rounding() {
     for build in [residual as fn() -> Build, attention, sampling] {
         let net = build().net();
-        let plan = Plan::new(&net);
-        let written = rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16).unwrap();
+        let plan = QuantizePlan::new(&net);
+        let written = rewrite(&net, &plan, &BlockSet::none(), None, RestPrecision::Fp16).unwrap();
         assert!(written.layers.is_empty());
         assert!(!ops(&written.model, "Cast").is_empty());
         let (want, have) = (run(&build().model()), run(&written.model));
@@ -50,8 +50,8 @@ fn outputs_stay_float32_under_their_names() {
     let mut b = residual();
     b.output("res.0.out");
     let net = b.net();
-    let plan = Plan::new(&net);
-    let written = rewrite(&net, &plan, &Blocks::none(), None, Rest::Fp16).unwrap();
+    let plan = QuantizePlan::new(&net);
+    let written = rewrite(&net, &plan, &BlockSet::none(), None, RestPrecision::Fp16).unwrap();
     let graph = written.model.graph.as_ref().unwrap();
     let outs: Vec<&str> = graph.output.iter().map(|o| o.name()).collect();
     assert_eq!(outs, ["head", "res.0.out"]);
@@ -71,7 +71,7 @@ fn weights_that_several_nodes_share_are_stored_once() {
         .unwrap();
     b.graph.node[at].input[1] = "res.0.a.weight".into();
     let net = b.net();
-    let written = int8(&net, 1.0, Rest::Fp32).model;
+    let written = int8(&net, 1.0, RestPrecision::Fp32).model;
     let graph = written.graph.unwrap();
     let small = graph
         .initializer
@@ -101,7 +101,7 @@ fn large_constants_that_are_added_are_stored_as_int8() {
         b
     };
     let net = build().net();
-    let written = int8(&net, 2.0, Rest::Fp16).model;
+    let written = int8(&net, 2.0, RestPrecision::Fp16).model;
     let types = types(&written);
     assert_eq!(types.get("place.int8"), Some(&DataType::Int8));
     assert!(!types.contains_key("place"));
@@ -114,14 +114,14 @@ fn large_constants_that_are_added_are_stored_as_int8() {
         .fold(0.0, f32::max);
     assert!(worst < 0.3, "{worst}");
     // Where its block keeps float, it does too.
-    let plan = Plan::new(&net);
-    let only = Blocks::Only(["a".to_owned()].into());
+    let plan = QuantizePlan::new(&net);
+    let only = BlockSet::Only(["a".to_owned()].into());
     let written = rewrite(
         &net,
         &plan,
         &only,
         Some(&calibration(&net, 2.0)),
-        Rest::Fp32,
+        RestPrecision::Fp32,
     )
     .unwrap();
     assert!(
@@ -140,26 +140,36 @@ fn a_range_that_is_missing_is_named() {
     let net = residual().net();
     let mut ranges = calibration(&net, 1.0);
     ranges.tensors.retain(|t| t.name != "stem.relu");
-    let plan = Plan::new(&net);
-    let error = rewrite(&net, &plan, &everything(), Some(&ranges), Rest::Fp16).unwrap_err();
+    let plan = QuantizePlan::new(&net);
+    let error = rewrite(
+        &net,
+        &plan,
+        &everything(),
+        Some(&ranges),
+        RestPrecision::Fp16,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("`stem.relu`"), "{error}");
-    let error = rewrite(&net, &plan, &everything(), None, Rest::Fp16).unwrap_err();
-    assert!(matches!(error, Error::MissingTensor { .. }), "{error}");
+    let error = rewrite(&net, &plan, &everything(), None, RestPrecision::Fp16).unwrap_err();
+    assert!(
+        matches!(error, QuantizeError::MissingTensor { .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_hash_is_that_of_the_graph_not_of_the_facts() {
     let mut model = residual().model();
-    let hash = Net::new(model.clone()).unwrap().hash().to_owned();
+    let hash = QuantizeGraph::new(model.clone()).unwrap().hash().to_owned();
     set_fact(&mut model, "unmask.threshold", "0.5");
     set_fact(&mut model, "unmask.threshold", "0.6");
     assert_eq!(model.metadata_props.len(), 1);
-    assert_eq!(Net::new(model.clone()).unwrap().hash(), hash);
+    assert_eq!(QuantizeGraph::new(model.clone()).unwrap().hash(), hash);
     model.graph.as_mut().unwrap().initializer[0]
         .raw_data
         .as_mut()
         .unwrap()[0] ^= 1;
-    assert_ne!(Net::new(model).unwrap().hash(), hash);
+    assert_ne!(QuantizeGraph::new(model).unwrap().hash(), hash);
 }
 
 #[test]
@@ -180,8 +190,8 @@ fn constants_in_nodes_are_taken_as_constants() {
             ..NodeProto::default()
         },
     );
-    let net = Net::new(model).unwrap();
-    assert_eq!(Plan::new(&net).layers.len(), 3);
+    let net = QuantizeGraph::new(model).unwrap();
+    assert_eq!(QuantizePlan::new(&net).layers.len(), 3);
 }
 
 #[test]
@@ -230,7 +240,7 @@ fn graphs_that_cannot_be_quantised_are_refused_with_the_reason() {
     for (change, said) in cases {
         let mut model = residual().model();
         change(&mut model);
-        let error = Net::new(model).unwrap_err().to_string();
+        let error = QuantizeGraph::new(model).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }
 }

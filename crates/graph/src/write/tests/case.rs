@@ -78,7 +78,7 @@ impl Array {
 pub(super) struct Case<'a> {
     pub(super) inputs: &'a [&'a Array],
     pub(super) parameters: &'a [&'a Array],
-    pub(super) sampling: Sampling,
+    pub(super) sampling: SamplingForm,
 }
 
 impl Case<'_> {
@@ -88,19 +88,19 @@ impl Case<'_> {
         &self,
         build: impl Fn(&mut OnnxOps, &[ValueId], &[ValueId]) -> ValueId,
     ) -> (Array, Vec<String>) {
-        let mut weights = Weights::new();
+        let mut weights = CheckpointWeights::new();
         let name = |i: usize| format!("p{i}.weight");
         for (i, p) in self.parameters.iter().enumerate() {
             let data = p.f32s().into();
             let shape = p.shape.clone();
-            weights.insert(name(i), checkpoint::Tensor { shape, data });
+            weights.insert(name(i), checkpoint::WeightTensor { shape, data });
         }
         let mut ops = OnnxOps::new(weights, self.sampling);
         let inputs: Vec<ValueId> = (0..self.inputs.len())
             .map(|i| ops.input(&format!("x{i}"), &self.inputs[i].shape))
             .collect();
         let parameters: Vec<ValueId> = (0..self.parameters.len())
-            .map(|i| ops.param(&name(i), &self.parameters[i].shape, Init::Zeros))
+            .map(|i| ops.param(&name(i), &self.parameters[i].shape, WeightInit::Zeros))
             .collect();
         let y = build(&mut ops, &inputs, &parameters);
         let stated = ops.shape(&y);
@@ -142,7 +142,7 @@ pub(super) fn both_ways(
     want: &Array,
     build: impl Fn(&mut OnnxOps, ValueId, &[ValueId]) -> ValueId,
 ) {
-    let sampling = Sampling::default();
+    let sampling = SamplingForm::default();
     let given = Case {
         inputs: &[x],
         parameters,
@@ -165,7 +165,7 @@ pub(super) fn run(
     parameters: &[&Array],
     build: impl Fn(&mut OnnxOps, &[ValueId], &[ValueId]) -> ValueId,
 ) -> (Array, Vec<String>) {
-    let sampling = Sampling::default();
+    let sampling = SamplingForm::default();
     Case {
         inputs,
         parameters,

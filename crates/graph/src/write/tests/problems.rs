@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_key_that_does_not_fit_is_named_at_once() {
-    let mut weights = Weights::new();
+    let mut weights = CheckpointWeights::new();
     for (name, shape) in [
         ("a.weight", [2, 3]),
         ("c.weight", [4, 5]),
@@ -12,13 +12,13 @@ fn every_key_that_does_not_fit_is_named_at_once() {
     ] {
         let data = vec![0.0; shape[0] * shape[1]].into();
         let shape = shape.to_vec();
-        weights.insert(name, checkpoint::Tensor { shape, data });
+        weights.insert(name, checkpoint::WeightTensor { shape, data });
     }
-    let mut ops = OnnxOps::new(weights, Sampling::default());
+    let mut ops = OnnxOps::new(weights, SamplingForm::default());
     let x = ops.input("x", &[2, 3]);
-    let a = ops.param("a.weight", &[2, 3], Init::Zeros);
-    let b = ops.param("b.weight", &[7, 2], Init::Zeros);
-    let c = ops.param("c.weight", &[5, 4], Init::Zeros);
+    let a = ops.param("a.weight", &[2, 3], WeightInit::Zeros);
+    let b = ops.param("b.weight", &[7, 2], WeightInit::Zeros);
+    let c = ops.param("c.weight", &[5, 4], WeightInit::Zeros);
     let y = ops.linear(&x, &a, None);
     let y = ops.linear(&y, &b, None);
     assert_eq!(ops.shape(&y), [2, 7], "shapes go on");
@@ -34,7 +34,7 @@ fn every_key_that_does_not_fit_is_named_at_once() {
     ] {
         assert!(text.contains(part), "{part} in: {text}");
     }
-    let Error::Unfit { problems } = error else {
+    let GraphError::Unfit { problems } = error else {
         panic!("{error}");
     };
     assert_eq!(problems.len(), 4);
@@ -65,7 +65,7 @@ fn operations_on_shapes_that_do_not_go_together_are_noted() {
         }),
     ];
     for (says, build) in cases {
-        let mut ops = OnnxOps::new(Weights::new(), Sampling::default());
+        let mut ops = OnnxOps::new(CheckpointWeights::new(), SamplingForm::default());
         let x = ops.input("x", &[2, 3, 4, 5]);
         let y = build(&mut ops, x);
         ops.output("y", &y);

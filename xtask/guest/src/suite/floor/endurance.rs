@@ -1,21 +1,21 @@
 //! Many times over: what grows by a little each time is found here.
 
 use super::faults::plug;
-use super::watch::{Watch, preset};
-use super::{Camera, Found, Trial};
+use super::watch::{EventWatch, preset};
+use super::{CaseTrial, FoundCamera, VividCamera};
 use crate::sys;
 use anyhow::{Context, ensure};
-use unmask_v4l2::{Cause, Kind};
+use unmask_v4l2::{LossReason, MemoryKind};
 
 /// Resident memory may move by this much: the allocator keeps what it has had. KiB.
 const SLACK_KIB: u64 = 512;
 
-pub(super) fn trials() -> Vec<Trial> {
+pub(super) fn trials() -> Vec<CaseTrial> {
     let mut all = Vec::new();
     for (cycles, long) in [(20, false), (1000, true)] {
-        all.push(Trial {
+        all.push(CaseTrial {
             long,
-            ..Trial::new(
+            ..CaseTrial::new(
                 format!("endurance/start-{cycles}"),
                 "started, read and stopped, over and over",
                 move || start_stop(cycles),
@@ -23,9 +23,9 @@ pub(super) fn trials() -> Vec<Trial> {
         });
     }
     for (cycles, long) in [(5, false), (200, true)] {
-        all.push(Trial {
+        all.push(CaseTrial {
             long,
-            ..Trial::new(
+            ..CaseTrial::new(
                 format!("endurance/replug-{cycles}"),
                 "unplugged and plugged in under one capture, over and over",
                 move || replug(cycles),
@@ -36,7 +36,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// Files and memory after the first tenth and at the end.
-fn many(cycles: u64, mut cycle: impl FnMut(u64) -> anyhow::Result<()>) -> Found {
+fn many(cycles: u64, mut cycle: impl FnMut(u64) -> anyhow::Result<()>) -> FoundCamera {
     let warm = (cycles / 10).max(3);
     let mut before = None;
     for number in 1..=cycles {
@@ -61,28 +61,28 @@ fn many(cycles: u64, mut cycle: impl FnMut(u64) -> anyhow::Result<()>) -> Found 
     ))
 }
 
-fn start_stop(cycles: u64) -> Found {
+fn start_stop(cycles: u64) -> FoundCamera {
     preset()?;
     many(cycles, |number| {
-        let kind = [Kind::Mmap, Kind::User, Kind::Shared][number as usize % 3];
-        Camera::start(kind)?.frame()?;
+        let kind = [MemoryKind::Mmap, MemoryKind::User, MemoryKind::Shared][number as usize % 3];
+        VividCamera::start(kind)?.frame()?;
         Ok(())
     })
 }
 
-fn replug(cycles: u64) -> Found {
+fn replug(cycles: u64) -> FoundCamera {
     preset()?;
-    let mut watch = Watch::start()?;
+    let mut watch = EventWatch::start()?;
     watch.frames(1)?;
     let found = many(cycles, |number| {
         plug(false)?;
-        let told = watch.until("event", |report| report.count(Cause::Gone) == number);
+        let told = watch.until("event", |report| report.count(LossReason::Gone) == number);
         plug(true)?;
         told?;
         watch.until("recovery", |report| report.recovered == number)?;
         watch.frames(1)?;
         Ok(())
     })?;
-    watch.end(Some(Cause::Gone), cycles)?;
+    watch.end(Some(LossReason::Gone), cycles)?;
     Ok(found)
 }

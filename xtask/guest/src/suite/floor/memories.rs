@@ -2,24 +2,24 @@
 
 use super::super::line::{self, FORMATS, PICTURES, SIZE};
 use super::watch::preset;
-use super::{Camera, Found, Trial, control};
+use super::{CaseTrial, FoundCamera, VividCamera, control};
 use crate::pictures;
-use crate::video::{FourCc, name};
+use crate::video::{RawFourCc, name};
 use anyhow::{Context, bail};
 use std::collections::BTreeSet;
-use unmask_v4l2::Kind;
+use unmask_v4l2::MemoryKind;
 
-const KINDS: [(Kind, &str); 3] = [
-    (Kind::Mmap, "mmap"),
-    (Kind::User, "userptr"),
-    (Kind::Shared, "dmabuf"),
+const KINDS: [(MemoryKind, &str); 3] = [
+    (MemoryKind::Mmap, "mmap"),
+    (MemoryKind::User, "userptr"),
+    (MemoryKind::Shared, "dmabuf"),
 ];
 
-pub(super) fn trials() -> Vec<Trial> {
+pub(super) fn trials() -> Vec<CaseTrial> {
     let mut all = Vec::new();
     for pixels in FORMATS {
         for (kind, word) in KINDS {
-            all.push(Trial::new(
+            all.push(CaseTrial::new(
                 format!("picture/{}-{word}", name(pixels)),
                 "pictures are fed in and read",
                 move || whole(pixels, kind),
@@ -27,7 +27,7 @@ pub(super) fn trials() -> Vec<Trial> {
         }
     }
     for (kind, word) in KINDS {
-        all.push(Trial::new(
+        all.push(CaseTrial::new(
             format!("held/{word}"),
             "a frame is held while twenty more are captured",
             move || held(kind),
@@ -36,9 +36,9 @@ pub(super) fn trials() -> Vec<Trial> {
     all
 }
 
-fn whole(pixels: FourCc, kind: Kind) -> Found {
+fn whole(pixels: RawFourCc, kind: MemoryKind) -> FoundCamera {
     let (feeder, pictures) = line::feed(pixels)?;
-    let camera = Camera::start_as(kind, (pixels, SIZE.0, SIZE.1))?;
+    let camera = VividCamera::start_as(kind, (pixels, SIZE.0, SIZE.1))?;
     let frames = 12;
     let mut seen = BTreeSet::new();
     for number in 0..frames {
@@ -46,7 +46,7 @@ fn whole(pixels: FourCc, kind: Kind) -> Found {
         let Some(at) = pictures.iter().position(|picture| picture[..] == frame[..]) else {
             bail!("frame {number} is none of the pictures")
         };
-        if kind != Kind::Mmap && !camera.lies_in_lent(&frame) {
+        if kind != MemoryKind::Mmap && !camera.lies_in_lent(&frame) {
             bail!("frame {number} does not lie in the memory that was lent");
         }
         seen.insert(at);
@@ -58,7 +58,7 @@ fn whole(pixels: FourCc, kind: Kind) -> Found {
     }
     Ok(format!(
         "{frames} frames bit-exact, 0 copies{}",
-        if kind == Kind::Mmap {
+        if kind == MemoryKind::Mmap {
             " (read in the driver's memory)"
         } else {
             ", each in the memory that was lent"
@@ -66,11 +66,11 @@ fn whole(pixels: FourCc, kind: Kind) -> Found {
     ))
 }
 
-fn held(kind: Kind) -> Found {
+fn held(kind: MemoryKind) -> FoundCamera {
     preset()?;
     // Time and number of each frame are written into it: no two are the same.
     control("osd_text_mode", 0)?;
-    let camera = Camera::start(kind)?;
+    let camera = VividCamera::start(kind)?;
     let frame = camera.frame()?;
     let before = pictures::hash(&frame);
     let first = frame.done().sequence;

@@ -3,50 +3,51 @@
 use super::super::line::CAMERA;
 use super::{LIMIT_S, WEBCAM, control};
 use crate::sys;
-use crate::video::Device;
+use crate::video::VideoDevice;
 use anyhow::{Context, bail, ensure};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use unmask_v4l2::{
-    Age, Capture, Cause, FourCc, Handle, Kind, Linux, Report, Settings, Wanted, Wish,
+    CaptureOptions, CaptureSession, CaptureSummary, FormatRequest, FourCc, FrameAge, LinuxKernel,
+    LossReason, MemoryKind, ReportHandle, WantedCapture,
 };
 
 /// The running capture.
-pub struct Watch {
-    handle: Handle,
+pub struct EventWatch {
+    handle: ReportHandle,
     thread: Option<JoinHandle<()>>,
-    age: Arc<Mutex<Option<Age>>>,
+    age: Arc<Mutex<Option<FrameAge>>>,
     texts: Vec<String>,
 }
 
 /// Sets the webcam's input, size and rate, and its stamps to the start of a frame.
 pub fn preset() -> anyhow::Result<()> {
     let (pixels, width, height, rate_hz) = WEBCAM;
-    let device = Device::camera(CAMERA)?;
+    let device = VideoDevice::camera(CAMERA)?;
     device.set_input(0)?;
     device.set_format(pixels, width, height)?;
     device.set_rate(rate_hz)?;
     device.set_control("timestamp_source", 1)
 }
 
-impl Watch {
+impl EventWatch {
     /// Starts to capture into memory of this process.
     pub fn start() -> anyhow::Result<Self> {
         let (pixels, width, height, rate_hz) = WEBCAM;
-        let settings = Settings {
+        let settings = CaptureOptions {
             path: CAMERA.into(),
-            wish: Wish {
+            wish: FormatRequest {
                 fourcc: Some(FourCc(pixels)),
                 known: Vec::new(),
                 size: Some((width, height)),
                 rate_hz: Some(f64::from(rate_hz)),
                 controls: Vec::new(),
             },
-            memory: Wanted::Only(Kind::User),
+            memory: WantedCapture::Only(MemoryKind::User),
             buffers: 4,
         };
-        let mut capture = Capture::open(Arc::new(Linux), settings)?;
+        let mut capture = CaptureSession::open(Arc::new(LinuxKernel), settings)?;
         let handle = capture.handle();
         let age = Arc::new(Mutex::new(None));
         let latest = Arc::clone(&age);
@@ -64,17 +65,21 @@ impl Watch {
     }
 
     /// What it came to so far.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> CaptureSummary {
         self.handle.report()
     }
 
     /// Age of the newest frame when it came.
-    pub fn age(&self) -> Option<Age> {
+    pub fn age(&self) -> Option<FrameAge> {
         *self.age.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the report is as wanted; gives the seconds that it took.
-    pub fn until(&mut self, what: &str, wanted: impl Fn(&Report) -> bool) -> anyhow::Result<f64> {
+    pub fn until(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&CaptureSummary) -> bool,
+    ) -> anyhow::Result<f64> {
         let from = sys::monotonic_s();
         loop {
             while let Some(event) = self.handle.event() {
@@ -119,14 +124,14 @@ impl Watch {
 
     /// Ends it in order, and checks that each outage of `cause` was told once and is over, and that
     /// there was no other.
-    pub fn end(mut self, cause: Option<Cause>, times: u64) -> anyhow::Result<Report> {
+    pub fn end(mut self, cause: Option<LossReason>, times: u64) -> anyhow::Result<CaptureSummary> {
         self.handle.stop();
         let thread = self.thread.take().context("it ended before")?;
         if thread.join().is_err() {
             bail!("the capture panicked");
         }
         let report = self.report();
-        for outage in Cause::OUTAGES {
+        for outage in LossReason::OUTAGES {
             let wanted = if cause == Some(outage) { times } else { 0 };
             let told = report.count(outage);
             ensure!(
@@ -143,7 +148,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for EventWatch {
     fn drop(&mut self) {
         self.handle.stop();
         if let Some(thread) = self.thread.take() {
@@ -154,12 +159,12 @@ impl Drop for Watch {
 }
 
 /// Sets a control for as long as the value lives.
-pub struct Held {
+pub struct HeldFrames {
     name: &'static str,
     rest: i32,
 }
 
-impl Held {
+impl HeldFrames {
     /// Sets it to `value`; dropped, it is set to `rest`.
     pub fn set(name: &'static str, value: i32, rest: i32) -> anyhow::Result<Self> {
         control(name, value)?;
@@ -167,7 +172,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldFrames {
     fn drop(&mut self) {
         // A device that is gone comes back with its own values.
         let _ = control(self.name, self.rest);

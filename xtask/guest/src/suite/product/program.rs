@@ -14,18 +14,18 @@ use std::time::Duration;
 pub const LIMIT_S: f64 = 120.0;
 
 /// Lines with the time of their coming.
-type Lines = Arc<Mutex<Vec<(String, f64)>>>;
+type OutputLines = Arc<Mutex<Vec<(String, f64)>>>;
 
 /// `unmask`, running or ended.
-pub struct Program {
+pub struct RunningProgram {
     child: Child,
-    out: Lines,
-    err: Lines,
+    out: OutputLines,
+    err: OutputLines,
     readers: Vec<JoinHandle<()>>,
     status: Option<ExitStatus>,
 }
 
-impl Program {
+impl RunningProgram {
     /// Starts it with arguments between spaces.
     pub fn start(arguments: &str) -> anyhow::Result<Self> {
         let mut child = Command::new(PROGRAM)
@@ -35,7 +35,7 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {PROGRAM}"))?;
-        let (out, err) = (Lines::default(), Lines::default());
+        let (out, err) = (OutputLines::default(), OutputLines::default());
         let mut readers = Vec::new();
         if let Some(pipe) = child.stdout.take() {
             readers.push(keep(pipe, &out));
@@ -97,7 +97,7 @@ impl Program {
     fn first<T>(
         &mut self,
         what: &str,
-        lines: &Lines,
+        lines: &OutputLines,
         wanted: impl Fn(&str) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<(T, f64)> {
         let from = sys::monotonic_s();
@@ -179,7 +179,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         if self.status.is_none() {
             // A case failed: nothing of it may be left for the next.
@@ -189,7 +189,7 @@ impl Drop for Program {
     }
 }
 
-fn keep(pipe: impl Read + Send + 'static, lines: &Lines) -> JoinHandle<()> {
+fn keep(pipe: impl Read + Send + 'static, lines: &OutputLines) -> JoinHandle<()> {
     let lines = Arc::clone(lines);
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
@@ -200,7 +200,7 @@ fn keep(pipe: impl Read + Send + 'static, lines: &Lines) -> JoinHandle<()> {
     })
 }
 
-fn texts(lines: &Lines) -> Vec<String> {
+fn texts(lines: &OutputLines) -> Vec<String> {
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     lines.iter().map(|(text, _)| text.clone()).collect()
 }

@@ -2,12 +2,12 @@
 
 use super::super::line;
 use crate::pictures;
-use crate::video::{Feeder, FourCc};
+use crate::video::{PictureFeeder, RawFourCc};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 /// The format and size of the line.
-const FORMAT: FourCc = *b"RGB3";
+const FORMAT: RawFourCc = *b"RGB3";
 pub const SIZE: (u32, u32) = line::SIZE;
 /// The square, px: left, upper edge, width, height.
 const SQUARE: [u32; 4] = [260, 280, 120, 120];
@@ -18,7 +18,7 @@ const STONE: u32 = 20;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shown {
+pub enum ShownScene {
     /// A red road of lighter and darker stones with a black square on it.
     Square,
     /// A lens that is covered.
@@ -26,19 +26,19 @@ pub enum Shown {
 }
 
 /// Shows it until the feeder is stopped. No picture has the noise of another, as with a sensor.
-pub fn show(what: Shown) -> anyhow::Result<Feeder> {
+pub fn show(what: ShownScene) -> anyhow::Result<PictureFeeder> {
     let (output, bytes) = line::connect(FORMAT)?;
-    Feeder::start_altered(output, &painted(bytes, what), renew)
+    PictureFeeder::start_altered(output, &painted(bytes, what), renew)
 }
 
 /// Shows something else to a camera that may be read meanwhile.
-pub fn show_instead(before: Feeder, what: Shown) -> anyhow::Result<Feeder> {
+pub fn show_instead(before: PictureFeeder, what: ShownScene) -> anyhow::Result<PictureFeeder> {
     before.stop()?;
     let (output, bytes) = line::reconnect(FORMAT)?;
-    Feeder::start_altered(output, &painted(bytes, what), renew)
+    PictureFeeder::start_altered(output, &painted(bytes, what), renew)
 }
 
-fn painted(bytes: usize, what: Shown) -> Vec<Vec<u8>> {
+fn painted(bytes: usize, what: ShownScene) -> Vec<Vec<u8>> {
     let mut pictures = pictures::noise(WAITING, bytes);
     for picture in &mut pictures {
         paint(picture, what);
@@ -59,17 +59,17 @@ fn renew(picture: &mut [u8], shown: u64) {
 }
 
 /// Turns noise into a picture with a little noise.
-fn paint(picture: &mut [u8], what: Shown) {
+fn paint(picture: &mut [u8], what: ShownScene) {
     let (w, _) = SIZE;
     let (pixels, _) = picture.as_chunks_mut::<3>();
     for (place, pixel) in (0u32..).zip(pixels) {
         let (x, y) = (place % w, place / w);
         let light = (x / STONE + y / STONE).is_multiple_of(2);
         let colour = match what {
-            Shown::Black => [0; 3],
-            Shown::Square if inside(x, y) => [0; 3],
-            Shown::Square if light => [248, 0, 0],
-            Shown::Square => [190, 0, 0],
+            ShownScene::Black => [0; 3],
+            ShownScene::Square if inside(x, y) => [0; 3],
+            ShownScene::Square if light => [248, 0, 0],
+            ShownScene::Square => [190, 0, 0],
         };
         for (byte, base) in pixel.iter_mut().zip(colour) {
             *byte = base + (*byte & 3);
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_picture_that_is_shown_again_has_other_noise_and_the_same_scene() {
         let bytes = (SIZE.0 * SIZE.1 * 3) as usize;
-        let before = &painted(bytes, Shown::Square)[0];
+        let before = &painted(bytes, ShownScene::Square)[0];
         let mut again = before.clone();
         renew(&mut again, 0);
         let first = again.clone();
@@ -130,7 +130,9 @@ mod tests {
     fn a_painted_picture_has_road_square_and_noise() {
         let bytes = (SIZE.0 * SIZE.1 * 3) as usize;
         let mut pictures = pictures::noise(2, bytes);
-        pictures.iter_mut().for_each(|p| paint(p, Shown::Square));
+        pictures
+            .iter_mut()
+            .for_each(|p| paint(p, ShownScene::Square));
         assert_ne!(pictures[0], pictures[1]);
         let at = |x: u32, y: u32| pictures[0][((y * SIZE.0 + x) * 3) as usize];
         assert!(at(0, 0) >= 248 && at(20, 0) < 200 && at(300, 300) < 4);

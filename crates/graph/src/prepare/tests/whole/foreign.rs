@@ -11,7 +11,7 @@ fn a_foreign_model_takes_its_facts_into_the_prepared_file() {
     let toml = format!("{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
     // The prepared file stands alone: no model.toml lies beside it.
-    let mut engine = open(&prepare(&path, &Options::default()).unwrap().bytes);
+    let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     assert_eq!(engine.facts().classes, ["road", "sky", "car"]);
     assert_eq!(engine.facts().threshold, Some(0.5));
     let picture = noise(Size::new(128, 64));
@@ -35,7 +35,7 @@ fn no_object_may_be_the_first_column() {
     let (_folder, path) = changed("bare.onnx", &toml, first);
     let mut foreign = Engine::open(&path, THREADS).unwrap();
     assert_eq!(foreign.facts().no_object, Some(0));
-    let mut engine = open(&prepare(&path, &Options::default()).unwrap().bytes);
+    let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     for picture in [noise(Size::new(128, 64)), half_red(Size::new(128, 64))] {
         let want = plain("mask.onnx").score(&picture, true).unwrap();
         assert_eq!(foreign.score(&picture, true).unwrap(), want);
@@ -66,14 +66,18 @@ fn what_is_wrong_in_model_toml_is_named_by_its_key() {
     ];
     for (toml, part) in cases {
         let (_folder, path) = changed("bare.onnx", &toml, |_| {});
-        let error = prepare(&path, &Options::default()).unwrap_err().to_string();
+        let error = prepare(&path, &PrepareOptions::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(part), "{part}: {error}");
     }
     let toml = "no_object = 0\nmean = [128, 128, 128]";
     let (_folder, path) = changed("pixel.onnx", toml, |m| {
         m.metadata_props.remove(0);
     });
-    let error = prepare(&path, &Options::default()).unwrap_err().to_string();
+    let error = prepare(&path, &PrepareOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("key no_object") && error.contains("take the key out"),
         "{error}"
@@ -96,11 +100,13 @@ fn an_output_that_is_named_as_the_queries_embedding_is_passed_on() {
     };
     let toml = format!("{TOML}{OUTPUTS}query_embedding = 'vectors'\n");
     let (_folder, path) = changed("bare.onnx", &toml, give);
-    let made = prepare(&path, &Options::default()).unwrap();
+    let made = prepare(&path, &PrepareOptions::default()).unwrap();
     let last = made.outputs.last().unwrap();
     assert_eq!((&*last.0, &*last.1), ("query_embedding", &[1, 4, 4][..]));
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
-    let error = prepare(&path, &Options::default()).unwrap_err().to_string();
+    let error = prepare(&path, &PrepareOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("`vectors` (query_embedding)"), "{error}");
 }
 
@@ -135,7 +141,7 @@ fn names_that_are_taken_give_way() {
         }
     };
     let (_folder, path) = changed("mask.onnx", "", taken);
-    let mut engine = open(&prepare(&path, &Options::default()).unwrap().bytes);
+    let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     let picture = noise(Size::new(128, 64));
     let want = plain("mask.onnx").score(&picture, true).unwrap();
     assert!(difference(&want, &engine.score(&picture, true).unwrap()) <= 1e-5);
@@ -143,7 +149,7 @@ fn names_that_are_taken_give_way() {
 
 #[test]
 fn a_prepared_file_that_was_changed_is_refused() {
-    let made = prepare(&fixture("mask.onnx"), &Options::default()).unwrap();
+    let made = prepare(&fixture("mask.onnx"), &PrepareOptions::default()).unwrap();
     let change = |key: &str, value: &str| {
         let mut model = ModelProto::from_bytes(&made.bytes).unwrap();
         for pair in &mut model.metadata_props {
@@ -182,7 +188,7 @@ fn the_shipped_model_gives_its_queries_embeddings() {
             }
         }
     };
-    let made = prepare(&path, &Options::default()).unwrap();
+    let made = prepare(&path, &PrepareOptions::default()).unwrap();
     let shape = |name: &str| &made.outputs.iter().find(|o| o.0 == name).unwrap().1;
     let queries = shape("query_class")[1];
     let embedding = shape("query_embedding");

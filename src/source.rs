@@ -16,8 +16,9 @@ mod queue;
 mod reader;
 mod recording;
 mod settings;
-mod source;
+
 mod synthetic;
+mod uri;
 #[cfg(target_os = "linux")]
 mod v4l2;
 mod watch;
@@ -33,8 +34,8 @@ pub use reader::{NextFrame, RunPace, SourceReader};
 pub use recording::{FrameRecorder, RecordingError, RecordingSource};
 pub(crate) use settings::parse_size;
 pub use settings::{CaptureMemory, CaptureSettings};
-pub use source::SourceUri;
 pub use synthetic::{SYNTHETIC_SIZE, SyntheticSource};
+pub use uri::SourceUri;
 #[cfg(target_os = "linux")]
 pub use v4l2::V4l2Source;
 pub use watch::CaptureWatch;

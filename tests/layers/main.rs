@@ -297,7 +297,7 @@ fn the_board_takes_nothing_from_the_offline_tools() {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let modules = all_modules();
-    let edges = by_file(&modules);
+    let edges = by_file(modules);
     assert!(
         edges.len() > 300,
         "the reader finds too little: {}",

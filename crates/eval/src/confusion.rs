@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn small_predictions_are_read_at_the_nearest_cell() {
-        let labels = PixelMap::new(Size::new(4, 4), vec![0, 0, 1, 1].repeat(4)).unwrap();
+        let labels = PixelMap::new(Size::new(4, 4), [0, 0, 1, 1].repeat(4)).unwrap();
         let predicted = PixelMap::new(Size::new(2, 2), vec![0, 1, 0, 1]).unwrap();
         let mut confusion = Confusion::new(2);
         confusion.add(&predicted, &labels);

@@ -127,13 +127,16 @@ pub fn evaluate_shard(
     Ok((shard, bad))
 }
 
+/// The ranking, the pairs that cannot be used with their index, and the number of collapsed scores.
+type RankedPixels = (Evaluation, Vec<(usize, PictureProblem)>, u64);
+
 /// Ranks all pixels; also gives the pairs that cannot be used, by index, and the number of collapsed
 /// scores.
 fn pixel_pass(
     pairs: &[LabelledPair],
     options: &EvalOptions,
     progress: &(dyn Fn(EvalPass) + Sync),
-) -> Result<(Evaluation, Vec<(usize, PictureProblem)>, u64), EvalError> {
+) -> Result<RankedPixels, EvalError> {
     let evaluation = match options.ranker {
         Ranker::Exact => Evaluation::exact(),
         Ranker::Fast => Evaluation::fast(),

@@ -236,7 +236,7 @@ pub fn check_jpeg(data: &[u8], wanted: Option<Size>) -> Result<WholeJpeg<'_>, Jp
             0xc0..=0xc2 => reader.frame(marker == 0xc2, wanted)?,
             0xda => reader.scan()?,
             0xc3 | 0xc5..=0xc7 => return unsupported("lossless or hierarchical"),
-            0xc9..=0xcb | 0xcd..=0xcf | 0xcc => return unsupported("arithmetic coding"),
+            0xc9..=0xcf => return unsupported("arithmetic coding"),
             0xdc => return unsupported("its height follows its data"),
             0xd8 => return damaged("another picture begins inside it"),
             0xd0..=0xd7 => return damaged("a restart marker without a restart interval"),

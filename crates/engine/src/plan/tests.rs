@@ -65,7 +65,8 @@ fn every_part_of_the_key_counts() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     store.store(&key(), &plan(), facts()).unwrap();
-    let changes: [(&str, fn(&mut PlanKey)); 9] = [
+    type Change = (&'static str, fn(&mut PlanKey));
+    let changes: [Change; 9] = [
         ("graph", |key| key.graph_sha256 = sha256_hex(b"other")),
         ("scales", |key| key.scales_sha256 = None),
         ("recipe", |key| key.recipe_sha256 = sha256_hex(b"other")),

@@ -254,10 +254,8 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
                                 world.answer(|text| number(text).is_none_or(|n| n % 5 != 3));
                                 world.down();
                             }
-                            _ if i % 3 == 0 => {
-                                if !world.answer(|text| text.last() != Some(&b'!')) {
-                                    world.down();
-                                }
+                            _ if i % 3 == 0 && !world.answer(|text| text.last() != Some(&b'!')) => {
+                                world.down();
                             }
                             _ => {}
                         }

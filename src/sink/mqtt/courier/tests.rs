@@ -233,8 +233,8 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
         Operation::Truncate,
         Operation::Read,
     ] {
-        for length in [1, 3, 30] {
-            for (period, room) in [(7, 1 << 20), (13, 8 << 10), (1000, 16 << 10)] {
+        for length in [1, 30] {
+            for (period, room) in [(7, 1 << 20), (13, 8 << 10), (1000, 8 << 10)] {
                 for first in 1.. {
                     let plan = Plan {
                         of: Some(of),
@@ -243,7 +243,7 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
                     };
                     let mut world = World::new(Limits { bytes: room }, 8);
                     world.faults.set(plan);
-                    for i in 0..40 {
+                    for i in 0..24 {
                         world.tell(400);
                         match i % period {
                             2 => world.up(None),

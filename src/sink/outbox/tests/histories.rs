@@ -350,7 +350,7 @@ fn each_operation_that_fails_is_survived() {
                 };
                 let mut all = vec![Step::Fail(plan)];
                 all.extend(history.iter().cloned());
-                let mut world = World::new(Limits { bytes: 32 << 10 });
+                let mut world = World::new(Limits { bytes: 12 << 10 });
                 for step in &all {
                     world.step(step);
                     world.check(&all);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sink::disk::Operation;
-use crate::sink::disk::faults::Plan;
+use crate::sink::disk::faults::{Plan, folder};
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -176,7 +176,7 @@ fn a_gap_is_filled_before_the_oldest_goes() {
 /// before the oldest that had to go.
 fn rotate_under(plan: Plan, keep: u32, moved_at: Option<u64>) -> (u64, u64) {
     const LINES: u64 = 28;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("a");
     let (disk, faults) = Disk::failing(Plan::NONE);
     let mut file = Rotating::open_on(disk, &path, &settings(16, keep)).unwrap();

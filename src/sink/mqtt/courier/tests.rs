@@ -1,7 +1,7 @@
 //! The courier between a disk that fails and a broker that comes and goes.
 
 use super::*;
-use crate::sink::disk::faults::{Faults, Plan};
+use crate::sink::disk::faults::{Faults, Plan, folder};
 use crate::sink::disk::{Disk, Operation};
 use crate::sink::outbox::Limits;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn number(text: &[u8]) -> Option<u64> {
 
 impl World {
     fn new(limits: Limits, ring: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let (disk, faults) = Disk::failing(Plan::NONE);
         let outbox = Outbox::open_on(disk, folder.path(), limits).unwrap();
         let shared = Arc::<Shared>::default();

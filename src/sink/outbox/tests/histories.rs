@@ -2,7 +2,7 @@
 //! delivered, or counted as lost, and never both delivered and lost.
 
 use super::*;
-use crate::sink::disk::faults::Faults;
+use crate::sink::disk::faults::{Faults, folder};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ struct World {
 
 impl World {
     fn new(limits: Limits) -> Self {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let (disk, faults) = Disk::failing(Plan::NONE);
         let mut world = Self {
             folder: base.path().join("outbox"),

@@ -70,7 +70,10 @@ fn json_needs_a_file_for_alerts_and_then_owns_stdout() {
     let refused = folder.run(&["--json"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("--alerts"));
-    assert!(refused.stdout.is_empty());
+    // Who asked for JSON gets JSON, and nothing else.
+    let error: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(error["exit_code"], 1);
+    assert!(error["error"].as_str().unwrap().contains("--alerts"));
 
     let out = folder.run(&["--json", "--alerts", "a.jsonl", "--budget-ms", "0.001"]);
     assert!(out.status.success(), "{}", text(&out.stderr));

@@ -90,7 +90,14 @@ fn places_that_make_no_sense_are_refused_before_anything_runs() {
             .output()
             .unwrap();
         assert!(!out.status.success(), "{args:?}");
-        assert!(out.stdout.is_empty());
+        // Nothing ran; who asked for JSON gets the error, and nothing else.
+        if args.contains(&"--json") {
+            let error: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+            assert_eq!(error.as_object().unwrap().len(), 2, "{error}");
+            assert!(error["error"].is_string(), "{error}");
+        } else {
+            assert!(out.stdout.is_empty());
+        }
         String::from_utf8(out.stderr).unwrap()
     };
     let error = run(&["--alerts", "http://x"]);

@@ -51,12 +51,13 @@ pub struct BrokerAddress {
     pub password: Option<String>,
 }
 
+/// What may be written: the end of every error about an address.
+const KNOWN: &str = "Known: - (stdout), FILE or file:FILE, unix:SOCKET, \
+                     mqtt://HOST[:PORT][/TOPIC], mqtts://HOST[:PORT][/TOPIC]";
+
 /// An address that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{address:?} is no place for alerts: {reason}. Known: - (stdout), FILE or file:FILE, unix:SOCKET, \
-     mqtt://HOST[:PORT][/TOPIC], mqtts://HOST[:PORT][/TOPIC]"
-)]
+#[error("{address:?} is no place for alerts: {reason}. {KNOWN}")]
 pub struct SinkUriError {
     address: String,
     reason: &'static str,
@@ -100,6 +101,10 @@ fn is_word(scheme: &str) -> bool {
 
 /// `text` without what may be a password: for errors, whatever the user wrote.
 pub(crate) fn without_password(text: &str) -> String {
+    // Our own words look like an address, too.
+    if let Some(said) = text.strip_suffix(KNOWN) {
+        return without_password(said) + KNOWN;
+    }
     let Some(at) = text.find("mqtt") else {
         return match (text.find("//"), text.rfind('@')) {
             (Some(begin), Some(end)) if begin < end => {

@@ -91,7 +91,9 @@ mod tests {
             let error = moved.unwrap() + wrong_s * STEP_NS;
             assert!(error.abs() < STEP_NS / 2, "{wrong_s}: {error}");
             let apart = clock.unix_ns(clock.now()) - right;
-            assert!((0..10 * STEP_NS).contains(&apart), "{apart}");
+            // Either reading may be late: the machine may interrupt the start, too.
+            let about = -STEP_NS / 2..10 * STEP_NS;
+            assert!(about.contains(&apart), "{wrong_s}: {apart}");
             assert_eq!(clock.follow(), None);
         }
         // A drift is followed without a word.

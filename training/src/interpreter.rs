@@ -275,10 +275,10 @@ impl NetworkOps for BurnOps<'_> {
         macro_rules! cat {
             ($($rank:ident),*) => {
                 match xs[0] {
-                    $(Value::$rank(_) => Value::$rank(Tensor::cat(
+                    $(BurnValue::$rank(_) => BurnValue::$rank(Tensor::cat(
                         xs.iter()
                             .map(|x| match x {
-                                Value::$rank(t) => t.clone(),
+                                BurnValue::$rank(t) => t.clone(),
                                 other => panic!("ranks differ: {:?}", other.shape()),
                             })
                             .collect(),

@@ -58,6 +58,14 @@ impl Faults {
     }
 }
 
+/// A folder for histories of faults, in memory where the system has that: a journal would be waited
+/// for thousands of times, and keeps nothing that these tests look at.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 impl SinkDisk {
     /// A disk that fails after `plan`.
     pub fn failing(plan: Plan) -> (Self, Arc<Faults>) {

@@ -23,12 +23,12 @@ pub enum BurnValue {
 macro_rules! each {
     ($value:expr, $t:ident => $op:expr) => {
         match $value.clone() {
-            Value::R1($t) => Value::R1($op),
-            Value::R2($t) => Value::R2($op),
-            Value::R3($t) => Value::R3($op),
-            Value::R4($t) => Value::R4($op),
-            Value::R5($t) => Value::R5($op),
-            Value::R6($t) => Value::R6($op),
+            BurnValue::R1($t) => BurnValue::R1($op),
+            BurnValue::R2($t) => BurnValue::R2($op),
+            BurnValue::R3($t) => BurnValue::R3($op),
+            BurnValue::R4($t) => BurnValue::R4($op),
+            BurnValue::R5($t) => BurnValue::R5($op),
+            BurnValue::R6($t) => BurnValue::R6($op),
         }
     };
 }
@@ -37,12 +37,12 @@ macro_rules! each {
 macro_rules! read {
     ($value:expr, $t:ident => $op:expr) => {
         match $value {
-            Value::R1($t) => $op,
-            Value::R2($t) => $op,
-            Value::R3($t) => $op,
-            Value::R4($t) => $op,
-            Value::R5($t) => $op,
-            Value::R6($t) => $op,
+            BurnValue::R1($t) => $op,
+            BurnValue::R2($t) => $op,
+            BurnValue::R3($t) => $op,
+            BurnValue::R4($t) => $op,
+            BurnValue::R5($t) => $op,
+            BurnValue::R6($t) => $op,
         }
     };
 }
@@ -50,12 +50,12 @@ macro_rules! read {
 macro_rules! both {
     ($a:expr, $b:expr, $x:ident, $y:ident => $op:expr) => {
         match ($a.clone(), $b.clone()) {
-            (Value::R1($x), Value::R1($y)) => Value::R1($op),
-            (Value::R2($x), Value::R2($y)) => Value::R2($op),
-            (Value::R3($x), Value::R3($y)) => Value::R3($op),
-            (Value::R4($x), Value::R4($y)) => Value::R4($op),
-            (Value::R5($x), Value::R5($y)) => Value::R5($op),
-            (Value::R6($x), Value::R6($y)) => Value::R6($op),
+            (BurnValue::R1($x), BurnValue::R1($y)) => BurnValue::R1($op),
+            (BurnValue::R2($x), BurnValue::R2($y)) => BurnValue::R2($op),
+            (BurnValue::R3($x), BurnValue::R3($y)) => BurnValue::R3($op),
+            (BurnValue::R4($x), BurnValue::R4($y)) => BurnValue::R4($op),
+            (BurnValue::R5($x), BurnValue::R5($y)) => BurnValue::R5($op),
+            (BurnValue::R6($x), BurnValue::R6($y)) => BurnValue::R6($op),
             (a, b) => panic!("ranks differ: {:?} and {:?}", a.shape(), b.shape()),
         }
     };

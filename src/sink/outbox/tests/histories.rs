@@ -2,7 +2,7 @@
 //! delivered, or counted as lost, and never both delivered and lost.
 
 use super::*;
-use crate::sink::disk::faults::Faults;
+use crate::sink::disk::faults::{Faults, folder};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ struct World {
 
 impl World {
     fn new(limits: OutboxLimits) -> Self {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let (disk, faults) = SinkDisk::failing(Plan::NONE);
         let mut world = Self {
             folder: base.path().join("outbox"),
@@ -350,7 +350,7 @@ fn each_operation_that_fails_is_survived() {
                 };
                 let mut all = vec![Step::Fail(plan)];
                 all.extend(history.iter().cloned());
-                let mut world = World::new(OutboxLimits { bytes: 32 << 10 });
+                let mut world = World::new(OutboxLimits { bytes: 12 << 10 });
                 for step in &all {
                     world.step(step);
                     world.check(&all);

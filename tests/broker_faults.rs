@@ -376,3 +376,23 @@ fn a_client_id_that_another_client_uses_is_named() {
         }
     }
 }
+
+/// A drive is over long before a slow broker has said no.
+#[test]
+fn what_a_broker_says_after_the_last_frame_is_not_lost() {
+    use std::io::{Read, Write};
+    let folder = drive();
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = broker.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in broker.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            std::thread::sleep(Duration::from_millis(1500));
+            // CONNACK of MQTT 5: not authorized.
+            let _ = stream.write_all(&[0x20, 3, 0, 0x87, 0]);
+        }
+    });
+    let address = format!("mqtt://127.0.0.1:{port}/road");
+    is_named(folder.path(), &address, None, "NotAuthorized");
+}

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Environment variable with the password, where neither address nor settings have one.
 const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
+/// A broker that has not answered for so long is not asked again what is wrong.
+const ANSWER: Duration = Duration::from_secs(1);
 /// A connection that held this long was a good one: the next pause is short again.
 const GOOD: Duration = Duration::from_secs(30);
 /// How often a pause looks whether the run ends.
@@ -134,9 +136,15 @@ impl MqttLink {
         let mut early = 0;
         let mut reported: Option<String> = None;
         while !closing() {
+            let start = Instant::now();
             let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the courier stops waiting for what cannot come.
-            if to.send(SinkMessage::Link(LinkEvent::Down)).is_err() || closing() {
+            let down = || to.send(SinkMessage::Link(LinkEvent::Down)).is_ok();
+            // A broker that was there is told of at once. What keeps one from being there is found
+            // out first: a run that ends with the news would end without a word about it. Of one
+            // that does not answer there is nothing to find out.
+            let told = up.is_some() || (!fault.lasting && start.elapsed() > ANSWER);
+            if told && (!down() || closing()) {
                 return;
             }
             match &up {
@@ -156,10 +164,15 @@ impl MqttLink {
                 .set_fault(fault.lasting.then(|| fault.text.clone()));
             // Once for every loss, not once for every try; and not again what was reported.
             let lost = up.as_ref().is_some_and(|up| up.acknowledged);
-            if lost || reported.as_deref() != Some(&fault.text) {
+            // There is no next try of what waiting mends where the run ends.
+            let told_of = fault.lasting || !closing();
+            if told_of && (lost || reported.as_deref() != Some(&fault.text)) {
                 self.report(&fault, pause);
             }
             reported = Some(fault.text);
+            if !told && (!down() || closing()) {
+                return;
+            }
             let until = Instant::now() + pause;
             while Instant::now() < until && !closing() {
                 std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));

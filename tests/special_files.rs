@@ -75,17 +75,6 @@ fn every_reader_refuses_special_files_within_a_second() {
             "out.onnx",
         ],
         &[
-            "quantize",
-            "--model",
-            "m.onnx",
-            "--precision",
-            "int8",
-            "--calibration",
-            "X",
-            "--out",
-            "o",
-        ],
-        &[
             "thresholds",
             "--model",
             "X",

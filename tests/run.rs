@@ -146,8 +146,8 @@ fn what_to_give_is_said_where_it_is_missing() {
         &["`film:x`", "pictures:DIR"],
     );
     fails(
-        &["run", "--source", "v4l2:/dev/video0"],
-        &["not in this build"],
+        &["run", "--source", "v4l2:/dev/no-camera"],
+        &["/dev/no-camera", "No such file or directory"],
     );
     fails(
         &["run", "--source", "pictures:gone"],

@@ -101,7 +101,9 @@ fn a_killed_run_resumes_bit_exact() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--resume"));
 
     let mut part = command(&recipe, &broken);
-    part.args(["--resume", "--stop-after", "2"]);
+    part.args(["--resume", "--stop-after", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // What is printed is what was written: the state, not a model that is not there yet.
     let stopped = part.output().unwrap();
     assert!(stopped.status.success());

@@ -1,6 +1,6 @@
 //! Where frames come from.
 //!
-//! A [`SourceConfig`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
+//! A [`SourceUri`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
 //! [`OpenSource`], which gives frames one after the other; a [`SourceReader`] runs the camera on a thread of
 //! its own, so that the engine never waits for a picture to be decoded. A [`FrameRecorder`] writes what
 //! a camera gave, so that `recording:DIR` gives it again.

@@ -65,7 +65,7 @@ pub struct DegradeStep {
     pub refine: bool,
     /// Of so many frames one is served.
     pub every: u64,
-    /// Number of the engine, see [`EngineSet`].
+    /// Number of the engine, see [`EngineSet`](super::EngineSet).
     pub engine: usize,
     /// Threshold and low threshold of that engine; those of the settings, where `None`.
     pub thresholds: Option<(f32, f32)>,

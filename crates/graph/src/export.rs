@@ -80,7 +80,7 @@ pub fn lean(model: &ModelProto) -> Result<(ModelProto, SurgeryReport), GraphErro
 /// the shape that the model states, and hold finite numbers only.
 ///
 /// # Errors
-/// [`GraphError::Check`] with what happened; [`GraphError::NotOnnx`] where the bytes are no ONNX model.
+/// [`GraphError::Check`] with what happened; [`unmask_onnx::OnnxError::NotOnnx`] where the bytes are no ONNX model.
 pub fn check(bytes: &[u8]) -> Result<(), GraphError> {
     let failed = |what: String| GraphError::Check { what };
     let proto = ModelProto::from_bytes(bytes)?;

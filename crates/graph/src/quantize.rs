@@ -2,7 +2,7 @@
 //! casts. That is the only way on TensorRT 11, and works on 10 with strong typing; the CPU engine
 //! runs the same file.
 //!
-//! [`QuantizeGraph`] indexes a model, [`PreparePlan`] says where INT8 may go and where float32 must stay,
+//! [`QuantizeGraph`] indexes a model, [`QuantizePlan`] says where INT8 may go and where float32 must stay,
 //! [`rewrite()`] writes the graph again. Ranges come from [`super::calibrate`]; [`super::judge`]
 //! measures what a choice costs.
 

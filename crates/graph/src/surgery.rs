@@ -77,7 +77,7 @@ const PASSES: [SurgeryPass; 9] = [
 /// Nodes that reach no output go.
 ///
 /// # Errors
-/// [`unmask_onnx::GraphError::Model`] where the graph's nodes wait for each other.
+/// [`unmask_onnx::OnnxError::Model`] where the graph's nodes wait for each other.
 pub fn run(graph: &mut OnnxGraph) -> Result<SurgeryReport, GraphError> {
     let mut passes = Vec::with_capacity(PASSES.len() + 1);
     let mut before = cost::total(graph);

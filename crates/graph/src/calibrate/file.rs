@@ -98,7 +98,7 @@ impl Calibration {
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// [`GraphError::NotCalibration`]: unreadable, of another kind or version, or with ranges that make
+    /// [`QuantizeError::NotCalibration`]: unreadable, of another kind or version, or with ranges that make
     /// no sense.
     pub fn read(path: &Path) -> Result<Self, QuantizeError> {
         let refuse = |what: String| QuantizeError::NotCalibration {
@@ -133,7 +133,7 @@ impl Calibration {
     /// Refuses a calibration of another graph.
     ///
     /// # Errors
-    /// [`GraphError::OtherGraph`], with both hashes.
+    /// [`QuantizeError::OtherGraph`], with both hashes.
     pub fn check_graph(&self, hash: &str) -> Result<(), QuantizeError> {
         if self.graph_sha256 == hash {
             return Ok(());

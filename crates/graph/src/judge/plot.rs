@@ -14,7 +14,7 @@ impl SensitivityReport {
     /// An SVG: a bar a block as long as the AuPRC that it costs in INT8, coloured by decision.
     ///
     /// # Errors
-    /// [`GraphError::Plot`].
+    /// [`QuantizeError::Plot`].
     pub fn to_svg(&self) -> Result<String, QuantizeError> {
         let mut text = String::new();
         let height = TOP + ROW * self.rows.len() as i32 + 20;

@@ -1,7 +1,7 @@
 //! Calibration: which ranges the values of a graph have on real frames.
 //!
 //! The float32 graph runs on the CPU engine over frames of the camera; of every value that
-//! [`QuantizePlan`](crate::quantize::QuantizePlan) would quantise a [`ValueHistogram`] is kept, and a [`RangeMethod`] chooses a range from it.
+//! [`QuantizePlan`] would quantise a [`ValueHistogram`] is kept, and a [`RangeMethod`] chooses a range from it.
 //! [`Calibration`] is the file: readable, with the hash of the graph and of every frame.
 
 mod collect;

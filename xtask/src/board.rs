@@ -1,6 +1,7 @@
 //! `cargo xtask board`: prepares, boots and asks the virtual board.
 
 mod build;
+mod cpio;
 mod debian;
 mod emulator;
 mod image;

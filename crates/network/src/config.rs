@@ -3,6 +3,8 @@
 use crate::efficientnet;
 use serde::{Deserialize, Serialize};
 
+pub use efficientnet::EfficientNet;
+
 /// Which cross-attention the transformer decoder uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,18 +23,6 @@ pub enum HeadKind {
     Mask,
     /// A 1×1 convolution to class logits: the per-pixel baseline.
     PerPixel,
-}
-
-/// Which EfficientNet-Lite backbone: larger numbers are wider and deeper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EfficientNet {
-    /// 4.7 M parameters with its classifier, 3.4 M as a backbone.
-    Lite0,
-    /// 5.4 M parameters with its classifier.
-    Lite1,
-    /// 6.1 M parameters with its classifier.
-    Lite2,
 }
 
 /// Sizes of a Swin backbone.

@@ -6,8 +6,20 @@
 //! TensorFlow's padding and with 1e-3 as the batch norms' epsilon; see
 //! [`parameter_names`] for the translation.
 
-use crate::config::EfficientNet;
 use crate::ops::{ConvOptions, NetworkOps, WeightInit};
+use serde::{Deserialize, Serialize};
+
+/// Which EfficientNet-Lite backbone: larger numbers are wider and deeper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EfficientNet {
+    /// 4.7 M parameters with its classifier, 3.4 M as a backbone.
+    Lite0,
+    /// 5.4 M parameters with its classifier.
+    Lite1,
+    /// 6.1 M parameters with its classifier.
+    Lite2,
+}
 
 /// One row of the paper's table 1: blocks of equal width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,95 +1,13 @@
-//! Building plans.
+//! Builders, which make networks, configurations and plans.
 
-use crate::config::{BuilderConfig, ConfigError};
-use crate::driver::DriverError;
-use crate::host_memory::HostMemory;
+use crate::error::BuildError;
 use crate::library::Library;
-use crate::message;
-use crate::network::Network;
-use crate::optimization_profile::OptimizationProfile;
+use crate::message::without_echoes;
 use crate::sys::Abi;
 use crate::sys::interface::Recorder;
 use crate::sys::methods;
 use crate::sys::object::{Object, Owned};
-use std::path::PathBuf;
-
-/// Why a plan was not built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The library is a runtime only.
-    #[error("{}: has no builder; a lean runtime cannot build plans, install the full TensorRT", file.display())]
-    NoBuilder {
-        /// The library.
-        file: PathBuf,
-    },
-    /// The parser's library is not there.
-    #[error("no ONNX parser: {}: {reason}; install the parser of the same version", file.display())]
-    NoParser {
-        /// The file that was looked for.
-        file: PathBuf,
-        /// The loader's reason.
-        reason: String,
-    },
-    /// There is no driver, and this library needs one.
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    /// The library made no object.
-    #[error("the library made no {what}{}", said(messages))]
-    NoObject {
-        /// What was asked for.
-        what: &'static str,
-        /// What it said.
-        messages: Vec<String>,
-    },
-    /// The network came out without strong typing, so precisions would be chosen by the builder.
-    #[error("the library ignored strong typing: flags of the network are {flags:#x}")]
-    NotStronglyTyped {
-        /// What the library answered.
-        flags: u32,
-    },
-    /// The configuration lacks something.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The progress monitor asked for the end.
-    #[error("the build was canceled")]
-    Canceled,
-    /// Memory did not suffice.
-    #[error("the build ran out of workspace{}{}", wanted(*needed_bytes), said(messages))]
-    OutOfMemory {
-        /// The size that the library asked for.
-        needed_bytes: Option<u64>,
-        /// What it said, the cause first.
-        messages: Vec<String>,
-    },
-    /// The library refused.
-    #[error("the library did not build the network{}", said(messages))]
-    Refused {
-        /// What it said, the cause first.
-        messages: Vec<String>,
-    },
-}
-
-fn said(messages: &[String]) -> String {
-    match messages.first() {
-        Some(first) => format!(": {}", first.trim()),
-        None => ", without a reason; its log has more".to_owned(),
-    }
-}
-
-fn wanted(needed_bytes: Option<u64>) -> String {
-    match needed_bytes {
-        Some(bytes) => format!("; it asked for {bytes} bytes"),
-        None => String::new(),
-    }
-}
-
-/// Phrases by which the builder says that the workspace limit was the cause.
-const WORKSPACE_PHRASES: [&str; 4] = [
-    "OutOfMemory",
-    "out of memory",
-    "within workspace limit",
-    "workspace memory greater than 0",
-];
+use crate::version::Product;
 
 /// Makes networks, configurations and plans. Its own objects cannot outlive it.
 pub struct Builder {
@@ -99,11 +17,25 @@ pub struct Builder {
     library: Library,
 }
 
+impl Library {
+    /// A builder. TensorRT needs a GPU for it, TensorRT-RTX does not.
+    pub fn builder(&self) -> Result<Builder, BuildError> {
+        let missing = || BuildError::NoBuilder {
+            file: self.files().core.clone(),
+        };
+        let create = self.core().create_builder.ok_or_else(missing)?;
+        if self.version().product == Product::TensorRt {
+            self.initialise_driver()?;
+        }
+        // SAFETY: the logger lives for the rest of the process and has the table of this
+        // library's interface; the version is the library's own.
+        let address = unsafe { create(self.logger().address(), self.version_number()) };
+        Builder::new(self.clone(), address)
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(
-        library: Library,
-        address: *mut std::ffi::c_void,
-    ) -> Result<Self, BuildError> {
+    fn new(library: Library, address: *mut std::ffi::c_void) -> Result<Self, BuildError> {
         let object = Object::new(address).map_err(|_| BuildError::NoObject {
             what: "builder",
             messages: Vec::new(),
@@ -141,86 +73,6 @@ impl Builder {
         unsafe { methods::builder::set_max_threads(self.abi(), self.object(), threads) }
     }
 
-    /// An empty, strongly typed network: precisions are those of the graph.
-    pub fn network(&self) -> Result<Network<'_>, BuildError> {
-        // Bit 1 is strong typing in TensorRT 10; in 11 and RTX every network has it, bit 0 says
-        // so, and bit 1 is another thing that RTX answers with null.
-        let bit = match self.abi() {
-            Abi::V10 => 1 << 1,
-            Abi::V11 | Abi::Rtx => 1 << 0,
-        };
-        // SAFETY: the builder is live.
-        let address = unsafe { methods::builder::create_network(self.abi(), self.object(), bit) };
-        let network = self.take_object(address, "network")?;
-        Network::new(self, network, bit)
-    }
-
-    /// A configuration with the library's defaults.
-    pub fn config(&self) -> Result<BuilderConfig<'_>, BuildError> {
-        // SAFETY: the builder is live.
-        let address = unsafe { methods::builder::create_config(self.abi(), self.object()) };
-        Ok(BuilderConfig::new(
-            self,
-            self.take_object(address, "configuration")?,
-        ))
-    }
-
-    /// A range of sizes for dynamic inputs.
-    pub fn optimization_profile(&self) -> Result<OptimizationProfile<'_>, BuildError> {
-        // SAFETY: the builder is live.
-        let address =
-            unsafe { methods::builder::create_optimization_profile(self.abi(), self.object()) };
-        // The builder owns its profiles: nothing is taken over here.
-        let object = Object::new(address).map_err(|_| self.no_object("optimisation profile"))?;
-        Ok(OptimizationProfile::new(self, object))
-    }
-
-    /// Whether the library would build the network. It checks less than a build does.
-    pub fn supports(&self, network: &Network<'_>, config: &BuilderConfig<'_>) -> bool {
-        let (network, config) = (network.object().address(), config.object().address());
-        // SAFETY: all three are live and belong together, since both borrow from a builder.
-        unsafe {
-            methods::builder::is_network_supported(self.abi(), self.object(), network, config)
-        }
-    }
-
-    /// Builds the plan. Takes seconds to many minutes.
-    ///
-    /// A build may use all memory, and a failed allocation inside the library can end the process:
-    /// run it in one of its own where that matters.
-    pub fn build(
-        &self,
-        network: &Network<'_>,
-        config: &BuilderConfig<'_>,
-    ) -> Result<HostMemory, BuildError> {
-        config.validate()?;
-        self.recorder.take();
-        let (network, config_address) = (network.object().address(), config.object().address());
-        // SAFETY: all three are live and belong together; the monitor lives as long as the
-        // configuration.
-        let address =
-            unsafe { methods::builder::build(self.abi(), self.object(), network, config_address) };
-        if let Some(panic) = config.monitor().and_then(|monitor| monitor.take_panic()) {
-            // The library's frames are gone, so the monitor's panic can go on.
-            std::panic::resume_unwind(panic);
-        }
-        let messages = self.errors();
-        match Object::new(address) {
-            // SAFETY: the library has just made this object, for us alone.
-            Ok(object) => Ok(HostMemory::new(self.library.clone(), unsafe {
-                Owned::public(object)
-            })),
-            Err(_)
-                if config
-                    .monitor()
-                    .is_some_and(|monitor| monitor.was_canceled()) =>
-            {
-                Err(BuildError::Canceled)
-            }
-            Err(_) => Err(failure(messages)),
-        }
-    }
-
     /// Errors since the last call, the cause first: without a driver, each is followed by one of
     /// the CUDA runtime, which is dropped where another stands before it.
     pub(crate) fn errors(&self) -> Vec<String> {
@@ -249,7 +101,7 @@ impl Builder {
     }
 
     /// Takes over a public object that the library has just made for us.
-    fn take_object(
+    pub(crate) fn take_object(
         &self,
         address: *mut std::ffi::c_void,
         what: &'static str,
@@ -257,81 +109,5 @@ impl Builder {
         let object = Object::new(address).map_err(|_| self.no_object(what))?;
         // SAFETY: networks and configurations are made for the caller, who deletes them.
         Ok(unsafe { Owned::public(object) })
-    }
-}
-
-pub(crate) fn without_echoes(errors: Vec<String>) -> Vec<String> {
-    let real: Vec<String> = errors
-        .iter()
-        .filter(|text| !message::is_cuda_echo(text))
-        .cloned()
-        .collect();
-    if real.is_empty() { errors } else { real }
-}
-
-/// The error that messages of a failed build mean.
-fn failure(messages: Vec<String>) -> BuildError {
-    let is_workspace = |text: &String| WORKSPACE_PHRASES.iter().any(|phrase| text.contains(phrase));
-    if messages.iter().any(is_workspace) {
-        let needed_bytes = messages
-            .iter()
-            .find_map(|text| message::requested_bytes(text));
-        return BuildError::OutOfMemory {
-            needed_bytes,
-            messages,
-        };
-    }
-    BuildError::Refused { messages }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ECHO: &str = "[h.cpp::f::51] Error Code 1: Cuda Runtime (CUDA driver version)";
-
-    #[test]
-    fn echo_of_the_cuda_runtime_is_dropped() {
-        let both = vec!["the cause".to_owned(), ECHO.to_owned()];
-        assert_eq!(without_echoes(both), ["the cause"]);
-        assert_eq!(
-            without_echoes(vec![ECHO.to_owned()]),
-            [ECHO],
-            "alone it is the cause"
-        );
-    }
-
-    #[test]
-    fn workspace_failures_are_recognised() {
-        let text = "Error Code 10: OutOfMemory (Requested size was 71338480 bytes)".to_owned();
-        let error = failure(vec!["no tactics".to_owned(), text]);
-        assert!(
-            matches!(
-                error,
-                BuildError::OutOfMemory {
-                    needed_bytes: Some(71_338_480),
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        let error = failure(vec!["no tactics within workspace limit".to_owned()]);
-        assert!(
-            matches!(
-                error,
-                BuildError::OutOfMemory {
-                    needed_bytes: None,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        let error = failure(vec!["something else".to_owned()]);
-        assert!(
-            error
-                .to_string()
-                .ends_with("did not build the network: something else")
-        );
-        assert!(failure(Vec::new()).to_string().contains("without a reason"));
     }
 }

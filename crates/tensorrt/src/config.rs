@@ -3,7 +3,8 @@
 //! Several settings are ignored by some library without a word. Each setting here is read back
 //! where the library can be asked, and refused beforehand where it is known to do nothing.
 
-use crate::builder::{BuildError, Builder};
+use crate::builder::Builder;
+use crate::error::{BuildError, ConfigError};
 use crate::host_memory::HostMemory;
 use crate::network::Network;
 use crate::optimization_profile::OptimizationProfile;
@@ -11,72 +12,9 @@ use crate::sys::Abi;
 use crate::sys::interface::{Monitor, Progress};
 use crate::sys::methods;
 use crate::sys::object::{Object, Owned};
-use crate::version::{Product, Version};
+use crate::version::Product;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
-
-/// A setting that the library does not take.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// This library does not have it.
-    #[error("{library} has no {setting}; {fix}")]
-    Unsupported {
-        /// The setting.
-        setting: &'static str,
-        /// The library.
-        library: Version,
-        /// What to do instead.
-        fix: &'static str,
-    },
-    /// The value is out of range.
-    #[error("{setting} {value}: must be {range}")]
-    Range {
-        /// The setting.
-        setting: &'static str,
-        /// The value.
-        value: u64,
-        /// What is allowed.
-        range: String,
-    },
-    /// The library kept another value.
-    #[error("{setting}: the library kept {kept} instead of {wanted}")]
-    Ignored {
-        /// The setting.
-        setting: &'static str,
-        /// The value that was set.
-        wanted: u64,
-        /// The value that the library reports.
-        kept: u64,
-    },
-    /// TensorRT-RTX builds for stated GPUs only.
-    #[error(
-        "no compute capability given: {library} would build a plan for no stated GPU; give one, such as 86 or 120"
-    )]
-    NoComputeCapability {
-        /// The library.
-        library: Version,
-    },
-    /// The library does not build for this GPU.
-    #[error("{library} does not build for compute capability {}.{}{}", capability / 10, capability % 10, reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
-    ComputeCapability {
-        /// The library.
-        library: Version,
-        /// The capability, 86 for 8.6.
-        capability: u32,
-        /// The library's words.
-        reason: Option<String>,
-    },
-    /// A timing cache of another library, version or GPU, or a damaged one.
-    #[error(
-        "the timing cache was not accepted (another version or GPU, or damaged); delete it, a build makes a new one"
-    )]
-    TimingCache,
-    /// An optimisation profile whose sizes do not fit together.
-    #[error(
-        "the optimisation profile was not accepted: smallest ≤ best ≤ largest must hold for each input"
-    )]
-    Profile,
-}
 
 /// Kinds of memory that a build may be limited in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +119,20 @@ pub struct BuilderConfig<'b> {
     builder: &'b Builder,
 }
 
+impl Builder {
+    /// A configuration with the library's defaults.
+    pub fn config(&self) -> Result<BuilderConfig<'_>, BuildError> {
+        // SAFETY: the builder is live.
+        let address = unsafe { methods::builder::create_config(self.abi(), self.object()) };
+        Ok(BuilderConfig::new(
+            self,
+            self.take_object(address, "configuration")?,
+        ))
+    }
+}
+
 impl<'b> BuilderConfig<'b> {
-    pub(crate) fn new(builder: &'b Builder, config: Owned) -> Self {
+    fn new(builder: &'b Builder, config: Owned) -> Self {
         Self {
             config,
             timing_cache: None,

@@ -1,7 +1,7 @@
 //! Running an engine.
 
 use crate::engine::{Engine, EngineShared};
-use crate::runtime::RuntimeError;
+use crate::error::RuntimeError;
 use crate::sys::interface::Profiler;
 use crate::sys::methods;
 use crate::sys::object::{Dims, Object, Owned};
@@ -24,8 +24,21 @@ pub struct Context {
 // or only reads, and it is not `Sync`.
 unsafe impl Send for Context {}
 
+impl Engine {
+    /// A context: the memory of one run at a time.
+    pub fn context(&self) -> Result<Context, RuntimeError> {
+        const STATIC_ALLOCATION: i32 = 0;
+        let (abi, engine) = (self.shared().abi(), self.shared().object());
+        // SAFETY: the engine is live.
+        let address = unsafe { methods::engine::create_context(abi, engine, STATIC_ALLOCATION) };
+        // SAFETY: the library makes contexts for the caller, who deletes them.
+        let context = unsafe { self.take_part(address, "context")? };
+        Ok(Context::new(self.shared().clone(), context))
+    }
+}
+
 impl Context {
-    pub(crate) fn new(engine: Arc<EngineShared>, context: Owned) -> Self {
+    fn new(engine: Arc<EngineShared>, context: Owned) -> Self {
         let bound = vec![false; engine.names().len()];
         Self {
             context,

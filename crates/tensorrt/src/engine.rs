@@ -1,13 +1,12 @@
 //! Loaded plans.
 
-use crate::context::Context;
-use crate::inspector::Inspector;
-use crate::network::count;
-use crate::runtime::{RuntimeError, Shared};
+use crate::error::RuntimeError;
+use crate::runtime::{Runtime, Shared};
 use crate::sys::Abi;
 use crate::sys::methods;
-use crate::sys::object::{Object, Owned, text};
+use crate::sys::object::{Object, Owned, count, text};
 use crate::tensor::DataType;
+use crate::version::Product;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
@@ -77,8 +76,39 @@ unsafe impl Send for EngineShared {}
 // SAFETY: as above.
 unsafe impl Sync for EngineShared {}
 
+impl Runtime {
+    /// Loads a plan.
+    ///
+    /// A plan is executable code and the library does not check it: a changed byte may do
+    /// anything. Verify a checksum of your own first.
+    ///
+    /// # Safety
+    /// `plan` is, byte for byte, what a builder made.
+    pub unsafe fn load(&self, plan: &[u8]) -> Result<Engine, RuntimeError> {
+        // TensorRT-RTX makes a runtime without a driver, so this is the first time to ask.
+        if self.library().version().product == Product::TensorRtRtx {
+            self.library().initialise_driver()?;
+        }
+        let _loading = self.shared().lock();
+        // What was said before is no cause of this.
+        self.shared().messages();
+        let (data, size) = (plan.as_ptr().cast(), plan.len());
+        // SAFETY: the runtime is live; the caller vouches for the plan, which is read during the
+        // call only.
+        let address =
+            unsafe { methods::runtime::deserialize(self.abi(), self.object(), data, size) };
+        let object = Object::new(address).map_err(|_| RuntimeError::Refused {
+            messages: self.shared().messages(),
+        })?;
+        // SAFETY: the library has just made this object, for us alone.
+        Ok(Engine::new(self.shared().clone(), unsafe {
+            Owned::public(object)
+        }))
+    }
+}
+
 impl Engine {
-    pub(crate) fn new(runtime: Arc<Shared>, engine: Owned) -> Self {
+    fn new(runtime: Arc<Shared>, engine: Owned) -> Self {
         let (tensors, names) = describe(runtime.abi(), engine.get());
         Self {
             shared: Arc::new(EngineShared {
@@ -133,34 +163,19 @@ impl Engine {
         unsafe { methods::engine::profiling_verbosity(abi, engine) == DETAILED }
     }
 
-    /// A context: the memory of one run at a time.
-    pub fn context(&self) -> Result<Context, RuntimeError> {
-        const STATIC_ALLOCATION: i32 = 0;
-        let (abi, engine) = (self.shared.abi(), self.shared.object());
-        // SAFETY: the engine is live.
-        let address = unsafe { methods::engine::create_context(abi, engine, STATIC_ALLOCATION) };
-        // SAFETY: the library makes contexts for the caller, who deletes them.
-        let context = unsafe { self.take_part(address, "context")? };
-        Ok(Context::new(self.shared.clone(), context))
-    }
-
-    /// Describes the layers.
-    pub fn inspector(&self) -> Result<Inspector, RuntimeError> {
-        let (abi, engine) = (self.shared.abi(), self.shared.object());
-        // SAFETY: the engine is live.
-        let address = unsafe { methods::engine::create_inspector(abi, engine) };
-        // SAFETY: the library makes inspectors for the caller, who deletes them.
-        let inspector = unsafe { self.take_part(address, "inspector")? };
-        Ok(Inspector::new(self.clone(), inspector))
-    }
-
     pub(crate) fn abi(&self) -> Abi {
         self.shared.abi()
     }
 
+    pub(crate) fn shared(&self) -> &Arc<EngineShared> {
+        &self.shared
+    }
+
+    /// Takes over a context or an inspector.
+    ///
     /// # Safety
     /// `address` is what the library returned for a new public object, or none.
-    unsafe fn take_part(
+    pub(crate) unsafe fn take_part(
         &self,
         address: *mut std::ffi::c_void,
         what: &'static str,

@@ -1,6 +1,7 @@
 //! What a loaded plan says about its layers.
 
 use crate::engine::Engine;
+use crate::error::RuntimeError;
 use crate::sys::methods;
 use crate::sys::object::{Owned, text};
 
@@ -15,11 +16,22 @@ pub struct Inspector {
     engine: Engine,
 }
 
-impl Inspector {
-    pub(crate) fn new(engine: Engine, inspector: Owned) -> Self {
-        Self { inspector, engine }
+impl Engine {
+    /// Describes the layers.
+    pub fn inspector(&self) -> Result<Inspector, RuntimeError> {
+        let (abi, engine) = (self.shared().abi(), self.shared().object());
+        // SAFETY: the engine is live.
+        let address = unsafe { methods::engine::create_inspector(abi, engine) };
+        // SAFETY: the library makes inspectors for the caller, who deletes them.
+        let inspector = unsafe { self.take_part(address, "inspector")? };
+        Ok(Inspector {
+            inspector,
+            engine: self.clone(),
+        })
     }
+}
 
+impl Inspector {
     /// The whole engine, as one JSON object.
     pub fn engine_json(&self) -> String {
         let (abi, inspector) = (self.engine.abi(), self.inspector.get());

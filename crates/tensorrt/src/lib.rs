@@ -50,6 +50,7 @@ mod config;
 mod context;
 mod driver;
 mod engine;
+mod error;
 mod host_memory;
 mod inspector;
 pub mod layers;
@@ -59,19 +60,21 @@ mod message;
 mod network;
 mod optimization_profile;
 mod parser;
+mod plan;
 mod runtime;
 pub mod sys;
 mod tensor;
 mod version;
 
-pub use builder::{BuildError, Builder};
+pub use builder::Builder;
 pub use config::{
-    BuildProgress, BuilderConfig, BuilderFlag, ConfigError, MAX_OPTIMIZATION_LEVEL, MemoryPool,
+    BuildProgress, BuilderConfig, BuilderFlag, MAX_OPTIMIZATION_LEVEL, MemoryPool,
     ProfilingVerbosity,
 };
 pub use context::Context;
 pub use driver::{Driver, DriverError};
 pub use engine::{Engine, EngineTensor, TensorMode};
+pub use error::{BuildError, ConfigError, RuntimeError};
 pub use host_memory::HostMemory;
 pub use inspector::Inspector;
 pub use library::{Library, LibraryFiles, OpenError};
@@ -79,6 +82,6 @@ pub use log::{Log, Severity};
 pub use network::Network;
 pub use optimization_profile::OptimizationProfile;
 pub use parser::{NodeError, ParseError, ParserErrorCode};
-pub use runtime::{PlanValidity, Runtime, RuntimeError};
+pub use runtime::{PlanValidity, Runtime};
 pub use tensor::{DataType, TensorInfo};
 pub use version::{Product, Version};

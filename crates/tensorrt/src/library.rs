@@ -1,14 +1,13 @@
 //! Finding and opening the libraries.
 
-use crate::builder::Builder;
 use crate::driver::{Driver, DriverError};
+use crate::error::BuildError;
 use crate::log::{Log, Severity};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::message;
 use crate::sys::Abi;
 use crate::sys::entry;
 use crate::sys::interface::{LogSink, Logger, Recorder};
-use crate::version::{Product, Version};
-use crate::{BuildError, message};
+use crate::version::Version;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -208,35 +207,6 @@ impl Library {
         Some(unsafe { version() })
     }
 
-    /// A builder. TensorRT needs a GPU for it, TensorRT-RTX does not.
-    pub fn builder(&self) -> Result<Builder, BuildError> {
-        let missing = || BuildError::NoBuilder {
-            file: self.files().core.clone(),
-        };
-        let create = self.shared.core.create_builder.ok_or_else(missing)?;
-        if self.version().product == Product::TensorRt {
-            self.initialise_driver()?;
-        }
-        // SAFETY: the logger lives for the rest of the process and has the table of this
-        // library's interface; the version is the library's own.
-        let address = unsafe { create(self.logger().address(), self.version_number()) };
-        Builder::new(self.clone(), address)
-    }
-
-    /// A runtime. TensorRT needs a driver for it; TensorRT-RTX only when a plan is loaded.
-    pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
-        let missing = || RuntimeError::NoRuntime {
-            file: self.files().core.clone(),
-        };
-        let create = self.shared.core.create_runtime.ok_or_else(missing)?;
-        if self.version().product == Product::TensorRt {
-            self.initialise_driver()?;
-        }
-        // SAFETY: as in `builder`.
-        let address = unsafe { create(self.logger().address(), self.version_number()) };
-        Runtime::new(self.clone(), address)
-    }
-
     /// `cuInit`, before TensorRT does it: without a driver, TensorRT 10 and 11 return an object
     /// that crashes when it is used.
     pub(crate) fn initialise_driver(&self) -> Result<Driver, DriverError> {
@@ -245,6 +215,11 @@ impl Library {
 
     pub(crate) fn abi(&self) -> Abi {
         self.shared.abi
+    }
+
+    /// The entry points of the main library.
+    pub(crate) fn core(&self) -> &entry::Core {
+        &self.shared.core
     }
 
     pub(crate) fn logger(&self) -> &'static Logger {
@@ -267,7 +242,7 @@ impl Library {
     }
 
     /// The number of [`Version`] as the library counts, which its functions want back.
-    fn version_number(&self) -> i32 {
+    pub(crate) fn version_number(&self) -> i32 {
         // SAFETY: the function takes nothing and only returns a number.
         unsafe { (self.shared.core.version)() }
     }

@@ -20,6 +20,16 @@ pub(crate) fn is_cuda_echo(message: &str) -> bool {
     message.contains("Error Code 1: Cuda Runtime")
 }
 
+/// Errors without the echoes among them; all of them where nothing else was said.
+pub(crate) fn without_echoes(errors: Vec<String>) -> Vec<String> {
+    let real: Vec<String> = errors
+        .iter()
+        .filter(|text| !is_cuda_echo(text))
+        .cloned()
+        .collect();
+    if real.is_empty() { errors } else { real }
+}
+
 /// The size that an out-of-memory message asks for, in bytes.
 pub(crate) fn requested_bytes(message: &str) -> Option<u64> {
     let (_, rest) = message.split_once("Requested size was ")?;
@@ -32,6 +42,19 @@ pub(crate) fn requested_bytes(message: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ECHO: &str = "[h.cpp::f::51] Error Code 1: Cuda Runtime (CUDA driver version)";
+
+    #[test]
+    fn echo_of_the_cuda_runtime_is_dropped() {
+        let both = vec!["the cause".to_owned(), ECHO.to_owned()];
+        assert_eq!(without_echoes(both), ["the cause"]);
+        assert_eq!(
+            without_echoes(vec![ECHO.to_owned()]),
+            [ECHO],
+            "alone it is the cause"
+        );
+    }
 
     #[test]
     fn requested_size_is_read() {

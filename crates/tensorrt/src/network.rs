@@ -1,10 +1,11 @@
 //! Networks and the ONNX parser that fills them.
 
-use crate::builder::{BuildError, Builder};
+use crate::builder::Builder;
+use crate::error::BuildError;
 use crate::parser::{ParseError, Parser};
 use crate::sys::Abi;
 use crate::sys::methods;
-use crate::sys::object::{Object, Owned, text};
+use crate::sys::object::{Object, Owned, count, text};
 use crate::tensor::{DataType, TensorInfo};
 use std::ffi::CString;
 use std::path::Path;
@@ -17,13 +18,25 @@ pub struct Network<'b> {
     builder: &'b Builder,
 }
 
+impl Builder {
+    /// An empty, strongly typed network: precisions are those of the graph.
+    pub fn network(&self) -> Result<Network<'_>, BuildError> {
+        // Bit 1 is strong typing in TensorRT 10; in 11 and RTX every network has it, bit 0 says
+        // so, and bit 1 is another thing that RTX answers with null.
+        let bit = match self.abi() {
+            Abi::V10 => 1 << 1,
+            Abi::V11 | Abi::Rtx => 1 << 0,
+        };
+        // SAFETY: the builder is live.
+        let address = unsafe { methods::builder::create_network(self.abi(), self.object(), bit) };
+        let network = self.take_object(address, "network")?;
+        Network::new(self, network, bit)
+    }
+}
+
 impl<'b> Network<'b> {
     /// Takes over a network made with `flags`, and checks that strong typing was heard.
-    pub(crate) fn new(
-        builder: &'b Builder,
-        network: Owned,
-        flags: u32,
-    ) -> Result<Self, BuildError> {
+    fn new(builder: &'b Builder, network: Owned, flags: u32) -> Result<Self, BuildError> {
         // From TensorRT 11 on there is no other kind of network.
         if builder.abi() == Abi::V10 && builder.library().version().tells_network_flags() {
             // SAFETY: the network is live.
@@ -172,9 +185,4 @@ impl<'b> Network<'b> {
             }
         }
     }
-}
-
-/// A count of the library as a number of ours.
-pub(crate) fn count(number: i32) -> usize {
-    usize::try_from(number).unwrap_or(0)
 }

@@ -1,6 +1,7 @@
 //! Sizes of dynamic inputs.
 
 use crate::builder::Builder;
+use crate::error::BuildError;
 use crate::sys::methods;
 use crate::sys::object::{Dims, Object};
 use std::ffi::CString;
@@ -11,11 +12,22 @@ pub struct OptimizationProfile<'b> {
     object: Object,
 }
 
-impl<'b> OptimizationProfile<'b> {
-    pub(crate) fn new(builder: &'b Builder, object: Object) -> Self {
-        Self { builder, object }
+impl Builder {
+    /// A range of sizes for dynamic inputs.
+    pub fn optimization_profile(&self) -> Result<OptimizationProfile<'_>, BuildError> {
+        // SAFETY: the builder is live.
+        let address =
+            unsafe { methods::builder::create_optimization_profile(self.abi(), self.object()) };
+        // The builder owns its profiles: nothing is taken over here.
+        let object = Object::new(address).map_err(|_| self.no_object("optimisation profile"))?;
+        Ok(OptimizationProfile {
+            builder: self,
+            object,
+        })
     }
+}
 
+impl OptimizationProfile<'_> {
     /// Smallest, best and largest sizes of `input`; false where the library refuses them.
     pub fn set_shapes(&self, input: &str, shapes: [&[i64]; 3]) -> bool {
         // kMIN 0, kOPT 1, kMAX 2; the library checks their order only once all are set.

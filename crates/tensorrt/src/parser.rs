@@ -1,7 +1,8 @@
 //! The ONNX parser and its errors.
 
-use crate::builder::{BuildError, without_echoes};
+use crate::error::BuildError;
 use crate::library::Library;
+use crate::message::without_echoes;
 use crate::sys::methods::{self, PARSER_DELETE};
 use crate::sys::object::{Object, Owned, text};
 use std::ffi::{CString, c_char};

@@ -1,88 +1,15 @@
-//! Loading plans.
+//! Runtimes, which load plans.
 
-use crate::builder::without_echoes;
-use crate::driver::DriverError;
-use crate::engine::Engine;
+use crate::error::RuntimeError;
 use crate::library::Library;
+use crate::message::without_echoes;
 use crate::sys::Abi;
 use crate::sys::interface::Recorder;
 use crate::sys::methods;
 use crate::sys::object::{Object, Owned};
-use crate::version::{Product, Version};
+use crate::version::Product;
 use std::ffi::c_void;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
-
-/// Why a plan was not loaded or not run.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// The library has no runtime.
-    #[error("{}: has no runtime", file.display())]
-    NoRuntime {
-        /// The library.
-        file: PathBuf,
-    },
-    /// There is no driver, and this needs one.
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    /// The library returned something that is no object: the sign that it found no driver.
-    #[error("the library made no runtime (it returned {address:#x}): it could not start CUDA")]
-    NoObject {
-        /// What it returned.
-        address: usize,
-    },
-    /// The plan was not accepted.
-    #[error("the library did not load the plan{}", said(messages))]
-    Refused {
-        /// What the library said, the cause first.
-        messages: Vec<String>,
-    },
-    /// The engine made no context or inspector.
-    #[error("the engine made no {what}{}", said(messages))]
-    NoPart {
-        /// What was asked for.
-        what: &'static str,
-        /// What the library said, the cause first.
-        messages: Vec<String>,
-    },
-    /// The engine has no such tensor.
-    #[error("the engine has no input or output {index}; it has {count}")]
-    NoTensor {
-        /// Its position.
-        index: usize,
-        /// How many there are.
-        count: usize,
-    },
-    /// A call of the library failed.
-    #[error("{call} failed{}", said(messages))]
-    Call {
-        /// The call, with the tensor that it is about.
-        call: String,
-        /// What the library said, the cause first.
-        messages: Vec<String>,
-    },
-    /// A tensor has no address.
-    #[error("no address was set for `{name}`")]
-    NoAddress {
-        /// The tensor.
-        name: String,
-    },
-    /// The library does not have this.
-    #[error("{library} has no {what}")]
-    Unsupported {
-        /// The library.
-        library: Version,
-        /// What was asked for.
-        what: &'static str,
-    },
-}
-
-fn said(messages: &[String]) -> String {
-    match messages.first() {
-        Some(first) => format!(": {}", first.trim()),
-        None => String::new(),
-    }
-}
 
 /// What TensorRT-RTX says about a plan without loading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +46,25 @@ unsafe impl Send for Shared {}
 // SAFETY: as above; the others only read.
 unsafe impl Sync for Shared {}
 
+impl Library {
+    /// A runtime. TensorRT needs a driver for it; TensorRT-RTX only when a plan is loaded.
+    pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
+        let missing = || RuntimeError::NoRuntime {
+            file: self.files().core.clone(),
+        };
+        let create = self.core().create_runtime.ok_or_else(missing)?;
+        if self.version().product == Product::TensorRt {
+            self.initialise_driver()?;
+        }
+        // SAFETY: the logger lives for the rest of the process and has the table of this
+        // library's interface; the version is the library's own.
+        let address = unsafe { create(self.logger().address(), self.version_number()) };
+        Runtime::new(self.clone(), address)
+    }
+}
+
 impl Runtime {
-    pub(crate) fn new(library: Library, address: *mut c_void) -> Result<Self, RuntimeError> {
+    fn new(library: Library, address: *mut c_void) -> Result<Self, RuntimeError> {
         let object = Object::new(address).map_err(|address| RuntimeError::NoObject { address })?;
         // SAFETY: the library has just made this public object, for us alone.
         let runtime = unsafe { Owned::public(object) };
@@ -168,34 +112,6 @@ impl Runtime {
         unsafe { methods::runtime::set_max_threads(self.abi(), self.object(), threads) }
     }
 
-    /// Loads a plan.
-    ///
-    /// A plan is executable code and the library does not check it: a changed byte may do
-    /// anything. Verify a checksum of your own first.
-    ///
-    /// # Safety
-    /// `plan` is, byte for byte, what a builder made.
-    pub unsafe fn load(&self, plan: &[u8]) -> Result<Engine, RuntimeError> {
-        // TensorRT-RTX makes a runtime without a driver, so this is the first time to ask.
-        if self.library().version().product == Product::TensorRtRtx {
-            self.library().initialise_driver()?;
-        }
-        let _loading = self.shared.lock();
-        self.shared.recorder.take();
-        let (data, size) = (plan.as_ptr().cast(), plan.len());
-        // SAFETY: the runtime is live; the caller vouches for the plan, which is read during the
-        // call only.
-        let address =
-            unsafe { methods::runtime::deserialize(self.abi(), self.object(), data, size) };
-        let object = Object::new(address).map_err(|_| RuntimeError::Refused {
-            messages: self.shared.messages(),
-        })?;
-        // SAFETY: the library has just made this object, for us alone.
-        Ok(Engine::new(self.shared.clone(), unsafe {
-            Owned::public(object)
-        }))
-    }
-
     /// What TensorRT-RTX says about a plan without loading it.
     ///
     /// This is no seal: the library looks at the first four bytes and the versions, and does not
@@ -234,11 +150,15 @@ impl Runtime {
         u64::try_from(size).ok()
     }
 
-    fn abi(&self) -> Abi {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn abi(&self) -> Abi {
         self.shared.abi()
     }
 
-    fn object(&self) -> Object {
+    pub(crate) fn object(&self) -> Object {
         self.shared.runtime.get()
     }
 }
@@ -259,7 +179,8 @@ impl Shared {
         )
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
+    /// Held while a plan is loaded, or the runtime changed.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
         self.loading
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -1,6 +1,6 @@
 //! Root file systems with systemd: Debian packages, unpacked, and what their scripts would have done.
 
-use super::image::CpioArchive;
+use super::cpio::CpioArchive;
 use crate::apt::AptCache;
 use crate::arch::TargetArch;
 use crate::package;

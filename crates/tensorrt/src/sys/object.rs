@@ -150,6 +150,11 @@ pub(crate) unsafe fn text(text: *const c_char) -> String {
         .into_owned()
 }
 
+/// A count of the library as a number of ours.
+pub(crate) fn count(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -231,7 +231,12 @@ fn thresholds_are_those_that_keep_the_wanted_rate() {
     assert!(loose["upper_95_per_hour"].as_f64().unwrap() > 3000.0);
     // None is allowed: the square scores above 0.99 at every threshold tried.
     let (strict, said) = answer("1");
-    assert!(strict.is_none() && said.contains("no threshold"), "{said}");
+    assert!(said.contains("no threshold"), "{said}");
+    let strict = strict.expect(&said);
+    let error = strict["error"].as_str().unwrap();
+    assert!(error.contains("no threshold"), "{strict}");
+    assert_eq!(strict["exit_code"], 1);
+    assert!(strict["threshold"].is_null(), "{strict}");
     let out = unmask(
         folder.path(),
         &[

@@ -23,7 +23,7 @@ use unmask_onnx::messages::{AttributeProto, DataType};
 use unmask_onnx::read::{self, ReadLimits};
 
 /// The model in `bytes` as the runtime computes it right, for those who run it without an
-/// [`Engine`](crate::Engine): inputs and outputs keep their names.
+/// [`Engine`](crate::Engine): inputs and outputs keep their names. What was Float16 is Float32.
 ///
 /// # Errors
 /// What does not read as a whole model, or is not computed: see [`unmask_onnx::GraphError`].
@@ -43,6 +43,9 @@ pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
 /// # Errors
 /// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
 pub(crate) fn lower(graph: &mut OnnxGraph) -> Result<(), OnnxError> {
+    // The runtime computes half precision in single: it says so from here on, and the rewrites and
+    // the kernels of our own need to know one kind of float only.
+    graph.widen_halves();
     each_node(graph, lower_node)?;
     fold_constants(graph);
     graph.remove_dead_nodes();

@@ -184,3 +184,44 @@ fn sums_of_bytes_are_exact() {
         assert_eq!(got, want as f64, "{place}");
     }
 }
+
+/// A resize that is rewritten, of floats of type `dtype`, between casts from and to float32.
+fn resized_in(dtype: DataType, mode: &str) -> Vec<f64> {
+    let mut graph = OnnxGraph::default();
+    let scope = "net".into();
+    let x = graph.add_input("x", &[1, 1, 2, 3]);
+    let to = |dtype: DataType| vec![AttributeProto::int("to", dtype as i64)];
+    let (from, side) = ([1, 1, 2, 3], [1, 1, 5, 4]);
+    let half = graph.add_node("Cast", &scope, &[Some(x)], to(dtype), dtype, &from);
+    let by = TensorData::from_f64(dtype, &[0.75]).unwrap();
+    let by = graph.add_constant(&[], by, None);
+    let inputs = [Some(half), Some(by)];
+    let half = graph.add_node("Mul", &scope, &inputs, vec![], dtype, &from);
+    let sizes = TensorData::I64(side.map(|s| s as i64).into());
+    let sizes = graph.add_constant(&[4], sizes, None);
+    let mode = vec![AttributeProto::string("mode", mode)];
+    let inputs = [Some(half), None, None, Some(sizes)];
+    let half = graph.add_node("Resize", &scope, &inputs, mode, dtype, &side);
+    let single = DataType::Float;
+    let y = graph.add_node("Cast", &scope, &[Some(half)], to(single), single, &side);
+    graph.add_output("y", y);
+    lower(&mut graph).unwrap();
+    let pool = Arc::new(ThreadPool::with_num_threads(1));
+    let mut program = CpuProgram::new(&graph, pool).unwrap();
+    let values = vec![1.0f32, -2.0, 3.5, 0.25, 8.0, -0.5];
+    let given: Value = Tensor::from_data(&from[..], values).into();
+    let got = program.run(&[given.as_view()], &[0]).unwrap().remove(0);
+    floats_of(got).1
+}
+
+#[test]
+fn half_precision_is_computed_wherever_single_is() {
+    for mode in ["nearest", "linear", "cubic"] {
+        let (half, single) = (
+            resized_in(DataType::Float16, mode),
+            resized_in(DataType::Float, mode),
+        );
+        assert_eq!(half, single, "{mode}");
+        assert!(half.iter().any(|&v| v != half[0]), "{mode}");
+    }
+}

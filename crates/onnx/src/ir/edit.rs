@@ -1,7 +1,8 @@
 //! Changing a graph: who reads what, replacing values, dropping what is not needed, putting nodes
 //! back into an order in which they can run.
 
-use super::{GraphNode, NodeId, OnnxGraph, ValueId, ValueSource};
+use super::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId, ValueSource, inside};
+use crate::messages::DataType;
 use std::collections::{HashMap, HashSet};
 
 /// A graph whose nodes wait for each other.
@@ -73,6 +74,43 @@ impl OnnxGraph {
         }
         for (_, id) in self.outputs.iter_mut().filter(|(_, id)| *id == old) {
             *id = new;
+        }
+        self.done.clear();
+    }
+
+    /// Makes every Float16 value a Float32 one, inputs and outputs of the graph included, for
+    /// runtimes that compute in single precision. Constants keep their values: each half is a
+    /// single.
+    pub fn widen_halves(&mut self) {
+        let half = DataType::Float16;
+        for value in self.values.iter_mut().filter(|v| v.dtype == half) {
+            value.dtype = DataType::Float;
+            if let ValueSource::Constant(data) = &mut value.source {
+                *data = TensorData::F32(data.to_f64().into_iter().map(|v| v as f32).collect());
+            }
+        }
+        let attributes = self.nodes.iter_mut().flat_map(|n| n.attributes.iter_mut());
+        for attribute in attributes {
+            let names_type = matches!(
+                attribute.name.as_deref(),
+                Some("to" | "dtype" | "output_dtype")
+            );
+            if names_type && attribute.i == Some(half as i64) {
+                attribute.i = Some(DataType::Float as i64);
+            }
+            if let Some(tensor) = attribute.t.as_mut()
+                && tensor.data_type() == half
+                && let Some(data) = inside(half, tensor)
+            {
+                let values: Vec<u8> = data
+                    .to_f64()
+                    .into_iter()
+                    .flat_map(|v| (v as f32).to_le_bytes())
+                    .collect();
+                tensor.data_type = Some(DataType::Float as i32);
+                tensor.int32_data.clear();
+                tensor.raw_data = Some(values);
+            }
         }
         self.done.clear();
     }

@@ -12,6 +12,7 @@ mod clock;
 mod deadline;
 mod engines;
 mod outcome;
+mod publish;
 mod settings;
 mod sight;
 
@@ -415,8 +416,7 @@ impl<'a> AlertPipeline<'a> {
         for (event, track) in events.drain(..) {
             let now = self.clock.now();
             let alert = self.author().write(event, &track, token, now);
-            self.sink.tell(&alert)?;
-            self.summary.alerts += 1;
+            self.publish(&alert)?;
             self.summary.begun += u64::from(event == AlertEvent::Begin);
             alerts.push(alert);
         }

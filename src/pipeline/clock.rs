@@ -1,10 +1,10 @@
 //! Wall clock and ids of a run.
 
+use super::publish::StateChange;
 use super::{AlertPipeline, PipelineError, RunEvent};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use unmask_alert::{AlertEvent, AlertSeverity};
-use unmask_frame::FrameMetadata;
 use uuid::Uuid;
 
 /// How often the kernel is asked how far the wall clock may be off.
@@ -48,26 +48,24 @@ impl AlertPipeline<'_> {
         let detail = step_in_words(step_ns);
         note(RunEvent::Clock(&detail));
         let now = self.clock.now();
-        let token = FrameMetadata {
-            frame: self.last.as_ref().map_or(0, |last| last.frame),
-            captured: now,
-            age_known: true,
-            captured_unix_ns: self.clock.unix_ns(now),
-            budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
-            source: self.settings.source.clone(),
-            name: None,
-        };
+        let metadata = self.state_metadata(
+            self.last.as_ref().map_or(0, |last| last.frame),
+            now,
+            self.clock.unix_ns(now),
+        );
         let id: Arc<str> = format!("{}-clock-{}", self.run_id, self.wall.steps).into();
         // It is over as soon as it is told: from here on times are as the clock says now.
         for (event, severity) in [
             (AlertEvent::Degraded, AlertSeverity::Medium),
             (AlertEvent::End, AlertSeverity::Low),
         ] {
-            let alert =
-                self.author()
-                    .write_state(event, &id, detail.clone(), severity, &token, now);
-            self.sink.tell(&alert)?;
-            self.summary.alerts += 1;
+            let change = StateChange {
+                event,
+                id: id.clone(),
+                detail: detail.clone(),
+                severity,
+            };
+            self.publish_state(change, &metadata)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Which frames go on to the engine, what each that was finished teaches, and the moves on the
 //! degrade ladder.
 
+use super::publish::StateChange;
 use super::{AlertPipeline, DegradeStep, PipelineError, PipelineSettings};
 use crate::budget::ladder::LadderChange;
 use crate::budget::policy::Admission;
@@ -102,12 +103,14 @@ impl<'a> AlertPipeline<'a> {
         };
         let detail = format!("step {to} of {}: {name}", degrade.steps.len());
         let id: Arc<str> = format!("{}-ladder", self.run_id).into();
-        let now = self.clock.now();
-        let alert =
-            self.author()
-                .write_state(AlertEvent::Degraded, &id, detail, severity, token, now);
-        self.summary.alerts += 1;
-        Ok(self.sink.tell(&alert)?)
+        let change = StateChange {
+            event: AlertEvent::Degraded,
+            id,
+            detail,
+            severity,
+        };
+        let metadata = token.clone();
+        self.publish_state(change, &metadata)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Watches the watch: while frames are waited for, and on every frame that comes.
 
+use super::publish::StateChange;
 use super::{AlertPipeline, PipelineError, RunEvent};
 use crate::health::blind::{BlindChange, BlindLimits, BlindReason, TamperMonitor};
 use crate::source::{BadFrame, NextFrame, RunPace, SourceFeed, SourceFrame};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use unmask_alert::{AlertEvent, AlertSeverity};
-use unmask_frame::{FrameMetadata, MonotonicTime};
+use unmask_frame::MonotonicTime;
 
 /// Silence is not told sooner, however fast frames should come: a busy board is not blind.
 const LEAST_SILENCE: Duration = Duration::from_millis(200);
@@ -164,23 +165,15 @@ impl AlertPipeline<'_> {
             }
             BlindChange::Cleared(cause) => (AlertEvent::End, cause, AlertSeverity::Low),
         };
-        let token = FrameMetadata {
-            frame: self.sight.frame,
-            captured,
-            age_known: true,
-            captured_unix_ns,
-            budget_ns: u64::try_from(self.settings.budget.as_nanos()).unwrap_or(u64::MAX),
-            source: self.settings.source.clone(),
-            name: None,
-        };
+        let metadata = self.state_metadata(self.sight.frame, captured, captured_unix_ns);
         let id: Arc<str> = format!("{}-{}-{cause}", self.sight.prefix, self.sight.told).into();
-        let now = self.clock.now();
-        let alert =
-            self.author()
-                .write_state(event, &id, change.to_string(), severity, &token, now);
-        self.sink.tell(&alert)?;
-        self.summary.alerts += 1;
-        Ok(())
+        let change = StateChange {
+            event,
+            id,
+            detail: change.to_string(),
+            severity,
+        };
+        self.publish_state(change, &metadata)
     }
 }
 

@@ -3,7 +3,7 @@
 mod foreign;
 
 use super::bytes;
-use crate::prepare::{PrepareError, PrepareOptions, prepare};
+use crate::prepare::{PrepareOptions, prepare};
 use std::path::{Path, PathBuf};
 use unmask_engine::{Engine, find_model};
 use unmask_frame::{Picture, ScoreMap, Size};
@@ -351,7 +351,6 @@ fn other_opsets_are_taken_as_far_as_they_go() {
     for version in [12, 20] {
         let (_folder, path) = with_opset(version);
         let error = prepare(&path, &PrepareOptions::default()).unwrap_err();
-        assert!(matches!(error, PrepareError::Graph(_)));
         let error = error.to_string();
         assert!(error.contains(&format!("opset {version}")), "{error}");
     }

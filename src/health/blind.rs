@@ -142,7 +142,7 @@ pub struct TamperMonitor {
     silent_after: Duration,
     glance: FrameGlance,
     before: FrameGlance,
-    /// Time of the last frame.
+    /// When the last frame arrived.
     last: Option<Duration>,
     /// Since when, and over how many frames, signs held without a break.
     bad: Option<(Duration, u32)>,
@@ -217,6 +217,12 @@ impl TamperMonitor {
         self.bad = Some((since, frames));
         let told = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
         if told { self.raise(cause) } else { None }
+    }
+
+    /// The last frame seen arrived at `now`, later than it was captured. Without this call it counts
+    /// as having arrived when it was captured.
+    pub fn arrive(&mut self, now: Duration) {
+        self.last = self.last.map(|last| last.max(now));
     }
 
     /// No frame came until `now`, on the clock of the frames' times. Before the first frame the

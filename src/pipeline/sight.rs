@@ -88,7 +88,12 @@ impl CameraHealth {
         (before == Awaited::Told).then_some(BlindChange::Cleared(BlindReason::Missing))
     }
 
-    fn see(&mut self, shot: &SourceFrame, captured: MonotonicTime) -> Option<BlindChange> {
+    fn see(
+        &mut self,
+        shot: &SourceFrame,
+        captured: MonotonicTime,
+        now: MonotonicTime,
+    ) -> Option<BlindChange> {
         self.frame = shot.number;
         let at = if self.realtime {
             Duration::from_nanos(captured.0)
@@ -96,12 +101,18 @@ impl CameraHealth {
             shot.stamp.at
         };
         let watch = self.watch.as_mut()?;
-        if let Some(bytes) = &shot.bytes {
+        let change = if let Some(bytes) = &shot.bytes {
             let size = bytes.size();
-            return watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at);
+            watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
+        } else {
+            let size = shot.picture.size();
+            watch.see(size.w, size.h, shot.picture.rgb(), at)
+        };
+        if self.realtime {
+            // A frame that was long on its way is not silence.
+            watch.arrive(Duration::from_nanos(now.0));
         }
-        let size = shot.picture.size();
-        watch.see(size.w, size.h, shot.picture.rgb(), at)
+        change
     }
 }
 
@@ -139,7 +150,7 @@ impl AlertPipeline<'_> {
         let now = self.clock.now();
         self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
         if let Ok(shot) = &shot {
-            let change = self.sight.see(shot, captured);
+            let change = self.sight.see(shot, captured, now);
             let clock_ns = self.clock.unix_ns(captured);
             let unix_ns = shot.stamp.unix_ns.map_or(clock_ns, i128::from);
             self.tell_sight(change, captured, unix_ns, note)?;

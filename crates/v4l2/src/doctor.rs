@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Frames that are looked at before a verdict.
 const FRAMES: u32 = 8;
+/// Frames after which stamps of the future are compared with what is taken off them.
+const REVIEW_FRAMES: u32 = 64;
 /// Stamps may lie this far after the arrival: clocks are read one after the other.
 const SLACK_NS: i64 = 1_000_000;
 /// A frame on its way for longer than this has no true stamp.
@@ -82,6 +84,8 @@ pub struct TimestampClock {
     usual_ns: i64,
     /// Frames that lie far from there, one after the other, and the range they lie in.
     away: (u32, ClockSpread),
+    /// Frames since the last review of a correction for the future, and the range of their ages.
+    review: (u32, ClockSpread),
     seen: u32,
     still: u32,
     last: Option<Duration>,
@@ -136,6 +140,7 @@ impl TimestampClock {
             offset_ns: 0,
             usual_ns: 0,
             away: (0, ClockSpread::NONE),
+            review: (0, ClockSpread::NONE),
             seen: 0,
             still: 0,
             last: None,
@@ -198,7 +203,27 @@ impl TimestampClock {
         } else {
             self.away = (0, ClockSpread::NONE);
         }
+        if let Some(excess_ns) = self.review(lag) {
+            self.restart();
+            let (age, _) = self.measure(stamp, flags, lags);
+            return (age, Some(ClockEvent::Jumped(excess_ns)));
+        }
         (known(lag), None)
+    }
+
+    /// How much too old even the youngest frame of a review came out, ns. A few early stamps at the
+    /// start of a stream must not make every later frame look old.
+    fn review(&mut self, lag_ns: i64) -> Option<i64> {
+        if self.domain != ClockDomain::Future {
+            return None;
+        }
+        self.review.0 += 1;
+        self.review.1.add(lag_ns);
+        if self.review.0 < REVIEW_FRAMES {
+            return None;
+        }
+        let (_, ages) = std::mem::replace(&mut self.review, (0, ClockSpread::NONE));
+        (ages.least > JITTER_NS).then_some(ages.least)
     }
 
     fn jitter(&self) -> i64 {
@@ -354,6 +379,32 @@ mod tests {
         assert_eq!(age, FrameAge::Known(Duration::ZERO));
         let (age, _) = run.frames(1, |now, _| now + ms(25));
         assert_eq!(age, FrameAge::Known(ms(5)));
+    }
+
+    #[test]
+    fn a_correction_that_makes_every_frame_old_is_measured_again() {
+        let mut run = ClockRun::new(MONOTONIC);
+        // A device that was just plugged in stamps its first frames too early.
+        let (_, found) = run.frames(8, |now, i| now + ms(if i < 2 { 90 } else { 0 }));
+        assert_eq!(
+            found,
+            [ClockEvent::Settled(ClockDomain::Future, -90_000_000)]
+        );
+        let (age, found) = run.frames(REVIEW_FRAMES - 1, |now, _| now - ms(5));
+        assert_eq!((age, found), (FrameAge::Known(ms(95)), vec![]));
+        let (age, found) = run.frames(FRAMES, |now, _| now - ms(5));
+        let again = [
+            ClockEvent::Jumped(95_000_000),
+            ClockEvent::Settled(ClockDomain::Monotonic, 0),
+        ];
+        assert_eq!((age, &found[..]), (FrameAge::Known(ms(5)), &again[..]));
+        // Ages that come down to nothing now and then are true.
+        let mut run = ClockRun::new(MONOTONIC);
+        run.frames(8, |now, _| now + ms(30));
+        let (_, found) = run.frames(3 * REVIEW_FRAMES, |now, i| {
+            now + ms(30) - ms(if i % 60 == 0 { 0 } else { 80 })
+        });
+        assert_eq!(found, []);
     }
 
     #[test]

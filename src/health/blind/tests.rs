@@ -225,3 +225,23 @@ fn every_cause_has_a_word_of_its_own() {
     assert_eq!(words.len(), BlindReason::ALL.len());
     assert_eq!(BlindReason::Overexposed.to_string(), "overexposed");
 }
+
+#[test]
+fn frames_that_are_old_when_they_arrive_are_not_silence() {
+    let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
+    let late = Duration::from_millis(280);
+    let mut told = Vec::new();
+    for i in 1..60 {
+        let now = late + i as u32 * PERIOD;
+        // Twice a period a run looks whether frames fail to come.
+        told.extend(watch.wait(now - PERIOD / 2));
+        told.extend(watch.see(W, H, &scene(3 * i), now - late));
+        watch.arrive(now);
+    }
+    // Before the first frame nothing had come for three periods.
+    let reason = BlindReason::Silent;
+    assert_eq!(
+        told,
+        [BlindChange::Raised(reason), BlindChange::Cleared(reason)]
+    );
+}

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{
-    AugmentSettings, DataError, InputNormalisation, OutlierObject, PasteSettings, Rng,
-    SourceMixture, TrainingExample, make_example,
+    AugmentSettings, DataError, GROUP, GROUPS_MAX, InputNormalisation, OutlierObject,
+    PasteSettings, Rng, SourceMixture, TrainingExample, make_example,
 };
 
 /// What a training step consumes.
@@ -76,10 +76,20 @@ impl LoaderRecipe {
         if let Some((paste, outliers)) = &self.paste {
             paste.check()?;
             let classes = self.mixture.classes();
-            if let Some(id) = paste.ground.iter().find(|&&id| usize::from(id) >= classes) {
+            let is_train_id = |id: u8| {
+                usize::from(id) < classes
+                    || id
+                        .checked_sub(GROUP)
+                        .is_some_and(|group| group < GROUPS_MAX)
+            };
+            if let Some(id) = paste.ground.iter().find(|&&id| !is_train_id(id)) {
                 return Err(DataError::Setting {
                     name: "paste.ground",
-                    what: format!("{id} is no train id; there are {classes} classes"),
+                    what: format!(
+                        "{id} is no train id: classes are 0 to {}, groups {GROUP} to {}",
+                        classes - 1,
+                        GROUP + GROUPS_MAX - 1
+                    ),
                 });
             }
             if let Some(outlier) = outliers.iter().find(|o| !o.is_sound()) {
@@ -383,6 +393,9 @@ mod tests {
         assert!(message(|r| r.augment.crop.0 = 0).contains("crop"));
         assert!(message(|r| r.normalise.std[1] = 0.0).contains("std"));
         assert!(message(|r| r.paste.as_mut().unwrap().0.ground = vec![4]).contains("no train id"));
+        let mut grouped = recipe(1);
+        grouped.paste.as_mut().unwrap().0.ground = vec![1, GROUP, GROUP + 1];
+        assert!(grouped.check().is_ok());
         assert!(message(|r| r.paste.as_mut().unwrap().0.max_objects = 0).contains("max_objects"));
         assert!(message(|r| r.paste.as_mut().unwrap().1 = Arc::new([])).contains("no outlier"));
         let unsound = message(|r| {

@@ -1,4 +1,4 @@
-//! The command line: thin verbs. `anyhow` lives here and in `main` only.
+//! The command line: thin subcommands. `anyhow` lives here and in `main` only.
 //!
 //! Exit codes: 0 success; 1 the run failed; 2 the run ended but some inputs were bad (counted and
 //! reported), or the command line is wrong.
@@ -6,6 +6,7 @@
 use crate::sink::without_password;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use tracing::{error, warn};
 use unmask_frame::{error_chain, escape_control};
 
 /// As the standard library's, but a stdout that is closed or full is not a panic.
@@ -39,73 +40,81 @@ mod inspect;
 mod label_values;
 #[cfg(feature = "offline")]
 mod learn;
+mod logging;
 #[cfg(feature = "offline")]
 mod model;
 mod outcome;
+mod pipeline_run;
 #[cfg(feature = "offline")]
 mod prepare;
 mod print;
 mod profile;
+mod progress;
 #[cfg(feature = "offline")]
 mod quantize;
 mod record;
 mod run;
+mod run_args;
 #[cfg(feature = "offline")]
 mod score;
 mod shutdown;
+mod telemetry_args;
 mod thresholds;
 mod validate;
 
 pub use outcome::ExitOutcome;
 
-/// Tells when something is on the road that does not belong there.
+/// Detects objects on the road that do not belong there, and alerts.
 #[derive(Parser, Debug)]
 #[command(name = "unmask", version, about, propagate_version = true)]
 pub struct Cli {
+    #[command(flatten)]
+    logs: logging::LogArgs,
+
     #[command(subcommand)]
-    verb: CliCommand,
+    command: CliCommand,
 }
 
 #[derive(Subcommand, Debug)]
 enum CliCommand {
-    /// Ranges of a model's values on frames, for INT8.
-    #[cfg(feature = "offline")]
-    Calibrate(calibrate::CalibrateArgs),
-    /// Look at a camera: what it is set to, its frames, its clock, its faults.
-    Camera(camera::CameraArgs),
-    /// Synthetic drive → alerts, overlays, a contact sheet and a page. Needs no argument.
-    Demo(demo::DemoArgs),
-    /// Watch a source and emit alerts on stdout.
+    /// Run the pipeline on a source and emit alerts
     Run(Box<run::RunArgs>),
-    /// Write what a source gives to disk, to be watched again.
+    /// Run the pipeline on a synthetic drive; needs no argument
+    Demo(demo::DemoArgs),
+    /// Record the frames of a source
     Record(record::RecordArgs),
-    /// Write one anomaly map (NumPy float32) per picture.
+    /// Show a camera's formats, capture frames, and report its faults
+    Camera(camera::CameraArgs),
+    /// Measure the latency of every stage; write and compare profiles
+    Profile(profile::ProfileArgs),
+    /// Find the threshold for a false-alarm rate from normal driving
+    Thresholds(thresholds::ThresholdArgs),
+    /// Print the default configuration, with comments
+    Config(config::ConfigArgs),
+    /// Check a configuration without running it
+    Validate(validate::ValidateArgs),
+    /// Write one anomaly map (NumPy float32) per image
     #[cfg(feature = "offline")]
     Score(score::ScoreArgs),
-    /// Benchmark metrics of a model, or of saved score maps.
+    /// Compute benchmark metrics of a model or of saved anomaly maps
     #[cfg(feature = "offline")]
     Eval(eval::EvalArgs),
-    /// Write a checkpoint as an ONNX model.
+    /// Convert a checkpoint to an ONNX model
     #[cfg(feature = "offline")]
     Export(export::ExportArgs),
-    #[cfg(feature = "offline")]
-    /// Learn what is normal from frames of normal driving, and write it into a model.
-    Learn(learn::LearnArgs),
-    /// Print the default configuration, with comments.
-    Config(config::ConfigArgs),
-    /// Check a configuration without running.
-    Validate(validate::ValidateArgs),
-    /// Measure where a frame's time goes; write and compare profiles.
-    Profile(profile::ProfileArgs),
-    /// Find the threshold for a rate of false alarms, from frames of normal driving.
-    Thresholds(thresholds::ThresholdArgs),
-    /// Write a model in INT8 or FP16, judged by the task if wanted.
-    #[cfg(feature = "offline")]
-    Quantize(quantize::QuantizeArgs),
-    /// Put camera bytes and anomaly score into a model's graph.
+    /// Add camera input and anomaly score to a model's graph
     #[cfg(feature = "offline")]
     Prepare(prepare::PrepareArgs),
-    /// What an ONNX model is made of, what it costs, what TensorRT will say to it.
+    /// Measure the value ranges of a model for INT8
+    #[cfg(feature = "offline")]
+    Calibrate(calibrate::CalibrateArgs),
+    /// Convert a model to INT8 or FP16, and evaluate the result
+    #[cfg(feature = "offline")]
+    Quantize(quantize::QuantizeArgs),
+    /// Learn normal driving from frames, and write it into a model
+    #[cfg(feature = "offline")]
+    Learn(learn::LearnArgs),
+    /// Show a model's contents, its cost, and TensorRT's restrictions
     #[cfg(feature = "offline")]
     Inspect(inspect::InspectArgs),
 }
@@ -117,14 +126,16 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, json),
     };
-    let prints = cli.verb.prints();
+    if let Err(error) = logging::start(cli.logs) {
+        eprintln!("unmask: error: {error}");
+        return ExitCode::from(2);
+    }
+    let prints = cli.command.prints();
     if prints && !unmask_system::stdout_is_open() {
-        eprintln!(
-            "unmask: stdout was closed when the program was started: the answer would be lost"
-        );
+        error!("stdout was closed when the program was started: the answer would be lost");
         return ExitCode::FAILURE;
     }
-    let done = shutdown::listen().and_then(|()| match cli.verb {
+    let done = shutdown::listen().and_then(|()| match cli.command {
         #[cfg(feature = "offline")]
         CliCommand::Calibrate(args) => calibrate::run(&args),
         CliCommand::Camera(args) => camera::run(&args),
@@ -153,11 +164,11 @@ pub fn main() -> ExitCode {
     if let Some(error) = print::failure() {
         match prints {
             true => {
-                eprintln!("unmask: cannot write to stdout: {error}");
+                error!("cannot write to stdout: {error}");
                 return ExitCode::FAILURE;
             }
             // The files are what was asked for, and they are there.
-            false => eprintln!("unmask: the summary cannot be written to stdout: {error}"),
+            false => warn!("the summary cannot be written to stdout: {error}"),
         }
     }
     match done {
@@ -169,7 +180,7 @@ pub fn main() -> ExitCode {
             if json && !error.is::<failure::Printed>() {
                 failure::print_json(&text, 1);
             }
-            eprintln!("unmask: {text}");
+            error!("{text}");
             ExitCode::FAILURE
         }
     }
@@ -221,7 +232,7 @@ fn refuse(error: &clap::Error, json: bool) -> ExitCode {
     match (error.use_stderr(), printed) {
         (true, _) => ExitCode::from(2),
         (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("unmask: cannot write to stdout: {error}");
+            eprintln!("unmask: error: cannot write to stdout: {error}");
             ExitCode::FAILURE
         }
         (false, _) => ExitCode::SUCCESS,

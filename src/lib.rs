@@ -3,6 +3,8 @@
 //!
 //! Frames go one way, in the order that [`pipeline`] gives:
 //! `source → engine → decide → sink`, with `budget` and `health` alongside and `view` at the end.
+//! [`runner`] assembles a run from a
+//! [`config`].
 //! The layers below are crates of their own (`crates/`); `docs/architecture.md` draws them.
 #![forbid(unsafe_code)]
 
@@ -11,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod health;
 pub mod pipeline;
+pub mod runner;
 pub mod sink;
 pub mod source;
 pub mod view;

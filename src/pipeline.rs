@@ -1,20 +1,20 @@
-//! The order of the rooms: the one file that knows it.
+//! The order of the layers: the one module that knows it.
 //!
 //! ```text
-//! camera ─► engine ─► score ─► alert ─► sink
-//!  (own thread)                  └────► view (own thread)
+//! source ─► engine ─► score ─► alert ─► sink
+//!  (own thread)                  └────► observer (own thread)
 //! ```
-//! A frame goes through one after the other; nothing downstream calls up. Reading and drawing run
-//! beside, so that the engine gets the next picture at once.
+//! A frame passes them one after the other; nothing downstream calls up. Reading and drawing run on
+//! threads of their own, so that the engine gets the next frame at once.
 
-mod board_events;
+mod camera_health;
 mod clock;
 mod deadline;
 mod engines;
+mod host_events;
 mod outcome;
 mod publish;
 mod settings;
-mod sight;
 
 use crate::budget::ladder::{DegradeLadder, LadderChange};
 use crate::budget::policy::DeadlinePolicy;
@@ -24,10 +24,10 @@ use crate::sink::SinkFanout;
 use crate::source::{
     BadFrame, FrameTimestamp, RunPace, SourceClock, SourceFeed, SourceFrame, SourceReader,
 };
+use camera_health::CameraHealth;
 use clock::{WallClock, new_run_id};
 use deadline::new_ledger;
 use settings::NO_LADDER;
-use sight::CameraHealth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -45,15 +45,16 @@ pub use settings::{DegradeSettings, DegradeStep, PipelineSettings};
 /// Frames that wait to be drawn. In real time a frame that finds no place is not drawn, counted;
 /// else the pipeline waits, so that no picture is missing.
 const VIEW_QUEUE: usize = 4;
-/// How long a run that is told to stop lets sinks deliver.
+/// How long a stopped run lets sinks deliver.
 const STOP_DELIVERY: Duration = Duration::from_millis(600);
 
 /// What draws frames; it runs on a thread of its own.
 pub type FrameObserver<'a> = Box<dyn FnMut(ProcessedFrame) -> Result<(), String> + Send + 'a>;
 
-/// Takes frames from `feed`, a camera or a source that is waited for, until it ends, tells alerts to `sink`, and shows every frame to
-/// `view`. `note` hears of frames that could not be used; the run goes on after them. The calling
-/// thread is given what `settings.realtime` asks for, and keeps it.
+/// Takes frames from `feed`, an open source or one that is waited for, until it ends, publishes alerts
+/// to `sink`, and gives every processed frame to `view`. `on_event` receives what happens meanwhile;
+/// the run continues after frames that cannot be used. The calling thread is given what
+/// `settings.realtime` asks for, and keeps it.
 ///
 /// # Errors
 /// The camera's thread, the sink or the view fails; the system refuses `settings.realtime`; not one
@@ -64,11 +65,11 @@ pub fn run<'a>(
     settings: &PipelineSettings,
     sink: &mut SinkFanout,
     view: Option<FrameObserver<'_>>,
-    note: &mut dyn FnMut(RunEvent<'_>),
+    on_event: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunSummary, PipelineError> {
     let (engines, feed) = (engines.into(), feed.into());
     let Some(mut view) = view else {
-        let ran = AlertPipeline::start(engines, feed, settings, sink, None)?.run(note);
+        let ran = AlertPipeline::start(engines, feed, settings, sink, None)?.run(on_event);
         deliver_at_stop(settings, sink);
         return ran;
     };
@@ -76,7 +77,7 @@ pub fn run<'a>(
         let (to_view, frames) = sync_channel::<ProcessedFrame>(VIEW_QUEUE);
         let drawing = scope.spawn(move || frames.iter().try_for_each(&mut view));
         let ran = AlertPipeline::start(engines, feed, settings, sink, Some(to_view))
-            .and_then(|pipeline| pipeline.run(note));
+            .and_then(|pipeline| pipeline.run(on_event));
         // Drawing may hang on a disk that does not answer: alerts do not wait for it.
         deliver_at_stop(settings, sink);
         match drawing.join() {
@@ -114,14 +115,14 @@ struct AlertPipeline<'a> {
     /// Time of the first frame of a recording, by its own wall clock, ns, and its place in it.
     first: Option<(i128, Duration)>,
     reader: SourceReader,
-    sight: CameraHealth,
+    health: CameraHealth,
     decider: AlertDecider,
     /// One for each engine.
-    authors: Vec<AlertBuilder>,
+    alert_builders: Vec<AlertBuilder>,
     policy: DeadlinePolicy,
     ladder: DegradeLadder,
-    /// A move on the ladder that was not told yet.
-    untold: Option<LadderChange>,
+    /// A move on the ladder that was not reported yet.
+    pending_change: Option<LadderChange>,
     /// Frames taken from the camera.
     taken: u64,
     /// Whether the warm-up is over.
@@ -135,7 +136,7 @@ struct AlertPipeline<'a> {
     /// Kept between frames, empty, for its room.
     events: Vec<(AlertEvent, TrackSnapshot)>,
     summary: RunSummary,
-    /// The last frame's token: the end of the run is told with it.
+    /// The last frame's token: the end of the run is reported with it.
     last: Option<FrameMetadata>,
     first_bad: Option<BadFrame>,
 }
@@ -150,7 +151,7 @@ impl<'a> AlertPipeline<'a> {
     ) -> Result<Self, PipelineError> {
         let clock = SourceClock::start();
         let mut decider = AlertDecider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
-        let authors = engines.authors();
+        let alert_builders = engines.alert_builders();
         let board = match settings.pace {
             RunPace::Realtime { .. } => {
                 board::HostWatch::start(&settings.board).map_err(PipelineError::Board)?
@@ -164,7 +165,7 @@ impl<'a> AlertPipeline<'a> {
             // A recording gives the same ids however often it is watched.
             decider.set_run_id(&run_id);
         }
-        let sight = CameraHealth::new(&feed, settings.pace, &run_id);
+        let health = CameraHealth::new(&feed, settings.pace, &run_id);
         // From here on: what is started before stays ordinary, the camera's thread does not.
         settings.realtime.enter()?;
         let reader = SourceReader::start(feed, clock, settings.pace, settings.frames)?;
@@ -182,15 +183,15 @@ impl<'a> AlertPipeline<'a> {
             recorded,
             first: None,
             reader,
-            sight,
+            health,
             decider,
-            authors,
+            alert_builders,
             policy: DeadlinePolicy::new(Default::default()),
             ladder: DegradeLadder::new(match &settings.degrade {
                 Some(degrade) => degrade.ladder,
                 None => NO_LADDER,
             }),
-            untold: None,
+            pending_change: None,
             taken: 0,
             warm: settings.warm_up == 0,
             since: Instant::now(),
@@ -214,19 +215,19 @@ impl<'a> AlertPipeline<'a> {
         })
     }
 
-    fn run(mut self, note: &mut dyn FnMut(RunEvent<'_>)) -> Result<RunSummary, PipelineError> {
+    fn run(mut self, on_event: &mut dyn FnMut(RunEvent<'_>)) -> Result<RunSummary, PipelineError> {
         loop {
             let asked = Instant::now();
-            let Some((shot, captured)) = self.next_frame(note)? else {
+            let Some((frame, captured)) = self.next_frame(on_event)? else {
                 break;
             };
             let waited = asked.elapsed();
             let Some(admission) = self.admit(captured) else {
-                note(RunEvent::Frame);
+                on_event(RunEvent::Frame);
                 continue;
             };
             let admitted = self.clock.now();
-            match shot.and_then(|shot| self.look(shot, captured)) {
+            match frame.and_then(|frame| self.score(frame, captured)) {
                 Ok(seen) => {
                     // Nothing can be read ahead of the first frame: its wait says nothing.
                     if self.last.is_some() {
@@ -234,15 +235,15 @@ impl<'a> AlertPipeline<'a> {
                     }
                     let queued = admitted.since(captured);
                     self.summary.ledger.add(FrameStage::Queue, queued);
-                    self.tell(seen)?;
+                    self.decide(seen)?;
                     let work = self.clock.now().since(admitted);
                     self.summary.first_frame.get_or_insert(work);
                     self.summary.ledger.finish_work(work);
                     self.learn(admission, admitted)?;
-                    note(RunEvent::Frame);
+                    on_event(RunEvent::Frame);
                 }
                 Err(bad) => {
-                    note(RunEvent::Bad(&bad));
+                    on_event(RunEvent::Bad(&bad));
                     self.summary.bad += 1;
                     self.sink.gauges().count_bad();
                     self.first_bad.get_or_insert(bad);
@@ -271,15 +272,17 @@ impl<'a> AlertPipeline<'a> {
     }
 
     /// Who writes alerts now.
-    fn author(&self) -> &AlertBuilder {
+    fn alert_builder(&self) -> &AlertBuilder {
         // Steps that name an engine that is not there get the usual one, here and there.
-        self.authors.get(self.at).unwrap_or(&self.authors[0])
+        self.alert_builders
+            .get(self.at)
+            .unwrap_or(&self.alert_builders[0])
     }
 
     /// Engine and score.
-    fn look(
+    fn score(
         &mut self,
-        shot: SourceFrame,
+        frame: SourceFrame,
         captured: MonotonicTime,
     ) -> Result<ScoredInput, BadFrame> {
         let SourceFrame {
@@ -291,7 +294,7 @@ impl<'a> AlertPipeline<'a> {
             read,
             stamp,
             drops: _,
-        } = shot;
+        } = frame;
         let bad = |reason: String| BadFrame {
             number,
             name: match &name {
@@ -362,7 +365,7 @@ impl<'a> AlertPipeline<'a> {
     }
 
     /// Decision, alerts, view.
-    fn tell(&mut self, seen: ScoredInput) -> Result<(), PipelineError> {
+    fn decide(&mut self, seen: ScoredInput) -> Result<(), PipelineError> {
         let ScoredInput {
             token,
             steady_ns,
@@ -382,7 +385,7 @@ impl<'a> AlertPipeline<'a> {
         let age = self.clock.now().since(token.captured);
         let age_known = token.age_known;
         self.last = Some(token.clone());
-        let looked = ProcessedFrame {
+        let processed = ProcessedFrame {
             frame: Frame { token, picture },
             truth,
             scored,
@@ -390,7 +393,7 @@ impl<'a> AlertPipeline<'a> {
             times,
             age,
         };
-        self.show(looked)?;
+        self.observe(processed)?;
         let ledger = &mut self.summary.ledger;
         ledger.add(FrameStage::Decide, decided - start);
         ledger.add(FrameStage::Emit, emitted - decided);
@@ -415,7 +418,7 @@ impl<'a> AlertPipeline<'a> {
         let mut alerts = Vec::with_capacity(events.len());
         for (event, track) in events.drain(..) {
             let now = self.clock.now();
-            let alert = self.author().write(event, &track, token, now);
+            let alert = self.alert_builder().write(event, &track, token, now);
             self.publish(&alert)?;
             self.summary.begun += u64::from(event == AlertEvent::Begin);
             alerts.push(alert);
@@ -423,14 +426,14 @@ impl<'a> AlertPipeline<'a> {
         Ok(alerts)
     }
 
-    fn show(&mut self, looked: ProcessedFrame) -> Result<(), PipelineError> {
+    fn observe(&mut self, processed: ProcessedFrame) -> Result<(), PipelineError> {
         let Some(to_view) = &self.to_view else {
             return Ok(());
         };
         let gone = || PipelineError::View("the view is gone".into());
         match self.settings.pace {
-            RunPace::AsTaken => to_view.send(looked).map_err(|_| gone()),
-            RunPace::Realtime { .. } => match to_view.try_send(looked) {
+            RunPace::AsTaken => to_view.send(processed).map_err(|_| gone()),
+            RunPace::Realtime { .. } => match to_view.try_send(processed) {
                 Ok(()) => Ok(()),
                 Err(TrySendError::Full(_)) => {
                     self.summary.not_drawn += 1;

@@ -50,14 +50,5 @@ pub(crate) use target::without_password;
 pub use target::{BrokerAddress, SinkUri, SinkUriError};
 pub use unmask_frame::WhenFull;
 
-/// Says something about a sink on stderr: changes of state only, never once a frame.
-fn say(text: std::fmt::Arguments<'_>) {
-    use std::io::Write;
-    let text = text.to_string();
-    let line = unmask_frame::escape_control(&text);
-    // A log that cannot be written must not end a sink's thread.
-    let _ = writeln!(std::io::stderr(), "unmask: {line}");
-}
-
 #[cfg(test)]
 pub(crate) mod tests;

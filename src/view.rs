@@ -32,7 +32,7 @@ pub enum ViewError {
 }
 
 impl ViewError {
-    fn write(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn write(path: &Path, reason: impl ToString) -> Self {
         ViewError::Write {
             path: path.to_path_buf(),
             reason: reason.to_string(),

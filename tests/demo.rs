@@ -36,7 +36,7 @@ fn the_demo_writes_all_it_promises() {
         "6 frames in",
         "found ",
         "false alerts",
-        "look at out/demo/index.html",
+        "results: out/demo/index.html",
     ] {
         assert!(said.contains(part), "{part} is not in: {said}");
     }

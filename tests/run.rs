@@ -119,7 +119,7 @@ fn overlays_come_with_a_sheet_and_a_page() {
     }
     let page = std::fs::read_to_string(drawn.join("index.html")).unwrap();
     assert!(page.contains("unmask run · pictures:in") && page.contains("000001-1.png"));
-    assert!(text(&out.stderr).contains("look at drawn/here/index.html"));
+    assert!(text(&out.stderr).contains("overlays: drawn/here/index.html"));
 }
 
 #[test]

@@ -20,31 +20,31 @@ Methods and file format: docs/quantise.md.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CalibrateArgs {
-    /// Float32 model (ONNX) to calibrate [default: $UNMASK_MODEL, else the shipped one].
+    /// Float32 ONNX model [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Folder of pictures as the camera takes them (JPEG, PNG, WebP).
+    /// Folder of images as the camera takes them
     #[arg(long, value_name = "DIR")]
     frames: PathBuf,
-    /// Calibration file to write [default: calibration/MODEL.toml, MODEL without its ending].
+    /// Calibration file to write [default: calibration/MODEL.toml]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How a range is chosen.
+    /// How a range is chosen
     #[arg(long, value_enum, default_value_t = MethodName::Entropy)]
     method: MethodName,
-    /// Share of values that the method `percentile` keeps inside the range, percent.
+    /// Share of values that `percentile` keeps in range, percent
     #[arg(long, value_name = "P", default_value_t = PERCENTILE, value_parser = percent)]
     percentile: f64,
-    /// Use at most this many frames, spread evenly over the folder.
+    /// Use at most N frames, spread evenly over the folder
     #[arg(long, value_name = "N")]
     frames_limit: Option<usize>,
-    /// Take noise, flat pictures and too few frames.
+    /// Accept noise, uniform images and too few frames
     #[arg(long)]
     force: bool,
-    /// Threads [default: one per core].
+    /// Threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Print what was written as JSON.
+    /// Print what was written as JSON
     #[arg(long)]
     json: bool,
 }

@@ -16,21 +16,17 @@ Examples:
   unmask camera --source v4l2:/dev/video0 --camera-size 1280x720 --camera-format NV12 --out frames
   unmask camera --source v4l2:/dev/video0 --cycles 1000 --frames 1
 
-Takes frames as the driver gives them, without a model, and says what was set, whose memory is
-filled, what clock the stamps are of, what was lost and what went wrong. With --out each frame's
-bytes are written, exactly as they came, to NUMBER.raw. Faults are survived as `unmask run` does; give
---seconds where the frames may not come.
+Captures frames without a model, and reports the format, the memory that is filled, the clock of the
+timestamps, lost frames and faults. With --out the bytes of every frame are written, unchanged, to
+NUMBER.raw. Faults are handled as in `unmask run`; use --seconds where frames may fail to arrive.
 
-Exit code: 0 all frames came; 1 it failed, or the time was over before.")]
+Exit code: 0 all frames arrived; 1 the capture failed, or the time was up before.")]
 pub struct CameraArgs {
-    /// The camera: v4l2:/dev/video0, or a name under /dev/v4l/by-id or by-path
+    /// Camera: v4l2:/dev/video0, or a name under /dev/v4l/by-id
     #[arg(long, value_name = "SOURCE")]
     source: SourceUri,
 
-    #[command(flatten)]
-    camera: camera_args::SourceArgs,
-
-    /// Frames to take
+    /// Frames to capture
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
 
@@ -38,25 +34,28 @@ pub struct CameraArgs {
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
 
-    /// Hold every frame for this long before its memory goes back, ms
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    /// Hold every frame's memory for this long, ms
+    #[arg(long, hide_short_help = true, value_name = "MS", default_value_t = 0)]
     hold_ms: u64,
 
-    /// Open, stream and close so many times, each for --frames frames
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Open, stream and close N times, each for --frames frames
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     cycles: u64,
 
-    /// SHA-256 of every frame's bytes, beside their CRC-32
+    /// Report the SHA-256 of every frame, next to its CRC-32
     #[arg(long)]
     sha256: bool,
 
-    /// Folder for the bytes of the frames
+    /// Folder for the frames' bytes
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Print what was found as JSON on stdout
+    /// Print the result as JSON on stdout
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    camera: camera_args::CaptureArgs,
 }
 
 /// What was found.
@@ -106,7 +105,7 @@ pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitOutcome> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let settings = args.camera.over(CaptureSettings::default());
+    let settings = args.camera.apply_to(CaptureSettings::default());
     let found = look(args, path, &settings)?;
     let outcome = match shutdown::is_requested() {
         true => ExitOutcome::Stopped,
@@ -258,12 +257,12 @@ fn follow(
     let mut told = Vec::new();
     loop {
         let waited = ended.recv_timeout(std::time::Duration::from_millis(20));
-        while let Some((cause, text)) = watch.event() {
-            eprintln!("unmask: {}", unmask_frame::escape_control(&text));
+        while let Some(event) = watch.event() {
+            event.log();
             told.push(ReportedFault {
-                cause,
+                cause: event.reason,
                 after_s: start.elapsed().as_secs_f64(),
-                text,
+                text: event.text,
             });
         }
         if waited != Err(RecvTimeoutError::Timeout) {
@@ -330,7 +329,7 @@ mod tests {
     fn found(fake: &FakeKernel, line: &str) -> anyhow::Result<FoundDevice> {
         let words = ["camera", "--source", "v4l2:/dev/fake"];
         let args = ReportLine::parse_from(words.into_iter().chain(line.split_whitespace())).args;
-        let settings = args.camera.over(CaptureSettings::default());
+        let settings = args.camera.apply_to(CaptureSettings::default());
         take(
             &args,
             Arc::new(fake.clone()),

@@ -1,37 +1,43 @@
-//! Options about cameras that several verbs share.
+//! Options about cameras that several subcommands share.
 
 use crate::source::{CaptureMemory, CaptureSettings, parse_size};
 use unmask_frame::Size;
 
-/// How a camera (`--source v4l2:…`) is to be set. What is left out stays as the device has it.
+/// Settings of a camera (`--source v4l2:…`). What is left out stays as the device has it.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[group(id = "capture")]
-#[command(next_help_heading = "Options of a camera")]
-pub(super) struct SourceArgs {
-    /// Width and height of a camera's frames, px: 1280x720
-    #[arg(long, alias = "size", value_name = "WxH", value_parser = parse_size)]
+#[command(next_help_heading = "Camera")]
+pub(super) struct CaptureArgs {
+    /// Frame width and height, px: 1280x720
+    #[arg(long, alias = "size", value_name = "WxH", value_parser = parse_size, hide_short_help = true)]
     camera_size: Option<Size>,
 
-    /// Pixel format of a camera's frames: NV12, YUYV, UYVY, NV21, RGB3, BGR3, GREY or MJPG
-    #[arg(long, alias = "format", value_name = "FOURCC")]
+    /// Pixel format: NV12, YUYV, UYVY, NV21, RGB3, BGR3, GREY or MJPG
+    #[arg(long, alias = "format", value_name = "FOURCC", hide_short_help = true)]
     camera_format: Option<String>,
 
-    /// Frames a second of a camera
-    #[arg(long, value_name = "HZ")]
+    /// Frames per second
+    #[arg(long, value_name = "HZ", hide_short_help = true)]
     camera_rate: Option<f64>,
 
-    /// Whose memory a camera fills
-    #[arg(long, alias = "mode", value_enum, value_name = "MEMORY")]
+    /// Memory that the driver fills
+    #[arg(
+        long,
+        alias = "mode",
+        value_enum,
+        value_name = "MEMORY",
+        hide_short_help = true
+    )]
     camera_memory: Option<CaptureMemory>,
 
-    /// A control of a camera, once or more: exposure_time_absolute=150
-    #[arg(long, alias = "control", value_name = "NAME=VALUE", value_parser = control)]
+    /// Control to set, may be repeated: exposure_time_absolute=150
+    #[arg(long, alias = "control", value_name = "NAME=VALUE", value_parser = control, hide_short_help = true)]
     camera_control: Vec<(String, i64)>,
 }
 
-impl SourceArgs {
+impl CaptureArgs {
     /// The settings of the configuration, with what these options change in them.
-    pub fn over(&self, mut settings: CaptureSettings) -> CaptureSettings {
+    pub fn apply_to(&self, mut settings: CaptureSettings) -> CaptureSettings {
         settings.size = self.camera_size.or(settings.size);
         settings.rate_hz = self.camera_rate.or(settings.rate_hz);
         settings.format = self.camera_format.clone().or(settings.format);
@@ -44,7 +50,7 @@ impl SourceArgs {
 }
 
 fn control(text: &str) -> Result<(String, i64), String> {
-    let refuse = || format!("`{text}` is no control: wanted NAME=VALUE, such as gain=7");
+    let refuse = || format!("invalid control `{text}`: wanted NAME=VALUE, such as gain=7");
     let (name, value) = text.split_once('=').ok_or_else(refuse)?;
     let value = value.trim().parse().map_err(|_| refuse())?;
     Ok((name.trim().to_string(), value))
@@ -63,16 +69,16 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_counts_more_than_the_configuration() {
+    fn options_override_the_configuration() {
         let mut config = CaptureSettings::default();
         config.controls.insert("gain".into(), 1);
         config.rate_hz = Some(5.0);
-        let args = SourceArgs {
+        let args = CaptureArgs {
             camera_size: Some(Size::new(64, 48)),
             camera_control: vec![("gain".into(), 2)],
-            ..SourceArgs::default()
+            ..CaptureArgs::default()
         };
-        let settings = args.over(config);
+        let settings = args.apply_to(config);
         assert_eq!(
             (settings.rate_hz, settings.controls["gain"]),
             (Some(5.0), 2)

@@ -11,8 +11,8 @@ use std::io::Write;
 Example:
   unmask config > my.toml
 
-Every key with its default and what it means. Lines that begin with `#:` show keys that are absent
-by default.")]
+Prints every key with its default and its meaning. Lines that begin with `#:` show keys that are
+absent by default.")]
 pub struct ConfigArgs {}
 
 pub(super) fn run(_: &ConfigArgs) -> anyhow::Result<ExitOutcome> {

@@ -1,16 +1,17 @@
 //! `unmask demo`.
 
-use super::ExitOutcome;
-use super::run::watch::{self, EvaluatedRun, WatchRun};
+use super::run_args::RunOptions;
+use super::{ExitOutcome, pipeline_run};
+use crate::runner::{AlertOutput, EvaluatedRun, GalleryOutput, RunBuilder};
 use crate::sink::{SinkSettings, SinkUri};
 use crate::source::SourceUri;
 use anyhow::Context;
 use std::path::PathBuf;
 use unmask_alert::{AlertEvaluation, AlertEvaluator};
 
-/// Things larger than this must be found, px of the picture.
-const LEAST_PX: u32 = 400;
-/// Pictures a second of the drive.
+/// Objects from this area on must be found, px of the frame.
+const MIN_AREA_PX: u32 = 400;
+/// Frames per second of the drive.
 const RATE_HZ: f64 = 10.0;
 
 /// Arguments of `unmask demo`.
@@ -19,85 +20,85 @@ const RATE_HZ: f64 = 10.0;
 Example:
   unmask demo
 
-Renders a drive, watches it, and writes DIR/alerts.jsonl, DIR/index.html, DIR/contact-sheet.png
-and an overlay of every frame with an alert. The drive knows what is truly there: the demo ends
-with what was found, missed and falsely told.")]
+Renders a drive, runs the pipeline on it, and writes DIR/alerts.jsonl, DIR/index.html,
+DIR/contact-sheet.png and an overlay of every frame with an alert. The drive has ground truth: the
+demo ends with the objects found and missed, and the false alerts.")]
 pub struct DemoArgs {
-    /// Folder for the results; made where it is missing
+    /// Folder for the results, created if missing
     #[arg(long, value_name = "DIR", default_value = "out/demo")]
     out: PathBuf,
 
-    /// Frames of the drive, ten a second
+    /// Frames of the drive, ten per second
     #[arg(long, value_name = "N", default_value_t = 150,
           value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
 
-    /// Which drive
+    /// Seed of the drive
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
 
     #[command(flatten)]
-    watch: watch::WatchArgs,
+    options: RunOptions,
 }
 
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitOutcome> {
     std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    let watch = WatchRun {
-        source: SourceUri::Synthetic(args.seed),
-        frames: Some(args.frames),
-        rate_hz: RATE_HZ,
-        realtime: false,
-        waits: false,
-        warm_up: 0,
-        longest: None,
-        alerts: watch::AlertOutput::Places(vec![SinkUri::File(args.out.join("alerts.jsonl"))]),
-        sinks: SinkSettings::default(),
-        config: args.watch.config()?,
-    };
-    let show = watch::OverlayOutput {
-        page_folder: args.out.clone(),
-        overlay_folder: "overlays/".into(),
-        only_alerting: true,
-        title: "unmask demo".into(),
-    };
-    let seen = watch.run(&args.watch, Some(show), Some(AlertEvaluator::new(LEAST_PX)))?;
-    eprint!("{}", seen.table());
-    let outcome = seen.outcome();
-    let verdict = seen.verdict(RATE_HZ);
-    if let Some(verdict) = &verdict {
-        eprint!("{}", told(verdict));
+        .with_context(|| format!("cannot create the folder {}", args.out.display()))?;
+    let mut config = args.options.config()?;
+    // A drive of its own, whatever the configuration watches.
+    config.sink = SinkSettings::default();
+    let alerts = SinkUri::File(args.out.join("alerts.jsonl"));
+    let builder = RunBuilder::new(SourceUri::Synthetic(args.seed), config)
+        .frames(Some(args.frames))
+        .rate_hz(RATE_HZ)
+        .realtime(false)
+        .wait_for_source(false)
+        .confirm(args.options.confirm())
+        .alerts(AlertOutput::Sinks(vec![alerts]))
+        .gallery(Some(GalleryOutput {
+            page_folder: args.out.clone(),
+            overlay_folder: "overlays/".into(),
+            only_alerting: true,
+            title: "unmask demo".into(),
+        }))
+        .evaluator(Some(AlertEvaluator::new(MIN_AREA_PX)));
+    let finished = pipeline_run::execute(builder)?;
+    eprint!("{}", finished.table());
+    let outcome = pipeline_run::outcome(&finished);
+    let evaluation = finished.evaluation(RATE_HZ);
+    if let Some(evaluation) = &evaluation {
+        eprint!("{}", in_words(evaluation));
     }
-    seen.write_page(verdict.as_ref().map(|verdict| EvaluatedRun {
-        verdict,
-        least_px: LEAST_PX,
+    finished.write_page(evaluation.as_ref().map(|evaluation| EvaluatedRun {
+        evaluation,
+        min_area_px: MIN_AREA_PX,
     }))?;
     eprintln!(
-        "\nlook at {}\n   and {}",
+        "\nresults: {}\n         {}",
         args.out.join("index.html").display(),
         args.out.join("contact-sheet.png").display()
     );
     Ok(outcome)
 }
 
-/// The verdict in words.
-fn told(verdict: &AlertEvaluation) -> String {
+/// The evaluation in words.
+fn in_words(evaluation: &AlertEvaluation) -> String {
     let mut out = format!(
-        "\nfound {} of {} things larger than {LEAST_PX} px, {} false alerts ({:.1} a minute)\n",
-        verdict.found,
-        verdict.things.len(),
-        verdict.false_alerts,
-        verdict.false_per_minute
+        "\nfound {} of {} objects larger than {MIN_AREA_PX} px, {} false alerts ({:.1} per minute)\n",
+        evaluation.found,
+        evaluation.things.len(),
+        evaluation.false_alerts,
+        evaluation.false_per_minute
     );
-    for thing in &verdict.things {
-        let line = match thing.found {
+    for object in &evaluation.things {
+        let line = match object.found {
             Some((frame, distance_m)) => format!(
                 "  found   {:<12} in frame {frame}, {distance_m:.0} m away",
-                thing.kind
+                object.kind
             ),
             None => format!(
                 "  missed  {:<12} frames {} to {}, up to {} px",
-                thing.kind, thing.frames.0, thing.frames.1, thing.area_px
+                object.kind, object.frames.0, object.frames.1, object.area_px
             ),
         };
         out.push_str(&line);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use tracing::warn;
 
 use super::label_values::LabelValues;
 use super::{ExitOutcome, model, model::parse_size, shutdown};
@@ -18,7 +19,7 @@ use unmask_eval::{
     Ranker, evaluate,
 };
 use unmask_frame::read_picture;
-use unmask_frame::{Picture, ScoreMap, Size, error_chain, escape_control};
+use unmask_frame::{Picture, ScoreMap, Size, error_chain};
 use unmask_score::{PixelScore, npy};
 
 const EXAMPLES: &str = "Examples:
@@ -36,70 +37,94 @@ Definitions, file formats and exit codes: docs/eval.md.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct EvalArgs {
-    /// Model (ONNX) that scores the pictures of --dataset [default: $UNMASK_MODEL, else the shipped
-    /// one; not with --scores].
+    /// ONNX model that scores --dataset [default: the shipped one]
+    ///
+    /// Default: $UNMASK_MODEL, else the shipped one. Not with --scores.
     #[arg(long, value_name = "FILE", conflicts_with = "scores")]
     model: Option<PathBuf>,
-    /// Folder of saved score maps, NAME.npy [H,W] float; higher = more anomalous.
+    /// Folder of saved anomaly maps, NAME.npy
+    ///
+    /// [H,W], float16, float32 or float64; higher = more anomalous.
     #[arg(long, value_name = "DIR")]
     scores: Option<PathBuf>,
-    /// Folder with images/NAME.* and labels/NAME.png, or labels_masks/NAME_labels_semantic.png as
-    /// SegmentMeIfYouCan has them.
+    /// Folder with images/NAME.* and labels/NAME.png
+    ///
+    /// Also with labels_masks/NAME_labels_semantic.png, as in SegmentMeIfYouCan.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["labels", "merge"])]
     dataset: Option<PathBuf>,
-    /// Folder of label pictures, NAME.png or NAME_labels_semantic.png, for --scores.
+    /// Folder of label images for --scores, NAME.png
+    ///
+    /// Or NAME_labels_semantic.png.
     #[arg(long, value_name = "DIR", requires = "scores", conflicts_with_all = ["dataset", "model"])]
     labels: Option<PathBuf>,
-    #[command(flatten)]
-    label_values: LabelValues,
-    /// Component sizes: anomaly (predicted ≥ 500 px, labelled ≥ 100 px), obstacle (≥ 50, ≥ 10).
-    #[arg(long, value_enum, default_value_t = TrackName::Anomaly)]
+    /// Component sizes of the benchmark's track
+    ///
+    /// anomaly: predicted ≥ 500 px, labelled ≥ 100 px; obstacle: ≥ 50 px, ≥ 10 px.
+    #[arg(long, help_heading = "Metrics", value_enum, default_value_t = TrackName::Anomaly)]
     track: TrackName,
-    /// Component metrics at this threshold (score > T) instead of the one with the best pixel F1.
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// Threshold of component metrics [default: best pixel F1]
+    #[arg(
+        long,
+        help_heading = "Metrics",
+        value_name = "T",
+        allow_negative_numbers = true
+    )]
     threshold: Option<f32>,
-    /// Binned pixel metrics: no temporary file; the possible error is printed.
-    #[arg(long)]
+    /// Binned pixel metrics, without a temporary file
+    ///
+    /// The possible error is printed.
+    #[arg(long, help_heading = "Metrics")]
     fast: bool,
-    /// Rank pixels as SegmentMeIfYouCan's own tool does, by quantile bins of each image: to compare
-    /// with its published rows only.
-    #[arg(long, conflicts_with = "fast")]
+    /// Rank pixels by quantile bins, as SegmentMeIfYouCan's tool
+    ///
+    /// Quantiles are those of each image. Only for comparison with the published rows.
+    #[arg(
+        long,
+        hide_short_help = true,
+        help_heading = "Metrics",
+        conflicts_with = "fast"
+    )]
     benchmark_bins: bool,
-    /// Evaluate part K of N only (K from 1) and write it to --out, to be merged.
-    #[arg(long, value_name = "K/N", value_parser = part, requires = "out",
+    /// Evaluate part K of N (K from 1), and write it to --out
+    #[arg(long, help_heading = "Shards", value_name = "K/N", value_parser = part, requires = "out",
           conflicts_with_all = ["fast", "benchmark_bins"])]
     shard: Option<(usize, usize)>,
-    /// File that --shard writes.
-    #[arg(long, value_name = "FILE", requires = "shard")]
+    /// File that --shard writes
+    #[arg(long, help_heading = "Shards", value_name = "FILE", requires = "shard")]
     out: Option<PathBuf>,
-    /// Metrics of these shards together: exactly those of a single run. For component metrics, make
-    /// the shards with --threshold.
-    #[arg(long, value_name = "FILE", num_args = 1..,
+    /// Merge shards into exactly the metrics of a single run
+    ///
+    /// For component metrics, write the shards with --threshold.
+    #[arg(long, help_heading = "Shards", value_name = "FILE", num_args = 1..,
           conflicts_with_all = ["model", "scores", "dataset", "labels", "shard", "threshold"])]
     merge: Vec<PathBuf>,
-    /// Labels are the model's classes by index: print the IoU of each and their mean. Other label
-    /// values do not count.
-    #[arg(long, requires = "dataset",
+    /// Print the IoU of every class of the model, and the mean
+    ///
+    /// Labels are the model's classes by index; other values are ignored.
+    #[arg(long, help_heading = "Metrics", requires = "dataset",
           conflicts_with_all = ["scores", "shard", "fast", "benchmark_bins"])]
     closed_set: bool,
-    /// Resize score maps (bilinear) that differ from their label picture in size.
-    #[arg(long)]
+    /// Resize anomaly maps to the size of their label images
+    #[arg(long, help_heading = "Metrics")]
     resize: bool,
-    /// Input size that the model must have, height x width.
+    /// Input size that the model must have, height x width
     #[arg(long, value_name = "HxW", value_parser = parse_size, conflicts_with = "scores")]
     size: Option<Size>,
-    /// Score without mask refinement.
+    /// Disable mask refinement
     #[arg(long, conflicts_with = "scores")]
     no_refine: bool,
-    /// Score of a per-pixel model [default: max-softmax].
+    /// Score of a per-pixel model [default: max-softmax]
     #[arg(long, value_name = "KIND", conflicts_with = "scores")]
     score: Option<PixelScore>,
-    /// Threads [default: one per core].
+    /// Threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Print one JSON object instead of a table.
+    /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    label_values: LabelValues,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -184,8 +209,8 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     report.bad = bad;
     report_bad(&report.bad, report.images);
     if report.collapsed > 0 {
-        eprintln!(
-            "unmask: {} different float64 scores are equal in float32, in which they are ranked, \
+        warn!(
+            "{} different float64 scores are equal in float32, in which they are ranked, \
              and count as ties: spread them out before they are saved (logits instead of \
              probabilities close to 1)",
             report.collapsed
@@ -264,11 +289,10 @@ fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
 
 fn report_bad(bad: &[BadPicture], good: usize) {
     for bad in bad {
-        let line = format!("{}: {}", bad.name, bad.problem);
-        eprintln!("unmask: {}", escape_control(&line));
+        warn!("{}: {}", bad.name, bad.problem);
     }
     if !bad.is_empty() {
-        eprintln!("unmask: {}, {good} evaluated", left_out(bad.len()));
+        warn!("{}, {good} evaluated", left_out(bad.len()));
     }
 }
 

@@ -17,37 +17,51 @@ use unmask_graph::{export, import};
     unmask export --checkpoint mask2former/model.safetensors --out model.onnx\n  \
     unmask export --checkpoint streethazards.pth --facts classes.toml --out model.onnx")]
 pub struct ExportArgs {
-    /// Checkpoint: of unmask-train (safetensors), of Mask2Anomaly or Mask2Former from detectron2
-    /// (.pth, .pkl), of Mask2Former from HuggingFace (safetensors with its config.json beside it).
+    /// Checkpoint of unmask-train, detectron2 or HuggingFace
+    ///
+    /// Of unmask-train (safetensors), of Mask2Anomaly or Mask2Former from detectron2 (.pth, .pkl), of
+    /// Mask2Former from HuggingFace (safetensors or .bin, with its config.json next to it).
     #[arg(long, value_name = "FILE")]
     checkpoint: PathBuf,
-    /// TOML file with what a checkpoint of others does not say: classes, road, stuff, mean, std,
-    /// threshold [default: model.toml beside the checkpoint, else Cityscapes for 19 classes].
+    /// TOML file with the metadata that a checkpoint lacks
+    ///
+    /// Classes, road, stuff, mean, std, threshold. Default: model.toml next to the checkpoint, else
+    /// Cityscapes for 19 classes.
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
-    /// ONNX file to write.
+    /// ONNX file to write
     #[arg(long, value_name = "FILE", default_value = "model.onnx")]
     out: PathBuf,
-    /// Height and width of the input, multiples of 32 [default: the size it was trained for;
-    /// 512x1024 where the checkpoint does not say].
+    /// Input height and width, multiples of 32
+    ///
+    /// Default: the size it was trained for; 512x1024 where the checkpoint does not say.
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<Size>,
-    /// Score above which a pixel counts as anomalous, written into the model; `unmask run` goes by
-    /// it [default: the checkpoint's, if it has one].
+    /// Score above which a pixel is anomalous, for `unmask run`
+    ///
+    /// It is written into the model. Default: the checkpoint's, if it has one.
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true, value_parser = score)]
     threshold: Option<f32>,
-    /// Classes that refinement may suppress, with commas; "" for none [default: the checkpoint's]. A
-    /// network that takes anomalies for one of them with confidence is better off without it.
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    /// Classes that refinement may suppress, with commas; "" for none
+    ///
+    /// Default: the checkpoint's. Leave out a class that the network confidently mistakes anomalies
+    /// for.
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "CLASSES",
+        value_delimiter = ','
+    )]
     stuff: Option<Vec<String>>,
-    /// How deformable attention samples its maps.
-    #[arg(long, value_enum, default_value_t)]
+    /// How deformable attention samples its maps
+    #[arg(long, hide_short_help = true, value_enum, default_value_t)]
     sampling: SamplingForm,
-    /// Write the network as it is, without the surgery that makes it cheaper and keeps its outputs
-    /// (docs/graph.md).
-    #[arg(long)]
+    /// Write the network without the exact surgery
+    ///
+    /// Surgery makes it cheaper and keeps its outputs (docs/graph.md).
+    #[arg(long, hide_short_help = true)]
     no_surgery: bool,
-    /// Print what was written as JSON.
+    /// Print what was written as JSON
     #[arg(long)]
     json: bool,
 }

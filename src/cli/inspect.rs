@@ -21,19 +21,19 @@ use unmask_onnx::read::{self, ReadLimits};
                         --surgery --out lean.onnx\n  unmask inspect model.onnx --strict --json"
 )]
 pub struct InspectArgs {
-    /// ONNX file [default: $UNMASK_MODEL, else the shipped one].
+    /// ONNX model [default: $UNMASK_MODEL, else the shipped one]
     #[arg(value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// Tell what the exact surgery saves, pass by pass.
+    /// Report what the exact surgery saves, pass by pass
     #[arg(long)]
     surgery: bool,
-    /// With --surgery: write the changed model here.
+    /// Write the changed model here
     #[arg(long, value_name = "FILE", requires = "surgery")]
     out: Option<PathBuf>,
-    /// Fail where TensorRT refuses the model or computes it wrongly.
+    /// Fail if TensorRT refuses the model or computes it wrongly
     #[arg(long)]
     strict: bool,
-    /// Print as JSON.
+    /// Print as JSON
     #[arg(long)]
     json: bool,
 }

@@ -1,18 +1,21 @@
-//! What the values of label pictures mean, as verbs are told.
+//! What the values of label images mean, as options.
 
 use anyhow::Context;
 use unmask_eval::LabelRules;
 
-/// Options about label pictures.
+/// Options about label images.
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Labels")]
 pub(super) struct LabelValues {
-    /// Label values of anomalous pixels (RoadAnomaly: 2).
+    /// Label values of anomalous pixels (RoadAnomaly: 2)
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
     anomaly_value: Vec<u8>,
-    /// Label values of pixels that do not count.
+    /// Label values of ignored pixels
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "255")]
     ignore_value: Vec<u8>,
-    /// Label values of normal pixels, besides 0. Any other value is an error.
+    /// Label values of normal pixels, besides 0
+    ///
+    /// Any other value is an error.
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     normal_values: Vec<u8>,
 }

@@ -6,6 +6,7 @@ use rten::{Model, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
 use std::path::{Path, PathBuf};
+use tracing::warn;
 use unmask_engine::Preprocessor;
 use unmask_frame::read_picture;
 use unmask_graph::bank::{self, FeatureBank, FeatureSamples, LearnOptions};
@@ -26,14 +27,14 @@ Examples:
   unmask learn --backbone efficientnet-lite0.pth --bank normal.safetensors --out learned.onnx
   unmask eval --model learned.onnx --dataset road_anomaly --anomaly-value 2
 
-The result is a model like the one it was made from, with the distance to features of the frames in
-its graph: cells that resemble nothing in them get a higher score. docs/training.md describes it.")]
+The result is the model with the distance to features of these frames in its graph: cells that
+resemble none of them get a higher score. docs/training.md describes it.")]
 pub struct LearnArgs {
-    /// Mask model to add to, ONNX [default: $UNMASK_MODEL, else the shipped one]
+    /// ONNX mask model to extend [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
-    /// ImageNet weights of EfficientNet-Lite (.pth), which give the features
+    /// ImageNet weights of EfficientNet-Lite (.pth)
     #[arg(long, value_name = "FILE")]
     backbone: PathBuf,
 
@@ -41,32 +42,32 @@ pub struct LearnArgs {
     #[arg(long, value_enum, default_value_t = BackboneVariant::Lite0)]
     variant: BackboneVariant,
 
-    /// Folder of images of normal driving; may be given several times
+    /// Folder of images of normal driving; may be repeated
     #[arg(long, value_name = "DIR", required_unless_present = "bank")]
     frames: Vec<PathBuf>,
 
-    /// Use at most so many images of each folder, spread over it
+    /// Use at most N images per folder, spread evenly
     #[arg(long, value_name = "N", default_value_t = 100)]
     per_folder: usize,
 
-    /// Take this bank instead of learning one
+    /// Use this feature bank instead of learning one
     #[arg(long, value_name = "FILE", conflicts_with = "frames")]
     bank: Option<PathBuf>,
 
-    /// Also write the bank that was learned
+    /// Also write the learned feature bank
     #[arg(long, value_name = "FILE", conflicts_with = "bank")]
     save_bank: Option<PathBuf>,
 
     /// Entries of the bank
-    #[arg(long, value_name = "N", default_value_t = LearnOptions::default().entries)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = LearnOptions::default().entries)]
     entries: usize,
 
-    /// Share of the cells of normal frames that may count as unusual
-    #[arg(long, value_name = "SHARE", default_value_t = LearnOptions::default().beyond)]
+    /// Share of the cells of normal frames that may be unusual
+    #[arg(long, hide_short_help = true, value_name = "SHARE", default_value_t = LearnOptions::default().beyond)]
     beyond: f32,
 
-    /// How steeply distance lowers what is known
-    #[arg(long, value_name = "X", default_value_t = LearnOptions::default().slope)]
+    /// How steeply distance lowers the known classes
+    #[arg(long, hide_short_help = true, value_name = "X", default_value_t = LearnOptions::default().slope)]
     slope: f32,
 
     /// ONNX file to write
@@ -177,7 +178,7 @@ fn learn(
                 Ok(input) => input,
                 Err(reason) => {
                     bad += 1;
-                    eprintln!("unmask: {}: {reason}", path.display());
+                    warn!("{}: {reason}", path.display());
                     continue;
                 }
             };

@@ -17,11 +17,11 @@ Examples:
   unmask prepare --model deeplab.onnx --out camera.onnx --score entropy
   unmask score --model camera.onnx --images photos --out maps
 
-The result takes the bytes of a camera's frame and gives the anomaly map; run, score, eval and demo
-take it as any model. A foreign model's output names, normalisation and classes are read from
-model.toml beside it. Both are described in docs/graph.md.")]
+The result takes the bytes of a camera's frame and outputs the anomaly map; run, score, eval and demo
+accept it like any model. A foreign model's output names, normalisation and classes are read from
+model.toml next to it. docs/graph.md describes both.")]
 pub struct PrepareArgs {
-    /// Model to prepare, ONNX [default: $UNMASK_MODEL, else the shipped one]
+    /// ONNX model to prepare [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
@@ -29,23 +29,23 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "FILE", default_value = "prepared.onnx")]
     out: PathBuf,
 
-    /// Size of the camera's frames, width x height [default: the model's own input size]
+    /// Frame width x height [default: the model's input size]
     #[arg(long, value_name = "WxH", value_parser = camera_size)]
     camera: Option<Size>,
 
-    /// Layout of a frame's bytes, rows without padding
+    /// Pixel format of frames, rows without padding
     #[arg(long, value_enum, default_value_t = PixelFormat::Rgb24)]
     format: PixelFormat,
 
     /// Luma weights of yuyv, uyvy and nv12
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t)]
     matrix: ColourMatrix,
 
-    /// Byte values of yuyv, uyvy and nv12: limited 16 to 235, full 0 to 255
-    #[arg(long, value_enum, default_value_t)]
+    /// Range of yuyv, uyvy and nv12: limited 16 to 235, full 0 to 255
+    #[arg(long, hide_short_help = true, value_enum, default_value_t)]
     range: ColourRange,
 
-    /// How a picture of another shape meets the network's input
+    /// How a frame of another shape is fitted to the input
     #[arg(long, value_enum, default_value_t)]
     fit: FrameFit,
 
@@ -57,8 +57,9 @@ pub struct PrepareArgs {
     #[arg(long, value_name = "KIND")]
     score: Option<PixelScore>,
 
-    /// Enlarge masks or logits to the network's input size before they are scored, as the
-    /// method's authors do. Slower
+    /// Enlarge masks to the input size before they are scored
+    ///
+    /// As the method's authors do; slower.
     #[arg(long)]
     full_size: bool,
 

@@ -6,10 +6,12 @@ mod layers;
 mod page;
 mod report;
 
-use super::ExitOutcome;
-use super::run::watch::{self, WatchRun};
+use super::run_args::RunOptions;
+use super::{ExitOutcome, pipeline_run};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
 use crate::health::power::board;
+use crate::runner::{AlertOutput, RunBuilder};
+use crate::sink::SinkSettings;
 use anyhow::{Context, bail};
 use report::ProfileReport;
 use std::io::Write;
@@ -27,23 +29,20 @@ Examples:
   unmask profile --compare before.json now.json
   unmask profile --overload
 
-The first --warm-up frames are not measured. Alerts are formed and written, but to nowhere.
+The first --warm-up frames are not measured. Alerts are formed, but discarded.
 
 Exit code: 0 all frames were used; 2 some were bad; 1 the run failed.")]
 pub struct ProfileArgs {
-    /// Where frames come from, as in `unmask run` [default: synthetic]
+    /// Source of frames, as in `unmask run` [default: synthetic]
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
-
-    #[command(flatten)]
-    watch: watch::WatchArgs,
 
     /// Frames to measure
     #[arg(long, value_name = "N", default_value_t = 200,
           value_parser = clap::value_parser!(u64).range(1..))]
     frames: u64,
 
-    /// Measure for so long instead, s
+    /// Measure for this long instead, s
     #[arg(
         long,
         value_name = "T",
@@ -52,22 +51,24 @@ pub struct ProfileArgs {
     )]
     seconds: Option<f64>,
 
-    /// Frames before those that are measured
+    /// Frames to skip before the measurement
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(..=100_000))]
     warm_up: u64,
 
-    /// Frames a second of the source's world; with --realtime how often frames come [default: 10]
+    /// Frames per second of the source [default: 10]
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
 
-    /// Let frames come at --rate whether or not they can be dealt with
+    /// Deliver frames at --rate; superseded ones are dropped
     #[arg(long)]
     realtime: bool,
 
-    /// How often each block of the network is run by itself, after the frames; 0 = not at all
+    /// Runs of each block of the network by itself; 0 = none
+    ///
+    /// They follow the frames, and show where the engine's time goes.
     #[cfg(feature = "offline")]
-    #[arg(long, value_name = "N", default_value_t = 10,
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(..=1000))]
     layer_passes: u16,
 
@@ -75,17 +76,22 @@ pub struct ProfileArgs {
     #[arg(long)]
     json: bool,
 
-    /// Write the profile as a page, too: one file that needs nothing else
+    /// Also write the profile as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Print what overload does: engine times of 1.1, 2 and 10 periods, on virtual time
-    #[arg(long, conflicts_with_all = ["compare", "html", "source"])]
+    /// Simulate overload: engine times of 1.1, 2 and 10 periods
+    ///
+    /// Runs the deadline policy on virtual time, without an engine.
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["compare", "html", "source"])]
     overload: bool,
 
-    /// Compare two profiles written with --json instead of measuring
+    /// Compare two profiles that --json wrote, instead of measuring
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     compare: Option<Vec<PathBuf>>,
+
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 pub(super) fn run(args: &ProfileArgs) -> anyhow::Result<ExitOutcome> {
@@ -119,27 +125,31 @@ pub(super) fn run(args: &ProfileArgs) -> anyhow::Result<ExitOutcome> {
 }
 
 fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
-    let config = args.watch.config()?;
-    let named = args.source.as_ref().or(config.source.name.as_ref());
+    let mut config = args.options.config()?;
+    let named = args.source.clone().or(config.source.name.clone());
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
-    let watch = WatchRun {
-        waits: false,
-        source: named.map_or("synthetic", |s| s.as_str()).parse()?,
-        frames: longest.is_none().then_some(args.frames + args.warm_up),
-        rate_hz: args.rate.unwrap_or(config.source.rate_hz),
-        realtime: args.realtime || config.source.realtime,
-        warm_up: args.warm_up,
-        longest,
-        alerts: watch::AlertOutput::Nowhere,
-        sinks: crate::sink::SinkSettings::default(),
-        config,
-    };
+    let frames = args.frames + args.warm_up;
+    let source = named.as_deref().unwrap_or("synthetic").parse()?;
+    let (rate_hz, realtime) = (
+        args.rate.unwrap_or(config.source.rate_hz),
+        args.realtime || config.source.realtime,
+    );
+    config.sink = SinkSettings::default();
+    let builder = RunBuilder::new(source, config)
+        .frames(longest.is_none().then_some(frames))
+        .rate_hz(rate_hz)
+        .realtime(realtime)
+        .wait_for_source(false)
+        .warm_up_frames(args.warm_up)
+        .duration(longest)
+        .confirm(args.options.confirm())
+        .alerts(AlertOutput::Discard);
     let root = Path::new("/");
     let before = board(root);
-    let seen = watch.run(&args.watch, None, None)?;
+    let finished = pipeline_run::execute(builder)?;
     let after = board(root);
-    let profile = ProfileReport::of(&seen, before, after);
+    let profile = ProfileReport::of(&finished, before, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
             "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \
@@ -149,10 +159,10 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     }
     #[cfg(feature = "offline")]
     let profile = ProfileReport {
-        layers: layers::measure(usize::from(args.layer_passes), &seen),
+        layers: layers::measure(usize::from(args.layer_passes), &finished),
         ..profile
     };
-    Ok((profile, seen.outcome()))
+    Ok((profile, pipeline_run::outcome(&finished)))
 }
 
 /// The table of overload.

@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use tracing::warn;
 use unmask_engine::{Engine, EngineOptions};
 use unmask_graph::calibrate::Calibration;
 use unmask_graph::export::write_file;
@@ -29,46 +30,54 @@ What becomes INT8, what stays float32, and why: docs/quantise.md.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct QuantizeArgs {
-    /// Float32 model (ONNX) [default: $UNMASK_MODEL, else the shipped one].
+    /// Float32 ONNX model [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Calibration file of this model, for INT8 [default: calibration/MODEL.toml, MODEL without its
-    /// ending].
+    /// Calibration file for INT8 [default: calibration/MODEL.toml]
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
-    /// Lowest precision to use.
+    /// Lowest precision to use
     #[arg(long, value_enum, default_value_t = PrecisionName::Int8)]
     precision: PrecisionName,
-    /// Precision of what is not INT8.
+    /// Precision of what is not INT8
     #[arg(long, value_enum, default_value_t)]
     rest: RestPrecision,
-    /// ONNX file to write.
+    /// ONNX file to write
     #[arg(long, value_name = "FILE", default_value = "quantised.onnx")]
     out: PathBuf,
-    /// Block that stays out of INT8; may be given several times.
+    /// Block that stays out of INT8; may be repeated
     #[arg(long, value_name = "BLOCK")]
     keep: Vec<String>,
-    /// Folder with images/NAME.* and labels/NAME.png: measure what each block costs there, and
-    /// leave the costly ones out of INT8.
-    #[arg(long, value_name = "DIR")]
+    /// Evaluate on this data set, and leave costly blocks out of INT8
+    ///
+    /// A folder with images/NAME.* and labels/NAME.png.
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR")]
     judge: Option<PathBuf>,
-    /// AuPRC that INT8 may cost on the data set of --judge, absolute.
-    #[arg(long, value_name = "X", default_value_t = 0.01, requires = "judge", value_parser = drop)]
+    /// AuPRC that INT8 may cost, absolute
+    #[arg(long, help_heading = "Evaluation", value_name = "X", default_value_t = 0.01, requires = "judge", value_parser = drop)]
     max_drop: f64,
-    /// Report of --judge: this name with .md, .json and .svg [default: --out without its ending].
-    #[arg(long, value_name = "FILE", requires = "judge")]
+    /// Report: this name with .md, .json and .svg
+    ///
+    /// Default: --out without its ending.
+    #[arg(
+        long,
+        help_heading = "Evaluation",
+        value_name = "FILE",
+        requires = "judge"
+    )]
     report: Option<PathBuf>,
-    #[command(flatten)]
-    label_values: LabelValues,
-    /// Judge without mask refinement.
-    #[arg(long)]
+    /// Evaluate without mask refinement
+    #[arg(long, help_heading = "Evaluation")]
     no_refine: bool,
-    /// Threads [default: one per core].
+    /// Threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Print what was written as JSON.
+    /// Print what was written as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    label_values: LabelValues,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -275,7 +284,7 @@ fn judged(
     bar.finish_and_clear();
     let verdict = verdict.with_context(|| format!("cannot judge on {}", dataset.display()))?;
     for left_out in &verdict.left_out {
-        eprintln!("unmask: left out: {left_out}");
+        warn!("left out: {left_out}");
     }
     let stem = args
         .report

@@ -1,6 +1,6 @@
 //! `unmask record`.
 
-use super::run::watch;
+use super::progress;
 use super::{ExitOutcome, camera_args, shutdown};
 use crate::source::{
     BadFrame, CaptureSettings, FrameRecorder, NextFrame, OpenSource, RunPace, SourceClock,
@@ -9,7 +9,8 @@ use crate::source::{
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use unmask_frame::{MonotonicTime, escape_control};
+use tracing::warn;
+use unmask_frame::MonotonicTime;
 
 /// How often a recording that waits for a frame looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -23,52 +24,57 @@ Examples:
   unmask record --source v4l2:/dev/video0 --camera-format RGB3 --frames 300 --out drive
   unmask record --source pictures:list.txt --rate 30 --realtime --out list
 
-Writes recording.json, frames.jsonl (one line a frame: number, times, frames lost before it) and one
-file a frame. Of a camera these are the bytes that the driver wrote, so that a replay gives any model
-what the camera gave; GREY, NV21 and MJPG, and all other sources, become PNG. Stop it whenever you
-like: what is written is whole.
+Writes recording.json, frames.jsonl (one line per frame: number, times, frames lost before it) and
+one file per frame. For cameras, these are the bytes that the driver wrote, so that a replay gives
+any model what the camera gave; GREY, NV21 and MJPG, and all other sources, become PNG. It can be
+stopped at any time: what is written is complete.
 
-Exit code: 0 all frames were written; 2 some frames were bad, counted and named; 1 it failed.")]
+Exit code: 0 all frames were written; 2 some frames were bad, counted and named; 1 the recording
+failed.")]
 pub struct RecordArgs {
-    /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
-    /// synthetic or synthetic:SEED
+    /// Source: v4l2:/dev/video0, pictures:DIR, recording:DIR, synthetic
+    ///
+    /// Also pictures:LIST.txt, a list of files, and synthetic:SEED, another drive.
     #[arg(long, value_name = "SOURCE")]
     source: String,
 
-    #[command(flatten)]
-    camera: camera_args::SourceArgs,
-
-    /// Folder to write into: new or empty
+    /// Folder to write to, new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// Frames to take [default: all; a synthetic drive has no end]
+    /// Stop after N frames [default: at the end of the source]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
 
-    /// Frames a second of the source's world
+    /// Frames per second of the source
     #[arg(long, value_name = "HZ", default_value_t = 10.0)]
     rate: f64,
 
-    /// Let frames come at --rate whether or not they can be written in time: those that a newer one
-    /// overtakes are counted, and times are those of the clock. Without it no frame is lost, and
-    /// times are those of the source's world
+    /// Deliver frames at --rate; superseded ones are dropped
+    ///
+    /// Dropped frames are counted, and times are those of the clock. Without it no frame is lost, and
+    /// times are those of the source.
     #[arg(long)]
     realtime: bool,
 
-    /// Write pictures (PNG), not a camera's bytes: smaller, but slower to write, and a model that is
-    /// prepared for the camera gets its bytes back with rounding errors
+    /// Write PNG files instead of a camera's bytes
+    ///
+    /// Smaller, but slower to write, and a model that is prepared for the camera gets its bytes back
+    /// with rounding errors.
     #[arg(long)]
     png: bool,
 
     /// Print the summary as JSON on stdout
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    camera: camera_args::CaptureArgs,
 }
 
 pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
     let source: SourceUri = args.source.parse()?;
-    let settings = args.camera.over(CaptureSettings::default());
+    let settings = args.camera.apply_to(CaptureSettings::default());
     let mut camera = OpenSource::open_with(&source, args.rate, &settings)?;
     if !args.png {
         camera.keep_bytes();
@@ -89,7 +95,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
     let clock = SourceClock::start();
     let start = Instant::now();
     let reader = SourceReader::start(camera, clock, pace, args.frames)?;
-    let bar = watch::progress_bar(length, "recording");
+    let bar = progress::start(length, "recording");
     let mut times = RecordTimes::new(clock, realtime);
     let mut first_bad: Option<BadFrame> = None;
     let stop = shutdown::on_request();
@@ -99,8 +105,8 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
             NextFrame::Nothing => continue,
             NextFrame::End => break,
         };
-        while let Some((_, event)) = reader.capture().and_then(|capture| capture.event()) {
-            bar.suspend(|| eprintln!("unmask: {}", escape_control(&event)));
+        while let Some(event) = reader.capture().and_then(|capture| capture.event()) {
+            event.log();
         }
         let shot = match shot {
             Ok(shot) if args.png => shot.into_picture(),
@@ -112,7 +118,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
                 recorder.add(&shot, at, unix_ns)?;
             }
             Err(bad) => {
-                bar.suspend(|| eprintln!("unmask: bad frame {bad}"));
+                warn!("bad frame {bad}");
                 recorder.add_bad(&bad)?;
                 first_bad.get_or_insert(bad);
             }

@@ -1,18 +1,24 @@
 //! `unmask run`.
 
-pub(super) mod beside;
-pub(super) mod watch;
-
-use super::{ExitOutcome, camera_args};
+use super::camera_args::CaptureArgs;
+use super::run_args::RunOptions;
+use super::telemetry_args::TelemetryArgs;
+use super::{ExitOutcome, pipeline_run};
+use crate::runner::{AlertOutput, GalleryOutput, RunBuilder};
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
-use watch::WatchRun;
 
 /// Arguments of `unmask run`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
+Examples:
+  unmask run --source pictures:photos > alerts.jsonl
+  unmask run --source v4l2:/dev/video0 --camera-size 1280x720 > alerts.jsonl
+  unmask run --config my.toml --realtime",
+    after_long_help = "\
 Examples:
   unmask run --source pictures:photos > alerts.jsonl
   unmask run --source synthetic:7 --frames 100 --overlays out/frames
@@ -21,113 +27,119 @@ Examples:
   unmask run --source pictures:photos --alerts alerts.jsonl --json > summary.json
   unmask run --source synthetic --realtime --alerts mqtts://me@broker/road --evidence evidence
 
-stdout carries alerts only, one JSON object a line (schema unmask.alert/1). The summary goes to
+stdout carries alerts only, one JSON object per line (schema unmask.alert/1). The summary goes to
 stderr; with --alerts FILE --json it goes to stdout as JSON instead.
-Alerts that a broker does not have wait on disk. Every place and what it promises: docs/sinks.md.
+Alerts that a broker does not have yet wait on disk. docs/sinks.md says what every sink guarantees.
 
 Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
-lost, counted and named; 1 the run failed.")]
+lost, counted and named; 1 the run failed."
+)]
 pub struct RunArgs {
-    /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
-    /// synthetic or synthetic:SEED
+    /// Source: v4l2:/dev/video0, pictures:DIR, recording:DIR, synthetic
+    ///
+    /// Also pictures:LIST.txt, a list of files, and synthetic:SEED, another drive.
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
 
-    #[command(flatten)]
-    watch: watch::WatchArgs,
-
-    /// Frames to take [default: all; a synthetic drive has no end]
+    /// Stop after N frames [default: at the end of the source]
+    ///
+    /// A synthetic drive has no end.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
 
-    /// Frames a second of the source's world: how far a synthetic drive moves from frame to frame,
-    /// and with --realtime how often frames come [default: 10]
-    #[arg(long, value_name = "HZ")]
+    /// Frames per second of the source [default: 10]
+    ///
+    /// How far a synthetic drive moves per frame, and with --realtime how often frames arrive.
+    #[arg(long, value_name = "HZ", hide_short_help = true)]
     rate: Option<f64>,
 
-    /// Let frames come at --rate whether or not they can be dealt with: those that a newer one
-    /// overtakes are dropped and counted. Without it every frame is waited for
+    /// Deliver frames at --rate; superseded ones are dropped
+    ///
+    /// Dropped frames are counted. Without it, the source waits until a frame is processed. Cameras
+    /// always run in real time.
     #[arg(long)]
     realtime: bool,
 
-    /// Wait for a source that is not there yet, and report it (`blind`, missing) until it is
-    /// [default: wait where systemd started the run]
-    #[arg(long)]
+    /// Wait for a source that does not exist yet [default: wait under systemd]
+    ///
+    /// Meanwhile the run reports itself `blind` (missing).
+    #[arg(long, hide_short_help = true)]
     wait: bool,
 
-    /// Where alerts go, once or more: - (stdout), FILE, unix:SOCKET, mqtt://HOST[:PORT][/TOPIC],
-    /// mqtts://… [default: sink.alerts of the configuration, else stdout]
-    #[arg(long, value_name = "PLACE")]
+    /// Sink: - (stdout), FILE, unix:SOCKET, mqtt://HOST, mqtts://HOST
+    ///
+    /// May be repeated. Brokers: mqtt://[USER@]HOST[:PORT][/TOPIC]. Default: sink.alerts of the
+    /// configuration, else stdout.
+    #[arg(long, value_name = "SINK")]
     alerts: Vec<SinkUri>,
 
-    #[command(flatten)]
-    camera: camera_args::SourceArgs,
-
-    #[command(flatten)]
-    sinks: beside::TelemetryArgs,
-
-    /// Draw every frame into this folder, with a contact sheet and a page (index.html)
+    /// Draw every frame into this folder, with a page (index.html)
     #[arg(long, value_name = "DIR")]
     overlays: Option<PathBuf>,
 
-    /// Print the summary as JSON on stdout; alerts must go elsewhere then
+    /// Print the summary as JSON on stdout; needs --alerts FILE
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    options: RunOptions,
+
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
+
+    #[command(flatten)]
+    camera: CaptureArgs,
 }
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
-    let mut config = args.watch.config()?;
-    config.capture = args.camera.over(config.capture);
+    let mut config = args.options.config()?;
+    config.capture = args.camera.apply_to(config.capture);
+    config.sink = args.telemetry.apply_to(config.sink);
+    config.source.frames = args.frames.or(config.source.frames);
+    config.source.rate_hz = args.rate.unwrap_or(config.source.rate_hz);
+    config.source.realtime |= args.realtime;
     let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
         bail!(
-            "no source given. Say what to watch: --source pictures:DIR (a folder of jpg, png, \
-             webp) or --source synthetic:SEED (a rendered drive, endless: add --frames N)"
+            "no source given: use --source pictures:DIR (a folder of jpg, png, webp) or --source \
+             synthetic:SEED (a rendered drive, endless: add --frames N)"
         );
     };
-    let sinks = args.sinks.over(config.sink.clone());
-    let places = match args.alerts.as_slice() {
-        [] => sinks.alerts.clone(),
+    let sinks = match args.alerts.as_slice() {
+        [] => config.sink.alerts.clone(),
         given => given.to_vec(),
     };
-    if args.json && (places.is_empty() || places.contains(&SinkUri::Stdout)) {
-        bail!("--json and the alerts both want stdout; send those elsewhere with --alerts FILE");
+    if args.json && (sinks.is_empty() || sinks.contains(&SinkUri::Stdout)) {
+        bail!("--json and the alerts both need stdout: send alerts elsewhere with --alerts FILE");
     }
     if args.json && !unmask_system::stdout_is_open() {
-        bail!("--json wants stdout, but it was closed when the program was started");
+        bail!("--json needs stdout, but it was closed when the program was started");
     }
     let source: SourceUri = source.parse()?;
-    let watch = WatchRun {
-        frames: args.frames.or(config.source.frames),
-        rate_hz: args.rate.unwrap_or(config.source.rate_hz),
-        // Nobody can wait for a camera's frames.
-        realtime: args.realtime || config.source.realtime || source.is_live(),
-        waits: args.wait || config.source.waits(),
-        source,
-        warm_up: 0,
-        longest: None,
-        alerts: watch::AlertOutput::Places(places),
-        sinks,
-        config,
-    };
-    let title = format!("unmask run · {}", watch.source);
-    let gallery = args.overlays.as_ref().map(|folder| watch::OverlayOutput {
+    let gallery = args.overlays.as_ref().map(|folder| GalleryOutput {
         page_folder: folder.clone(),
         overlay_folder: String::new(),
         only_alerting: false,
-        title,
+        title: format!("unmask run · {source}"),
     });
-    let seen = watch.run(&args.watch, gallery, None)?;
-    let outcome = seen.outcome();
+    let waits = args.wait || config.source.waits();
+    let builder = RunBuilder::new(source, config)
+        .wait_for_source(waits)
+        .confirm(args.options.confirm())
+        .alerts(AlertOutput::Sinks(sinks))
+        .gallery(gallery);
+    let finished = pipeline_run::execute(builder)?;
+    let outcome = pipeline_run::outcome(&finished);
     if args.json {
-        let text = serde_json::to_string_pretty(&seen.report())?;
+        let text = serde_json::to_string_pretty(&finished.report())?;
         println!("{text}");
     } else {
-        eprint!("{}", seen.table());
+        eprint!("{}", finished.table());
     }
     if let Some(folder) = &args.overlays {
-        seen.write_page(None)
+        finished
+            .write_page(None)
             .context("the run is done, but its page is not")?;
-        eprintln!("look at {}", folder.join("index.html").display());
+        eprintln!("overlays: {}", folder.join("index.html").display());
     }
     Ok(outcome)
 }

@@ -1,12 +1,13 @@
 //! `unmask score`.
 
-use super::run::watch;
+use super::progress;
 use super::{ExitOutcome, model, model::parse_size, shutdown};
 use crate::source::PictureSource;
 use anyhow::{Context, bail};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
+use tracing::warn;
 use unmask_frame::{Size, escape_control, read_picture};
 use unmask_score::{PixelScore, npy};
 
@@ -16,29 +17,30 @@ use unmask_score::{PixelScore, npy};
 Example:
   unmask score --model engines/unmask-small.onnx --images photos --out maps
 
-Writes maps/NAME.npy for every picture photos/NAME.*: float32, [H, W] of the picture, higher =
-more anomalous. Read them with numpy.load, or evaluate them with `unmask eval --scores maps`.
+Writes maps/NAME.npy for every image photos/NAME.*: float32, [H, W] of the image, higher = more
+anomalous. Read them with numpy.load, or evaluate them with `unmask eval --scores maps`.
 
-Exit code: 0 every picture was scored; 2 some were bad, counted and named; 1 nothing was scored.")]
+Exit code: 0 every image was scored; 2 some were bad, counted and named; 1 nothing was scored.")]
 pub struct ScoreArgs {
-    /// The model, ONNX [default: $UNMASK_MODEL, else the shipped one]
+    /// ONNX model [default: $UNMASK_MODEL, else the shipped one]
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
-    /// Folder of the pictures (jpg, png, webp)
+    /// Folder of images (jpg, png, webp)
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
 
-    /// Folder for the maps; made where it is missing
+    /// Folder for the maps, created if missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// Input size that the model must have, height x width. A model's size is fixed when it is
-    /// exported: for another one, export it again with `unmask export --size`
+    /// Input size that the model must have, height x width
+    ///
+    /// A model's size is fixed at export: for another one, use `unmask export --size`.
     #[arg(long, value_name = "HxW", value_parser = parse_size)]
     size: Option<Size>,
 
-    /// Leave mask refinement out
+    /// Disable mask refinement
     #[arg(long)]
     no_refine: bool,
 
@@ -46,7 +48,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "KIND")]
     score: Option<PixelScore>,
 
-    /// Threads to compute with; 0 = all
+    /// Threads to compute with; 0 = all cores
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
 }
@@ -57,15 +59,15 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<ExitOutcome> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
 
-    let bar = watch::progress_bar(Some(pictures.len()), "scoring");
+    let bar = progress::start(Some(pictures.len()), "scoring");
     let (mut bad, mut first_bad) = (0u64, None);
     let mut taken = HashSet::new();
     let stop = shutdown::on_request();
     for path in pictures.paths() {
         if stop.load(Relaxed) {
             bar.finish_and_clear();
-            eprintln!(
-                "unmask: stopped: {} of {} pictures were tried",
+            warn!(
+                "stopped: {} of {} images were tried",
                 bar.position(),
                 pictures.len()
             );
@@ -91,7 +93,7 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<ExitOutcome> {
             Err(reason) => {
                 let line = format!("{}: {reason}", path.display());
                 let line = escape_control(&line).into_owned();
-                bar.suspend(|| eprintln!("unmask: bad picture {line}"));
+                warn!("bad image {line}");
                 bad += 1;
                 first_bad.get_or_insert(line);
             }
@@ -100,10 +102,10 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<ExitOutcome> {
     bar.finish_and_clear();
     let good = pictures.len() - bad;
     if let Some(first) = first_bad.filter(|_| good == 0) {
-        bail!("none of the {bad} pictures could be scored; the first: {first}");
+        bail!("none of the {bad} images could be scored; the first: {first}");
     }
     eprintln!(
-        "{good} maps written to {}, {bad} bad pictures",
+        "{good} maps written to {}, {bad} bad images",
         args.out.display()
     );
     Ok(if bad == 0 {

@@ -1,15 +1,16 @@
 //! `unmask thresholds`.
 
-use super::run::watch::{self, progress_bar};
+use super::progress;
+use super::run_args::RunOptions;
 use super::{ExitOutcome, shutdown};
 use crate::source::{OpenSource, SourceUri};
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;
+use tracing::warn;
 use unmask_alert::thresholds::{ScoreBank, lowest, upper_95};
 use unmask_engine::{Engine, EngineOptions, find_model};
-use unmask_frame::escape_control;
 
 /// Arguments of `unmask thresholds`.
 #[derive(clap::Args, Debug)]
@@ -17,32 +18,33 @@ use unmask_frame::escape_control;
 Example:
   unmask thresholds --frames normal-driving --false-alarms-per-hour 1
 
-The frames are those of ordinary driving, in order, at --rate a second: everything told about them
-is a false alarm. Printed is the lowest threshold at which, and above which, the wanted rate is kept,
-with all rules and the confirmation of a film. `upper_95_per_hour` is the rate that the recording
-cannot exclude: a short one says little, however quiet it is.
+The frames are those of normal driving, in order, --rate per second: every alert on them is a false
+alarm. Prints the lowest threshold from which on the rate is kept, with all rules and the
+confirmation of a video. `upper_95_per_hour` is the rate that the recording cannot exclude: a short
+recording proves little, however quiet it is.
 
 Exit code: 0 all frames were used; 2 some were bad; 1 no threshold keeps the rate.")]
 pub struct ThresholdArgs {
-    /// Frames of normal driving: a folder of pictures in order of their names, or a source that
-    /// ends
+    /// Normal driving: a folder of images, or a source that ends
+    ///
+    /// Images are taken in the order of their names.
     #[arg(long, value_name = "DIR")]
     frames: String,
 
-    /// False alarms an hour that are borne
+    /// Acceptable false alarms per hour
     #[arg(long, value_name = "X")]
     false_alarms_per_hour: f64,
 
-    /// Frames a second of the recording
+    /// Frames per second of the recording
     #[arg(long, value_name = "HZ", default_value_t = 10.0)]
     rate: f64,
 
-    #[command(flatten)]
-    watch: watch::WatchArgs,
-
-    /// Print the answer as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 /// The answer.
@@ -66,7 +68,7 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
         wanted.is_finite() && wanted >= 0.0,
         "--false-alarms-per-hour {wanted}: wanted a number from 0 on"
     );
-    let config = args.watch.config()?;
+    let config = args.options.config()?;
     let source = args
         .frames
         .parse()
@@ -92,13 +94,13 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
         settings
     };
     let mut bank = ScoreBank::new(held, &road)?;
-    let bar = progress_bar(Some(length), "watching");
+    let bar = progress::start(Some(length), "frames");
     let (mut bad, mut number) = (0u64, 0u64);
     let stop = shutdown::on_request();
     while let Some(shot) = camera.next() {
         if stop.load(Relaxed) {
             bar.finish_and_clear();
-            eprintln!("unmask: stopped: a part of the recording gives no threshold");
+            warn!("stopped: a part of the recording gives no threshold");
             return Ok(ExitOutcome::Stopped);
         }
         bar.inc(1);
@@ -119,7 +121,7 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
             Ok((scored, size)) => bank.step(&scored, size, at_ns),
             Err(reason) => {
                 bad += 1;
-                bar.suspend(|| eprintln!("unmask: bad frame {}", escape_control(&reason)));
+                warn!("bad frame {reason}");
             }
         }
     }

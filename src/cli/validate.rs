@@ -5,6 +5,7 @@ use crate::config::RunConfig;
 use crate::sink::{SinkUri, check_broker_settings, try_broker};
 use anyhow::{Context, bail};
 use std::path::PathBuf;
+use tracing::warn;
 
 /// Arguments of `unmask validate`.
 #[derive(clap::Args, Debug)]
@@ -13,15 +14,16 @@ Examples:
   unmask validate my.toml
   unmask validate --offline my.toml
 
-Brokers are asked whether they would take alerts; nothing is sent. One that is away is no error.
+Connects to every broker, to find out whether it would accept alerts; nothing is published. A broker
+that cannot be reached is no error.
 
-Exit code: 0 the configuration is good; 1 it is not: the error names line, key and what is wanted.")]
+Exit code: 0 the configuration is valid; 1 it is not: the error names line, key and what is wanted.")]
 pub struct ValidateArgs {
-    /// Do not ask brokers
+    /// Do not connect to brokers
     #[arg(long)]
     offline: bool,
 
-    /// The configuration, TOML
+    /// TOML configuration
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -54,9 +56,9 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitOutcome> {
         match asked.with_context(|| format!("{path}, key `sink.alerts`"))? {
             None => {}
             Some(fault) if fault.lasting => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
-            Some(fault) => eprintln!("{path}: {broker} cannot be asked now: {fault}"),
+            Some(fault) => warn!("{path}: {broker} cannot be reached now: {fault}"),
         }
     }
-    eprintln!("{path} is good");
+    eprintln!("{path} is valid");
     Ok(ExitOutcome::Clean)
 }

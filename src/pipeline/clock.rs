@@ -27,7 +27,7 @@ impl AlertPipeline<'_> {
     /// Follows the wall clock, and tells where it was set.
     pub(super) fn follow_clock(
         &mut self,
-        note: &mut dyn FnMut(RunEvent<'_>),
+        on_event: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         if self.recorded {
             // What the wall clock said then is in the recording.
@@ -37,8 +37,8 @@ impl AlertPipeline<'_> {
         if asked.is_none_or(|at| at.elapsed() >= ASK) {
             *asked = Some(Instant::now());
             let error = unmask_system::clock_error();
-            for author in &mut self.authors {
-                author.set_clock_error(error);
+            for alert_builder in &mut self.alert_builders {
+                alert_builder.set_clock_error(error);
             }
         }
         let Some(step_ns) = self.clock.follow() else {
@@ -46,7 +46,7 @@ impl AlertPipeline<'_> {
         };
         self.wall.steps += 1;
         let detail = step_in_words(step_ns);
-        note(RunEvent::Clock(&detail));
+        on_event(RunEvent::Clock(&detail));
         let now = self.clock.now();
         let metadata = self.state_metadata(
             self.last.as_ref().map_or(0, |last| last.frame),
@@ -54,7 +54,7 @@ impl AlertPipeline<'_> {
             self.clock.unix_ns(now),
         );
         let id: Arc<str> = format!("{}-clock-{}", self.run_id, self.wall.steps).into();
-        // It is over as soon as it is told: from here on times are as the clock says now.
+        // It is over as soon as it is reported: from here on times are as the clock says now.
         for (event, severity) in [
             (AlertEvent::Degraded, AlertSeverity::Medium),
             (AlertEvent::End, AlertSeverity::Low),

@@ -55,7 +55,7 @@ impl<'a> AlertPipeline<'a> {
         degrade.steps.get(self.ladder.step().checked_sub(1)?)
     }
 
-    /// After a frame is told: what it took goes into prediction and ladder; the warm-up ends.
+    /// After a frame is reported: what it took goes into prediction and ladder; the warm-up ends.
     pub(super) fn learn(
         &mut self,
         admission: Admission,
@@ -70,7 +70,7 @@ impl<'a> AlertPipeline<'a> {
             let change = self.ladder.note(now > deadline);
             self.moved(change);
         }
-        self.tell_change()?;
+        self.publish_ladder_change()?;
         if !self.warm && self.summary.ledger.frames() >= self.settings.warm_up {
             self.warm = true;
             self.since = Instant::now();
@@ -81,20 +81,22 @@ impl<'a> AlertPipeline<'a> {
         Ok(())
     }
 
-    /// Notes a move on the ladder; it is told with the next frame that is served.
+    /// Notes a move on the ladder; it is reported with the next frame that is served.
     pub(super) fn moved(&mut self, change: Option<LadderChange>) {
         if let Some(LadderChange { from, to }) = change {
             self.summary.changes += 1;
-            let from = self.untold.map_or(from, |untold| untold.from);
-            self.untold = (from != to).then_some(LadderChange { from, to });
+            let from = self.pending_change.map_or(from, |pending| pending.from);
+            self.pending_change = (from != to).then_some(LadderChange { from, to });
         }
     }
 
-    /// Tells of a move on the ladder.
-    pub(super) fn tell_change(&mut self) -> Result<(), PipelineError> {
-        let (Some(LadderChange { to, .. }), Some(degrade), Some(token)) =
-            (self.untold.take(), &self.settings.degrade, &self.last)
-        else {
+    /// Publishes a move on the ladder.
+    pub(super) fn publish_ladder_change(&mut self) -> Result<(), PipelineError> {
+        let (Some(LadderChange { to, .. }), Some(degrade), Some(token)) = (
+            self.pending_change.take(),
+            &self.settings.degrade,
+            &self.last,
+        ) else {
             return Ok(());
         };
         let (name, severity) = match to.checked_sub(1).and_then(|i| degrade.steps.get(i)) {

@@ -34,7 +34,7 @@ impl<'a> EngineSet<'a> {
     }
 
     /// Who writes alerts for each, in their order.
-    pub(super) fn authors(&self) -> Vec<AlertBuilder> {
+    pub(super) fn alert_builders(&self) -> Vec<AlertBuilder> {
         std::iter::once(&*self.usual)
             .chain(self.others.iter())
             .map(|engine| {

@@ -1,10 +1,10 @@
-//! What a run gives: frames to look at, notes while it goes on, a summary, or why it ended early.
+//! What a run gives: events while it goes on, a summary, or why it ended early.
 
 use crate::budget::LatencyStats;
 use crate::budget::realtime::RealtimeError;
 use crate::health::{blind, board};
 use crate::sink::SinkError;
-use crate::source::{BadFrame, CaptureReport, SourceError};
+use crate::source::{BadFrame, CaptureReport, SourceError, SourceEvent};
 use std::time::Duration;
 use unmask_alert::DecideError;
 
@@ -52,7 +52,7 @@ pub struct RunSummary {
     pub changes: u64,
     /// Frames that were not drawn for want of time (in real time only).
     pub not_drawn: u64,
-    /// Things told of.
+    /// Detections that were alerted on.
     pub begun: u64,
     /// Lines written.
     pub alerts: u64,
@@ -76,19 +76,19 @@ impl RunSummary {
     }
 }
 
-/// What a run tells while it goes on.
+/// What happens while a run goes on.
 #[derive(Clone, Copy, Debug)]
 pub enum RunEvent<'a> {
     /// A frame was finished.
     Frame,
     /// A frame could not be used.
     Bad(&'a BadFrame),
-    /// Nothing is seen any more, or things are seen again.
-    Sight(blind::BlindChange),
-    /// Something befell the camera, or is over.
-    Camera(&'a str),
+    /// The camera is blind, or sees again.
+    Health(blind::BlindChange),
+    /// The camera failed, or works again.
+    Camera(&'a SourceEvent),
     /// The wall clock was set.
     Clock(&'a str),
-    /// The machine gets slower, or will, or is well again.
-    Board(&'a board::HostChange),
+    /// The host gets slower, or will, or is well again.
+    Host(&'a board::HostChange),
 }

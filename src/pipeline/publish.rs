@@ -40,7 +40,7 @@ impl AlertPipeline<'_> {
         } = change;
         let now = self.clock.now();
         let alert = self
-            .author()
+            .alert_builder()
             .write_state(event, &id, detail, severity, metadata, now);
         self.publish(&alert)
     }

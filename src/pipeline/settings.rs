@@ -31,7 +31,7 @@ pub struct PipelineSettings {
     pub budget: Duration,
     /// Whether mask refinement is applied.
     pub refine: bool,
-    /// What is told.
+    /// What is reported.
     pub decide: Decide,
     /// Frames at the start that are watched and told of, but not entered into the ledger.
     pub warm_up: u64,

@@ -257,8 +257,8 @@ fn the_view_sees_every_frame_with_its_alerts() {
         );
     }
     let mut seen = Vec::new();
-    let view: FrameObserver<'_> = Box::new(|looked: ProcessedFrame| {
-        seen.push((looked.frame.token.frame, looked.alerts.len()));
+    let view: FrameObserver<'_> = Box::new(|processed: ProcessedFrame| {
+        seen.push((processed.frame.token.frame, processed.alerts.len()));
         Ok(())
     });
     run_folder(folder.path(), "mask.onnx", &settings("s"), Some(view))
@@ -313,7 +313,7 @@ fn a_sink_that_fails_ends_the_run() {
 
 #[test]
 fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
-    let told = || {
+    let reported = || {
         let camera = OpenSource::open(&SourceUri::Synthetic(2), 10.0).unwrap();
         let out = Shared::default();
         let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
@@ -326,7 +326,7 @@ fn the_number_of_frames_is_kept_and_two_runs_tell_the_same() {
         let said = |a: Alert| (a.event, a.frame, a.bbox, a.score_max.to_bits(), a.on_road);
         out.alerts().into_iter().map(said).collect::<Vec<_>>()
     };
-    assert_eq!(told(), told());
+    assert_eq!(reported(), reported());
 }
 
 #[test]

@@ -5,13 +5,14 @@ use super::outlet::{self, SinkWriter};
 use super::rotate::RotatingFile;
 use super::socket::AlertSocket;
 use super::thread::{Line, SharedSink, SinkMessage, start};
-use super::{JsonLines, RunMetrics, SinkError, SinkSettings, SinkUri, mqtt, say};
+use super::{JsonLines, RunMetrics, SinkError, SinkSettings, SinkUri, mqtt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tracing::error;
 use unmask_alert::Alert;
 use unmask_frame::WhenFull;
 
@@ -238,7 +239,7 @@ impl SinkFanout {
             failed = failed.or(error);
         }
         for report in reports.iter().filter(|r| r.lost_in_all() > 0) {
-            say(format_args!("{report}"));
+            error!("{report}");
         }
         failed.map_or(Ok(reports), Err)
     }
@@ -287,7 +288,7 @@ impl Drop for SinkFanout {
     fn drop(&mut self) {
         for (_, error) in self.finish() {
             if let Some(error) = error {
-                say(format_args!("{error}"));
+                error!("{error}");
             }
         }
     }

@@ -16,7 +16,7 @@ pub use fault::BrokerFault;
 
 use super::outbox::{AlertOutbox, OutboxLimits};
 use super::thread::{SharedSink, SinkMessage, start as start_thread};
-use super::{BrokerAddress, MqttSettings, SinkError, say};
+use super::{BrokerAddress, MqttSettings, SinkError};
 use courier::MqttSession;
 use link::MqttLink;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
+use tracing::error;
 
 /// Starts the two threads for `broker`; the one returned ends when all is done.
 pub(super) fn start(
@@ -55,7 +56,7 @@ pub(super) fn start(
             .spawn(move || link.run(&to_courier, &shared));
         let linked = linked.inspect_err(|error| {
             let fault = format!("no thread can be started for the connection: {error}");
-            say(format_args!("{name}: {fault}; alerts stay in the outbox"));
+            error!("{name}: {fault}; alerts stay in the outbox");
             shared_by_courier.counters.set_fault(Some(fault));
         });
         courier.run(&from, linked.ok());

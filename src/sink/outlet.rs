@@ -1,13 +1,14 @@
 //! Sinks that write alerts as they come, each on a thread of its own.
 
+use super::SinkError;
 use super::counters::DiscardReason;
 use super::rotate::RotatingFile;
 use super::socket::AlertSocket;
 use super::thread::{SharedSink, SinkMessage};
-use super::{SinkError, say};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
+use tracing::{error, warn};
 
 /// How often a file is looked after while no alert comes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -61,9 +62,9 @@ fn stdout(from: &Receiver<SinkMessage>, shared: &SharedSink) {
             return shared.fail(SinkError::Write { name, source });
         }
         if !std::mem::replace(&mut failing, true) {
-            say(format_args!(
+            error!(
                 "cannot write alerts to stdout: {source}; each is tried and those lost are counted"
-            ));
+            );
         }
     }
 }
@@ -89,22 +90,22 @@ fn keep_writing(mut file: RotatingFile, from: &Receiver<SinkMessage>, shared: &S
             Err(error) => {
                 shared.counters.lose(DiscardReason::Write, 1);
                 if !std::mem::replace(&mut failing, true) {
-                    say(format_args!(
+                    error!(
                         "cannot write alerts to {}: {error}; each is tried and those lost are \
                          counted",
                         file.path().display()
-                    ));
+                    );
                 }
             }
         }
         if let Some(trouble) = file.take_trouble() {
-            say(format_args!("{}: {trouble}", file.path().display()));
+            warn!("{}: {trouble}", file.path().display());
         }
     }
     if let Err(error) = file.sync() {
-        say(format_args!(
+        error!(
             "{}: the last alerts may not be on the medium: {error}",
             file.path().display()
-        ));
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::counters::DiscardReason;
 use super::thread::{Line, SharedSink, SinkMessage};
-use super::{SinkError, SocketSettings, say};
+use super::{SinkError, SocketSettings};
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use tracing::{info, warn};
 
 /// Alerts held for a receiver that is not there; the oldest make room.
 const HELD: usize = 4096;
@@ -82,7 +83,7 @@ impl AlertSocket {
                 Ok(_) => {
                     counters.deliver();
                     if std::mem::take(&mut self.absent) {
-                        say(format_args!("{}: a receiver is there", self.path.display()));
+                        info!("{}: a receiver is there", self.path.display());
                     }
                 }
                 Err(error) if is_too_long(&error) => counters.lose(DiscardReason::TooLong, 1),
@@ -90,11 +91,11 @@ impl AlertSocket {
                     counters.retries.fetch_add(1, Relaxed);
                     if error.kind() != io::ErrorKind::WouldBlock && !self.absent {
                         self.absent = true;
-                        say(format_args!(
+                        warn!(
                             "{}: no receiver ({error}); alerts wait {} ms for one",
                             self.path.display(),
                             self.hold.as_millis()
-                        ));
+                        );
                     }
                     if since.elapsed() < self.hold {
                         return;

@@ -1,6 +1,7 @@
 //! Asking a camera how it goes while another thread reads it.
 
 use super::capture_report::CaptureReport;
+use super::event::SourceEvent;
 
 /// Asks a camera how it goes while another thread reads it, and stops it.
 #[derive(Clone, Debug)]
@@ -18,8 +19,8 @@ impl CaptureWatch {
         CaptureReport::default()
     }
 
-    /// The oldest event that was not asked for yet: its cause, and in words.
-    pub fn event(&self) -> Option<(&'static str, String)> {
+    /// The oldest event that was not taken yet.
+    pub fn event(&self) -> Option<SourceEvent> {
         #[cfg(target_os = "linux")]
         return self.inner.event();
         #[cfg(not(target_os = "linux"))]

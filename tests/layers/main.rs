@@ -95,9 +95,15 @@ const MODULES: &[(&str, &[&str])] = &[
         &["budget", "health", "pipeline", "sink", "source"],
     ),
     (
-        "cli",
+        "runner",
         &[
             "budget", "config", "health", "pipeline", "sink", "source", "view",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "budget", "config", "health", "pipeline", "runner", "sink", "source", "view",
         ],
     ),
 ];

@@ -1,8 +1,8 @@
 //! A profile: what was measured, as JSON and as a table.
 
 use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
-use crate::cli::run::watch::RunResult;
 use crate::health::power::HostPower;
+use crate::runner::FinishedRun;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -94,27 +94,28 @@ impl From<unmask_graph::layers::LayerTime> for Layer {
 
 impl ProfileReport {
     /// The profile of a run that was made.
-    pub fn of(seen: &RunResult, before: HostPower, after: HostPower) -> Self {
-        let (summary, facts, watch) = (seen.summary(), seen.facts(), seen.watch());
+    pub fn of(finished: &FinishedRun, before: HostPower, after: HostPower) -> Self {
+        let (summary, metadata) = (finished.summary(), finished.metadata());
+        let (realtime, rate_hz) = finished.pacing();
         let ledger = &summary.ledger;
         let dropped =
             DropReason::ALL.map(|cause| (cause.name().to_string(), ledger.dropped(cause)));
         let stages = FrameStage::ALL.map(|stage| (stage.name().to_string(), ledger.stage(stage)));
-        let (engine, precision, threads) = seen.engine();
+        let engine = finished.engine();
         Self {
             schema: SCHEMA.into(),
-            source: watch.source.to_string(),
-            model: seen.model().display().to_string(),
+            source: finished.source().to_string(),
+            model: finished.model().display().to_string(),
             engine: EngineFacts {
-                name: engine.into(),
-                precision: precision.into(),
-                threads,
-                hash: facts.sha256.clone(),
-                input_height: facts.input.h,
-                input_width: facts.input.w,
+                name: engine.name.into(),
+                precision: engine.precision.into(),
+                threads: engine.threads,
+                hash: metadata.sha256.clone(),
+                input_height: metadata.input.h,
+                input_width: metadata.input.w,
             },
-            realtime: watch.realtime,
-            rate_hz: watch.rate_hz,
+            realtime,
+            rate_hz,
             frames: ledger.frames() + ledger.all_dropped(),
             on_time: ledger.on_time(),
             late: ledger.misses(),
@@ -122,8 +123,8 @@ impl ProfileReport {
             dropped: dropped.into_iter().collect(),
             misses: ledger.misses() + ledger.dropped(DropReason::TooLate),
             bad: summary.bad,
-            warm_up: watch.warm_up,
-            budget_ms: watch.config.budget.ms,
+            warm_up: finished.warm_up_frames(),
+            budget_ms: finished.budget_ms(),
             seconds: summary.took.as_secs_f64(),
             frames_per_second: ledger.frames() as f64 / summary.took.as_secs_f64().max(1e-9),
             jitter_ms: ledger.jitter_ms(),

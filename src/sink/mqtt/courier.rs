@@ -5,7 +5,6 @@ use super::publisher::MqttPublisher;
 use crate::sink::MqttSettings;
 use crate::sink::counters::DiscardReason;
 use crate::sink::outbox::AlertOutbox;
-use crate::sink::say;
 use crate::sink::thread::{Line, SharedSink, SinkMessage};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -15,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use suspect::{SUSPECT, Suspect};
+use tracing::{error, info, warn};
 
 mod suspect;
 #[cfg(test)]
@@ -248,10 +248,10 @@ impl MqttSession {
             OutboxEntry::Status => return,
         }
         if counters.lost(DiscardReason::Refused) == 1 {
-            say(format_args!(
+            error!(
                 "{}: the broker refuses an alert: {reason}; it is lost, and those like it are counted",
                 self.name
-            ));
+            );
         }
     }
 
@@ -289,10 +289,10 @@ impl MqttSession {
         }
         if had > 0 && self.memory.is_empty() {
             self.failing = false;
-            say(format_args!(
+            info!(
                 "{}: the outbox can be written again; {had} alerts that memory held are on disk",
                 self.name
-            ));
+            );
         }
     }
 
@@ -389,11 +389,11 @@ impl MqttSession {
                     self.failing = false;
                 }
             }
-            Ok(Some(what)) => say(format_args!(
+            Ok(Some(what)) => warn!(
                 "{}: the outbox {}: {what}",
                 self.name,
                 self.folder.display()
-            )),
+            ),
             Err(error) => self.complain(&error),
         }
     }
@@ -408,11 +408,11 @@ impl MqttSession {
     /// Once for every time that the outbox stops working.
     fn complain(&mut self, error: &std::io::Error) {
         if !std::mem::replace(&mut self.failing, true) {
-            say(format_args!(
+            error!(
                 "{}: the outbox {} cannot be used: {error}; alerts are held in memory until it can",
                 self.name,
                 self.folder.display()
-            ));
+            );
         }
     }
 

@@ -4,13 +4,14 @@ use super::fault::{self, BrokerFault, FaultPlace};
 use super::publisher::{LinkEvent, MqttClient, MqttPublisher, status};
 use super::{fingerprint, probe, read, tls};
 use crate::sink::thread::{SharedSink, SinkMessage};
-use crate::sink::{BrokerAddress, MqttSettings, MqttVersion, SinkError, say};
+use crate::sink::{BrokerAddress, MqttSettings, MqttVersion, SinkError};
 use rumqttc::{Transport, v5};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
+use tracing::{error, warn};
 
 /// Environment variable with the password, where neither address nor settings have one.
 const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
@@ -183,17 +184,17 @@ impl MqttLink {
 
     fn report(&self, fault: &BrokerFault, pause: Duration) {
         match fault.lasting {
-            true => say(format_args!(
-                "{}: {fault}. Waiting does not mend this; alerts are kept in the outbox, and it is \
+            true => error!(
+                "{}: {fault}. Waiting does not fix this; alerts are kept in the outbox, and it is \
                  tried again every {} s",
                 self.name,
                 self.backoff_max.as_secs_f64()
-            )),
-            false => say(format_args!(
+            ),
+            false => warn!(
                 "{}: {fault}; alerts wait in the outbox, next try in {} ms",
                 self.name,
                 pause.as_millis()
-            )),
+            ),
         }
     }
 

@@ -92,8 +92,8 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
     assert_eq!(report.events["corrupt"], 5);
     // A row of them is one line in the log.
     let told: Vec<String> = std::iter::from_fn(|| watch.event())
-        .filter(|(cause, _)| *cause == "corrupt")
-        .map(|(_, text)| text)
+        .filter(|event| event.reason == "corrupt")
+        .map(|event| event.text)
         .collect();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(
@@ -332,8 +332,8 @@ fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
             break event;
         }
     };
-    assert_eq!(event.0, "gone");
-    assert!(event.1.contains("/dev/fake fails"), "{}", event.1);
+    assert_eq!((event.reason, event.is_fault), ("gone", true));
+    assert!(event.text.contains("/dev/fake fails"), "{}", event.text);
     drop(reader);
     assert_eq!(fake.counts().1, 0);
 }

@@ -2,6 +2,7 @@
 
 use crate::source::FrameDrops;
 use crate::source::capture_report::CaptureReport;
+use crate::source::event::SourceEvent;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -92,9 +93,13 @@ impl FaultWatch {
         }
     }
 
-    pub fn event(&self) -> Option<(&'static str, String)> {
+    pub fn event(&self) -> Option<SourceEvent> {
         let event = self.handle.event()?;
-        Some((event.cause.word(), event.to_string()))
+        Some(SourceEvent {
+            reason: event.cause.word(),
+            text: event.to_string(),
+            is_fault: !matches!(event.cause, LossReason::Recovered | LossReason::Clock),
+        })
     }
 
     pub fn stop(&self) {

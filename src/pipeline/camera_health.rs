@@ -1,4 +1,4 @@
-//! Watches the watch: while frames are waited for, and on every frame that comes.
+//! Camera health: checked while a frame is waited for, and on every frame that arrives.
 
 use super::publish::StateChange;
 use super::{AlertPipeline, PipelineError, RunEvent};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use unmask_alert::{AlertEvent, AlertSeverity};
 use unmask_frame::MonotonicTime;
 
-/// Silence is not told sooner, however fast frames should come: a busy board is not blind.
+/// Silence is not reported sooner, however fast frames should come: a busy board is not blind.
 const LEAST_SILENCE: Duration = Duration::from_millis(200);
 /// How often a run that waits for a frame looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -20,10 +20,10 @@ const LOOK: Duration = Duration::from_millis(50);
 enum Awaited {
     /// It was there, or has given a frame.
     No,
-    /// It is looked for.
+    /// It is waited for.
     Yes,
-    /// So it was told.
-    Told,
+    /// It is waited for, and that was reported.
+    Reported,
 }
 
 /// Whether anything is seen.
@@ -37,7 +37,7 @@ pub(super) struct CameraHealth {
     frame: u64,
     /// Before the number in every id.
     prefix: String,
-    told: u64,
+    reported: u64,
 }
 
 /// A frame or why it cannot be used, and when it was captured.
@@ -57,7 +57,7 @@ impl CameraHealth {
             },
             frame: 0,
             prefix: format!("{run_id}-blind"),
-            told: 0,
+            reported: 0,
         }
     }
 
@@ -72,10 +72,10 @@ impl CameraHealth {
         let now = Duration::from_nanos(now.0);
         match self.awaited {
             Awaited::Yes if now >= LEAST_SILENCE => {
-                self.awaited = Awaited::Told;
+                self.awaited = Awaited::Reported;
                 Some(BlindChange::Raised(BlindReason::Missing))
             }
-            Awaited::Yes | Awaited::Told => None,
+            Awaited::Yes | Awaited::Reported => None,
             // Only frames that come by themselves can fail to come.
             Awaited::No if self.realtime => self.watch.as_mut()?.wait(now),
             Awaited::No => None,
@@ -85,28 +85,28 @@ impl CameraHealth {
     /// A frame came, whatever it shows: the source is there.
     fn arrive(&mut self) -> Option<BlindChange> {
         let before = std::mem::replace(&mut self.awaited, Awaited::No);
-        (before == Awaited::Told).then_some(BlindChange::Cleared(BlindReason::Missing))
+        (before == Awaited::Reported).then_some(BlindChange::Cleared(BlindReason::Missing))
     }
 
     fn see(
         &mut self,
-        shot: &SourceFrame,
+        frame: &SourceFrame,
         captured: MonotonicTime,
         now: MonotonicTime,
     ) -> Option<BlindChange> {
-        self.frame = shot.number;
+        self.frame = frame.number;
         let at = if self.realtime {
             Duration::from_nanos(captured.0)
         } else {
-            shot.stamp.at
+            frame.stamp.at
         };
         let watch = self.watch.as_mut()?;
-        let change = if let Some(bytes) = &shot.bytes {
+        let change = if let Some(bytes) = &frame.bytes {
             let size = bytes.size();
             watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
         } else {
-            let size = shot.picture.size();
-            watch.see(size.w, size.h, shot.picture.rgb(), at)
+            let size = frame.picture.size();
+            watch.see(size.w, size.h, frame.picture.rgb(), at)
         };
         if self.realtime {
             // A frame that was long on its way is not silence.
@@ -117,67 +117,68 @@ impl CameraHealth {
 }
 
 impl AlertPipeline<'_> {
-    /// The next frame; `None` at the end. Blindness is told on the way.
+    /// The next frame; `None` at the end. Blindness is reported on the way.
     pub(super) fn next_frame(
         &mut self,
-        note: &mut dyn FnMut(RunEvent<'_>),
+        on_event: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<Option<CheckedFrame>, PipelineError> {
-        let patience = self.sight.patience();
-        let (shot, captured) = loop {
+        let patience = self.health.patience();
+        let (frame, captured) = loop {
             if self.settings.stop.load(Relaxed) || self.is_over() {
                 return Ok(None);
             }
-            self.follow_clock(note)?;
-            self.tell_board(note)?;
+            self.follow_clock(on_event)?;
+            self.publish_host_changes(on_event)?;
             let next = self.reader.take_within(patience);
-            while let Some((_, event)) = self.reader.capture().and_then(|capture| capture.event()) {
-                note(RunEvent::Camera(&event));
+            while let Some(event) = self.reader.capture().and_then(|capture| capture.event()) {
+                on_event(RunEvent::Camera(&event));
             }
             match next {
-                NextFrame::Frame(shot, captured) => break (shot, captured),
+                NextFrame::Frame(frame, captured) => break (frame, captured),
                 NextFrame::End => return Ok(None),
                 NextFrame::Nothing => {
                     let now = self.clock.now();
-                    if self.sight.awaited != Awaited::No {
+                    if self.health.awaited != Awaited::No {
                         self.sink.gauges().count_wait();
                     }
-                    let change = self.sight.wait(now);
-                    self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
+                    let change = self.health.wait(now);
+                    self.publish_health(change, now, self.clock.unix_ns(now), on_event)?;
                 }
             }
         };
-        let change = self.sight.arrive();
+        let change = self.health.arrive();
         let now = self.clock.now();
-        self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
-        if let Ok(shot) = &shot {
-            let change = self.sight.see(shot, captured, now);
+        self.publish_health(change, now, self.clock.unix_ns(now), on_event)?;
+        if let Ok(frame) = &frame {
+            let change = self.health.see(frame, captured, now);
             let clock_ns = self.clock.unix_ns(captured);
-            let unix_ns = shot.stamp.unix_ns.map_or(clock_ns, i128::from);
-            self.tell_sight(change, captured, unix_ns, note)?;
+            let unix_ns = frame.stamp.unix_ns.map_or(clock_ns, i128::from);
+            self.publish_health(change, captured, unix_ns, on_event)?;
         }
-        Ok(Some((shot, captured)))
+        Ok(Some((frame, captured)))
     }
 
-    fn tell_sight(
+    fn publish_health(
         &mut self,
         change: Option<BlindChange>,
         captured: MonotonicTime,
         captured_unix_ns: i128,
-        note: &mut dyn FnMut(RunEvent<'_>),
+        on_event: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         let Some(change) = change else {
             return Ok(());
         };
-        note(RunEvent::Sight(change));
+        on_event(RunEvent::Health(change));
         let (event, cause, severity) = match change {
             BlindChange::Raised(cause) => {
-                self.sight.told += 1;
+                self.health.reported += 1;
                 (AlertEvent::Blind, cause, AlertSeverity::High)
             }
             BlindChange::Cleared(cause) => (AlertEvent::End, cause, AlertSeverity::Low),
         };
-        let metadata = self.state_metadata(self.sight.frame, captured, captured_unix_ns);
-        let id: Arc<str> = format!("{}-{}-{cause}", self.sight.prefix, self.sight.told).into();
+        let metadata = self.state_metadata(self.health.frame, captured, captured_unix_ns);
+        let id: Arc<str> =
+            format!("{}-{}-{cause}", self.health.prefix, self.health.reported).into();
         let change = StateChange {
             event,
             id,
@@ -210,7 +211,7 @@ mod tests {
                 }
             }
             let at = Duration::from_millis(at_ms);
-            let shot = SourceFrame {
+            let frame = SourceFrame {
                 number,
                 name: None,
                 picture,
@@ -224,7 +225,7 @@ mod tests {
                 },
                 drops: Default::default(),
             };
-            recorder.add(&shot, at, at.as_nanos() as i64).unwrap();
+            recorder.add(&frame, at, at.as_nanos() as i64).unwrap();
         }
     }
 
@@ -247,11 +248,11 @@ mod tests {
             &mut sink,
             None,
             &mut |noted| {
-                changes += usize::from(matches!(noted, RunEvent::Sight(_)));
+                changes += usize::from(matches!(noted, RunEvent::Health(_)));
             },
         );
         summary.unwrap();
-        let told: Vec<_> = out
+        let reported: Vec<_> = out
             .alerts()
             .into_iter()
             .filter(|a| a.id.contains("-blind-"))
@@ -260,8 +261,8 @@ mod tests {
                 (a.event, a.frame, word)
             })
             .collect();
-        assert_eq!(told.len(), changes);
-        told
+        assert_eq!(reported.len(), changes);
+        reported
     }
 
     #[test]
@@ -271,12 +272,12 @@ mod tests {
             .map(|i| (100 * i, (5..15).contains(&i).then_some(3)))
             .collect();
         recorded(folder.path(), &frames);
-        let told = blindness(folder.path(), RunPace::AsTaken);
+        let reported = blindness(folder.path(), RunPace::AsTaken);
         let want = [
             (AlertEvent::Blind, 10, "black".to_string()),
             (AlertEvent::End, 25, "black".to_string()),
         ];
-        assert_eq!(told, want);
+        assert_eq!(reported, want);
     }
 
     #[test]
@@ -291,11 +292,11 @@ mod tests {
             std::thread::sleep(Duration::from_millis(500));
             std::fs::rename(aside, drive).unwrap();
         });
-        let told = blindness_of(feed, RunPace::Realtime { rate_hz: 10.0 });
+        let reported = blindness_of(feed, RunPace::Realtime { rate_hz: 10.0 });
         coming.join().unwrap();
         let want =
             [AlertEvent::Blind, AlertEvent::End].map(|event| (event, 0, "missing".to_string()));
-        assert_eq!(told, want);
+        assert_eq!(reported, want);
     }
 
     #[test]
@@ -316,15 +317,15 @@ mod tests {
         assert_eq!(ran.unwrap().ledger.frames(), 0);
         stopping.join().unwrap();
         assert!(start.elapsed() < Duration::from_secs(3));
-        let told: Vec<AlertEvent> = out.alerts().iter().map(|alert| alert.event).collect();
-        assert_eq!(told, [AlertEvent::Blind]);
+        let reported: Vec<AlertEvent> = out.alerts().iter().map(|alert| alert.event).collect();
+        assert_eq!(reported, [AlertEvent::Blind]);
     }
 
     #[test]
     fn silence_is_told_while_it_lasts() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path(), &[(0, None), (1500, None)]);
-        let told = blindness(folder.path(), RunPace::Realtime { rate_hz: 10.0 });
-        assert_eq!(told, [(AlertEvent::Blind, 0, "silent".to_string())]);
+        let reported = blindness(folder.path(), RunPace::Realtime { rate_hz: 10.0 });
+        assert_eq!(reported, [(AlertEvent::Blind, 0, "silent".to_string())]);
     }
 }

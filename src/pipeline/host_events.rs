@@ -1,4 +1,4 @@
-//! Tells what becomes of the machine while a run goes on.
+//! Publishes changes of the host while a run goes on.
 
 use super::publish::StateChange;
 use super::{AlertPipeline, PipelineError, RunEvent};
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use unmask_alert::{AlertEvent, AlertSeverity};
 
 impl AlertPipeline<'_> {
-    /// Tells what changed about the machine since the last call; never waits for it.
-    pub(super) fn tell_board(
+    /// Publishes what changed about the host since the last call; never waits for it.
+    pub(super) fn publish_host_changes(
         &mut self,
-        note: &mut dyn FnMut(RunEvent<'_>),
+        on_event: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), PipelineError> {
         while let Some(change) = self.board.as_ref().and_then(|board| board.next()) {
-            note(RunEvent::Board(&change));
+            on_event(RunEvent::Host(&change));
             let (event, severity) = match change.begins {
                 true => (AlertEvent::Degraded, AlertSeverity::Medium),
                 false => (AlertEvent::End, AlertSeverity::Low),

@@ -23,12 +23,14 @@ macro_rules! eprint {
     ($($text:tt)*) => { crate::cli::print::say(format_args!($($text)*)) };
 }
 
+mod build;
 #[cfg(feature = "offline")]
 mod calibrate;
 mod camera;
 mod camera_args;
 mod config;
 mod demo;
+mod doctor;
 #[cfg(feature = "offline")]
 mod eval;
 #[cfg(feature = "offline")]
@@ -93,6 +95,10 @@ enum CliCommand {
     Config(config::ConfigArgs),
     /// Check a configuration without running it
     Validate(validate::ValidateArgs),
+    /// Build a TensorRT plan for the GPU of this machine
+    Build(build::BuildArgs),
+    /// Check whether this machine can run the alarm, and say what to fix
+    Doctor(doctor::DoctorArgs),
     /// Write one anomaly map (NumPy float32) per image
     #[cfg(feature = "offline")]
     Score(score::ScoreArgs),
@@ -126,6 +132,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, json),
     };
+    if let CliCommand::Build(args) = &cli.command
+        && args.is_worker()
+    {
+        return build::work();
+    }
     if let Err(error) = logging::start(cli.logs) {
         eprintln!("unmask: error: {error}");
         return ExitCode::from(2);
@@ -138,7 +149,9 @@ pub fn main() -> ExitCode {
     let done = shutdown::listen().and_then(|()| match cli.command {
         #[cfg(feature = "offline")]
         CliCommand::Calibrate(args) => calibrate::run(&args),
+        CliCommand::Build(args) => build::run(&args),
         CliCommand::Camera(args) => camera::run(&args),
+        CliCommand::Doctor(args) => doctor::run(&args),
         CliCommand::Demo(args) => demo::run(&args),
         CliCommand::Run(args) => run::run(&args),
         CliCommand::Record(args) => record::run(&args),
@@ -174,6 +187,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(ExitOutcome::Clean) => ExitCode::SUCCESS,
         Ok(ExitOutcome::SomeBadInputs) => ExitCode::from(2),
+        Ok(ExitOutcome::Refused) => ExitCode::FAILURE,
         Ok(ExitOutcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
             let text = escape_control(&error_chain(error.as_ref())).into_owned();
@@ -190,8 +204,10 @@ impl CliCommand {
     /// Whether what is printed on stdout is the answer itself; else it is said of files.
     fn prints(&self) -> bool {
         match self {
-            CliCommand::Camera(_)
+            CliCommand::Build(_)
+            | CliCommand::Camera(_)
             | CliCommand::Config(_)
+            | CliCommand::Doctor(_)
             | CliCommand::Profile(_)
             | CliCommand::Thresholds(_) => true,
             CliCommand::Demo(_)

@@ -9,8 +9,10 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod build;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod health;
 pub mod pipeline;
 pub mod runner;

@@ -6,7 +6,7 @@
 
 use std::process::Command;
 
-const SUBCOMMANDS: [&str; 16] = [
+const SUBCOMMANDS: [&str; 18] = [
     "run",
     "demo",
     "record",
@@ -15,6 +15,8 @@ const SUBCOMMANDS: [&str; 16] = [
     "thresholds",
     "config",
     "validate",
+    "build",
+    "doctor",
     "score",
     "eval",
     "export",

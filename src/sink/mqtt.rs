@@ -88,20 +88,7 @@ pub fn try_broker(
 
 /// Where outboxes lie unless the settings say otherwise.
 fn default_folder() -> Result<PathBuf, SinkError> {
-    let folder = |key: &str| {
-        std::env::var_os(key)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    // systemd may name several, with colons between them.
-    let first = |all: PathBuf| {
-        let text = all.to_string_lossy();
-        PathBuf::from(text.split(':').next().unwrap_or_default())
-    };
-    folder("STATE_DIRECTORY")
-        .map(first)
-        .or_else(|| folder("XDG_STATE_HOME").map(|home| home.join("unmask")))
-        .or_else(|| folder("HOME").map(|home| home.join(".local/state/unmask")))
+    unmask_system::state_folder()
         .map(|state| state.join("outbox"))
         .ok_or_else(|| SinkError::Setting {
             key: "sink.mqtt.outbox",

@@ -74,6 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "unmask_onnx",
             "unmask_score",
             "unmask_system",
+            "unmask_tensorrt",
             "unmask_v4l2",
         ],
     ),
@@ -86,6 +87,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const MODULES: &[(&str, &[&str])] = &[
     ("budget", &[]),
     ("health", &[]),
+    ("build", &["health"]),
     ("source", &[]),
     ("view", &["budget"]),
     ("sink", &["budget", "view"]),
@@ -94,6 +96,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "config",
         &["budget", "health", "pipeline", "sink", "source"],
     ),
+    ("doctor", &["config", "health", "source"]),
     (
         "runner",
         &[
@@ -103,7 +106,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "budget", "config", "health", "pipeline", "runner", "sink", "source", "view",
+            "budget", "build", "config", "doctor", "health", "pipeline", "runner", "sink",
+            "source", "view",
         ],
     ),
 ];

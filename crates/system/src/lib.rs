@@ -1,14 +1,23 @@
 //! What the standard library does not say about this process and its machine.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod clock;
+mod state;
 mod stdout;
 
 /// Whether stdout was open when the process was started. The standard library puts `/dev/null` in
 /// the place of a stream that is missing, so that writes succeed and are lost.
 pub fn stdout_is_open() -> bool {
     stdout::was_open()
+}
+
+/// Folder for what this program keeps between runs: `$STATE_DIRECTORY` (the first, where systemd names
+/// several), else `$XDG_STATE_HOME/unmask`, else `~/.local/state/unmask`. `None` where none of them is
+/// set.
+pub fn state_folder() -> Option<PathBuf> {
+    state::folder(|key| std::env::var_os(key))
 }
 
 /// How far the wall clock may be off, by the kernel's own estimate; `None` where nothing keeps it

@@ -1,7 +1,7 @@
 //! The CUDA driver, asked before TensorRT uses it.
 
 use crate::message;
-use crate::sys::entry::{DriverAnswer, initialise_driver};
+use crate::sys::entry::{DriverAnswer, driver_devices, initialise_driver};
 use std::path::{Path, PathBuf};
 
 /// Why the CUDA driver cannot be used.
@@ -19,6 +19,12 @@ pub enum DriverError {
     #[error("the CUDA driver does not start: cuInit returned {code}{}", hint(*code))]
     Failed {
         /// `CUresult` of `cuInit`.
+        code: i32,
+    },
+    /// The driver does not describe its devices.
+    #[error("the CUDA driver does not describe its devices: error {code}")]
+    Devices {
+        /// `CUresult` of the call that failed.
         code: i32,
     },
 }
@@ -43,7 +49,41 @@ pub struct Driver {
     pub cuda_version: i32,
 }
 
+/// A GPU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The driver's name for it: `Orin`.
+    pub name: String,
+    /// Compute capability, 87 for 8.7.
+    pub compute_capability: u32,
+    /// Memory, bytes; on Jetson that of the whole board.
+    pub memory_bytes: u64,
+}
+
 impl Driver {
+    /// The GPUs of this machine, in the driver's order.
+    ///
+    /// # Errors
+    /// The driver is missing, does not start, or does not answer.
+    pub fn devices() -> Result<Vec<Device>, DriverError> {
+        let file = Self::file();
+        Self::initialise_file(&file)?;
+        let answers = driver_devices(&file).map_err(|error| DriverError::NotFound {
+            file,
+            reason: message::chain(&error),
+        })?;
+        let answers = answers.map_err(|code| DriverError::Devices { code })?;
+        let devices = answers.into_iter().map(|answer| {
+            let (major, minor) = answer.capability;
+            Device {
+                name: answer.name,
+                compute_capability: u32::try_from(10 * major + minor).unwrap_or(0),
+                memory_bytes: answer.memory_bytes as u64,
+            }
+        });
+        Ok(devices.collect())
+    }
+
     /// The driver's library: the versioned name, since the other belongs to the toolkit's stub.
     pub fn file() -> PathBuf {
         PathBuf::from("libcuda.so.1")

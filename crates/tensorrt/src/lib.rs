@@ -72,7 +72,7 @@ pub use config::{
     ProfilingVerbosity,
 };
 pub use context::Context;
-pub use driver::{Driver, DriverError};
+pub use driver::{Device, Driver, DriverError};
 pub use engine::{Engine, EngineTensor, TensorMode};
 pub use error::{BuildError, ConfigError, RuntimeError};
 pub use host_memory::HostMemory;

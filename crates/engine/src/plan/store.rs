@@ -161,6 +161,28 @@ impl PlanStore {
         Ok(SealedPlan { bytes, receipt })
     }
 
+    /// How long the latest build here took, s: the estimate for the next one.
+    pub fn last_build_time_s(&self) -> Option<f64> {
+        let latest = self.receipts().max_by(|a, b| {
+            // RFC 3339 in UTC sorts as text.
+            a.build.built_at.cmp(&b.build.built_at)
+        });
+        latest.map(|receipt| receipt.build.build_time_s)
+    }
+
+    /// Every receipt of this device.
+    fn receipts(&self) -> impl Iterator<Item = Receipt> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let files = entries.map(|entry| entry.path());
+        files
+            .filter(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == "json")
+            })
+            .filter_map(|file| self.receipt(&file).ok().flatten())
+            .filter(|receipt| receipt.is_sealed_by(&self.device_key))
+    }
+
     /// The receipt at `file`; none where there is no file.
     fn receipt(&self, file: &Path) -> Result<Option<Receipt>, PlanError> {
         let Some(text) = read(file, RECEIPT_LIMIT_BYTES)? else {
@@ -189,16 +211,7 @@ impl PlanStore {
 
     /// How the key of the nearest plan of this device differs: why there is none for `key`.
     fn nearest_changes(&self, key: &PlanKey) -> Vec<KeyChange> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let files = entries.map(|entry| entry.path());
-        let receipts = files
-            .filter(|file| {
-                file.extension()
-                    .is_some_and(|extension| extension == "json")
-            })
-            .filter_map(|file| self.receipt(&file).ok().flatten())
-            .filter(|receipt| receipt.is_sealed_by(&self.device_key));
-        receipts
+        self.receipts()
             .map(|receipt| receipt.key.changes(key))
             .min_by_key(Vec::len)
             .unwrap_or_default()

@@ -640,5 +640,10 @@ int32_t cuInit(uint32_t) {
     return int32_t(setting("cu_init"));
 }
 int32_t cuDriverGetVersion(int32_t* version) { *version = 12060; return 0; }
+int32_t cuDeviceGetCount(int32_t* count) { *count = 1; return 0; }
+int32_t cuDeviceGet(int32_t* device, int32_t ordinal) { *device = ordinal; return 0; }
+int32_t cuDeviceGetName(char* name, int32_t length, int32_t) { snprintf(name, size_t(length), "Orin"); return 0; }
+int32_t cuDeviceGetAttribute(int32_t* value, int32_t attribute, int32_t) { *value = attribute == 75 ? 8 : 7; return 0; }
+int32_t cuDeviceTotalMem_v2(size_t* bytes, int32_t) { *bytes = size_t(8) << 30; return 0; }
 
 }

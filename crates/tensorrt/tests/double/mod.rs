@@ -5,7 +5,7 @@
 use crate::support::{self, Headers};
 use std::ffi::{CStr, CString, c_char, c_long, c_void};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use unmask_tensorrt::sys::Abi;
 use unmask_tensorrt::sys::methods::{ABSENT, PARSER_DELETE, all};
@@ -32,7 +32,7 @@ fn compiled() -> &'static Result<Compiled, String> {
     COMPILED.get_or_init(|| {
         let headers = support::has_compiler().and_then(|()| support::headers())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/double/double.cpp");
+        let source = support::tests_folder().join("double/double.cpp");
         let files = [Abi::V10, Abi::V11, Abi::Rtx].into_iter().map(|abi| {
             let file = folder.path().join(format!("{abi:?}.so"));
             let with_parser = |headers: &&Headers| {

@@ -21,9 +21,19 @@ pub struct Headers {
 /// More folders with headers, separated by colons: of a Jetson, or of a checkout of NVIDIA's.
 const MORE_HEADERS: &str = "UNMASK_TENSORRT_HEADERS";
 
+/// The folder of this file's crate's tests; tests of the workspace's root use this file, too.
+pub fn tests_folder() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let of_root = package.join("crates/tensorrt/tests");
+    match of_root.is_dir() {
+        true => of_root,
+        false => package.join("tests"),
+    }
+}
+
 /// Every set of headers at hand, or why there is none.
 pub fn headers() -> Result<Vec<Headers>, String> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/headers/Cargo.toml");
+    let manifest = tests_folder().join("headers/Cargo.toml");
     // A manifest of its own, so that the product's lock file has nothing of this crate. Its
     // packages are fetched once, none is built.
     let output = Command::new(env!("CARGO"))

@@ -1,7 +1,6 @@
 //! How often good pictures are called blind, and how surely bad ones are: on the synthetic drive
 //! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
 
-use std::path::Path;
 use unmask::health::blind::{BlindLimits, BlindReason, FrameGlance};
 use unmask::source::{OpenSource, SourceUri};
 use unmask_frame::Picture;
@@ -133,8 +132,8 @@ fn a_synthetic_drive_is_seen_and_its_faults_are_found() {
 
 #[test]
 fn road_pictures_are_seen_and_their_faults_are_found() {
-    let Ok(data) = std::env::var("UNMASK_DATA") else {
-        println!("skipped road_pictures_are_seen: UNMASK_DATA is not set");
+    let Some(data) = unmask_oracle::data("road_pictures_are_seen_and_their_faults_are_found")
+    else {
         return;
     };
     // The faults of all of them take minutes in a test build.
@@ -145,7 +144,7 @@ fn road_pictures_are_seen_and_their_faults_are_found() {
         ("camvid/train/images", 9, 0.8),
         ("camvid/val/images", 3, 0.95),
     ] {
-        let source = SourceUri::Pictures(Path::new(&data).join(folder));
+        let source = SourceUri::Pictures(data.join(folder));
         let tally = tally(take(source, usize::MAX), spoil_every);
         print(folder, &tally);
         assert_eq!(tally.false_alarms, 0, "{folder}");

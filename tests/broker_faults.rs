@@ -6,7 +6,7 @@ mod common;
 use common::{command, model, put, unmask};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -25,21 +25,11 @@ impl Drop for Running {
     }
 }
 
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
-
 /// Whether the programs are there that a test needs.
 fn have(test: &str, programs: &[&str]) -> bool {
-    let missing = programs.iter().find(|name| program(name).is_none());
-    if let Some(missing) = missing {
-        println!("skipped {test}: {missing} is not installed");
-    }
-    missing.is_none()
+    programs
+        .iter()
+        .all(|name| unmask_oracle::program(test, name).is_some())
 }
 
 fn free_port() -> u16 {
@@ -60,7 +50,7 @@ fn broker(folder: &Path, port: u16, more: &str) -> Running {
     let user = if root { "user root\n" } else { "" };
     let config = folder.join(format!("{port}.conf"));
     std::fs::write(&config, format!("{user}listener {port} 127.0.0.1\n{more}")).unwrap();
-    let child = Command::new(program("mosquitto").unwrap())
+    let child = Command::new(unmask_oracle::find_program("mosquitto").unwrap())
         .arg("-c")
         .arg(&config)
         .current_dir(folder)

@@ -558,15 +558,14 @@ fn scores_that_collapse_in_float32_are_counted() {
 /// Labels of a real data set as scores: everything is found, whatever shape the files have.
 #[test]
 fn perfect_scores_on_real_labels_are_perfect() {
-    let Ok(data) = std::env::var("UNMASK_DATA") else {
-        println!("skipped perfect_scores_on_real_labels_are_perfect: UNMASK_DATA is not set");
+    let Some(data) = unmask_oracle::data("perfect_scores_on_real_labels_are_perfect") else {
         return;
     };
     for (set, value, track) in [
         ("road_anomaly", "2", "anomaly"),
         ("road_obstacle21_val", "1", "obstacle"),
     ] {
-        let dataset = Path::new(&data).join(set);
+        let dataset = data.join(set);
         let rules = LabelRules::new(&[value.parse().unwrap()], &[255], &[]).unwrap();
         let scores = tempfile::tempdir().unwrap();
         let mut count = 0;

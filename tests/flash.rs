@@ -18,18 +18,15 @@ struct Bench {
 }
 
 impl Bench {
-    /// None, with the reason on stdout, where the script cannot work.
+    /// None where the script cannot work.
     fn new(test: &str) -> Option<Self> {
         // Whoever made the folder owns it.
         let folder = tempfile::tempdir().unwrap();
         if fs::metadata(folder.path()).unwrap().uid() != 0 {
-            println!("skipped {test}: it gives files to root, which only root can");
+            unmask_oracle::skip(test, "root", "it gives files to root, which only root can");
             return None;
         }
-        if Command::new("dpkg-deb").arg("--version").output().is_err() {
-            println!("skipped {test}: dpkg-deb is not installed");
-            return None;
-        }
+        unmask_oracle::program(test, "dpkg-deb")?;
         fs::write(folder.path().join("boards.csv"), BOARDS).unwrap();
         fs::write(folder.path().join("config.toml"), CONFIG).unwrap();
         Some(Self { folder })

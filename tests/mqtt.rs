@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ fn start_broker(folder: &Path, port: u16, more: &str) -> Running {
         folder.display()
     );
     std::fs::write(&config, text).unwrap();
-    let mut broker = Command::new(mosquitto().unwrap());
+    let mut broker = Command::new(unmask_oracle::find_program("mosquitto").unwrap());
     if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
         // Else it would leave root for a user who may not write here.
         std::fs::write(
@@ -175,14 +175,6 @@ impl Outage {
         }
         None
     }
-}
-
-fn mosquitto() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
-        .map(|folder| folder.join("mosquitto"))
-        .find(|file| file.is_file())
 }
 
 /// A port that nobody has, no other test of this file gets, and no client is given as its own: it
@@ -268,8 +260,8 @@ fn listen(port: u16, done: &impl Fn(&Heard) -> bool, heard: &mut Heard) -> Resul
 
 /// Ten alerts a second; twice the broker is away, three times the sender is killed.
 fn nothing_is_lost(version: &'static str) {
-    if mosquitto().is_none() {
-        println!("skipped nothing_is_lost {version}: mosquitto is not installed");
+    let test = format!("nothing_is_lost {version}");
+    if unmask_oracle::program(&test, "mosquitto").is_none() {
         return;
     }
     let outage_s: f64 = std::env::var("UNMASK_OUTAGE_S")
@@ -413,16 +405,14 @@ fn scrape(address: &str) -> String {
 #[test]
 fn a_configured_run_speaks_tls_and_leaves_a_last_will() {
     let name = "a_configured_run_speaks_tls_and_leaves_a_last_will";
-    if mosquitto().is_none() {
-        println!("skipped {name}: mosquitto is not installed");
-        return;
+    for program in ["mosquitto", "openssl"] {
+        if unmask_oracle::program(name, program).is_none() {
+            return;
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    if !certificates(folder.path(), "good") || !certificates(folder.path(), "other") {
-        println!("skipped {name}: openssl is not installed");
-        return;
-    }
+    assert!(certificates(folder.path(), "good") && certificates(folder.path(), "other"));
     let (plain, tls) = (free_port(), free_port());
     let more = format!(
         "listener {tls} 127.0.0.1\ncafile {0}/good.pem\ncertfile {0}/good-leaf.pem\n\

@@ -242,8 +242,8 @@ for line in sys.stdin:
 
 #[test]
 fn every_kind_of_file_is_valid_and_runs_the_same() {
-    let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
-        println!("skipped every_kind_of_file_is_valid_and_runs_the_same: UNMASK_PYTHON is not set");
+    let Some(python) = unmask_oracle::python("every_kind_of_file_is_valid_and_runs_the_same")
+    else {
         return;
     };
     let dir = folder();

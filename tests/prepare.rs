@@ -152,8 +152,7 @@ fn onnx_runtime_gives_the_same_maps() {
     use unmask_model::{FrameFit, PixelFormat};
     use unmask_score::PixelScore;
 
-    let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
-        println!("skipped onnx_runtime_gives_the_same_maps: UNMASK_PYTHON is not set");
+    let Some(python) = unmask_oracle::python("onnx_runtime_gives_the_same_maps") else {
         return;
     };
     let base = prepare::PrepareOptions {

@@ -533,8 +533,7 @@ for path in others:
 
 #[test]
 fn onnx_runtime_takes_what_is_written() {
-    let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
-        println!("skipped onnx_runtime_takes_what_is_written: UNMASK_PYTHON is not set");
+    let Some(python) = unmask_oracle::python("onnx_runtime_takes_what_is_written") else {
         return;
     };
     let dir = folder(4);

@@ -113,6 +113,47 @@ fn every_reader_refuses_special_files_within_a_second() {
 }
 
 #[test]
+fn alerts_go_to_a_fifo_that_is_read_and_to_no_other() {
+    let folder = folder();
+    put(&folder.path().join("in/a.png"), true);
+    let run = ["run", "--model", "m.onnx", "--source", "pictures:in"];
+    let args = [&run[..], &["--alerts", "fifo"]].concat();
+    let start = Instant::now();
+    let out = unmask(folder.path(), &args);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(start.elapsed() < Duration::from_secs(10), "{said}");
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("a FIFO").count(), 1, "{said}");
+    assert!(
+        said.contains("fifo") && said.contains("start its reader"),
+        "{said}"
+    );
+
+    let path = folder.path().join("fifo");
+    let mut reader = Command::new("cat")
+        .arg(&path)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Refused until the reader has opened it.
+    let out = loop {
+        let out = unmask(folder.path(), &args);
+        if out.status.code() != Some(1) || start.elapsed() > Duration::from_secs(60) {
+            break out;
+        }
+    };
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let mut read = String::new();
+    std::io::Read::read_to_string(reader.stdout.as_mut().unwrap(), &mut read).unwrap();
+    assert!(reader.wait().unwrap().success());
+    assert!(read.contains("unmask.alert/1"), "{read}");
+}
+
+#[test]
 fn a_special_file_among_pictures_is_one_bad_frame() {
     let folder = folder();
     fifo(&folder.path().join("in/b.png"));

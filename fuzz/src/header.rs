@@ -1,7 +1,7 @@
 //! Changes to a safetensors file that keep the length before its header true: random bytes rarely
 //! hit it, and then nothing behind it is ever read.
 
-use crate::Dice;
+use super::Dice;
 
 /// `bytes` with its header, its numbers or anything changed; `mutate` changes a buffer in place
 /// (its first `len` bytes) and gives the new length.
@@ -12,7 +12,7 @@ pub fn mutate(
     mutate: impl Fn(&mut [u8], usize) -> usize,
 ) -> Vec<u8> {
     let mut dice = Dice::new(seed);
-    let changed = |part: &[u8], room: usize| crate::changed(part, room, &mutate);
+    let changed = |part: &[u8], room: usize| super::changed(part, room, &mutate);
     let length = bytes.first_chunk().map(|&n| u64::from_le_bytes(n) as usize);
     let parts = length.and_then(|n| bytes[8..].split_at_checked(n));
     let (header, numbers) = match parts {

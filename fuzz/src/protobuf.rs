@@ -1,7 +1,7 @@
 //! Changes to a protobuf file that keep all lengths true: whole fields are dropped, doubled, moved
 //! and exchanged, and what is inside of one is changed without breaking those around it.
 
-use crate::Dice;
+use super::Dice;
 
 /// Deeper messages are left as bytes.
 const DEPTH: usize = 12;
@@ -167,7 +167,7 @@ pub fn mutate(
     mutate: impl Fn(&mut [u8], usize) -> usize,
 ) -> Vec<u8> {
     let mut dice = Dice::new(seed);
-    let changed = |part: &[u8], room: usize| crate::changed(part, room, &mutate);
+    let changed = |part: &[u8], room: usize| super::changed(part, room, &mutate);
     let parsed = parse(bytes, 0).filter(|fields| !fields.is_empty());
     let mut root = match parsed {
         Some(root) if dice.roll(8) > 0 => root,

@@ -1,10 +1,10 @@
 //! JSON Lines straight to a writer, on the caller's own thread.
 
 use super::SinkError;
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use unmask_alert::Alert;
+use unmask_frame::create_file;
 
 /// Writes one alert a line and hands each on at once: an alert that waits in a buffer is late.
 pub struct JsonLines {
@@ -36,9 +36,9 @@ impl JsonLines {
     /// To a file, which is made anew.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be made, or is a FIFO that nobody reads.
     pub fn to_file(path: &Path) -> Result<Self, SinkError> {
-        let file = File::create(path).map_err(|source| SinkError::Create {
+        let file = create_file(path).map_err(|source| SinkError::Create {
             path: path.to_path_buf(),
             source,
         })?;

@@ -281,8 +281,7 @@ for value, path in zip(got, outputs):
 
 #[test]
 fn onnx_runtime_gives_the_same() {
-    let Some(python) = std::env::var_os("UNMASK_PYTHON") else {
-        println!("skipped onnx_runtime_gives_the_same: UNMASK_PYTHON is not set");
+    let Some(python) = unmask_oracle::python("onnx_runtime_gives_the_same") else {
         return;
     };
     let all = fixture("tiny");

@@ -16,6 +16,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("unmask_frame", &[]),
     ("unmask_network", &[]),
     ("unmask_onnx", &["unmask_frame"]),
+    ("unmask_oracle", &[]),
     ("unmask_system", &[]),
     ("unmask_tensorrt", &[]),
     ("unmask_v4l2", &[]),
@@ -80,7 +81,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("command_pages", &["unmask"]),
     ("board_guest", &["unmask_v4l2"]),
-    ("xtask", &["board_guest"]),
+    ("xtask", &["board_guest", "unmask_oracle"]),
 ];
 
 /// What a module of `unmask` may take from the others, lowest first.

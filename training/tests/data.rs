@@ -1,21 +1,10 @@
 //! The training data on real files, where `UNMASK_DATA` names a folder with them.
 
-use std::path::PathBuf;
-
 use unmask_train::data::*;
-
-/// The folder with real data, or a line that says why the test was passed over.
-fn real(test: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("UNMASK_DATA").map(PathBuf::from);
-    if root.is_none() {
-        println!("skipped {test}: UNMASK_DATA is not set");
-    }
-    root
-}
 
 #[test]
 fn camvid_is_whole() {
-    let Some(root) = real("camvid_is_whole") else {
+    let Some(root) = unmask_oracle::data("camvid_is_whole") else {
         return;
     };
     for (split, len) in [("train", 367), ("val", 101)] {
@@ -28,7 +17,7 @@ fn camvid_is_whole() {
 
 #[test]
 fn coco128_has_581_objects_that_do_not_belong() {
-    let Some(root) = real("coco128_has_581_objects_that_do_not_belong") else {
+    let Some(root) = unmask_oracle::data("coco128_has_581_objects_that_do_not_belong") else {
         return;
     };
     let set = read_yolo(
@@ -51,7 +40,7 @@ fn coco128_has_581_objects_that_do_not_belong() {
 
 #[test]
 fn a_resumed_run_sees_the_same_real_batches() {
-    let Some(root) = real("a_resumed_run_sees_the_same_real_batches") else {
+    let Some(root) = unmask_oracle::data("a_resumed_run_sees_the_same_real_batches") else {
         return;
     };
     let recipe = |probability| {

@@ -128,6 +128,12 @@ fn one(
 /// What Debian's checker says: nothing, beside what is explained in the overrides.
 fn lint(runner: &ProcessRunner, package: &Path) -> anyhow::Result<()> {
     if !on_path("lintian") {
+        if unmask_oracle::is_required("lintian") {
+            bail!(
+                "lintian is not installed, and {}=1 forbids to do without",
+                unmask_oracle::CI
+            );
+        }
         println!("skipped lintian: it is not installed");
         return Ok(());
     }

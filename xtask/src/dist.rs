@@ -24,17 +24,23 @@ const NEWEST_GLIBC: (u32, u32) = (2, 35);
 Examples:
   cargo xtask dist --arch aarch64
   cargo xtask dist --arch both
+  cargo xtask dist --check
 
 Writes target/dist/ARCH/unmask: the release binary without symbols, linked against Debian 11's C
 library (glibc 2.31). Checked are its size, the glibc it asks for, that it holds no path of this machine, and
 that it runs: a few frames of the synthetic drive with a tiny model, under qemu's user emulation where the
-processor is another. With `both` the alerts of the two are compared.
+processor is another. With `both` the alerts of the two are compared. With --check the programs, with the offline
+tools and without, are only compiled.
 
 Exit code: 0 every check passed; 1 one did not.")]
 pub struct DistArgs {
     /// Which processor
     #[arg(long, value_enum, default_value_t = ArchChoice::Aarch64)]
     arch: ArchChoice,
+
+    /// Only check that the programs compile
+    #[arg(long)]
+    check: bool,
 
     /// Folder for what is fetched and unpacked [default: target/board]
     #[arg(long, value_name = "DIR")]
@@ -43,10 +49,19 @@ pub struct DistArgs {
 
 /// Runs the task.
 pub fn run(args: &DistArgs) -> anyhow::Result<bool> {
-    require(&["cargo", "cc", "readelf", "strip"])?;
+    require(match args.check {
+        true => &["cargo", "cc"],
+        false => &["cargo", "cc", "readelf", "strip"],
+    })?;
     let cache = Cache::open(args.cache.as_deref())?;
     let runner = ProcessRunner::new()?;
     let apt = AptCache::new(&runner, cache.folder(), cache.work())?;
+    if args.check {
+        for arch in args.arch.all() {
+            compiles(&apt, &runner, arch, &cache)?;
+        }
+        return Ok(true);
+    }
     let mut seen: Vec<(TargetArch, alerts::Alerts)> = Vec::new();
     for arch in args.arch.all() {
         let program = build(&apt, &runner, arch, &cache)?;
@@ -64,6 +79,36 @@ pub fn run(args: &DistArgs) -> anyhow::Result<bool> {
         );
     }
     Ok(true)
+}
+
+/// Checks that the firmware and everything compile.
+fn compiles(
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    arch: TargetArch,
+    cache: &Cache,
+) -> anyhow::Result<()> {
+    let toolchain = match arch == TargetArch::host()? {
+        true => Toolchain::of_machine(arch),
+        false => Toolchain::cross(apt, runner, arch, cache.folder())?,
+    };
+    for (package, more) in [
+        ("unmask", &["--no-default-features"][..]),
+        ("unmask", &[]),
+        ("unmask-tensorrt", &[]),
+    ] {
+        eprintln!(
+            "dist: checking {package} {} for {}",
+            more.join(" "),
+            arch.name()
+        );
+        toolchain.check(runner, cache.repository(), package, more)?;
+    }
+    println!(
+        "{}: firmware, offline tools and TensorRT binding compile",
+        arch.name()
+    );
+    Ok(())
 }
 
 /// Builds, strips and checks the binary. Gives its place.

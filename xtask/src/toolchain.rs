@@ -148,6 +148,37 @@ impl Toolchain {
             .with_context(|| format!("cargo named no program of {package}"))
     }
 
+    /// Checks that a package of the workspace compiles, without linking it.
+    pub fn check(
+        &self,
+        runner: &ProcessRunner,
+        repository: &Path,
+        package: &str,
+        more: &[&str],
+    ) -> anyhow::Result<()> {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(repository)
+            .args(["check", "--package", package])
+            .args(more)
+            .envs(self.environment.iter().map(|(k, v)| (k, v)));
+        if let Some(folder) = &self.target_folder {
+            cargo
+                .args(["--target", &self.arch.target()])
+                .arg("--target-dir")
+                .arg(folder);
+        }
+        let output = runner.run(&mut cargo, LIMIT)?;
+        if !output.status.success() {
+            bail!(
+                "{package} does not compile for {}: {}",
+                self.arch.name(),
+                last_lines(&output.stderr, 40)
+            );
+        }
+        Ok(())
+    }
+
     /// Copies a program without its symbols.
     pub fn strip(&self, runner: &ProcessRunner, from: &Path, to: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(&self.strip);

@@ -202,7 +202,7 @@ impl Engine {
     }
 
     /// What a file made from this model must hold so that it needs no `model.toml`:
-    /// [`CheckpointMetadata::metadata`], the column of "no object" where it is not the last, and the names of
+    /// [`ModelMetadata::metadata`], the column of "no object" where it is not the last, and the names of
     /// the outputs where they are not those of the contract.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -263,7 +263,7 @@ impl Engine {
     }
 
     /// Anomaly score and best class a cell, from a camera's frame: the bytes that
-    /// [`CheckpointMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
+    /// [`ModelMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
     /// frame unseen, their score is 0 and their class the first.
     ///
     /// `refine` is as in [`Engine::score_at_mask_size`].

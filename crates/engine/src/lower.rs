@@ -26,7 +26,7 @@ use unmask_onnx::read::{self, ReadLimits};
 /// [`Engine`](crate::Engine): inputs and outputs keep their names. What was Float16 is Float32.
 ///
 /// # Errors
-/// What does not read as a whole model, or is not computed: see [`unmask_onnx::GraphError`].
+/// What does not read as a whole model, or is not computed: see [`OnnxError`].
 pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
     let limits = ReadLimits::default();
     let messages = read::whole(bytes, &limits)?;

@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn equals_the_filter_growing_shrinking_and_mixed() {
-        let froms = [(1, 1), (3, 2), (37, 23), (64, 48), (100, 9), (17, 130)];
+        let sizes = [(1, 1), (3, 2), (37, 23), (64, 48), (100, 9), (17, 130)];
         let to = Size::new(24, 16);
-        for (seed, (w, h)) in froms.into_iter().enumerate() {
+        for (seed, (w, h)) in sizes.into_iter().enumerate() {
             let picture = noise(Size::new(w, h), seed as u32);
             let mut prepare = Preprocessor::new(to, PLAIN.0, PLAIN.1);
             let got = prepare.run(&picture).unwrap();

@@ -1,4 +1,5 @@
-//! How every reader opens a file: what is no regular file is refused at once.
+//! How every reader opens a file: what is no regular file is refused at once. How files are made
+//! that others may have made special: without waiting.
 //!
 //! A FIFO holds whoever opens it until somebody writes into it, and a device may give bytes without
 //! end: a folder of pictures with one of them in it would stop a run for ever. All readers of
@@ -106,6 +107,47 @@ fn check_kind(kind: FileType) -> io::Result<()> {
     Err(invalid(format!("it is {what}: give a regular file")))
 }
 
+/// Makes `path` anew for writing, as [`File::create`] does, but never waits for the reader of a FIFO.
+///
+/// What is written to a FIFO or a device then waits as it does there.
+///
+/// # Errors
+/// What the system reports; [`io::ErrorKind::InvalidInput`] where it is a FIFO that nobody reads.
+#[cfg(unix)]
+pub fn create_file(path: &Path) -> io::Result<File> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use rustix::io::Errno;
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32)
+        .open(path);
+    let file = opened.map_err(|error| {
+        let is_fifo = || std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+        match error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) && is_fifo() {
+            true => {
+                invalid("it is a FIFO (a named pipe) that nobody reads: start its reader first")
+            }
+            false => error,
+        }
+    })?;
+    if !file.metadata()?.is_file() {
+        fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    }
+    Ok(file)
+}
+
+/// Makes `path` anew for writing.
+///
+/// # Errors
+/// What the system reports.
+#[cfg(not(unix))]
+pub fn create_file(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
+
 #[cfg(unix)]
 fn open_at_once(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -172,6 +214,40 @@ mod tests {
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         std::fs::write(folder.path().join("file"), b"what it holds").unwrap();
         folder
+    }
+
+    #[test]
+    fn a_fifo_is_written_to_once_somebody_reads_it() {
+        use std::io::Write;
+        let folder = folder();
+        let fifo = folder.path().join("fifo");
+        let start = Instant::now();
+        let error = create_file(&fifo).unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("nobody reads"), "{error}");
+
+        let path = fifo.clone();
+        let reader = std::thread::spawn(move || std::fs::read(path).unwrap());
+        let mut file = loop {
+            match create_file(&fifo) {
+                Ok(file) => break file,
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        // More than a pipe holds: the writer waits for the reader, and nothing is refused.
+        let bytes = vec![7; 1 << 20];
+        file.write_all(&bytes).unwrap();
+        drop(file);
+        assert_eq!(reader.join().unwrap(), bytes);
+
+        let plain = folder.path().join("file");
+        create_file(&plain).unwrap().write_all(b"new").unwrap();
+        assert_eq!(std::fs::read(&plain).unwrap(), b"new");
+        create_file(Path::new("/dev/null"))
+            .unwrap()
+            .write_all(b"new")
+            .unwrap();
     }
 
     fn refused(path: &Path) -> String {

@@ -8,7 +8,9 @@ mod picture;
 pub mod random;
 mod text;
 
-pub use files::{open_regular_file, read_file_in, read_regular_file, read_regular_text};
+pub use files::{
+    create_file, open_regular_file, read_file_in, read_regular_file, read_regular_text,
+};
 pub use jpeg::{JpegError, WholeJpeg, check_jpeg};
 pub use picture::{PictureError, decode_jpeg, decode_picture, read_picture, write_png};
 pub use text::escape_control;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{GraphNode, OnnxGraph, ValueId, element_bytes};
-use unmask_onnx::messages::DataType;
+use unmask_onnx::messages::{AttributeProto, DataType, NodeProto};
 use unmask_onnx::operator::{Operator, OperatorWork};
 
 /// Costs, of a node or of a part of a network.
@@ -110,47 +110,97 @@ fn parameters(graph: &OnnxGraph, node: &GraphNode, counted: &mut HashSet<ValueId
         .sum()
 }
 
-/// Multiply-accumulates of `node`; 0 for operators that are not known here, which
-/// [`NodeCost::unknown_nodes`] counts.
+/// A node as far as its multiply-accumulates depend on it, whatever holds the graph.
+struct CountedNode<'a> {
+    operator: &'a str,
+    /// Shapes of the inputs; none where one is left out.
+    inputs: Vec<Option<&'a [usize]>>,
+    /// Shape of the first output.
+    output: &'a [usize],
+    attributes: &'a [AttributeProto],
+}
+
+/// Multiply-accumulates of a node of a graph in memory, a picture; 0 for operators that are not
+/// known here, which [`NodeCost::unknown_nodes`] counts.
 pub fn macs(graph: &OnnxGraph, node: &GraphNode) -> u64 {
-    let count = |shape: &[usize]| shape.iter().fold(1u64, |n, &d| n.saturating_mul(d as u64));
-    let input = |i: usize| node.input(i).map(|id| &graph.value(id).shape[..]);
-    let out = count(&graph.value(node.output()).shape);
-    let inner = |weight: &'_ [usize]| weight.get(1..).map_or(1, count);
-    let Some(operator) = Operator::of(&node.op) else {
-        return 0;
+    let shape = |id: ValueId| &graph.value(id).shape[..];
+    let counted = CountedNode {
+        operator: &node.op,
+        inputs: node.inputs.iter().map(|id| id.map(shape)).collect(),
+        output: shape(node.output()),
+        attributes: &node.attributes,
     };
-    match operator.work() {
-        OperatorWork::Window => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
-        OperatorWork::Transposed => match (input(0), input(1)) {
-            (Some(x), Some(w)) => count(x).saturating_mul(inner(w)),
-            _ => 0,
-        },
-        OperatorWork::Product => {
-            let inner = input(0).and_then(|a| a.last().copied()).unwrap_or(0);
-            out.saturating_mul(inner as u64)
-        }
-        OperatorWork::Gemm => {
-            let across = usize::from(node.int("transA").unwrap_or(0) == 0);
-            let inner = input(0).and_then(|a| a.get(across).copied());
-            out.saturating_mul(inner.unwrap_or(0) as u64)
-        }
-        OperatorWork::Einsum => {
-            let equation = node.text("equation").unwrap_or("").replace(' ', "");
-            let terms = equation.split("->").next().unwrap_or("").split(',');
-            let mut sides: HashMap<char, usize> = HashMap::new();
-            for (i, term) in terms.enumerate() {
-                let shape = input(i).unwrap_or(&[]);
-                sides.extend(term.chars().zip(shape.iter().copied()));
+    counted.macs()
+}
+
+/// The same of a node of a file; `shape` gives the shape of the value of a name, empty where it is
+/// not known.
+pub fn macs_of_file<'a>(node: &'a NodeProto, shape: impl Fn(&str) -> &'a [usize]) -> u64 {
+    let given = |name: &String| (!name.is_empty()).then(|| shape(name));
+    let counted = CountedNode {
+        operator: node.op_type(),
+        inputs: node.input.iter().map(given).collect(),
+        output: node.output.first().map_or(&[], |name| shape(name)),
+        attributes: &node.attribute,
+    };
+    counted.macs()
+}
+
+impl CountedNode<'_> {
+    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        let mut all = self.attributes.iter();
+        all.find(|a| a.name.as_deref() == Some(name))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.attribute(name)?.s.as_deref()?).ok()
+    }
+
+    fn macs(&self) -> u64 {
+        let count = |shape: &[usize]| shape.iter().fold(1u64, |n, &d| n.saturating_mul(d as u64));
+        let input = |i: usize| self.inputs.get(i).copied().flatten();
+        let out = count(self.output);
+        let inner = |weight: &'_ [usize]| weight.get(1..).map_or(1, count);
+        let Some(operator) = Operator::of(self.operator) else {
+            return 0;
+        };
+        match operator.work() {
+            OperatorWork::Window => input(1).map_or(0, |w| out.saturating_mul(inner(w))),
+            OperatorWork::Transposed => match (input(0), input(1)) {
+                (Some(x), Some(w)) => count(x).saturating_mul(inner(w)),
+                _ => 0,
+            },
+            OperatorWork::Product => {
+                let inner = input(0).and_then(|a| a.last().copied()).unwrap_or(0);
+                out.saturating_mul(inner as u64)
             }
-            sides
-                .values()
-                .fold(1u64, |n, &d| n.saturating_mul(d as u64))
+            OperatorWork::Gemm => {
+                let across =
+                    usize::from(self.attribute("transA").and_then(|a| a.i).unwrap_or(0) == 0);
+                let inner = input(0).and_then(|a| a.get(across).copied());
+                out.saturating_mul(inner.unwrap_or(0) as u64)
+            }
+            OperatorWork::Einsum => {
+                let equation = self.text("equation").unwrap_or("").replace(' ', "");
+                let terms = equation.split("->").next().unwrap_or("").split(',');
+                let mut sides: HashMap<char, usize> = HashMap::new();
+                for (i, term) in terms.enumerate() {
+                    let shape = input(i).unwrap_or(&[]);
+                    sides.extend(term.chars().zip(shape.iter().copied()));
+                }
+                sides
+                    .values()
+                    .fold(1u64, |n, &d| n.saturating_mul(d as u64))
+            }
+            // The nearest neighbour is a move; it is Resize's default, and GridSample's is not.
+            OperatorWork::Corners
+                if operator == Operator::Resize && self.text("mode") != Some("linear") =>
+            {
+                0
+            }
+            OperatorWork::Corners => out.saturating_mul(4),
+            OperatorWork::Uncounted => 0,
         }
-        // The nearest neighbour is a move; it is Resize's default, and GridSample's is not.
-        OperatorWork::Corners if node.op == "Resize" && node.text("mode") != Some("linear") => 0,
-        OperatorWork::Corners => out.saturating_mul(4),
-        OperatorWork::Uncounted => 0,
     }
 }
 

@@ -10,13 +10,14 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
-use operators::{LATER, OPSETS, RESIZE_PLACES, TOP_K_LIMIT, UNSUPPORTED};
+use operators::{LATER, OPSETS, RESIZE_PLACES, TOP_K_LIMIT, parser_support};
 use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path};
 use unmask_onnx::messages::{
     AttributeProto, DataType, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
     ValueInfoProto, type_proto,
 };
+use unmask_onnx::operator::ParserSupport;
 use unmask_onnx::read::{opset, small_tensor};
 
 /// What happens to the model.
@@ -337,7 +338,7 @@ impl<'a> LintReport<'a> {
     }
 
     fn unsupported(&mut self, name: &str, op: &str) {
-        if UNSUPPORTED.contains(&op) {
+        if parser_support(op) == ParserSupport::Unparsed {
             let what = "TensorRT's parser does not know it";
             self.add(LintSeverity::Refused, name, op, ALL, what);
         }

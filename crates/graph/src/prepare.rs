@@ -9,8 +9,9 @@ mod front;
 mod head;
 mod splice;
 
-use super::GraphError;
+use super::{GraphError, cost};
 use splice::{GraphParts, splice};
+use std::collections::HashMap;
 use std::path::Path;
 use unmask_engine::{CpuEngine, Engine, EngineError};
 use unmask_frame::Size;
@@ -342,36 +343,25 @@ fn opset(model: &ModelProto) -> Result<i64, PrepareError> {
     )))
 }
 
-/// Multiplications of a part's MatMuls.
+/// Multiply-accumulates of a part.
 fn macs(part: &ModelProto) -> u64 {
     let Some(graph) = &part.graph else {
         return 0;
     };
-    let constant = |name: &String| {
-        graph
-            .initializer
-            .iter()
-            .find(|t| t.name.as_ref() == Some(name))
-    };
-    let info = |name: &String| {
-        graph
-            .value_info
-            .iter()
-            .find(|v| v.name.as_ref() == Some(name))
-    };
-    let sides = graph.node.iter().filter_map(|node| {
-        if node.op_type.as_deref() != Some("MatMul") {
-            return None;
+    let mut shapes: HashMap<&str, Vec<usize>> = HashMap::new();
+    let values = graph.value_info.iter().chain(&graph.input);
+    for value in values.chain(&graph.output) {
+        if let (Some(name), Some(shape)) = (&value.name, value.static_shape()) {
+            shapes.insert(name, shape);
         }
-        // One side is a constant: all but its part of the result's shape is what is summed over.
-        let (sums, out) = match node.input.iter().position(|i| constant(i).is_some())? {
-            0 => (constant(&node.input[0])?.dims.last()?, &node.output[0]),
-            _ => (constant(&node.input[1])?.dims.first()?, &node.output[0]),
-        };
-        let out: usize = info(out)?.static_shape()?.iter().product();
-        Some(out as u64 * sums.unsigned_abs())
-    });
-    sides.sum()
+    }
+    for tensor in &graph.initializer {
+        let sides = tensor.dims.iter().map(|&d| usize::try_from(d).unwrap_or(0));
+        shapes.insert(tensor.name.as_deref().unwrap_or(""), sides.collect());
+    }
+    let shape = |name: &str| shapes.get(name).map_or(&[][..], Vec::as_slice);
+    let nodes = graph.node.iter();
+    nodes.map(|node| cost::macs_of_file(node, shape)).sum()
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod rtx_operators {
 }
 
 use rtx_operators::text::{Case, Verdict, cases};
-use std::path::PathBuf;
 use unmask_graph::lint::{LintFinding, LintSeverity, lint};
 use unmask_tensorrt::{Library, Severity};
 
@@ -55,11 +54,8 @@ fn lint_says_what_the_library_says() {
 
 #[test]
 fn library_says_what_the_table_says() {
-    let Some(folder) = std::env::var_os("UNMASK_RTX").map(PathBuf::from) else {
-        return eprintln!(
-            "skipped library_says_what_the_table_says: UNMASK_RTX names no folder with \
-             libtensorrt_rtx.so.1"
-        );
+    let Some(folder) = unmask_oracle::rtx("library_says_what_the_table_says") else {
+        return;
     };
     let library = Library::find(Some(&folder), |_: Severity, _: &str| {}).unwrap();
     let mut differences = Vec::new();

@@ -8,6 +8,7 @@ mod passes;
 mod tensor;
 
 pub use data::{TensorData, element_bytes, f16_from_f32, f16_to_f32};
+pub use edit::GraphCycle;
 pub(crate) use tensor::inside;
 pub use tensor::small_tensor;
 

@@ -9,8 +9,8 @@
 //! A [`CaptureSession`] does all that for as long as the process lives: it sets the device, gives the
 //! newest frame with its age and with what was lost before it, and survives every fault.
 //!
-//! There are two kernels: `Linux` (feature `kernel`), and [`fake::FakeKernel`], a driver inside the
-//! process whose time and faults a test commands. All but `Linux` builds with cargo alone.
+//! There are two kernels: `LinuxKernel` (on x86_64 and aarch64), and `fake::FakeKernel` (feature
+//! `fake`), a driver inside the process whose time and faults a test commands.
 //!
 //! The kernel's side of it: `Documentation/userspace-api/media/v4l`.
 #![cfg(target_os = "linux")]

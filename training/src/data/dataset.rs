@@ -89,7 +89,7 @@ pub type FrameSource = Arc<dyn Fn(u64) -> Result<LabelledSample, DataError> + Se
 /// A set of labelled pictures, read one at a time.
 #[derive(Clone)]
 pub enum PictureDataset {
-    /// `ROOT/{train,val}/{images,labels}`, same stems, class index PNGs, 11 = unlabelled.
+    /// `ROOT/{train,val}/{images,labels}`, same stems, PNG files of class indices, 11 = unlabelled.
     CamVid {
         /// Picture and label files.
         pairs: Vec<(PathBuf, PathBuf)>,

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageReader};
+use image::{DynamicImage, ImageFormat, ImageReader};
 use unmask_frame::{LabelMap, Picture, PixelMap, Size};
 
 use super::DataError;
@@ -18,10 +18,7 @@ const PICTURE_ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// cut short or no picture.
 pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
     let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(DataError::read(path))?;
-    let image = decode(path, &bytes)?;
-    let size = Size::new(image.width() as usize, image.height() as usize);
-    Picture::new(size, image.into_rgb8().into_raw())
-        .ok_or_else(|| decode_error(path, "its size and its data disagree"))
+    unmask_frame::decode_picture(&bytes).map_err(|what| decode_error(path, what))
 }
 
 /// Reads a PNG with one index a pixel. Greyscale of 1, 2 or 4 bits is taken at its stored values.
@@ -32,8 +29,9 @@ pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
 /// channel.
 pub fn read_labels(path: &Path) -> Result<LabelMap, DataError> {
     let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(DataError::read(path))?;
-    let image = decode(path, &bytes)?;
-    let size = Size::new(image.width() as usize, image.height() as usize);
+    if bytes.is_empty() {
+        return Err(decode_error(path, "the file is empty"));
+    }
     let refuse = |what: String| DataError::NotLabels {
         path: path.to_owned(),
         what,
@@ -45,6 +43,10 @@ pub fn read_labels(path: &Path) -> Result<LabelMap, DataError> {
         Some(_) => 1,
         None => return Err(refuse("it is no PNG".into())),
     };
+    let image = ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Png)
+        .decode()
+        .map_err(|e| decode_error(path, e))?;
+    let size = Size::new(image.width() as usize, image.height() as usize);
     let DynamicImage::ImageLuma8(grey) = image else {
         return Err(refuse(format!("its pixels are {:?}", image.color())));
     };
@@ -62,48 +64,11 @@ fn decode_error(path: &Path, what: impl ToString) -> DataError {
     }
 }
 
-fn decode(path: &Path, bytes: &[u8]) -> Result<DynamicImage, DataError> {
-    if bytes.is_empty() {
-        return Err(decode_error(path, "the file is empty"));
-    }
-    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_whole(bytes) {
-        return Err(decode_error(path, "the JPEG data ends early"));
-    }
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| decode_error(path, e))?;
-    reader.decode().map_err(|e| decode_error(path, e))
-}
-
 /// Bits a sample and colour type (0 grey, 3 palette) of a PNG, from its first chunk; `None` for
 /// any other file.
 fn png_header(bytes: &[u8]) -> Option<(u8, u8)> {
     bytes.starts_with(b"\x89PNG\r\n\x1a\n").then_some(())?;
     Some((*bytes.get(24)?, *bytes.get(25)?))
-}
-
-/// Whether a JPEG has its end marker after the first scan. The decoder fills what is missing with
-/// grey and says nothing, which would train on half a picture.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    // Segments up to the first scan; a thumbnail lies inside one and is stepped over.
-    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
-        if marker == 0xff {
-            at += 1;
-            continue;
-        }
-        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
-            return false;
-        };
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        if marker == 0xda {
-            // In scan data 0xff is followed by 0 or a restart marker, so this is the true end.
-            return bytes
-                .get(at..)
-                .is_some_and(|rest| rest.windows(2).any(|w| w == [0xff, 0xd9]));
-        }
-    }
-    false
 }
 
 /// All pictures right inside `dir`, sorted by name. Hidden files and other endings are passed over.
@@ -141,7 +106,6 @@ pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
 
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -214,7 +178,7 @@ mod tests {
         with.extend_from_slice(&[0xff, 0xfe, 0, 6, 0xff, 0xd9, 0xff, 0xd9]);
         with.extend_from_slice(&bytes[2..]);
         assert!(read(&with).is_ok());
-        assert!(refused(&with[..with.len() / 2]).contains("ends early"));
+        assert!(refused(&with[..with.len() / 2]).contains("cut short"));
         // Bytes after the end are harmless.
         with.extend_from_slice(b"made by a camera");
         assert!(read(&with).is_ok());

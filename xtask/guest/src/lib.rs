@@ -1,7 +1,7 @@
 //! The words that the virtual board and its host share: what to do, and what came of it.
 //!
-//! The host puts a [`Plan`] into the board's root file system as `/board/plan.json`; the board
-//! writes one [`Line`] a happening on its serial port, each behind [`MARK`].
+//! The host puts a [`GuestPlan`] into the board's root file system as `/board/plan.json`; the board
+//! writes one [`ReportLine`] a happening on its serial port, each behind [`MARK`].
 
 use serde::{Deserialize, Serialize};
 

@@ -2,14 +2,15 @@
 //! [onnx/onnx-tensorrt](https://github.com/onnx/onnx-tensorrt), read for 10.15; 10.3 has what
 //! the changelog does not date later, 10.16 the same as 10.15, 11.x by NVIDIA's guide to opsets alone.
 
+use unmask_onnx::operator::{Operator, ParserSupport};
+
 /// The newest opset, by version.
 pub(super) const OPSETS: [(i64, &str); 3] = [(20, "10.3"), (24, "10.16"), (25, "11.4")];
 
-/// Operators that every version refuses.
-pub(super) const UNSUPPORTED: &[&str] = &[
+/// Operators that are not in [`Operator`]'s table and that every version refuses.
+const UNKNOWN_UNPARSED: &[&str] = &[
     "AffineGrid",
     "Bernoulli",
-    "BitShift",
     "BitwiseAnd",
     "BitwiseNot",
     "BitwiseOr",
@@ -18,12 +19,9 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "Col2Im",
     "Compress",
     "ConcatFromSequence",
-    "ConvInteger",
     "DFT",
     "Det",
-    "DynamicQuantizeLinear",
     "ImageDecoder",
-    "MatMulInteger",
     "MaxRoiPool",
     "MaxUnpool",
     "MelWeightMatrix",
@@ -78,157 +76,62 @@ pub(super) const SEEN_UNSUPPORTED: &[&str] =
 /// Operators of which only the first output is taken.
 pub(super) const SINGLE_OUTPUT: [&str; 3] = ["BatchNormalization", "LayerNormalization", "MaxPool"];
 
-/// Operators that the parser takes by their names, whatever their domain.
-pub(super) const PARSED: &[&str] = &[
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Add",
-    "And",
-    "ArgMax",
-    "ArgMin",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
+/// Operators that are not in [`Operator`]'s table and that the parser takes by their names, whatever
+/// their domain.
+const UNKNOWN_PARSED: &[&str] = &[
     "Attention",
-    "AveragePool",
-    "BatchNormalization",
     "BlackmanWindow",
-    "Cast",
-    "CastLike",
-    "Ceil",
-    "Celu",
-    "Clip",
-    "Concat",
     "Constant",
-    "ConstantOfShape",
-    "Conv",
-    "ConvTranspose",
-    "Cos",
-    "Cosh",
-    "CumSum",
-    "DepthToSpace",
-    "DequantizeLinear",
-    "Div",
-    "Dropout",
-    "Einsum",
-    "Elu",
-    "Equal",
-    "Erf",
-    "Exp",
-    "Expand",
-    "EyeLike",
-    "Flatten",
-    "Floor",
     "GRU",
-    "Gather",
-    "GatherElements",
-    "GatherND",
     "Gelu",
-    "Gemm",
-    "GlobalAveragePool",
     "GlobalLpPool",
-    "GlobalMaxPool",
-    "Greater",
-    "GreaterOrEqual",
-    "GridSample",
     "GroupNormalization",
     "HammingWindow",
     "HannWindow",
-    "HardSigmoid",
-    "HardSwish",
-    "Hardmax",
-    "Identity",
     "If",
-    "InstanceNormalization",
-    "IsInf",
-    "IsNaN",
-    "LRN",
     "LSTM",
-    "LayerNormalization",
-    "LeakyRelu",
-    "Less",
-    "LessOrEqual",
-    "Log",
-    "LogSoftmax",
     "Loop",
-    "LpNormalization",
-    "LpPool",
-    "MatMul",
-    "Max",
-    "MaxPool",
-    "Mean",
-    "MeanVarianceNormalization",
-    "Min",
-    "Mish",
-    "Mod",
-    "Mul",
-    "Neg",
-    "Not",
-    "OneHot",
-    "Or",
-    "PRelu",
-    "Pad",
-    "Pow",
-    "QuantizeLinear",
     "RMSNormalization",
     "RNN",
     "RandomNormal",
     "RandomNormalLike",
     "RandomUniform",
     "RandomUniformLike",
-    "Range",
-    "Reciprocal",
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-    "ReduceSumSquare",
-    "Relu",
-    "Reshape",
-    "Resize",
     "ReverseSequence",
     "RotaryEmbedding",
-    "Round",
     "STFT",
     "Scan",
-    "ScatterElements",
-    "ScatterND",
-    "Selu",
-    "Shape",
     "Shrink",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Sinh",
-    "Size",
-    "Slice",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "SpaceToDepth",
-    "Split",
-    "Sqrt",
-    "Squeeze",
-    "Sub",
-    "Sum",
     "Swish",
-    "Tan",
-    "Tanh",
     "TensorScatter",
-    "ThresholdedRelu",
-    "Tile",
-    "TopK",
-    "Transpose",
-    "Trilu",
-    "Unsqueeze",
     "Upsample",
-    "Where",
-    "Xor",
 ];
+
+/// Whether TensorRT's parser takes the operator called `name`.
+pub(super) fn parser_support(name: &str) -> ParserSupport {
+    match Operator::of(name) {
+        Some(operator) => operator.parser(),
+        None if UNKNOWN_PARSED.contains(&name) => ParserSupport::Parsed,
+        None if UNKNOWN_UNPARSED.contains(&name) => ParserSupport::Unparsed,
+        None => ParserSupport::Untried,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_hold_what_the_table_does_not_know() {
+        for name in UNKNOWN_PARSED.iter().chain(UNKNOWN_UNPARSED) {
+            assert_eq!(Operator::of(name), None, "{name} has a row in the table");
+        }
+        let both = |name: &&&str| UNKNOWN_PARSED.contains(*name);
+        assert_eq!(UNKNOWN_UNPARSED.iter().find(both), None);
+        assert_eq!(parser_support("Conv"), ParserSupport::Parsed);
+        assert_eq!(parser_support("ConvInteger"), ParserSupport::Unparsed);
+        assert_eq!(parser_support("GRU"), ParserSupport::Parsed);
+        assert_eq!(parser_support("Unique"), ParserSupport::Unparsed);
+        assert_eq!(parser_support("Bogus"), ParserSupport::Untried);
+    }
+}

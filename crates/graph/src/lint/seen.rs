@@ -1,9 +1,10 @@
 //! What NVIDIA's parser and builder did with small graphs: TensorRT-RTX 1.7.1, SM 8.6, each rule
 //! with a graph in `tests/rtx_operators.rs`. The parser is that of TensorRT 11.
 
-use super::operators::{PARSED, SEEN_UNSUPPORTED, SINGLE_OUTPUT};
+use super::operators::{SEEN_UNSUPPORTED, SINGLE_OUTPUT, parser_support};
 use super::{ALL, LintReport, LintSeverity, SEEN, attribute};
 use unmask_onnx::messages::{DataType, NodeProto, TensorProto};
+use unmask_onnx::operator::ParserSupport;
 
 /// Most axes that a tensor may have.
 const AXES_LIMIT: usize = 8;
@@ -21,7 +22,7 @@ impl<'a> LintReport<'a> {
         if is_onnx && !is_function {
             return false;
         }
-        let known = PARSED.contains(&op);
+        let known = parser_support(op) == ParserSupport::Parsed;
         let place = if is_function {
             "the model itself"
         } else {

@@ -12,6 +12,7 @@
 //! with all coordinate arithmetic, and the end of the head.
 
 use super::net::{QuantizeGraph, attribute};
+use crate::cost;
 use crate::prepare::FRONT;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use unmask_onnx::messages::{DataType, NodeProto};
@@ -80,7 +81,7 @@ impl QuantizePlan {
             macs: 0,
         };
         for (i, node) in net.nodes().iter().enumerate() {
-            plan.macs += macs(net, node);
+            plan.macs = plan.macs.saturating_add(macs(net, node));
             let front = node.name().starts_with(FRONT);
             plan.islands[i] = front
                 || coordinates.contains(&i)
@@ -212,31 +213,9 @@ fn layer(net: &QuantizeGraph, i: usize) -> Option<QuantizedLayer> {
     })
 }
 
-/// Multiplications with addition of a node; 0 for all but convolutions and matrix products.
+/// Multiply-accumulates of a node, as [`cost::macs_of_file`] counts them.
 pub fn macs(net: &QuantizeGraph, node: &NodeProto) -> u64 {
-    let size = |name: Option<&String>| name.map_or(&[][..], |n| net.shape(n));
-    let each: u64 = match node.op_type() {
-        "Conv" => size(node.input.get(1))
-            .iter()
-            .skip(1)
-            .map(|&d| d as u64)
-            .product(),
-        "ConvTranspose" => {
-            // Every input element meets every weight of its channel.
-            let weights = size(node.input.get(1)).iter().skip(1).map(|&d| d as u64);
-            let inputs = size(node.input.first()).iter().map(|&d| d as u64);
-            return weights.product::<u64>().saturating_mul(inputs.product());
-        }
-        "MatMul" => size(node.input.first()).last().map_or(0, |&d| d as u64),
-        "Gemm" => {
-            let turned = attribute(node, "transA").is_some_and(|a| a.i() != 0);
-            let shape = size(node.input.first());
-            shape.get(usize::from(!turned)).map_or(0, |&d| d as u64)
-        }
-        _ => return 0,
-    };
-    let out = size(node.output.first()).iter().map(|&d| d as u64);
-    out.product::<u64>().saturating_mul(each)
+    cost::macs_of_file(node, |name| net.shape(name))
 }
 
 /// Walks back from `values` through `through`, taking the nodes it meets; `stop` are taken too,

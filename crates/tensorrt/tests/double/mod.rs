@@ -87,7 +87,7 @@ impl Double {
         let compiled = match compiled() {
             Ok(compiled) => compiled,
             Err(reason) => {
-                support::skip(test, reason);
+                unmask_oracle::skip(test, "c++", reason);
                 return None;
             }
         };

@@ -174,9 +174,15 @@ pub fn compile(source: &Path, headers: Option<&Headers>, flags: &[&str], output:
     assert!(result.status.success(), "{}:\n{said}", source.display());
 }
 
-/// Says that a test was not run, and why.
-pub fn skip(test: &str, reason: &str) {
-    eprintln!("skipped {test}: {reason}");
+/// Every set of headers and a compiler for them; `None` where `test` is skipped for want of one.
+pub fn headers_to_compile(test: &str) -> Option<Vec<Headers>> {
+    match has_compiler().and_then(|()| headers()) {
+        Ok(headers) => Some(headers),
+        Err(reason) => {
+            unmask_oracle::skip(test, "c++", reason);
+            None
+        }
+    }
 }
 
 /// The C++ expression for a method of NVIDIA's: overloaded ones need their type.

@@ -5,7 +5,7 @@ mod foreign;
 use super::bytes;
 use crate::prepare::{PrepareOptions, prepare};
 use std::path::{Path, PathBuf};
-use unmask_engine::{Engine, find_model};
+use unmask_engine::Engine;
 use unmask_frame::{Picture, ScoreMap, Size};
 use unmask_model::{
     ColourMatrix, ColourRange, FrameFit, FrameFormat, OutputForm, PixelFormat, ScoreHead,

@@ -175,19 +175,8 @@ fn a_prepared_file_that_was_changed_is_refused() {
 
 #[test]
 fn the_shipped_model_gives_its_queries_embeddings() {
-    let model =
+    let path =
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("engines/unmask-small.onnx");
-    let path = if model.is_file() {
-        model
-    } else {
-        match find_model() {
-            Ok(path) => path,
-            Err(error) => {
-                println!("skipped the_shipped_model_gives_its_queries_embeddings: {error}");
-                return;
-            }
-        }
-    };
     let made = prepare(&path, &PrepareOptions::default()).unwrap();
     let shape = |name: &str| &made.outputs.iter().find(|o| o.0 == name).unwrap().1;
     let queries = shape("query_class")[1];

@@ -59,6 +59,8 @@ mod run;
 mod run_args;
 #[cfg(feature = "offline")]
 mod score;
+#[cfg(feature = "offline")]
+mod score_kind;
 mod shutdown;
 mod telemetry_args;
 mod thresholds;

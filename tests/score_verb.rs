@@ -249,5 +249,5 @@ fn missing_and_foreign_inputs_are_named() {
     std::fs::create_dir(folder.path().join("in")).unwrap();
     std::fs::write(folder.path().join("in/a.png"), b"x").unwrap();
     let out = score(folder.path(), "mask.onnx", &[]);
-    assert!(out.status.code() == Some(1) && said(&out).contains("none of the 1 pictures"));
+    assert!(out.status.code() == Some(1) && said(&out).contains("none of the 1 images"));
 }

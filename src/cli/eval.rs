@@ -12,6 +12,7 @@ use serde::Serialize;
 use tracing::warn;
 
 use super::label_values::LabelValues;
+use super::score_kind::ScoreKind;
 use super::{ExitOutcome, model, model::parse_size, shutdown};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
 use unmask_eval::{
@@ -20,7 +21,7 @@ use unmask_eval::{
 };
 use unmask_frame::read_picture;
 use unmask_frame::{Picture, ScoreMap, Size, error_chain};
-use unmask_score::{PixelScore, npy};
+use unmask_score::npy;
 
 const EXAMPLES: &str = "Examples:
   unmask eval --dataset road_anomaly --anomaly-value 2
@@ -113,9 +114,17 @@ pub struct EvalArgs {
     /// Disable mask refinement
     #[arg(long, conflicts_with = "scores")]
     no_refine: bool,
-    /// Score of a per-pixel model [default: max-softmax]
-    #[arg(long, value_name = "KIND", conflicts_with = "scores")]
-    score: Option<PixelScore>,
+    /// Score of the model's outputs [default: sum; max-softmax of per-pixel models]
+    #[arg(
+        long,
+        value_name = "KIND",
+        conflicts_with = "scores",
+        hide_possible_values = true
+    )]
+    score: Option<ScoreKind>,
+    /// Average with the mirrored image: better, twice the time
+    #[arg(long, conflicts_with = "scores", hide_short_help = true)]
+    flip: bool,
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -236,7 +245,13 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
 fn model_scorer(args: &EvalArgs) -> anyhow::Result<ScorerKind> {
     let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     let refine = !args.no_refine;
-    Ok(Box::new(move |picture| Ok(engine.score(picture, refine)?)))
+    let flip = args.flip;
+    Ok(Box::new(move |picture| {
+        Ok(match flip {
+            true => engine.score_with_flip(picture, refine)?,
+            false => engine.score(picture, refine)?,
+        })
+    }))
 }
 
 /// Scores every picture of a data set into `dir`, one float32 file each: the evaluation then

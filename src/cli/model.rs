@@ -1,11 +1,11 @@
 //! Opening the model that a verb was given.
 
+use super::score_kind::ScoreKind;
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use unmask_engine::{Engine, EngineOptions, find_model};
 use unmask_frame::Size;
 use unmask_graph::export::write_checked;
-use unmask_score::PixelScore;
 
 /// `model`, or the shipped one.
 pub(super) fn path(model: Option<&Path>) -> anyhow::Result<PathBuf> {
@@ -16,18 +16,17 @@ pub(super) fn path(model: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 /// Opens `model`, or the shipped one. A model's size is fixed when it is exported: another `size`
-/// is refused with the way to get it. `score` is for per-pixel
-/// models.
+/// is refused with the way to get it. `score` must fit the model.
 pub(super) fn open(
     model: Option<&Path>,
     size: Option<Size>,
     threads: usize,
-    score: Option<PixelScore>,
+    score: Option<ScoreKind>,
 ) -> anyhow::Result<Engine> {
     let model = path(model)?;
     let mut engine = Engine::open(&model, EngineOptions { threads })?;
     if let Some(kind) = score {
-        engine.score_by(kind)?;
+        kind.apply_to(&mut engine)?;
     }
     let input = engine.facts().input;
     if let Some(wanted) = size {

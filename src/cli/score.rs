@@ -1,6 +1,7 @@
 //! `unmask score`.
 
 use super::progress;
+use super::score_kind::ScoreKind;
 use super::{ExitOutcome, model, model::parse_size, shutdown};
 use crate::source::PictureSource;
 use anyhow::{Context, bail};
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use tracing::warn;
 use unmask_frame::{Size, escape_control, read_picture};
-use unmask_score::{PixelScore, npy};
+use unmask_score::npy;
 
 /// Arguments of `unmask score`.
 #[derive(clap::Args, Debug)]
@@ -44,9 +45,13 @@ pub struct ScoreArgs {
     #[arg(long)]
     no_refine: bool,
 
-    /// Score of a per-pixel model [default: max-softmax]
-    #[arg(long, value_name = "KIND")]
-    score: Option<PixelScore>,
+    /// Score of the model's outputs [default: sum; max-softmax of per-pixel models]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    score: Option<ScoreKind>,
+
+    /// Average with the mirrored image: better, twice the time
+    #[arg(long)]
+    flip: bool,
 
     /// Threads to compute with; 0 = all cores
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -76,9 +81,11 @@ pub(super) fn run(args: &ScoreArgs) -> anyhow::Result<ExitOutcome> {
         let stem = path.file_stem().unwrap_or_default();
         let scored = if taken.insert(stem.to_os_string()) {
             read_picture(path).and_then(|picture| {
-                engine
-                    .score(&picture, !args.no_refine)
-                    .map_err(|e| e.to_string())
+                let scored = match args.flip {
+                    true => engine.score_with_flip(&picture, !args.no_refine),
+                    false => engine.score(&picture, !args.no_refine),
+                };
+                scored.map_err(|e| e.to_string())
             })
         } else {
             Err("another picture has the same name up to its ending".to_string())

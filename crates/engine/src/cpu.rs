@@ -19,7 +19,9 @@ use unmask_model::{
     MeasuredMetadata, ModelMetadata, ModelNames, OutputForm, ScoreHead, WrittenMetadata, prepared,
     settle,
 };
-use unmask_score::{MaskOutput, MaskScorer, PixelOutput, PixelScore, ScoredFrame, pixel_score};
+use unmask_score::{
+    MaskOutput, MaskScore, MaskScorer, PixelOutput, PixelScore, ScoredFrame, pixel_score,
+};
 
 /// No ONNX file is larger: protobuf messages end there.
 const FILE_LIMIT_BYTES: u64 = 2 << 30;
@@ -189,6 +191,26 @@ impl CpuEngine {
             )),
             (..) => refuse(format!(
                 "{kind} is for per-pixel models, and this one classifies masks"
+            )),
+        }
+    }
+
+    /// See [`super::Engine::score_masks_by`].
+    pub(super) fn score_masks_by(&mut self, kind: MaskScore) -> Result<(), EngineError> {
+        let refuse = |reason: String| EngineError::Kind {
+            path: self.path.clone(),
+            reason,
+        };
+        match self.facts.output {
+            OutputForm::Mask { .. } => {
+                self.scorer.set_kind(kind);
+                Ok(())
+            }
+            OutputForm::Pixel { .. } => Err(refuse(format!(
+                "{kind:?} is for models that classify masks, and this one classifies pixels"
+            ))),
+            OutputForm::Map { .. } => Err(refuse(
+                "a prepared graph scores by itself; use the model that it was made from".into(),
             )),
         }
     }

@@ -23,7 +23,7 @@ pub use prepare::Preprocessor;
 use std::path::{Path, PathBuf};
 use unmask_frame::{EngineTimes, Picture, ScoreMap, Size};
 use unmask_model::{MetadataError, ModelMetadata};
-use unmask_score::{PixelScore, ScoreError, ScoredFrame, Upsampler};
+use unmask_score::{MaskScore, PixelScore, ScoreError, ScoredFrame, Upsampler};
 
 /// How to open an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -262,6 +262,16 @@ impl Engine {
         }
     }
 
+    /// Chooses how the masks of a mask model become a score; at first it is [`MaskScore::Sum`].
+    ///
+    /// # Errors
+    /// The model is a per-pixel model, or a prepared graph, which scores by itself.
+    pub fn score_masks_by(&mut self, kind: MaskScore) -> Result<(), EngineError> {
+        match self {
+            Engine::Cpu(engine) => engine.score_masks_by(kind),
+        }
+    }
+
     /// Anomaly score and best class a cell, from a camera's frame: the bytes that
     /// [`ModelMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
     /// frame unseen, their score is 0 and their class the first.
@@ -303,14 +313,40 @@ impl Engine {
     /// As [`Engine::score_at_mask_size`].
     pub fn score(&mut self, picture: &Picture, refine: bool) -> Result<ScoreMap, EngineError> {
         let scored = self.score_at_mask_size(picture, refine)?;
-        let (from, to) = (scored.score.size(), picture.size());
-        if from == to {
-            return Ok(scored.score);
-        }
-        Ok(Upsampler::new(from, to)
-            .run(&scored.score)
-            .expect("the tables are for this map"))
+        Ok(enlarge(scored.score, picture.size()))
     }
+
+    /// As [`Engine::score`], the mean of the picture's score and that of its mirror image: twice the
+    /// time for a better map (test-time augmentation).
+    ///
+    /// # Errors
+    /// As [`Engine::score_at_mask_size`].
+    pub fn score_with_flip(
+        &mut self,
+        picture: &Picture,
+        refine: bool,
+    ) -> Result<ScoreMap, EngineError> {
+        let mut score = self.score_at_mask_size(picture, refine)?.score;
+        let mirrored = self.score_at_mask_size(&picture.mirrored(), refine)?.score;
+        let width = score.size().w.max(1);
+        let rows = score.data_mut().chunks_mut(width);
+        for (row, other) in rows.zip(mirrored.data().chunks(width)) {
+            for (value, other) in row.iter_mut().zip(other.iter().rev()) {
+                *value = (*value + other) / 2.0;
+            }
+        }
+        Ok(enlarge(score, picture.size()))
+    }
+}
+
+/// `score` at size `to`, bilinear.
+fn enlarge(score: ScoreMap, to: Size) -> ScoreMap {
+    if score.size() == to {
+        return score;
+    }
+    Upsampler::new(score.size(), to)
+        .run(&score)
+        .expect("the tables are for this map")
 }
 
 #[cfg(test)]

@@ -311,3 +311,33 @@ fn nan_in_the_outputs_is_an_error_that_names_the_model() {
     // The engine goes on with the next picture.
     assert!(engine.score(&light, true).is_ok());
 }
+
+#[test]
+fn flip_gives_mirror_images_mirrored_maps() {
+    let picture = half_red(Size::new(120, 60));
+    let mut engine = open("mask.onnx").unwrap();
+    let map = engine.score_with_flip(&picture, false).unwrap();
+    let mirrored = engine.score_with_flip(&picture.mirrored(), false).unwrap();
+    for (row, other) in map.data().chunks(120).zip(mirrored.data().chunks(120)) {
+        for (a, b) in row.iter().zip(other.iter().rev()) {
+            assert!((a - b).abs() < 1e-5, "{a} against {b}");
+        }
+    }
+    let plain = engine.score(&picture, false).unwrap();
+    assert_eq!(map.size(), plain.size());
+}
+
+#[test]
+fn mask_scores_are_of_mask_models_only() {
+    let picture = half_red(Size::new(128, 64));
+    let mut engine = open("mask.onnx").unwrap();
+    let sum = engine.score(&picture, false).unwrap();
+    engine.score_masks_by(MaskScore::NoisyOr).unwrap();
+    let noisy_or = engine.score(&picture, false).unwrap();
+    // Independent errors never explain more than the sum does.
+    let mut pairs = sum.data().iter().zip(noisy_or.data());
+    assert!(pairs.all(|(sum, or)| *or >= sum - 1e-5));
+    let mut engine = open("pixel.onnx").unwrap();
+    let error = engine.score_masks_by(MaskScore::Max).unwrap_err();
+    assert!(matches!(error, EngineError::Kind { .. }), "{error}");
+}

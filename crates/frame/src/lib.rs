@@ -168,6 +168,18 @@ impl Picture {
         &mut self.rgb
     }
 
+    /// The mirror image, left and right exchanged.
+    pub fn mirrored(&self) -> Self {
+        let mut rgb = Vec::with_capacity(self.rgb.len());
+        for row in self.rgb.chunks(3 * self.size.w.max(1)) {
+            rgb.extend(row.chunks_exact(3).rev().flatten());
+        }
+        Self {
+            size: self.size,
+            rgb,
+        }
+    }
+
     /// The bytes, without the size.
     pub fn into_rgb(self) -> Vec<u8> {
         self.rgb
@@ -259,6 +271,16 @@ pub struct EngineTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mirror_image_exchanges_left_and_right() {
+        let size = Size::new(3, 2);
+        let rgb: Vec<u8> = (0..18).collect();
+        let picture = Picture::new(size, rgb).unwrap();
+        let mirrored = picture.mirrored();
+        assert_eq!(mirrored.rgb()[..9], [6, 7, 8, 3, 4, 5, 0, 1, 2]);
+        assert_eq!(mirrored.mirrored(), picture);
+    }
 
     #[test]
     fn sizes_that_do_not_fit_are_refused() {

@@ -13,7 +13,7 @@ mod pixel;
 mod upsample;
 
 pub use mask::{COVERED, LEAST_QUERIES, SURE};
-pub use mask::{MaskOutput, MaskScorer};
+pub use mask::{MaskOutput, MaskScore, MaskScorer};
 pub use pixel::{PixelOutput, PixelScore, pixel_score};
 pub use upsample::{Upsampler, upsample};
 

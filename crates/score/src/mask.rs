@@ -17,6 +17,37 @@ pub const COVERED: f32 = 0.5;
 /// Refinement needs this many queries, as in the authors' inference.
 pub const LEAST_QUERIES: usize = 2;
 
+/// How the masks of all queries become a known class's share of a cell. With `p_q` = a query's
+/// probability of the class and `m_q` = its mask's probability in the cell:
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum MaskScore {
+    /// `sum_q p_q m_q` (Mask2Anomaly, inference). Several queries that claim a cell sum to more than
+    /// 1, and its score is negative.
+    #[default]
+    Sum,
+    /// `min(1, sum_q p_q m_q)`: no score is negative.
+    Capped,
+    /// `max_q p_q m_q`: the query that is surest decides alone.
+    Max,
+    /// `1 - prod_q (1 - p_q m_q)`: the probability that at least one query is right, if they err
+    /// independently (noisy-or; Pearl, Probabilistic Reasoning in Intelligent Systems, 1988).
+    NoisyOr,
+}
+
+impl MaskScore {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sum, Self::Capped, Self::Max, Self::NoisyOr];
+
+    /// The value of a class before the first query.
+    fn start(self) -> f32 {
+        match self {
+            // Of a product of what is left.
+            Self::NoisyOr => 1.0,
+            Self::Sum | Self::Capped | Self::Max => 0.0,
+        }
+    }
+}
+
 /// What a mask-classification network gives for one picture.
 #[derive(Clone, Copy, Debug)]
 pub struct MaskOutput<'a> {
@@ -40,6 +71,7 @@ pub struct MaskScorer {
     /// Refinement weight a query: its class probability, or 0 where it does not qualify.
     weights: Vec<f32>,
     softmax: Vec<f32>,
+    kind: MaskScore,
 }
 
 /// One task's working memory.
@@ -56,8 +88,13 @@ impl MaskScorer {
         Self::default()
     }
 
+    /// Chooses how masks become a class's share of a cell; at first it is [`MaskScore::Sum`].
+    pub fn set_kind(&mut self, kind: MaskScore) {
+        self.kind = kind;
+    }
+
     /// The anomaly score of every cell: `1 - max_c sum_q softmax(class_q)_c * sigmoid(mask_q)`
-    /// over the known classes.
+    /// over the known classes, or what [`MaskScorer::set_kind`] puts in the place of the sum.
     ///
     /// With `refine`, cells that a confident query of a `stuff` class covers become 0: with
     /// `w_q` = the query's best class probability where that class is in `stuff` and the
@@ -148,7 +185,7 @@ impl MaskScorer {
     ) {
         let (cells, n) = (out.size.area_px(), score.len());
         let mut cover = [0.0f32; BLOCK];
-        block.sums.fill(0.0);
+        block.sums.fill(self.kind.start());
         for first in (0..out.queries).step_by(LANES) {
             for (lane, s) in block.sigmoids.chunks_exact_mut(BLOCK).enumerate() {
                 let q = first + lane;
@@ -164,7 +201,23 @@ impl MaskScorer {
                     }
                 }
             }
-            block.add(&self.probabilities[first * out.known..], out.known);
+            let probabilities = &self.probabilities[first * out.known..];
+            match self.kind {
+                MaskScore::Sum | MaskScore::Capped => block.add(probabilities, out.known),
+                MaskScore::Max => block.merge(probabilities, out.known, |best, lanes| {
+                    lanes.into_iter().fold(best, f32::max)
+                }),
+                MaskScore::NoisyOr => block.merge(probabilities, out.known, |rest, lanes| {
+                    lanes
+                        .into_iter()
+                        .fold(rest, |rest, share| rest * (1.0 - share))
+                }),
+            }
+        }
+        match self.kind {
+            MaskScore::Sum | MaskScore::Max => {}
+            MaskScore::Capped => block.sums.iter_mut().for_each(|sum| *sum = sum.min(1.0)),
+            MaskScore::NoisyOr => block.sums.iter_mut().for_each(|rest| *rest = 1.0 - *rest),
         }
         best_class(&block.sums, out.known, score, classes);
         if suppress {
@@ -196,6 +249,26 @@ impl ColumnBlock {
             }
         }
     }
+
+    /// As [`ColumnBlock::add`], with `merge` of a class's value and the lanes' shares in the place of
+    /// the sum.
+    fn merge(
+        &mut self,
+        probabilities: &[f32],
+        known: usize,
+        merge: impl Fn(f32, [f32; LANES]) -> f32,
+    ) {
+        let (s01, s23) = self.sigmoids.split_at(2 * BLOCK);
+        let (s0, s1) = s01.split_at(BLOCK);
+        let (s2, s3) = s23.split_at(BLOCK);
+        for (c, values) in self.sums.chunks_exact_mut(BLOCK).enumerate() {
+            let [p0, p1, p2, p3] = std::array::from_fn(|lane| probabilities[lane * known + c]);
+            let lanes = s0.iter().zip(s1).zip(s2.iter().zip(s3));
+            for (value, ((a, b), (c, d))) in values.iter_mut().zip(lanes) {
+                *value = merge(*value, [p0 * a, p1 * b, p2 * c, p3 * d]);
+            }
+        }
+    }
 }
 
 /// Writes `1 - max` and the class that holds the maximum (the first one, where several do).
@@ -220,7 +293,12 @@ fn best_class(sums: &[f32], known: usize, score: &mut [f32], classes: &mut [u8])
 
 /// The same score written as the formula reads, in f64: what the fast one is tested against.
 #[cfg(test)]
-pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_frame::PixelMap<f64> {
+pub fn naive(
+    out: &MaskOutput<'_>,
+    kind: MaskScore,
+    stuff: &[usize],
+    refine: bool,
+) -> unmask_frame::PixelMap<f64> {
     let (cells, columns) = (out.size.area_px(), out.known + 1);
     let sigmoid =
         |q: usize, i: usize| 1.0 / (1.0 + (-f64::from(out.mask_logits[q * cells + i])).exp());
@@ -246,9 +324,13 @@ pub fn naive(out: &MaskOutput<'_>, stuff: &[usize], refine: bool) -> unmask_fram
     let data = (0..cells).map(|i| {
         let best = (0..out.known)
             .map(|c| {
-                (0..out.queries)
-                    .map(|q| softmax[q][c] * sigmoid(q, i))
-                    .sum()
+                let shares = (0..out.queries).map(|q| softmax[q][c] * sigmoid(q, i));
+                match kind {
+                    MaskScore::Sum => shares.sum(),
+                    MaskScore::Capped => shares.sum::<f64>().min(1.0),
+                    MaskScore::Max => shares.fold(0.0, f64::max),
+                    MaskScore::NoisyOr => 1.0 - shares.map(|share| 1.0 - share).product::<f64>(),
+                }
             })
             .fold(0.0f64, f64::max);
         let covered = kept.len() >= 2 && kept.iter().any(|&(q, p)| p * sigmoid(q, i) >= 0.5);
@@ -315,12 +397,19 @@ mod tests {
 
     #[track_caller]
     fn agrees(case: &ScoreCase, stuff: &[usize], refine: bool) -> ScoredFrame {
-        let got = MaskScorer::new().score(&case.out(), stuff, refine).unwrap();
-        let want = naive(&case.out(), stuff, refine);
-        for (i, (&g, &w)) in got.score.data().iter().zip(want.data()).enumerate() {
-            assert!((f64::from(g) - w).abs() < 3e-6, "cell {i}: {g} against {w}");
-        }
-        got
+        let scored = MaskScore::ALL.map(|kind| {
+            let mut scorer = MaskScorer::new();
+            scorer.set_kind(kind);
+            let got = scorer.score(&case.out(), stuff, refine).unwrap();
+            let want = naive(&case.out(), kind, stuff, refine);
+            for (i, (&g, &w)) in got.score.data().iter().zip(want.data()).enumerate() {
+                let close = (f64::from(g) - w).abs() < 3e-6;
+                assert!(close, "{kind:?}, cell {i}: {g} against {w}");
+            }
+            got
+        });
+        let [sum, ..] = scored;
+        sum
     }
 
     #[test]

@@ -53,8 +53,8 @@ type Sum = [usize; 3];
 fn main() -> Result<(), Box<dyn Error>> {
     let args = args()?;
     let mut engine = Engine::open(&args.model, EngineOptions::default())?;
-    let own = engine.facts().threshold.unwrap_or(0.5);
-    let road = engine.facts().road.clone();
+    let own = engine.model_metadata().threshold.unwrap_or(0.5);
+    let road = engine.model_metadata().road.clone();
     let thresholds: Vec<f32> = (-4..=1).map(|i| own + 0.05 * i as f32).collect();
     let mut sums: Vec<Sum> = vec![[0; 3]; thresholds.len()];
     for seed in args.seeds.0..=args.seeds.1 {
@@ -79,9 +79,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         for (watch, sum) in watches.iter().zip(&mut sums) {
-            let verdict = watch.judge.verdict(RATE_HZ);
+            let verdict = watch.judge.evaluation(RATE_HZ);
             sum[0] += verdict.found;
-            sum[1] += verdict.things.len();
+            sum[1] += verdict.objects.len();
             sum[2] += verdict.false_alerts;
         }
         let [found, things, falsely] = sums[OWN];
@@ -110,7 +110,7 @@ struct Watch {
 impl Watch {
     fn new(threshold: f32, road: &[usize]) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            decider: AlertDecider::new(AlertSettings::film(threshold), road)?,
+            decider: AlertDecider::new(AlertSettings::video(threshold), road)?,
             judge: AlertEvaluator::new(LEAST_PX),
             author: AlertBuilder::new(EngineId {
                 name: "cpu".into(),
@@ -137,7 +137,7 @@ impl Watch {
             .step(scored, picture, token.captured_unix_ns, &mut events);
         let alerts: Vec<_> = events
             .iter()
-            .map(|(event, track)| self.author.write(*event, track, &token, captured))
+            .map(|(event, track)| self.author.track_alert(*event, track, &token, captured))
             .collect();
         self.judge.add(frame, truth, &alerts);
     }

@@ -93,8 +93,8 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         WhenFull::Drop,
     )?;
     let decide = Decide {
-        confirm: TrackConfirmation::AT_ONCE,
-        ..Decide::stills(THRESHOLD)
+        confirm: TrackConfirmation::IMMEDIATE,
+        ..Decide::images(THRESHOLD)
     };
     let mut decider = AlertDecider::new(decide, &[0])?;
     let author = AlertBuilder::new(EngineId {
@@ -123,7 +123,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         let decided = start.elapsed();
         let alerts = events.len();
         for (event, track) in events.drain(..) {
-            sinks.tell(&author.write(event, &track, &token, token.captured))?;
+            sinks.publish(&author.track_alert(event, &track, &token, token.captured))?;
         }
         for _ in 0..alerts {
             receiver.recv(&mut buffer)?;

@@ -89,27 +89,27 @@ pub struct LatencyPercentiles {
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// A newer one came while it waited.
-    Overtaken,
+    Superseded,
     /// It could not make its deadline any more.
     TooLate,
     /// The degrade ladder leaves it out.
-    LeftOut,
+    Skipped,
 }
 
 impl DropReason {
     /// All causes.
     pub const ALL: [DropReason; 3] = [
-        DropReason::Overtaken,
+        DropReason::Superseded,
         DropReason::TooLate,
-        DropReason::LeftOut,
+        DropReason::Skipped,
     ];
 
     /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            DropReason::Overtaken => "overtaken",
+            DropReason::Superseded => "overtaken",
             DropReason::TooLate => "too_late",
-            DropReason::LeftOut => "left_out",
+            DropReason::Skipped => "left_out",
         }
     }
 }
@@ -220,7 +220,7 @@ impl LatencyStats {
     }
 
     /// Notes `frames` that did not reach the engine.
-    pub fn drop_frames(&mut self, cause: DropReason, frames: u64) {
+    pub fn count_dropped(&mut self, cause: DropReason, frames: u64) {
         self.dropped[cause as usize] += frames;
     }
 
@@ -356,9 +356,9 @@ mod tests {
         }
         assert!((ledger.jitter_ms() - 14.0 / 3.0).abs() < 1e-9);
         assert_eq!((ledger.on_time(), ledger.misses()), (1, 3));
-        ledger.drop_frames(DropReason::Overtaken, 5);
-        ledger.drop_frames(DropReason::TooLate, 1);
-        ledger.drop_frames(DropReason::TooLate, 1);
+        ledger.count_dropped(DropReason::Superseded, 5);
+        ledger.count_dropped(DropReason::TooLate, 1);
+        ledger.count_dropped(DropReason::TooLate, 1);
         let dropped = DropReason::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
         assert_eq!(
             dropped,

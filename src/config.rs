@@ -6,8 +6,8 @@
 
 mod check;
 mod decide;
+mod key_position;
 mod ladder;
-mod place;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +15,10 @@ pub use decide::FilterConfig;
 pub use ladder::{LadderConfig, LadderStep};
 
 use crate::budget::realtime::RealtimeSettings;
-use crate::health::board;
+use crate::health::host;
 use crate::sink;
 use crate::source::CaptureSettings;
-use place::{key_at, line_of};
+use key_position::{key_at, line_of};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use unmask_alert::CameraGeometry;
@@ -66,9 +66,9 @@ pub struct RunConfig {
     /// How old alerts may be.
     pub budget: BudgetConfig,
     /// What is told.
-    pub decide: FilterConfig,
+    pub filter: FilterConfig,
     /// Place and optics of the camera.
-    pub camera: Option<CameraGeometry>,
+    pub camera_geometry: Option<CameraGeometry>,
     /// How a camera is set that frames come from.
     pub capture: CaptureSettings,
     /// What to do less of when frames miss their deadline.
@@ -76,7 +76,7 @@ pub struct RunConfig {
     /// What the threads of the frame's way are given.
     pub realtime: RealtimeSettings,
     /// How the machine is watched.
-    pub board: board::HostSettings,
+    pub host: host::HostSettings,
     /// Where alerts go, and what the outside sees.
     pub sink: sink::SinkSettings,
 }
@@ -86,7 +86,7 @@ pub struct RunConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct SourceConfig {
     /// As `--source`.
-    pub name: Option<String>,
+    pub uri: Option<String>,
     /// Frames to take; all, where absent.
     pub frames: Option<u64>,
     /// Frames a second, Hz.
@@ -109,7 +109,7 @@ impl SourceConfig {
 impl Default for SourceConfig {
     fn default() -> Self {
         Self {
-            name: None,
+            uri: None,
             frames: None,
             rate_hz: 10.0,
             realtime: false,
@@ -192,7 +192,7 @@ impl RunConfig {
             let reason = sink::without_password(&reason);
             fault(line + 1, key_at(text, line), reason)
         })?;
-        match config.fault() {
+        match config.invalid_value() {
             None => Ok(config),
             Some((key, want)) => {
                 let reason = format!("wanted {want}");

@@ -15,29 +15,29 @@ mod counters;
 mod disk;
 mod error;
 mod evidence;
-mod fan;
-mod gauges;
+mod fanout;
 mod json_lines;
+mod metrics;
 mod mqtt;
 mod notify;
 mod outbox;
-mod outlet;
 mod panel;
 mod prometheus;
 mod rotate;
 #[cfg(test)]
 mod schema;
 mod settings;
+mod sink_uri;
 mod socket;
-mod target;
 mod thread;
+mod writer;
 
 pub use counters::{DiscardReason, SinkCounters, SinkReport};
 pub use error::SinkError;
 pub use evidence::EvidenceSink;
-pub use fan::SinkFanout;
-pub use gauges::RunMetrics;
+pub use fanout::SinkFanout;
 pub use json_lines::JsonLines;
+pub use metrics::RunMetrics;
 pub use mqtt::{BrokerFault, check_broker_settings, try_broker};
 pub use notify::ServiceNotifier;
 pub use outbox::{AlertOutbox, OutboxLimits, PendingAlert};
@@ -46,8 +46,8 @@ pub use prometheus::MetricsExporter;
 pub use settings::{
     EvidenceSettings, FileSettings, MqttSettings, MqttVersion, SinkSettings, SocketSettings,
 };
-pub(crate) use target::without_password;
-pub use target::{BrokerAddress, SinkUri, SinkUriError};
+pub(crate) use sink_uri::without_password;
+pub use sink_uri::{BrokerAddress, SinkUri, SinkUriError};
 pub use unmask_frame::WhenFull;
 
 /// Says something about a sink on stderr: changes of state only, never once a frame.

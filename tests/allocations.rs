@@ -46,7 +46,7 @@ fn frame(number: u64) -> ScoredFrame {
 fn a_thousand_frames_allocate_nothing_outside_the_engine() {
     let settings = AlertSettings {
         rules: FilterRules::NONE,
-        ..AlertSettings::film(0.75)
+        ..AlertSettings::video(0.75)
     };
     let mut decider = AlertDecider::new(settings, &[0]).unwrap();
     let mut policy = DeadlinePolicy::new(Default::default());
@@ -93,10 +93,10 @@ fn the_thread_of_the_pipeline_allocates_only_to_hand_frames_over() {
         let settings = pipeline::PipelineSettings {
             source: "test".into(),
             frames: None,
-            pace: RunPace::AsTaken,
+            pace: RunPace::Offline,
             budget: Duration::from_secs(10),
             refine: true,
-            decide: AlertSettings::film(0.75),
+            decide: AlertSettings::video(0.75),
             warm_up: 0,
             longest: None,
             degrade: None,

@@ -2,7 +2,7 @@
 //! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
 
 use std::path::Path;
-use unmask::health::blind::{BlindLimits, BlindReason, FrameGlance};
+use unmask::health::blind::{BlindLimits, BlindReason, FrameStatistics};
 use unmask::source::{OpenSource, SourceUri};
 use unmask_frame::Picture;
 
@@ -79,7 +79,7 @@ struct Tally {
 
 /// Looks at every picture, and makes the faults of one of `spoil_every`.
 fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
-    let (limits, mut glance) = (BlindLimits::default(), FrameGlance::default());
+    let (limits, mut glance) = (BlindLimits::default(), FrameStatistics::default());
     let mut tally = Tally {
         extremes: (1.0, 1.0, 0.0),
         ..Tally::default()
@@ -87,11 +87,11 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
     for (number, picture) in pictures.enumerate() {
         let mut look = |picture: &Picture| {
             let size = picture.size();
-            glance.look(size.w, size.h, picture.rgb())
+            glance.measure(size.w, size.h, picture.rgb())
         };
         let signs = look(&picture);
         tally.pictures += 1;
-        tally.false_alarms += u32::from(limits.judge(&signs, false).is_some());
+        tally.false_alarms += u32::from(limits.find_reason(&signs, false).is_some());
         let (sharpness, texture, bright) = &mut tally.extremes;
         *sharpness = sharpness.min(signs.sharpness);
         *texture = texture.min(signs.textured_share);
@@ -101,7 +101,7 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
         }
         tally.spoilt += 1;
         for (found, (cause, fault)) in tally.found.iter_mut().zip(FAULTS) {
-            let told = limits.judge(&look(&fault(&picture)), false);
+            let told = limits.find_reason(&look(&fault(&picture)), false);
             *found += u32::from(told == Some(cause));
         }
     }

@@ -40,7 +40,9 @@ fn a_prepared_model_reads_what_the_driver_wrote() {
     let camera =
         V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
     let mut camera = OpenSource::V4l2(Box::new(camera));
-    camera.serve(engine.facts().camera.as_ref()).unwrap();
+    camera
+        .serve(engine.model_metadata().camera.as_ref())
+        .unwrap();
     let pace = RunPace::Realtime { rate_hz: 30.0 };
     let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();
     for _ in 0..5 {
@@ -75,7 +77,7 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
     let folder = tempfile::tempdir().unwrap();
     // The camera says nothing of its colours, which is BT.601: the graph's own word counts.
     let mut engine = prepared(folder.path(), &["--camera", "64x48", "--matrix", "bt709"]);
-    let input = engine.facts().camera;
+    let input = engine.model_metadata().camera;
 
     let fake = FakeKernel::virtual_time();
     let open = || {

@@ -38,9 +38,9 @@ fn a_long_run_does_not_grow() {
         }
         picture.save(drive.join(format!("{i}.png"))).unwrap();
     }
-    let facts =
+    let metadata =
         r#"{"schema":"unmask.recording/1","source":"synthetic:1","realtime":true,"rate_hz":10.0}"#;
-    std::fs::write(drive.join("recording.json"), facts).unwrap();
+    std::fs::write(drive.join("recording.json"), metadata).unwrap();
     let frames = minutes * 60 * RATE_HZ;
     let mut lines = String::new();
     for frame in 0..frames {

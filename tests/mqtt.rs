@@ -61,15 +61,15 @@ fn sender() {
     let target: SinkUri = parts[0].parse().unwrap();
     let mut settings: SinkSettings =
         toml::from_str(&format!("[mqtt]\nversion = \"{}\"", parts[2])).unwrap();
-    settings.mqtt.outbox = Some(parts[1].into());
+    settings.mqtt.outbox_folder = Some(parts[1].into());
     settings.mqtt.backoff_ms = 100;
     settings.mqtt.backoff_max_ms = 400;
-    settings.close_ms = PATIENCE.as_millis() as u64;
+    settings.shutdown_timeout_ms = PATIENCE.as_millis() as u64;
     let mut sinks = SinkFanout::open(&[target], &settings, WhenFull::Drop).unwrap();
     let (first, count): (u64, u64) = (parts[3].parse().unwrap(), parts[4].parse().unwrap());
     let start = Instant::now();
     for i in 0..count {
-        sinks.tell(&alert(first + i)).unwrap();
+        sinks.publish(&alert(first + i)).unwrap();
         while sinks.reports()[0].stored <= i {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -78,7 +78,7 @@ fn sender() {
         std::thread::sleep(due.saturating_sub(start.elapsed()));
     }
     let report = &sinks.close().unwrap()[0];
-    println!("\nleft {}", report.waiting);
+    println!("\nleft {}", report.buffered);
 }
 
 struct Outage {

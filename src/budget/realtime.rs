@@ -65,7 +65,7 @@ pub enum RealtimeError {
 
 impl RealtimeSettings {
     /// The first value that cannot be: its key below `[realtime]`, and what is wanted.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         if self
             .priority
             .is_some_and(|p| !(1..=PRIORITY_LIMIT).contains(&p))
@@ -220,9 +220,15 @@ mod tests {
             cores,
             lock_memory: false,
         };
-        assert_eq!(with(Some(98), vec![0]).fault(), None);
-        assert_eq!(with(Some(0), vec![]).fault().unwrap().0, "priority");
-        assert_eq!(with(Some(99), vec![]).fault().unwrap().0, "priority");
-        assert_eq!(with(None, vec![1 << 20]).fault().unwrap().0, "cores");
+        assert_eq!(with(Some(98), vec![0]).invalid_value(), None);
+        assert_eq!(with(Some(0), vec![]).invalid_value().unwrap().0, "priority");
+        assert_eq!(
+            with(Some(99), vec![]).invalid_value().unwrap().0,
+            "priority"
+        );
+        assert_eq!(
+            with(None, vec![1 << 20]).invalid_value().unwrap().0,
+            "cores"
+        );
     }
 }

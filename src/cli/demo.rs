@@ -85,11 +85,11 @@ fn told(verdict: &AlertEvaluation) -> String {
     let mut out = format!(
         "\nfound {} of {} things larger than {LEAST_PX} px, {} false alerts ({:.1} a minute)\n",
         verdict.found,
-        verdict.things.len(),
+        verdict.objects.len(),
         verdict.false_alerts,
         verdict.false_per_minute
     );
-    for thing in &verdict.things {
+    for thing in &verdict.objects {
         let line = match thing.found {
             Some((frame, distance_m)) => format!(
                 "  found   {:<12} in frame {frame}, {distance_m:.0} m away",

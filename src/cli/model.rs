@@ -29,7 +29,7 @@ pub(super) fn open(
     if let Some(kind) = score {
         engine.score_by(kind)?;
     }
-    let input = engine.facts().input;
+    let input = engine.model_metadata().input;
     if let Some(wanted) = size {
         ensure!(
             wanted == input,

@@ -120,7 +120,7 @@ pub(super) fn run(args: &ProfileArgs) -> anyhow::Result<ExitOutcome> {
 
 fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     let config = args.watch.config()?;
-    let named = args.source.as_ref().or(config.source.name.as_ref());
+    let named = args.source.as_ref().or(config.source.uri.as_ref());
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let watch = WatchRun {
@@ -181,9 +181,9 @@ fn overload(json: bool) -> anyhow::Result<String> {
             row.budget_ms,
             row.served,
             row.on_time,
-            row.overtaken,
+            row.superseded,
             row.too_late,
-            row.queue_depth,
+            row.max_queue_depth,
             row.age_p99_ms
         );
     }

@@ -78,7 +78,7 @@ pub struct RunArgs {
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
     let mut config = args.watch.config()?;
     config.capture = args.camera.over(config.capture);
-    let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
+    let Some(source) = args.source.as_ref().or(config.source.uri.as_ref()) else {
         bail!(
             "no source given. Say what to watch: --source pictures:DIR (a folder of jpg, png, \
              webp) or --source synthetic:SEED (a rendered drive, endless: add --frames N)"

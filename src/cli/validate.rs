@@ -53,7 +53,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitOutcome> {
         };
         match asked.with_context(|| format!("{path}, key `sink.alerts`"))? {
             None => {}
-            Some(fault) if fault.lasting => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
+            Some(fault) if fault.permanent => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
             Some(fault) => eprintln!("{path}: {broker} cannot be asked now: {fault}"),
         }
     }

@@ -7,8 +7,8 @@ const STEPS_LIMIT: usize = 16;
 
 impl RunConfig {
     /// The first value that cannot be: its key and what is wanted.
-    pub(super) fn fault(&self) -> Option<(String, String)> {
-        let decide = &self.decide;
+    pub(super) fn invalid_value(&self) -> Option<(String, String)> {
+        let decide = &self.filter;
         let share = |v: f32| (0.0..=1.0).contains(&v);
         let finite = |v: Option<f32>| v.is_none_or(f32::is_finite);
         let (high, low) = (decide.threshold, decide.low_threshold);
@@ -37,17 +37,17 @@ impl RunConfig {
             ),
             (
                 "decide.cool_down_s",
-                (0.0..=86_400.0).contains(&decide.cool_down_s),
+                (0.0..=86_400.0).contains(&decide.cooldown_s),
                 "a number from 0 to 86400 (a day)",
             ),
             (
                 "decide.severe_distance_m",
-                decide.severe_distance_m >= 0.0,
+                decide.high_severity_distance_m >= 0.0,
                 "a number from 0 on",
             ),
             (
                 "decide.severe_area_share",
-                share(decide.severe_area_share),
+                share(decide.high_severity_area_share),
                 "a share from 0 to 1",
             ),
             (
@@ -82,27 +82,28 @@ impl RunConfig {
             ),
             (
                 "board.every_s",
-                (0.0..=3600.0).contains(&self.board.every_s),
+                (0.0..=3600.0).contains(&self.host.interval_s),
                 "a number from 0 (never) to 3600",
             ),
             (
                 "ladder.window",
-                self.ladder.window > 0,
+                self.ladder.window_frames > 0,
                 "a number from 1 on",
             ),
             (
                 "ladder.down_above",
-                share(self.ladder.down_above),
+                share(self.ladder.degrade_above),
                 "a share from 0 to 1",
             ),
             (
                 "ladder.up_below",
-                share(self.ladder.up_below) && self.ladder.up_below <= self.ladder.down_above,
+                share(self.ladder.recover_below)
+                    && self.ladder.recover_below <= self.ladder.degrade_above,
                 "a share from 0 to 1, at most down_above",
             ),
             (
                 "ladder.calm_windows",
-                self.ladder.calm_windows > 0,
+                self.ladder.recover_windows > 0,
                 "a number from 1 on",
             ),
             (
@@ -123,25 +124,25 @@ impl RunConfig {
         let plain = first.map(|(key, _, want)| (key.to_string(), want.to_string()));
         plain
             .or_else(|| {
-                let (key, want) = self.camera?.fault()?;
+                let (key, want) = self.camera_geometry?.invalid_value()?;
                 Some((format!("camera.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.capture.fault()?;
+                let (key, want) = self.capture.invalid_value()?;
                 Some((format!("capture.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.realtime.fault()?;
+                let (key, want) = self.realtime.invalid_value()?;
                 Some((format!("realtime.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.sink.fault()?;
+                let (key, want) = self.sink.invalid_value()?;
                 Some((format!("sink.{key}"), want.to_string()))
             })
             .or_else(|| {
                 let error = self
                     .source
-                    .name
+                    .uri
                     .as_ref()?
                     .parse::<crate::source::SourceUri>();
                 Some(("source.name".into(), format!("a source: {}", error.err()?)))

@@ -20,32 +20,32 @@ pub struct FilterConfig {
     /// Whether only things on or near the road count.
     pub only_near_road: bool,
     /// Polygon in which things count, corners as shares of the picture; everywhere, where absent.
-    pub region: Option<ImageZone>,
+    pub zone: Option<ImageZone>,
     /// `K/N`: seen in K of the last N frames of a film.
     pub confirm: TrackConfirmation,
     /// For how long a thing that ended does not begin anew in its place, s.
-    pub cool_down_s: f64,
+    pub cooldown_s: f64,
     /// On the road and up to this distance a thing is of high severity, m.
-    pub severe_distance_m: f32,
+    pub high_severity_distance_m: f32,
     /// Where the distance is not known: from this share of the picture on.
-    pub severe_area_share: f32,
+    pub high_severity_area_share: f32,
     /// What a finding of a film must show to begin an alert.
     pub rules: FilterRules,
 }
 
 impl Default for FilterConfig {
     fn default() -> Self {
-        let film = Decide::film(1.0);
+        let film = Decide::video(1.0);
         Self {
             threshold: None,
             low_threshold: None,
             min_area_px: film.min_area_px,
             only_near_road: film.only_near_road,
-            region: None,
+            zone: None,
             confirm: film.confirm,
-            cool_down_s: film.cool_down.as_secs_f64(),
-            severe_distance_m: film.severe.distance_m,
-            severe_area_share: film.severe.area_share,
+            cooldown_s: film.cooldown.as_secs_f64(),
+            high_severity_distance_m: film.high_severity.distance_m,
+            high_severity_area_share: film.high_severity.area_share,
             rules: film.rules,
         }
     }
@@ -59,21 +59,21 @@ impl FilterConfig {
             Decide {
                 confirm: self.confirm,
                 rules: self.rules,
-                cool_down: Duration::try_from_secs_f64(self.cool_down_s).unwrap_or_default(),
-                ..Decide::film(threshold)
+                cooldown: Duration::try_from_secs_f64(self.cooldown_s).unwrap_or_default(),
+                ..Decide::video(threshold)
             }
         } else {
-            Decide::stills(threshold)
+            Decide::images(threshold)
         };
         Decide {
             low_threshold: self.low_threshold.unwrap_or(usual.low_threshold),
             min_area_px: self.min_area_px,
             only_near_road: self.only_near_road,
-            region: self.region.clone(),
-            ground,
-            severe: HighSeverity {
-                distance_m: self.severe_distance_m,
-                area_share: self.severe_area_share,
+            zone: self.zone.clone(),
+            camera_geometry: ground,
+            high_severity: HighSeverity {
+                distance_m: self.high_severity_distance_m,
+                area_share: self.high_severity_area_share,
             },
             ..usual
         }

@@ -27,8 +27,8 @@ fn every_line_of_the_template_that_is_commented_out_is_valid() {
         .fold(String::new(), |all, line| all + line + "\n");
     assert!(all.contains("\nname = ") && all.contains("[[ladder.steps]]"));
     let config = parse(&all).unwrap();
-    assert_eq!(config.source.name.as_deref(), Some("synthetic:7"));
-    assert!(config.camera.is_some() && config.decide.region.is_some());
+    assert_eq!(config.source.uri.as_deref(), Some("synthetic:7"));
+    assert!(config.camera_geometry.is_some() && config.filter.zone.is_some());
     assert_eq!(config.ladder.degrade().unwrap().steps.len(), 3);
     assert_eq!(config.realtime.priority, Some(50));
 }
@@ -179,14 +179,14 @@ fn a_value_out_of_range_is_named_with_key_line_and_what_is_wanted() {
 fn stills_take_neither_confirmation_nor_rules() {
     let config = parse("[decide]\nconfirm = \"3/4\"\nmin_area_px = 7\n").unwrap();
     let (film, stills) = (
-        config.decide.settings(0.5, true, None),
-        config.decide.settings(0.5, false, None),
+        config.filter.settings(0.5, true, None),
+        config.filter.settings(0.5, false, None),
     );
     assert_eq!(film.confirm, TrackConfirmation::new(3, 4).unwrap());
-    assert_eq!((film.rules, film.min_area_px), (FilterRules::FILM, 7));
+    assert_eq!((film.rules, film.min_area_px), (FilterRules::VIDEO, 7));
     assert_eq!(
         (stills.confirm, stills.rules),
-        (TrackConfirmation::AT_ONCE, FilterRules::NONE)
+        (TrackConfirmation::IMMEDIATE, FilterRules::NONE)
     );
     assert_eq!(stills.min_area_px, 7);
 }

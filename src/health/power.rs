@@ -15,7 +15,7 @@ pub struct ClockRate {
     /// Its clock, MHz.
     pub mhz: f64,
     /// The highest it may run at, MHz.
-    pub most_mhz: f64,
+    pub max_mhz: f64,
 }
 
 /// What is known about the machine at a moment.
@@ -30,7 +30,7 @@ pub struct HostPower {
     /// Memory of this process, MiB.
     pub memory_mib: Option<f64>,
     /// The most it ever was, MiB.
-    pub memory_most_mib: Option<f64>,
+    pub peak_memory_mib: Option<f64>,
 }
 
 /// Reads all that the machine tells. What it does not tell is absent.
@@ -41,7 +41,7 @@ pub fn board(root: &Path) -> HostPower {
         clocks: clocks(root),
         temperatures: zones(root),
         memory_mib: memory(&status, "VmRSS:"),
-        memory_most_mib: memory(&status, "VmHWM:"),
+        peak_memory_mib: memory(&status, "VmHWM:"),
     }
 }
 
@@ -54,7 +54,7 @@ fn clocks(root: &Path) -> Vec<ClockRate> {
         let khz = |file: &str| number(&folder.join("cpufreq").join(file));
         Some(ClockRate {
             mhz: khz("scaling_cur_freq")? / 1e3,
-            most_mhz: khz("scaling_max_freq")? / 1e3,
+            max_mhz: khz("scaling_max_freq")? / 1e3,
             name,
         })
     });
@@ -62,7 +62,7 @@ fn clocks(root: &Path) -> Vec<ClockRate> {
     let others = others.into_iter().filter_map(|(name, folder)| {
         Some(ClockRate {
             mhz: number(&folder.join("cur_freq"))? / 1e6,
-            most_mhz: number(&folder.join("max_freq"))? / 1e6,
+            max_mhz: number(&folder.join("max_freq"))? / 1e6,
             name,
         })
     });
@@ -136,14 +136,14 @@ mod tests {
         let clocks: Vec<_> = board
             .clocks
             .iter()
-            .map(|c| (c.name.as_str(), c.mhz, c.most_mhz))
+            .map(|c| (c.name.as_str(), c.mhz, c.max_mhz))
             .collect();
         assert_eq!(
             clocks,
             [("cpu0", 729.6, 1510.4), ("17000000.gpu", 306.0, 1300.5)]
         );
         assert_eq!(board.memory_mib, Some(100.5));
-        assert_eq!(board.memory_most_mib, Some(200.0));
+        assert_eq!(board.peak_memory_mib, Some(200.0));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl CameraHealth {
             }
             Awaited::Yes | Awaited::Told => None,
             // Only frames that come by themselves can fail to come.
-            Awaited::No if self.realtime => self.watch.as_mut()?.wait(now),
+            Awaited::No if self.realtime => self.watch.as_mut()?.check_silence(now),
             Awaited::No => None,
         }
     }
@@ -103,14 +103,14 @@ impl CameraHealth {
         let watch = self.watch.as_mut()?;
         let change = if let Some(bytes) = &shot.bytes {
             let size = bytes.size();
-            watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
+            watch.observe_pixels(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
         } else {
             let size = shot.picture.size();
-            watch.see(size.w, size.h, shot.picture.rgb(), at)
+            watch.observe(size.w, size.h, shot.picture.rgb(), at)
         };
         if self.realtime {
             // A frame that was long on its way is not silence.
-            watch.arrive(Duration::from_nanos(now.0));
+            watch.frame_arrived(Duration::from_nanos(now.0));
         }
         change
     }
@@ -139,7 +139,7 @@ impl AlertPipeline<'_> {
                 NextFrame::Nothing => {
                     let now = self.clock.now();
                     if self.sight.awaited != Awaited::No {
-                        self.sink.gauges().count_wait();
+                        self.sink.metrics().count_wait();
                     }
                     let change = self.sight.wait(now);
                     self.tell_sight(change, now, self.clock.unix_ns(now), note)?;
@@ -271,7 +271,7 @@ mod tests {
             .map(|i| (100 * i, (5..15).contains(&i).then_some(3)))
             .collect();
         recorded(folder.path(), &frames);
-        let told = blindness(folder.path(), RunPace::AsTaken);
+        let told = blindness(folder.path(), RunPace::Offline);
         let want = [
             (AlertEvent::Blind, 10, "black".to_string()),
             (AlertEvent::End, 25, "black".to_string()),

@@ -8,51 +8,51 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DiscardReason {
     /// The sink's ring was full: the sink is slower than the alerts come.
-    RingFull,
+    QueueFull,
     /// Nobody listened at the socket for as long as an alert is held.
     NoReceiver,
     /// The file or stdout refused it.
-    Write,
+    WriteFailed,
     /// It does not fit into one datagram.
-    TooLong,
+    TooLarge,
     /// The outbox was full: the oldest alerts made room.
     OutboxFull,
     /// The outbox could not be written, and the broker was away for too long.
-    OutboxWrite,
+    OutboxWriteFailed,
     /// Somebody else removed it from the outbox, or changed it there.
     OutboxDamaged,
     /// The broker never takes it: it is too large, or not what the broker accepts.
     Refused,
     /// The run ended before the sink had dealt with it.
-    NotFinished,
+    ShutdownTimeout,
 }
 
 impl DiscardReason {
     /// All causes.
     pub const ALL: [DiscardReason; 9] = [
-        DiscardReason::RingFull,
+        DiscardReason::QueueFull,
         DiscardReason::NoReceiver,
-        DiscardReason::Write,
-        DiscardReason::TooLong,
+        DiscardReason::WriteFailed,
+        DiscardReason::TooLarge,
         DiscardReason::OutboxFull,
-        DiscardReason::OutboxWrite,
+        DiscardReason::OutboxWriteFailed,
         DiscardReason::OutboxDamaged,
         DiscardReason::Refused,
-        DiscardReason::NotFinished,
+        DiscardReason::ShutdownTimeout,
     ];
 
     /// Its name in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {
-            DiscardReason::RingFull => "ring_full",
+            DiscardReason::QueueFull => "ring_full",
             DiscardReason::NoReceiver => "no_receiver",
-            DiscardReason::Write => "write",
-            DiscardReason::TooLong => "too_long",
+            DiscardReason::WriteFailed => "write",
+            DiscardReason::TooLarge => "too_long",
             DiscardReason::OutboxFull => "outbox_full",
-            DiscardReason::OutboxWrite => "outbox_write",
+            DiscardReason::OutboxWriteFailed => "outbox_write",
             DiscardReason::OutboxDamaged => "outbox_damaged",
             DiscardReason::Refused => "refused",
-            DiscardReason::NotFinished => "not_finished",
+            DiscardReason::ShutdownTimeout => "not_finished",
         }
     }
 }
@@ -61,7 +61,7 @@ impl DiscardReason {
 #[derive(Debug, Default)]
 pub struct SinkCounters {
     /// Alerts handed to the sink.
-    pub(super) told: AtomicU64,
+    pub(super) received: AtomicU64,
     /// Alerts on their own disk (MQTT only): these survive the end of the process.
     pub(super) stored: AtomicU64,
     /// Alerts that the other end has.
@@ -73,7 +73,7 @@ pub struct SinkCounters {
     /// Whether the other end is there (MQTT only).
     pub(super) connected: AtomicBool,
     /// Alerts that wait in the outbox, on disk (MQTT only).
-    pub(super) waiting: AtomicU64,
+    pub(super) buffered: AtomicU64,
     /// Alerts that only memory holds, since the outbox cannot be written (MQTT only).
     pub(super) in_memory: AtomicU64,
     /// Alerts of this run that are delivered, stored, or lost: what is not was not dealt with.
@@ -87,33 +87,33 @@ pub struct SinkCounters {
 
 impl SinkCounters {
     /// Counts alerts that were stored or delivered before.
-    pub(super) fn lose_stored(&self, cause: DiscardReason, alerts: u64) {
+    pub(super) fn discard_stored(&self, cause: DiscardReason, alerts: u64) {
         self.lost[cause as usize].fetch_add(alerts, Relaxed);
     }
 
     /// Counts alerts that were handed to the sink and are lost.
-    pub(super) fn lose(&self, cause: DiscardReason, alerts: u64) {
-        self.lose_stored(cause, alerts);
+    pub(super) fn discard(&self, cause: DiscardReason, alerts: u64) {
+        self.discard_stored(cause, alerts);
         self.settled.fetch_add(alerts, Relaxed);
     }
 
     /// An alert of this run is stored.
-    pub(super) fn store(&self) {
+    pub(super) fn count_stored(&self) {
         self.stored.fetch_add(1, Relaxed);
         self.settled.fetch_add(1, Relaxed);
     }
 
     /// The other end has an alert that was not stored before.
-    pub(super) fn deliver(&self) {
+    pub(super) fn count_delivered(&self) {
         self.delivered.fetch_add(1, Relaxed);
         self.settled.fetch_add(1, Relaxed);
     }
 
     /// Counts what was handed over and not dealt with as lost: the run does not wait any longer.
-    pub(super) fn abandon_rest(&self) {
-        let told = self.told.load(Relaxed);
+    pub(super) fn discard_rest(&self) {
+        let told = self.received.load(Relaxed);
         let rest = told.saturating_sub(self.settled.load(Relaxed));
-        self.lose(DiscardReason::NotFinished, rest);
+        self.discard(DiscardReason::ShutdownTimeout, rest);
     }
 
     pub(super) fn set_fault(&self, fault: Option<String>) {
@@ -121,7 +121,7 @@ impl SinkCounters {
     }
 
     /// Alerts lost for `cause`.
-    pub fn lost(&self, cause: DiscardReason) -> u64 {
+    pub fn discarded(&self, cause: DiscardReason) -> u64 {
         self.lost[cause as usize].load(Relaxed)
     }
 
@@ -129,13 +129,13 @@ impl SinkCounters {
     pub fn report(&self, name: &str) -> SinkReport {
         SinkReport {
             name: name.to_string(),
-            told: self.told.load(Relaxed),
+            received: self.received.load(Relaxed),
             stored: self.stored.load(Relaxed),
             delivered: self.delivered.load(Relaxed),
             retries: self.retries.load(Relaxed),
             connections: self.connections.load(Relaxed),
             connected: self.connected.load(Relaxed),
-            waiting: self.waiting.load(Relaxed),
+            buffered: self.buffered.load(Relaxed),
             in_memory: self.in_memory.load(Relaxed),
             fault: self
                 .fault
@@ -145,7 +145,7 @@ impl SinkCounters {
             damaged: self.damaged.load(Relaxed),
             lost: DiscardReason::ALL
                 .iter()
-                .map(|&cause| (cause.name(), self.lost(cause)))
+                .map(|&cause| (cause.name(), self.discarded(cause)))
                 .filter(|(_, alerts)| *alerts > 0)
                 .collect(),
         }
@@ -158,7 +158,7 @@ pub struct SinkReport {
     /// The sink.
     pub name: String,
     /// Alerts handed to it.
-    pub told: u64,
+    pub received: u64,
     /// Alerts on disk in the outbox (MQTT only).
     pub stored: u64,
     /// Alerts that the other end has; with MQTT those of earlier runs, too.
@@ -170,7 +170,7 @@ pub struct SinkReport {
     /// Whether the broker is connected (MQTT only).
     pub connected: bool,
     /// Alerts that wait in the outbox, on disk and whole, for a later run (MQTT only).
-    pub waiting: u64,
+    pub buffered: u64,
     /// Alerts that only memory holds (MQTT only): lost where the run ends first.
     pub in_memory: u64,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
@@ -183,7 +183,7 @@ pub struct SinkReport {
 
 impl SinkReport {
     /// Alerts lost for any cause.
-    pub fn lost_in_all(&self) -> u64 {
+    pub fn total_discarded(&self) -> u64 {
         self.lost.values().sum()
     }
 }
@@ -193,10 +193,10 @@ impl std::fmt::Display for SinkReport {
         write!(
             f,
             "{}: {} of {} delivered",
-            self.name, self.delivered, self.told
+            self.name, self.delivered, self.received
         )?;
-        if self.waiting > 0 {
-            write!(f, ", {} wait in the outbox", self.waiting)?;
+        if self.buffered > 0 {
+            write!(f, ", {} wait in the outbox", self.buffered)?;
         }
         if self.in_memory > 0 {
             write!(f, ", {} only in memory", self.in_memory)?;

@@ -23,9 +23,9 @@ const SCHEMA: &str = "unmask.evidence/1";
 /// Start of every name: nothing else in the folder is ever touched.
 const PREFIX: &str = "alert-";
 /// Ends of the three names, in the order they are written.
-const ENDS: [&str; 3] = [".png", ".overlay.png", ".json"];
+const SUFFIXES: [&str; 3] = [".png", ".overlay.png", ".json"];
 /// End of a file that is being written.
-const UNFINISHED: &str = ".part";
+const PARTIAL_SUFFIX: &str = ".part";
 
 #[derive(Debug)]
 struct KeptFrame {
@@ -48,7 +48,7 @@ pub struct EvidenceSink {
 }
 
 #[derive(Serialize)]
-struct EvidenceFacts<'a> {
+struct EvidenceRecord<'a> {
     schema: &'static str,
     frame: u64,
     source: &'a str,
@@ -101,7 +101,7 @@ impl EvidenceSink {
     /// A file cannot be written. Nothing of the frame is left then.
     pub fn add(&mut self, looked: &ProcessedFrame) -> io::Result<bool> {
         let now_ns = looked.frame.token.captured_unix_ns;
-        let spacing_ns = i128::from(self.settings.spacing_ms) * 1_000_000;
+        let spacing_ns = i128::from(self.settings.min_interval_ms) * 1_000_000;
         // A clock that was set back must not keep frames out until it is where it was.
         let since = self.last_ns.map(|last| now_ns - last);
         let close = since.is_some_and(|since| (0..spacing_ns).contains(&since));
@@ -135,7 +135,7 @@ impl EvidenceSink {
         self.next += 1;
         let drawn = self.overlay.draw(looked);
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
-        let facts = EvidenceFacts {
+        let metadata = EvidenceRecord {
             schema: SCHEMA,
             frame: token.frame,
             source: &token.source,
@@ -150,18 +150,18 @@ impl EvidenceSink {
             score_ms: ms(looked.times.score),
             alerts: &looked.alerts,
         };
-        let text = serde_json::to_vec_pretty(&facts)?;
+        let text = serde_json::to_vec_pretty(&metadata)?;
         let png =
             |path: &Path, picture: &Picture| write_png(path, picture).map_err(io::Error::other);
         let written = [
-            self.put(&name, ENDS[0], |path| png(path, &looked.frame.picture)),
-            self.put(&name, ENDS[1], |path| png(path, &drawn)),
+            self.write_file(&name, SUFFIXES[0], |path| png(path, &looked.frame.picture)),
+            self.write_file(&name, SUFFIXES[1], |path| png(path, &drawn)),
         ]
         .into_iter()
         .sum::<io::Result<u64>>()
         .and_then(|pictures| {
             self.make_room(1, pictures + text.len() as u64);
-            let json = self.put(&name, ENDS[2], |path| std::fs::write(path, &text))?;
+            let json = self.write_file(&name, SUFFIXES[2], |path| std::fs::write(path, &text))?;
             Ok(pictures + json)
         });
         match written {
@@ -177,13 +177,13 @@ impl EvidenceSink {
     }
 
     /// Writes one file beside and moves it into place; returns its bytes.
-    fn put(
+    fn write_file(
         &self,
         name: &str,
         end: &str,
         write: impl FnOnce(&Path) -> io::Result<()>,
     ) -> io::Result<u64> {
-        let part = self.folder.join(format!("{name}{end}{UNFINISHED}"));
+        let part = self.folder.join(format!("{name}{end}{PARTIAL_SUFFIX}"));
         write(&part)?;
         let bytes = std::fs::metadata(&part)?.len();
         std::fs::rename(&part, self.folder.join(format!("{name}{end}")))?;
@@ -193,7 +193,7 @@ impl EvidenceSink {
     /// Removes the oldest until so many more fit.
     fn make_room(&mut self, frames: u64, bytes: u64) {
         let mut have: u64 = self.kept.iter().map(|kept| kept.bytes).sum();
-        while self.kept.len() as u64 + frames > self.settings.frames.max(1)
+        while self.kept.len() as u64 + frames > self.settings.max_frames.max(1)
             || have + bytes > self.settings.bytes
         {
             let Some(oldest) = self.kept.pop_front() else {
@@ -207,8 +207,8 @@ impl EvidenceSink {
 
 /// Removes the files of a frame, the JSON first: what is left then is not whole.
 fn remove(folder: &Path, name: &str) {
-    for end in ENDS.iter().rev() {
-        for unfinished in ["", UNFINISHED] {
+    for end in SUFFIXES.iter().rev() {
+        for unfinished in ["", PARTIAL_SUFFIX] {
             // What is not there need not be removed.
             let _ = std::fs::remove_file(folder.join(format!("{name}{end}{unfinished}")));
         }
@@ -224,17 +224,17 @@ fn scan(folder: &Path) -> io::Result<VecDeque<KeptFrame>> {
         let Some(file) = file.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
         };
-        let whole = file.strip_suffix(UNFINISHED).unwrap_or(file);
+        let whole = file.strip_suffix(PARTIAL_SUFFIX).unwrap_or(file);
         let Some((name, _)) = whole.split_once('.') else {
             continue;
         };
         let (bytes, files) = found.entry(name.to_string()).or_default();
         *bytes += entry.metadata()?.len();
-        *files += usize::from(ENDS.iter().any(|end| file == format!("{name}{end}")));
+        *files += usize::from(SUFFIXES.iter().any(|end| file == format!("{name}{end}")));
     }
     let mut kept = Vec::new();
     for (name, (bytes, files)) in found {
-        if files == ENDS.len() {
+        if files == SUFFIXES.len() {
             kept.push(KeptFrame { name, bytes });
         } else {
             remove(folder, &name);
@@ -263,9 +263,9 @@ mod tests {
     fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
         EvidenceSettings {
             folder: None,
-            frames,
+            max_frames: frames,
             bytes,
-            spacing_ms,
+            min_interval_ms: spacing_ms,
         }
     }
 
@@ -305,18 +305,18 @@ mod tests {
         assert!(!evidence.add(&quiet).unwrap());
         assert_eq!(evidence.counts(), (3, 0));
         let name = "alert-0000000000-0000000000100-000000001";
-        let mut want = ENDS.map(|end| format!("{name}{end}"));
+        let mut want = SUFFIXES.map(|end| format!("{name}{end}"));
         want.sort();
         assert_eq!(names(folder.path())[..3], want);
         let text = std::fs::read_to_string(folder.path().join(format!("{name}.json"))).unwrap();
-        let facts: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(facts["schema"], SCHEMA);
+        let metadata: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(metadata["schema"], SCHEMA);
         assert_eq!(
-            (&facts["frame"], &facts["width_px"]),
+            (&metadata["frame"], &metadata["width_px"]),
             (&1.into(), &64.into())
         );
-        assert_eq!(facts["alerts"][0]["event"], "begin");
-        assert!(facts["engine_ms"].is_number());
+        assert_eq!(metadata["alerts"][0]["event"], "begin");
+        assert!(metadata["engine_ms"].is_number());
         let picture = unmask_frame::read_picture(&folder.path().join(format!("{name}.png")));
         assert_eq!(picture.unwrap(), frame(1, AlertEvent::Begin).frame.picture);
     }

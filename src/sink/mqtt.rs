@@ -5,11 +5,11 @@
 //! anew with a clean session, and the courier sends everything again that was not acknowledged:
 //! the outbox, not the broker's session, is what remembers.
 
-mod courier;
 mod fault;
 mod link;
 mod probe;
 pub(super) mod publisher;
+mod session;
 mod tls;
 
 pub use fault::BrokerFault;
@@ -17,8 +17,8 @@ pub use fault::BrokerFault;
 use super::outbox::{AlertOutbox, OutboxLimits};
 use super::thread::{SharedSink, SinkMessage, start as start_thread};
 use super::{BrokerAddress, MqttSettings, SinkError, say};
-use courier::MqttSession;
 use link::MqttLink;
+use session::MqttSession;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,14 +34,14 @@ pub(super) fn start(
     from: Receiver<SinkMessage>,
     shared: &Arc<SharedSink>,
 ) -> Result<JoinHandle<()>, SinkError> {
-    let folder = match &settings.outbox {
+    let folder = match &settings.outbox_folder {
         Some(folder) => folder.clone(),
         None => default_folder()?,
     }
     .join(folder_name(broker));
     let link = MqttLink::new(broker, settings)?;
     let limits = OutboxLimits {
-        bytes: settings.outbox_bytes,
+        bytes: settings.outbox_max_bytes,
     };
     let outbox = AlertOutbox::open(&folder, limits)?;
     shared.counters.damaged.store(outbox.damaged(), Relaxed);

@@ -1,7 +1,7 @@
 //! systemd: READY, STATUS and WATCHDOG, as sd_notify(3) has them.
 
 use super::RunMetrics;
-use super::gauges::MetricsSnapshot;
+use super::metrics::MetricsSnapshot;
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Time between two statuses.
 const STATUS: Duration = Duration::from_secs(5);
 /// Looks a watchdog period: systemd asks for at least two signs.
-const LOOKS: u32 = 4;
+const PINGS_PER_PERIOD: u32 = 4;
 
 /// Tells systemd how the run goes, on a thread of its own. The watchdog is fed only where frames
 /// were finished since the last look: a run that hangs is restarted.
@@ -56,23 +56,23 @@ impl ServiceNotifier {
         socket.set_nonblocking(true)?;
         let socket = Arc::new(socket);
         let (end, ended) = channel();
-        let every = watchdog.map_or(STATUS, |period| (period / LOOKS).min(STATUS));
+        let every = watchdog.map_or(STATUS, |period| (period / PINGS_PER_PERIOD).min(STATUS));
         let to = socket.clone();
         let thread = std::thread::Builder::new()
             .name("notify".into())
             .spawn(move || {
-                let mut before = gauges.look();
+                let mut before = gauges.snapshot();
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                    let now = gauges.look();
+                    let now = gauges.snapshot();
                     // A run that waits for its source is alive: to restart it would find no more.
-                    let signs = |look: &MetricsSnapshot| look.frames() + look.bad + look.waits;
+                    let signs = |look: &MetricsSnapshot| look.frames() + look.invalid + look.waits;
                     let moved = signs(&now) > signs(&before);
                     let feed = if watchdog.is_some() && moved {
                         "WATCHDOG=1\n"
                     } else {
                         ""
                     };
-                    tell(&to, &format!("{feed}STATUS={}\n", status(&now, &before)));
+                    notify(&to, &format!("{feed}STATUS={}\n", status(&now, &before)));
                     before = now;
                 }
             })?;
@@ -85,7 +85,7 @@ impl ServiceNotifier {
 
     /// The first frame can come.
     pub fn ready(&self) {
-        tell(&self.socket, "READY=1\n");
+        notify(&self.socket, "READY=1\n");
     }
 }
 
@@ -95,12 +95,12 @@ impl Drop for ServiceNotifier {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        tell(&self.socket, "STOPPING=1\n");
+        notify(&self.socket, "STOPPING=1\n");
     }
 }
 
 /// A message that systemd does not take is lost: the next one follows soon.
-fn tell(socket: &UnixDatagram, text: &str) {
+fn notify(socket: &UnixDatagram, text: &str) {
     let _ = socket.send(text.as_bytes());
 }
 
@@ -131,8 +131,8 @@ fn status(now: &MetricsSnapshot, before: &MetricsSnapshot) -> String {
         now.frames() + now.all_dropped(),
         now.alerts
     );
-    if now.bad > 0 {
-        text.push_str(&format!(", {} bad frames", now.bad));
+    if now.invalid > 0 {
+        text.push_str(&format!(", {} bad frames", now.invalid));
     }
     text
 }
@@ -179,7 +179,7 @@ mod tests {
         assert!(fed.contains("STATUS=waiting for the source"), "{fed}");
         gauges.finish_frame(Duration::from_millis(30), true);
         gauges.finish_frame(Duration::from_millis(90), false);
-        gauges.set_overtaken(2);
+        gauges.set_superseded(2);
         gauges.count_dropped(DropReason::TooLate);
         // A look may fall between these lines: the first that is fed need not know them all.
         let (mut fed, mut all) = (false, false);

@@ -3,7 +3,7 @@
 mod accept;
 
 use super::counters::{DiscardReason, SinkReport};
-use super::gauges::MetricsSnapshot;
+use super::metrics::MetricsSnapshot;
 use super::thread::SharedSink;
 use super::{RunMetrics, SinkError, SinkFanout};
 use crate::budget::DropReason as DropCause;
@@ -47,8 +47,8 @@ impl MetricsExporter {
         let address = listener.local_addr().map_err(refuse)?;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(RunLabels {
-            gauges: sinks.gauges().clone(),
-            sinks: sinks.watched(),
+            gauges: sinks.metrics().clone(),
+            sinks: sinks.shared_counters(),
         }));
         let ending = Arc::new(AtomicBool::new(false));
         let ended = ending.clone();
@@ -172,7 +172,7 @@ const COUNTERS: [CountedEvents; 6] = [
     }),
     ("unmask_frames_late", "Frames beyond the budget", |l| l.late),
     ("unmask_frames_bad", "Frames that could not be used", |l| {
-        l.bad
+        l.invalid
     }),
     (
         "unmask_frames_unknown_age",
@@ -182,7 +182,9 @@ const COUNTERS: [CountedEvents; 6] = [
     ("unmask_alerts", "Alerts told", |l| l.alerts),
 ];
 const SINK_COUNTERS: [PublishedAlerts; 5] = [
-    ("unmask_sink_told", "Alerts handed to the sink", |r| r.told),
+    ("unmask_sink_told", "Alerts handed to the sink", |r| {
+        r.received
+    }),
     ("unmask_sink_stored", "Alerts put into the outbox", |r| {
         r.stored
     }),
@@ -204,7 +206,7 @@ const SINK_GAUGES: [PublishedAlerts; 4] = [
     (
         "unmask_sink_waiting",
         "Alerts in the outbox, on disk",
-        |r| r.waiting,
+        |r| r.buffered,
     ),
     (
         "unmask_sink_in_memory",
@@ -225,7 +227,7 @@ const SINK_GAUGES: [PublishedAlerts; 4] = [
 
 impl Collector for RunLabels {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
-        let look = self.gauges.look();
+        let look = self.gauges.snapshot();
         for (name, help, value) in COUNTERS {
             to.encode_descriptor(name, help, None, MetricType::Counter)?
                 .encode_counter::<NoLabelSet, _, u64>(&value(&look), None)?;
@@ -286,7 +288,10 @@ impl Collector for RunLabels {
                 let labels = [("sink", name.as_str()), ("cause", cause.name())];
                 metric
                     .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(&shared.counters.lost(cause), None)?;
+                    .encode_counter::<NoLabelSet, _, u64>(
+                        &shared.counters.discarded(cause),
+                        None,
+                    )?;
             }
         }
         Ok(())

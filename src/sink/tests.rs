@@ -49,17 +49,17 @@ fn one_alert_goes_to_every_place() {
     let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
     let socket = bind(&path);
     let targets = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
-    for overflow in [WhenFull::Drop, WhenFull::Wait] {
+    for overflow in [WhenFull::Drop, WhenFull::Block] {
         let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), overflow).unwrap();
         for frame in 0..20 {
-            sinks.tell(&alert(frame)).unwrap();
+            sinks.publish(&alert(frame)).unwrap();
             assert_eq!(receive(&socket), frame);
         }
         let reports = sinks.close().unwrap();
         assert_eq!(reports.len(), 2);
         for report in reports {
-            assert_eq!((report.told, report.delivered), (20, 20), "{report}");
-            assert_eq!(report.lost_in_all(), 0);
+            assert_eq!((report.received, report.delivered), (20, 20), "{report}");
+            assert_eq!(report.total_discarded(), 0);
         }
         // With `Wait` the file is made anew.
         let text = std::fs::read_to_string(&file).unwrap();
@@ -73,11 +73,11 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
     let path = folder.path().join("s");
     let targets = [SinkUri::Socket(path.clone())];
     let mut settings = SinkSettings::default();
-    settings.socket.retry_ms = 5;
-    settings.socket.hold_ms = 20_000;
+    settings.socket.retry_interval_ms = 5;
+    settings.socket.send_timeout_ms = 20_000;
     let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     for frame in 0..3 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     while sinks.reports()[0].retries == 0 {
         std::thread::sleep(Duration::from_millis(1));
@@ -87,11 +87,11 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
     // And one that went away and came again.
     drop(socket);
     std::fs::remove_file(&path).unwrap();
-    sinks.tell(&alert(3)).unwrap();
+    sinks.publish(&alert(3)).unwrap();
     let socket = bind(&path);
     assert_eq!(receive(&socket), 3);
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.lost_in_all()), (4, 0));
+    assert_eq!((report.delivered, report.total_discarded()), (4, 0));
     assert!(report.retries > 0);
 }
 
@@ -100,20 +100,20 @@ fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     let folder = tempfile::tempdir().unwrap();
     let targets = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
-    settings.socket.hold_ms = 200;
-    settings.socket.retry_ms = 5;
-    settings.ring = 8;
+    settings.socket.send_timeout_ms = 200;
+    settings.socket.retry_interval_ms = 5;
+    settings.queue_capacity = 8;
     let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     let start = Instant::now();
     for frame in 0..200 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let took = start.elapsed();
     // Waiting for each would take 40 s.
     assert!(took < Duration::from_secs(20), "{took:?}");
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.told, report.delivered), (200, 0));
-    assert_eq!(report.lost_in_all(), 200, "{report}");
+    assert_eq!((report.received, report.delivered), (200, 0));
+    assert_eq!(report.total_discarded(), 200, "{report}");
     assert!(report.lost["no_receiver"] > 0, "{report}");
 }
 
@@ -123,20 +123,20 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
     let path = folder.path().join("s");
     let _asleep = bind(&path);
     let mut settings = SinkSettings {
-        ring: 4,
-        close_ms: 50,
+        queue_capacity: 4,
+        shutdown_timeout_ms: 50,
         ..SinkSettings::default()
     };
-    settings.socket.hold_ms = 60_000;
+    settings.socket.send_timeout_ms = 60_000;
     let mut sinks = SinkFanout::open(&[SinkUri::Socket(path)], &settings, WhenFull::Drop).unwrap();
     for frame in 0..6000 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let start = Instant::now();
     let report = &sinks.close().unwrap()[0];
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(
-        report.delivered < 6000 && report.lost_in_all() > 0,
+        report.delivered < 6000 && report.total_discarded() > 0,
         "{report}"
     );
 }
@@ -146,13 +146,13 @@ fn a_full_disk_is_counted_and_the_run_goes_on() {
     let targets = [SinkUri::File("/dev/full".into())];
     let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Drop).unwrap();
     for frame in 0..10 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
     assert_eq!((report.delivered, report.lost["write"]), (0, 10));
     // Where frames are waited for, the run ends instead.
-    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Wait).unwrap();
-    assert!(sinks.tell(&alert(0)).is_err());
+    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Block).unwrap();
+    assert!(sinks.publish(&alert(0)).is_err());
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn settings_are_read_and_unknown_keys_refused() {
         "#,
     )
     .unwrap();
-    assert_eq!((settings.alerts.len(), settings.file.keep), (4, 8));
+    assert_eq!((settings.alerts.len(), settings.file.max_files), (4, 8));
     assert_eq!(settings.mqtt.version, MqttVersion::V3);
     let back: SinkSettings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
     assert_eq!(back, settings);
@@ -188,7 +188,7 @@ fn settings_are_read_and_unknown_keys_refused() {
         assert!(toml::from_str::<SinkSettings>(text).is_err(), "{text}");
     }
     let none = SinkSettings {
-        ring: 0,
+        queue_capacity: 0,
         ..SinkSettings::default()
     };
     let error = SinkFanout::open(&[], &none, WhenFull::Drop).unwrap_err();
@@ -203,7 +203,7 @@ fn bad_secrets_and_certificates_are_named() {
     let tls: SinkUri = "mqtts://me@localhost:1".parse().unwrap();
     let open = |edit: &dyn Fn(&mut MqttSettings)| {
         let mut settings = SinkSettings::default();
-        settings.mqtt.outbox = Some(folder.path().join("outbox"));
+        settings.mqtt.outbox_folder = Some(folder.path().join("outbox"));
         edit(&mut settings.mqtt);
         let opened = SinkFanout::open(std::slice::from_ref(&tls), &settings, WhenFull::Drop);
         opened.err().map(|e| e.to_string()).unwrap_or_default()
@@ -238,14 +238,14 @@ fn metrics_are_told_to_those_who_ask_well() {
     let folder = tempfile::tempdir().unwrap();
     let targets = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
-    settings.socket.hold_ms = 0;
+    settings.socket.send_timeout_ms = 0;
     let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     let exporter = MetricsExporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
-    sinks.tell(&alert(0)).unwrap();
-    let gauges = sinks.gauges();
+    sinks.publish(&alert(0)).unwrap();
+    let gauges = sinks.metrics();
     gauges.finish_frame(Duration::from_millis(30), true);
     gauges.finish_frame(Duration::from_millis(300), false);
-    gauges.count_bad();
+    gauges.count_invalid();
     gauges.finish_frame_of_unknown_age();
     gauges.count_dropped(crate::budget::DropReason::TooLate);
     let lost = r#"cause="no_receiver"} 1"#;

@@ -143,7 +143,7 @@ impl AwaitedSource {
     ) -> Result<Option<OpenSource>, SourceError> {
         let mut time = FIRST_PAUSE;
         loop {
-            match self.look() {
+            match self.try_open() {
                 Err(error) if error.is_missing() => {}
                 looked => return looked.map(Some),
             }
@@ -154,7 +154,7 @@ impl AwaitedSource {
         }
     }
 
-    fn look(&self) -> Result<OpenSource, SourceError> {
+    fn try_open(&self) -> Result<OpenSource, SourceError> {
         let mut camera = OpenSource::open_with(&self.source, self.rate_hz, &self.capture)?;
         camera.serve(self.input.as_ref())?;
         Ok(camera)

@@ -50,7 +50,7 @@ impl SourceClock {
     }
 
     /// `instant`, since the run's start; 0 where it lies before.
-    pub fn moment(&self, instant: Instant) -> MonotonicTime {
+    pub fn since_start(&self, instant: Instant) -> MonotonicTime {
         let since = instant.saturating_duration_since(self.start);
         MonotonicTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }

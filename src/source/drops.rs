@@ -8,7 +8,7 @@ use std::ops::{Add, AddAssign, Sub};
 #[serde(deny_unknown_fields, default)]
 pub struct FrameDrops {
     /// A newer one came before it was taken.
-    pub overtaken: u64,
+    pub superseded: u64,
     /// The driver's sequence numbers leave it out.
     pub gap: u64,
     /// The driver marked its content as damaged.
@@ -20,7 +20,7 @@ pub struct FrameDrops {
 impl FrameDrops {
     /// Frames lost, whatever the cause.
     pub fn total(&self) -> u64 {
-        self.overtaken + self.gap + self.corrupt + self.stale
+        self.superseded + self.gap + self.corrupt + self.stale
     }
 
     /// Whether none was lost.
@@ -34,7 +34,7 @@ impl Add for FrameDrops {
 
     fn add(self, other: FrameDrops) -> FrameDrops {
         FrameDrops {
-            overtaken: self.overtaken + other.overtaken,
+            superseded: self.superseded + other.superseded,
             gap: self.gap + other.gap,
             corrupt: self.corrupt + other.corrupt,
             stale: self.stale + other.stale,
@@ -54,7 +54,7 @@ impl Sub for FrameDrops {
     /// What came on top of `earlier`.
     fn sub(self, earlier: FrameDrops) -> FrameDrops {
         FrameDrops {
-            overtaken: self.overtaken.saturating_sub(earlier.overtaken),
+            superseded: self.superseded.saturating_sub(earlier.superseded),
             gap: self.gap.saturating_sub(earlier.gap),
             corrupt: self.corrupt.saturating_sub(earlier.corrupt),
             stale: self.stale.saturating_sub(earlier.stale),
@@ -66,7 +66,7 @@ impl std::fmt::Display for FrameDrops {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.total())?;
         let causes = [
-            (self.overtaken, "overtaken by a newer one"),
+            (self.superseded, "overtaken by a newer one"),
             (self.gap, "missing in the driver's sequence"),
             (self.corrupt, "marked damaged by the driver"),
             (self.stale, "too old"),
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn causes_add_up_and_are_named() {
         let a = FrameDrops {
-            overtaken: 2,
+            superseded: 2,
             gap: 1,
             ..FrameDrops::default()
         };

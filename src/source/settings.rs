@@ -55,7 +55,7 @@ impl Default for CaptureSettings {
 
 impl CaptureSettings {
     /// The first value that cannot be: its key and what is wanted.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let letters = |text: &String| {
             (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
         };
@@ -124,14 +124,17 @@ mod tests {
         .unwrap();
         assert_eq!(settings.size, Some(Size::new(1280, 720)));
         assert_eq!(settings.memory, CaptureMemory::Dmabuf);
-        assert_eq!((settings.controls["gain"], settings.fault()), (7, None));
+        assert_eq!(
+            (settings.controls["gain"], settings.invalid_value()),
+            (7, None)
+        );
         assert_eq!(settings.period(), Duration::from_secs_f64(1.0 / 30.0));
         for (text, key) in [
             ("rate_hz = 0.0", "rate_hz"),
             ("format = \"NV124\"", "format"),
             ("buffers = 1", "buffers"),
         ] {
-            assert_eq!(read(text).unwrap().fault().unwrap().0, key);
+            assert_eq!(read(text).unwrap().invalid_value().unwrap().0, key);
         }
         for text in [
             "size = \"1280\"",

@@ -17,7 +17,7 @@ use unmask_frame::{Picture, Size};
 use unmask_model::{CameraInput, ColourMatrix, ColourRange, FrameFormat};
 use unmask_v4l2::{
     CaptureOptions, CaptureSession, CapturedFrame, ColourInfo, FormatRequest, FourCc, FrameAge,
-    MemoryKind, V4l2Api, VideoFormat, WantedCapture,
+    MemoryChoice, MemoryKind, V4l2Api, VideoFormat,
 };
 
 use watch::{CopyCounter, FaultWatch};
@@ -31,7 +31,7 @@ pub struct V4l2Source {
     /// What a prepared graph takes, where there is one.
     graph: Option<FrameFormat>,
     /// Whether frames stay bytes without a graph, too.
-    keep: bool,
+    keep_bytes: bool,
     first: Option<Instant>,
     copies: Arc<AtomicU8>,
 }
@@ -46,17 +46,17 @@ impl V4l2Source {
         path: &Path,
         settings: &CaptureSettings,
     ) -> Result<Self, SourceError> {
-        if let Some((key, want)) = settings.fault() {
+        if let Some((key, want)) = settings.invalid_value() {
             return Err(SourceError::Capture {
                 missing: false,
                 reason: format!("capture.{key}: wanted {want}"),
             });
         }
         let memory = match settings.memory {
-            CaptureMemory::Auto => WantedCapture::Auto,
-            CaptureMemory::Userptr => WantedCapture::Only(MemoryKind::User),
-            CaptureMemory::Dmabuf => WantedCapture::Only(MemoryKind::Shared),
-            CaptureMemory::Mmap => WantedCapture::Only(MemoryKind::Mmap),
+            CaptureMemory::Auto => MemoryChoice::Auto,
+            CaptureMemory::Userptr => MemoryChoice::Only(MemoryKind::User),
+            CaptureMemory::Dmabuf => MemoryChoice::Only(MemoryKind::Shared),
+            CaptureMemory::Mmap => MemoryChoice::Only(MemoryKind::Mmap),
         };
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
@@ -86,18 +86,18 @@ impl V4l2Source {
             kernel,
             CaptureOptions {
                 path: path.to_path_buf(),
-                wish,
+                request: wish,
                 memory,
                 buffers: settings.buffers,
             },
         )
-        .map_err(refuse)?;
+        .map_err(to_source_error)?;
         Ok(Self {
             capture,
             path: path.to_path_buf(),
             period: settings.period(),
             graph: None,
-            keep: false,
+            keep_bytes: false,
             first: None,
             copies: Arc::new(AtomicU8::new(CopyCounter::Picture as u8)),
         })
@@ -113,9 +113,9 @@ impl V4l2Source {
         let wish = FormatRequest {
             fourcc: Some(FourCc(PixelLayout::Graph(format.pixels).fourcc())),
             size: Some((side(format.size.w), side(format.size.h))),
-            ..self.capture.settings().wish.clone()
+            ..self.capture.settings().request.clone()
         };
-        self.capture.set_wish(wish).map_err(refuse)?;
+        self.capture.set_request(wish).map_err(to_source_error)?;
         self.graph = Some(format);
         self.copies.store(CopyCounter::None as u8, Relaxed);
         Ok(())
@@ -124,7 +124,7 @@ impl V4l2Source {
     /// Has frames come as the driver's bytes where a graph could take them, whether or not there is
     /// one.
     pub fn keep_bytes(&mut self) {
-        self.keep = true;
+        self.keep_bytes = true;
     }
 
     /// Frames a second, Hz: what the driver says, else what was asked for, else 30.
@@ -156,16 +156,16 @@ impl V4l2Source {
     pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         loop {
             let frame = self.capture.next()?;
-            if let Some(taken) = self.shot(frame) {
+            if let Some(taken) = self.to_source_frame(frame) {
                 return Some(taken);
             }
         }
     }
 
     /// What `frame` shows; none where it is damaged.
-    fn shot(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
+    fn to_source_frame(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
         let CapturedFrame {
-            filled,
+            buffer: filled,
             format,
             number,
             age,
@@ -183,7 +183,7 @@ impl V4l2Source {
             name: self.path.display().to_string(),
             reason,
         };
-        let kept = || self.keep.then(|| as_it_lies(&format)).flatten();
+        let kept = || self.keep_bytes.then(|| graph_format(&format)).flatten();
         let (picture, bytes) = match self.graph.or_else(kept) {
             Some(wanted) => match bytes_for(filled, &format, wanted) {
                 Ok((bytes, copies)) => {
@@ -228,7 +228,7 @@ impl V4l2Source {
                 captured,
             },
             drops: FrameDrops {
-                overtaken: lost.overtaken,
+                superseded: lost.superseded,
                 gap: lost.gap,
                 corrupt: lost.corrupt,
                 stale: lost.stale,
@@ -237,9 +237,11 @@ impl V4l2Source {
     }
 }
 
-fn refuse(error: unmask_v4l2::CaptureError) -> SourceError {
+fn to_source_error(error: unmask_v4l2::CaptureError) -> SourceError {
     SourceError::Capture {
-        missing: error.fault().is_some_and(unmask_v4l2::V4l2Error::is_gone),
+        missing: error
+            .kernel_error()
+            .is_some_and(unmask_v4l2::V4l2Error::is_gone),
         reason: error.to_string(),
     }
 }
@@ -260,7 +262,7 @@ fn reading(format: &VideoFormat) -> Result<PixelReading, String> {
 }
 
 /// What the bytes of `format` are, where a graph could take them.
-fn as_it_lies(format: &VideoFormat) -> Option<FrameFormat> {
+fn graph_format(format: &VideoFormat) -> Option<FrameFormat> {
     let Some(PixelLayout::Graph(pixels)) = PixelLayout::of(format.fourcc.0) else {
         return None;
     };

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// A figure at the top of the page.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PageFact {
+pub struct PageFigure {
     /// The figure.
     pub value: String,
     /// What it is.
@@ -16,7 +16,7 @@ pub struct PageFact {
     pub good: Option<bool>,
 }
 
-impl PageFact {
+impl PageFigure {
     /// A figure that is neither good nor bad.
     pub fn plain(value: impl Into<String>, label: impl Into<String>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl PageFact {
     }
 
     /// A figure that is good or bad.
-    pub fn judged(value: impl Into<String>, label: impl Into<String>, good: bool) -> Self {
+    pub fn rated(value: impl Into<String>, label: impl Into<String>, good: bool) -> Self {
         Self {
             good: Some(good),
             ..Self::plain(value, label)
@@ -62,7 +62,7 @@ pub struct RunPage<'a> {
     /// One sentence below it.
     pub lead: &'a str,
     /// The figures at the top.
-    pub facts: &'a [PageFact],
+    pub figures: &'a [PageFigure],
     /// Frames of the run: length of the timeline.
     pub frames: u64,
     /// Things told of.
@@ -70,7 +70,7 @@ pub struct RunPage<'a> {
     /// Things truly there, where that is known.
     pub truth: Option<&'a [StageSpan]>,
     /// Times of the run.
-    pub ledger: &'a LatencyStats,
+    pub latency: &'a LatencyStats,
     /// How old an alert may be, ms.
     pub budget_ms: f64,
     /// Path of the contact sheet, from the page.
@@ -96,7 +96,7 @@ pub fn html(page: &RunPage<'_>) -> String {
          <header><div><h1>{title}</h1><p>{}</p></div></header>\n<main>\n",
         escape(page.lead)
     );
-    facts(&mut out, page.facts);
+    figures(&mut out, page.figures);
     charts::timeline(&mut out, page);
     let _ = write!(
         out,
@@ -122,10 +122,10 @@ pub fn html(page: &RunPage<'_>) -> String {
     out
 }
 
-fn facts(out: &mut String, facts: &[PageFact]) {
-    out.push_str("<section class=\"facts\">\n");
-    for fact in facts {
-        let class = match fact.good {
+fn figures(out: &mut String, figures: &[PageFigure]) {
+    out.push_str("<section class=\"figures\">\n");
+    for figure in figures {
+        let class = match figure.good {
             Some(true) => " class=\"good\"",
             Some(false) => " class=\"bad\"",
             None => "",
@@ -133,8 +133,8 @@ fn facts(out: &mut String, facts: &[PageFact]) {
         let _ = writeln!(
             out,
             "<div{class}><b>{}</b><span>{}</span></div>",
-            escape(&fact.value),
-            escape(&fact.label)
+            escape(&figure.value),
+            escape(&figure.label)
         );
     }
     out.push_str("</section>\n");
@@ -146,7 +146,7 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
          <th>p99 ms</th><th>max ms</th></tr>\n",
     );
     for stage in FrameStage::ALL {
-        let p = page.ledger.stage(stage);
+        let p = page.latency.stage(stage);
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td></tr>",
@@ -156,7 +156,7 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
             p.max_ms
         );
     }
-    let age = page.ledger.age();
+    let age = page.latency.age();
     let _ = write!(
         out,
         "<tr class=\"sum\"><td>capture to alert</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td></tr>\n\
@@ -165,7 +165,7 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
         age.p50_ms,
         age.p99_ms,
         age.max_ms,
-        page.ledger.outside_engine_share() * 100.0
+        page.latency.outside_engine_share() * 100.0
     );
 }
 
@@ -246,14 +246,14 @@ mod tests {
         html(&RunPage {
             title: "A <run> & more",
             lead: "lead",
-            facts: &[
-                PageFact::plain("12", "frames"),
-                PageFact::judged("3", "missed", false),
+            figures: &[
+                PageFigure::plain("12", "frames"),
+                PageFigure::rated("3", "missed", false),
             ],
             frames: 20,
             alerts,
             truth,
-            ledger: &ledger,
+            latency: &ledger,
             budget_ms: 50.0,
             sheet: "contact sheet.png",
             overlay_folder: "overlays/",
@@ -333,11 +333,11 @@ mod tests {
         let empty = self::html(&RunPage {
             title: "t",
             lead: "l",
-            facts: &[],
+            figures: &[],
             frames: 0,
             alerts: &[],
             truth: None,
-            ledger: &none,
+            latency: &none,
             budget_ms: 0.0,
             sheet: "s",
             overlay_folder: "",

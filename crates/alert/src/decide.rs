@@ -10,11 +10,11 @@ use unmask_frame::Size;
 use unmask_score::ScoredFrame;
 
 /// Most findings of a frame that are looked at, the largest first.
-const FINDINGS_LIMIT: usize = 128;
+const DETECTIONS_LIMIT: usize = 128;
 /// How far the low threshold lies below the threshold, as a share of it.
 const LOW_SHARE: f32 = 0.25;
 /// How often a thing must be seen in a film.
-const FILM_CONFIRM: TrackConfirmation = TrackConfirmation::new(4, 6).unwrap();
+const VIDEO_CONFIRM: TrackConfirmation = TrackConfirmation::new(4, 6).unwrap();
 
 /// What counts as a thing to tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,34 +28,34 @@ pub struct AlertSettings {
     /// Whether only things on or near the road count.
     pub only_near_road: bool,
     /// Where things count; everywhere, where `None`.
-    pub region: Option<ImageZone>,
+    pub zone: Option<ImageZone>,
     /// How often a thing must be seen, by findings that keep all of `rules`.
     pub confirm: TrackConfirmation,
     /// What a finding must show to count towards a beginning.
     pub rules: FilterRules,
     /// For how long a thing that ended does not begin anew in its place.
-    pub cool_down: Duration,
+    pub cooldown: Duration,
     /// Place and optics of the camera, where known.
-    pub ground: Option<CameraGeometry>,
+    pub camera_geometry: Option<CameraGeometry>,
     /// When a thing is severe.
-    pub severe: HighSeverity,
+    pub high_severity: HighSeverity,
 }
 
 impl AlertSettings {
     /// For a film, from a moving camera or a fixed one, and a model whose own threshold is
     /// `threshold`.
-    pub fn film(threshold: f32) -> Self {
+    pub fn video(threshold: f32) -> Self {
         Self {
             threshold,
             low_threshold: threshold - LOW_SHARE * threshold.abs(),
             min_area_px: 200,
             only_near_road: true,
-            region: None,
-            confirm: FILM_CONFIRM,
-            rules: FilterRules::FILM,
-            cool_down: Duration::from_secs(3),
-            ground: None,
-            severe: HighSeverity {
+            zone: None,
+            confirm: VIDEO_CONFIRM,
+            rules: FilterRules::VIDEO,
+            cooldown: Duration::from_secs(3),
+            camera_geometry: None,
+            high_severity: HighSeverity {
                 distance_m: 15.0,
                 area_share: 0.01,
             },
@@ -63,12 +63,12 @@ impl AlertSettings {
     }
 
     /// For pictures that have nothing to do with each other: each is told of at once.
-    pub fn stills(threshold: f32) -> Self {
+    pub fn images(threshold: f32) -> Self {
         Self {
-            confirm: TrackConfirmation::AT_ONCE,
+            confirm: TrackConfirmation::IMMEDIATE,
             rules: FilterRules::NONE,
-            cool_down: Duration::ZERO,
-            ..Self::film(threshold)
+            cooldown: Duration::ZERO,
+            ..Self::video(threshold)
         }
     }
 }
@@ -88,7 +88,7 @@ pub struct FilterRules {
     /// has road beside and below it.
     pub min_road_share: f32,
     /// Whether it must be seen whole: not cut by the left, right or lower edge of the picture.
-    pub whole: bool,
+    pub reject_truncated: bool,
     /// Least area at confirmation, as a share of that at first sight: what is approached grows.
     pub min_growth: f32,
     /// Farthest that its foot may have risen since first sight, as a share of its height: what is
@@ -98,7 +98,7 @@ pub struct FilterRules {
 
 impl Default for FilterRules {
     fn default() -> Self {
-        Self::FILM
+        Self::VIDEO
     }
 }
 
@@ -109,28 +109,28 @@ impl FilterRules {
         min_thickness_px: 0.0,
         min_fill: 0.0,
         min_road_share: 0.0,
-        whole: false,
+        reject_truncated: false,
         min_growth: 0.0,
         max_rise: f32::INFINITY,
     };
 
     /// For a film.
-    pub const FILM: FilterRules = FilterRules {
+    pub const VIDEO: FilterRules = FilterRules {
         min_contrast: 0.5,
         min_thickness_px: 10.0,
         min_fill: 0.35,
         min_road_share: 0.3,
-        whole: true,
+        reject_truncated: true,
         min_growth: 0.6,
         max_rise: 0.5,
     };
 
-    fn keeps(&self, finding: &Detection, threshold: f32) -> bool {
+    fn accepts(&self, finding: &Detection, threshold: f32) -> bool {
         finding.contrast >= self.min_contrast * threshold.abs()
             && finding.fill >= self.min_fill
             && finding.thickness_px >= self.min_thickness_px
             && finding.road_share >= self.min_road_share
-            && !(self.whole && finding.at_edge)
+            && !(self.reject_truncated && finding.at_edge)
     }
 }
 
@@ -179,8 +179,8 @@ pub struct AlertDecider {
     settings: AlertSettings,
     finder: DetectionFinder,
     tracker: Tracker,
-    findings: Vec<(Detection, bool)>,
-    seen: Vec<(AlertEvent, TrackUpdate)>,
+    detections: Vec<(Detection, bool)>,
+    updates: Vec<(AlertEvent, TrackUpdate)>,
     picture: Size,
 }
 
@@ -197,21 +197,21 @@ impl AlertDecider {
         if !(low.is_finite() && low <= high) {
             return Err(DecideError::LowThreshold { low, high });
         }
-        if let Some((key, want)) = settings.ground.and_then(|g| g.fault()) {
+        if let Some((key, want)) = settings.camera_geometry.and_then(|g| g.invalid_value()) {
             return Err(DecideError::Ground { key, want });
         }
         let rule = TrackFilter {
             confirm: settings.confirm,
             min_growth: settings.rules.min_growth,
             max_rise: settings.rules.max_rise,
-            cool_down: settings.cool_down,
+            cooldown: settings.cooldown,
         };
         Ok(Self {
             settings,
             finder: DetectionFinder::new(road),
             tracker: Tracker::new(rule),
-            findings: Vec::with_capacity(FINDINGS_LIMIT),
-            seen: Vec::with_capacity(FINDINGS_LIMIT),
+            detections: Vec::with_capacity(DETECTIONS_LIMIT),
+            updates: Vec::with_capacity(DETECTIONS_LIMIT),
             picture: Size::default(),
         })
     }
@@ -249,47 +249,48 @@ impl AlertDecider {
         };
         let found = self.finder.find(scored, picture, cut);
         let settings = &self.settings;
-        self.findings.clear();
-        self.findings.extend(
+        self.detections.clear();
+        self.detections.extend(
             found
                 .iter()
                 .filter(|f| f.on_road || !settings.only_near_road)
                 .filter(|f| {
                     settings
-                        .region
+                        .zone
                         .as_ref()
-                        .is_none_or(|r| r.holds(foot(f, picture)))
+                        .is_none_or(|r| r.contains(bottom_centre(f, picture)))
                 })
-                .take(FINDINGS_LIMIT)
-                .map(|f| (*f, settings.rules.keeps(f, settings.threshold))),
+                .take(DETECTIONS_LIMIT)
+                .map(|f| (*f, settings.rules.accepts(f, settings.threshold))),
         );
         self.tracker
-            .step(captured_unix_ns, &self.findings, &mut self.seen);
-        self.hand_over(events);
+            .step(captured_unix_ns, &self.detections, &mut self.updates);
+        self.emit_events(events);
     }
 
     /// Ends everything that is followed.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
-        self.tracker.finish(&mut self.seen);
-        self.hand_over(events);
+        self.tracker.finish(&mut self.updates);
+        self.emit_events(events);
     }
 
-    fn hand_over(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
+    fn emit_events(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
         let (settings, picture) = (&self.settings, self.picture);
         events.extend(
-            self.seen
+            self.updates
                 .drain(..)
                 .map(|(event, TrackUpdate { id, last })| {
-                    let place = settings
-                        .ground
-                        .map_or_else(GroundPosition::default, |ground| {
-                            ground.place(last.bbox, [picture.w as u32, picture.h as u32])
-                        });
-                    let severity = settings.severe.of(&last, place, picture);
+                    let place =
+                        settings
+                            .camera_geometry
+                            .map_or_else(GroundPosition::default, |ground| {
+                                ground.position_of(last.bbox, [picture.w as u32, picture.h as u32])
+                            });
+                    let severity = settings.high_severity.severity_of(&last, place, picture);
                     let track = TrackSnapshot {
                         id,
                         last,
-                        place,
+                        position: place,
                         severity,
                     };
                     (event, track)
@@ -299,7 +300,12 @@ impl AlertDecider {
 }
 
 impl HighSeverity {
-    fn of(&self, finding: &Detection, place: GroundPosition, picture: Size) -> AlertSeverity {
+    fn severity_of(
+        &self,
+        finding: &Detection,
+        place: GroundPosition,
+        picture: Size,
+    ) -> AlertSeverity {
         if !finding.on_road {
             return AlertSeverity::Low;
         }
@@ -316,7 +322,7 @@ impl HighSeverity {
 }
 
 /// The middle of the lower edge of its box, as shares of the picture.
-fn foot(finding: &Detection, picture: Size) -> [f32; 2] {
+fn bottom_centre(finding: &Detection, picture: Size) -> [f32; 2] {
     let [x, y, w, h] = finding.bbox.map(|v| v as f32);
     [
         (x + w / 2.0) / picture.w.max(1) as f32,

@@ -14,11 +14,11 @@ use unmask_score::ScoredFrame;
 use unmask_score::components::ComponentLabeller;
 
 /// Rows of cells below a component in which its road may begin.
-const FOOT_ROWS: usize = 2;
+const BOTTOM_ROWS: usize = 2;
 /// Cells beside the road that still count as near it.
 const NEAR_CELLS: usize = 1;
 /// Width of the ring around a component with which it is compared, cells.
-const RING_CELLS: usize = 2;
+const CONTOUR_CELLS: usize = 2;
 
 /// A component of the anomaly map.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,8 +68,8 @@ pub(super) struct DetectionFinder {
     /// Component a cell, plus one; 0 = none.
     owner: Vec<u32>,
     /// Component in whose ring a cell was counted last, plus one.
-    ringed: Vec<u32>,
-    found: Vec<Detection>,
+    contour_owner: Vec<u32>,
+    detections: Vec<Detection>,
 }
 
 /// What is summed up over the cells of a component.
@@ -79,8 +79,8 @@ struct DetectionPart {
     max: f32,
     sum: f64,
     /// Left, top, right, bottom, cells; the last two are past the end.
-    reach: [usize; 4],
-    foot: (usize, usize),
+    extent: [usize; 4],
+    bottom: (usize, usize),
 }
 
 /// What lies around a component.
@@ -102,8 +102,8 @@ impl DetectionFinder {
             spans: Vec::new(),
             parts: Vec::new(),
             owner: Vec::new(),
-            ringed: Vec::new(),
-            found: Vec::new(),
+            contour_owner: Vec::new(),
+            detections: Vec::new(),
         }
     }
 
@@ -114,7 +114,7 @@ impl DetectionFinder {
         picture: Size,
         cut: HysteresisThresholds,
     ) -> &[Detection] {
-        self.found.clear();
+        self.detections.clear();
         let grid = scored.score.size();
         let score = scored.score.data();
         self.cells.label(grid, |i| score[i] > cut.low);
@@ -123,16 +123,16 @@ impl DetectionFinder {
         let area = |part: &DetectionPart| (part.cells as f64 * cell_px).round() as u32;
         let passes = |part: &DetectionPart| part.max > cut.high && area(part) >= cut.min_area_px;
         if !self.parts.iter().any(passes) {
-            return &self.found;
+            return &self.detections;
         }
         self.find_road(&scored.classes);
-        self.own(grid);
+        self.assign_owners(grid);
         for k in 0..self.parts.len() {
             let part = self.parts[k];
             if !passes(&part) {
                 continue;
             }
-            let ring = self.ring(k, scored);
+            let ring = self.contour(k, scored);
             let mean = part.sum / part.cells as f64;
             // Where it fills the picture there is nothing that it stands out from.
             let around = if ring.cells > 0 {
@@ -140,9 +140,9 @@ impl DetectionFinder {
             } else {
                 mean
             };
-            let [left, top, right, bottom] = part.reach;
+            let [left, top, right, bottom] = part.extent;
             let bbox = to_picture([left, top, right - left, bottom - top], grid, picture);
-            self.found.push(Detection {
+            self.detections.push(Detection {
                 bbox,
                 area_px: area(&part),
                 score_max: part.max,
@@ -152,12 +152,12 @@ impl DetectionFinder {
                 fill: part.cells as f32 / ((right - left) * (bottom - top)) as f32,
                 road_share: ring.low_road as f32 / ring.low_cells.max(1) as f32,
                 at_edge: left == 0 || right == grid.w || bottom == grid.h,
-                on_road: self.holds(bottom - 1, part.foot.0..part.foot.1),
+                on_road: self.contains_below(bottom - 1, part.bottom.0..part.bottom.1),
             });
         }
-        self.found
+        self.detections
             .sort_unstable_by(|a, b| b.area_px.cmp(&a.area_px).then(a.bbox.cmp(&b.bbox)));
-        &self.found
+        &self.detections
     }
 
     fn sum_up(&mut self, scored: &ScoredFrame) {
@@ -165,8 +165,8 @@ impl DetectionFinder {
             cells: 0,
             max: f32::NEG_INFINITY,
             sum: 0.0,
-            reach: [usize::MAX, usize::MAX, 0, 0],
-            foot: (0, 0),
+            extent: [usize::MAX, usize::MAX, 0, 0],
+            bottom: (0, 0),
         };
         self.parts.clear();
         self.parts.resize(self.cells.count(), none);
@@ -179,21 +179,21 @@ impl DetectionFinder {
             }
             part.cells += end - start;
             // Runs come from the top down: the foot is the last row, all its runs as one.
-            part.foot = if part.reach[3] == y + 1 {
-                (part.foot.0.min(start), part.foot.1.max(end))
+            part.bottom = if part.extent[3] == y + 1 {
+                (part.bottom.0.min(start), part.bottom.1.max(end))
             } else {
                 (start, end)
             };
-            let [left, top, right, _] = part.reach;
-            part.reach = [left.min(start), top.min(y), right.max(end), y + 1];
+            let [left, top, right, _] = part.extent;
+            part.extent = [left.min(start), top.min(y), right.max(end), y + 1];
         }
     }
 
-    fn own(&mut self, grid: Size) {
+    fn assign_owners(&mut self, grid: Size) {
         self.owner.clear();
         self.owner.resize(grid.area_px(), 0);
-        self.ringed.clear();
-        self.ringed.resize(grid.area_px(), 0);
+        self.contour_owner.clear();
+        self.contour_owner.resize(grid.area_px(), 0);
         for run in self.cells.runs() {
             let row = run.y as usize * grid.w;
             self.owner[row + run.start as usize..row + run.end as usize].fill(run.component + 1);
@@ -201,10 +201,10 @@ impl DetectionFinder {
     }
 
     /// The cells within [`RING_CELLS`] of component `k`, each once.
-    fn ring(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
+    fn contour(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
         let grid = scored.score.size();
         let (score, classes) = (scored.score.data(), scored.classes.data());
-        let [_, top, _, bottom] = self.parts[k].reach;
+        let [_, top, _, bottom] = self.parts[k].extent;
         let (own, half) = (k as u32 + 1, (top + bottom) / 2);
         let mut ring = ContourRing::default();
         for run in self.cells.runs_of(k) {
@@ -212,10 +212,10 @@ impl DetectionFinder {
             let columns = around(run.start as usize, run.end as usize, grid.w);
             for y in rows {
                 for i in y * grid.w + columns.start..y * grid.w + columns.end {
-                    if self.owner[i] == own || self.ringed[i] == own {
+                    if self.owner[i] == own || self.contour_owner[i] == own {
                         continue;
                     }
-                    self.ringed[i] = own;
+                    self.contour_owner[i] = own;
                     ring.cells += 1;
                     ring.sum += f64::from(score[i]);
                     if y >= half {
@@ -258,8 +258,8 @@ impl DetectionFinder {
     /// Whether a foot in row `y` stands on or near the road: in its row or the ones right below,
     /// the road, with a cell more on each side, holds at least half of its width. What merely
     /// reaches to the edge of the road, such as a verge, does not stand on it.
-    fn holds(&self, y: usize, foot: Range<usize>) -> bool {
-        let rows = y..(y + FOOT_ROWS + 1).min(self.spans.len());
+    fn contains_below(&self, y: usize, foot: Range<usize>) -> bool {
+        let rows = y..(y + BOTTOM_ROWS + 1).min(self.spans.len());
         self.spans[rows].iter().flatten().any(|&(start, end)| {
             let (start, end) = (start.saturating_sub(NEAR_CELLS), end + NEAR_CELLS);
             let held = end.min(foot.end).saturating_sub(start.max(foot.start));
@@ -270,7 +270,7 @@ impl DetectionFinder {
 
 /// `start..end` with the ring's width more on each side, inside `0..all`.
 fn around(start: usize, end: usize, all: usize) -> Range<usize> {
-    start.saturating_sub(RING_CELLS)..(end + RING_CELLS).min(all)
+    start.saturating_sub(CONTOUR_CELLS)..(end + CONTOUR_CELLS).min(all)
 }
 
 /// A box of cells as a box of pixels, rounded outwards.

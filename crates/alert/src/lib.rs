@@ -8,21 +8,21 @@
 #![forbid(unsafe_code)]
 
 mod decide;
+mod evaluate;
 mod find;
 mod ground;
-mod judge;
 mod processed;
-mod region;
 pub mod thresholds;
 mod track;
+mod zone;
 
 pub use decide::{AlertDecider, AlertSettings, DecideError, FilterRules, HighSeverity};
+pub use evaluate::{AlertEvaluation, AlertEvaluator};
 pub use find::Detection;
 pub use ground::{CameraGeometry, GroundPosition};
-pub use judge::{AlertEvaluation, AlertEvaluator};
 pub use processed::ProcessedFrame;
-pub use region::ImageZone;
 pub use track::TrackConfirmation;
+pub use zone::ImageZone;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub struct TrackSnapshot {
     /// How it was last seen.
     pub last: Detection,
     /// Where it stands, where the camera's place is known.
-    pub place: GroundPosition,
+    pub position: GroundPosition,
     /// How much it matters.
     pub severity: AlertSeverity,
 }
@@ -192,7 +192,7 @@ impl AlertBuilder {
     }
 
     /// The alert for `track`, seen in the frame of `token`, written at `now`.
-    pub fn write(
+    pub fn track_alert(
         &self,
         event: AlertEvent,
         track: &TrackSnapshot,
@@ -207,15 +207,15 @@ impl AlertBuilder {
             score_mean: last.score_mean,
             on_road: last.on_road,
             severity: track.severity,
-            distance_m: track.place.distance_m,
-            bearing_deg: track.place.bearing_deg,
-            ..self.blank(event, track.id.clone(), token, now)
+            distance_m: track.position.distance_m,
+            bearing_deg: track.position.bearing_deg,
+            ..self.base_alert(event, track.id.clone(), token, now)
         }
     }
 
     /// An alert about the watch itself ([`AlertEvent::Blind`], [`AlertEvent::Degraded`]), known since the
     /// frame of `token`; `id` joins those that belong together.
-    pub fn write_state(
+    pub fn status_alert(
         &self,
         event: AlertEvent,
         id: &Arc<str>,
@@ -227,11 +227,11 @@ impl AlertBuilder {
         Alert {
             severity,
             detail: Some(detail),
-            ..self.blank(event, id.clone(), token, now)
+            ..self.base_alert(event, id.clone(), token, now)
         }
     }
 
-    fn blank(
+    fn base_alert(
         &self,
         event: AlertEvent,
         id: Arc<str>,
@@ -288,7 +288,7 @@ fn rfc3339(ns: i128) -> String {
 mod tests {
     use super::*;
 
-    fn author() -> AlertBuilder {
+    fn builder() -> AlertBuilder {
         AlertBuilder::new(EngineId {
             name: "cpu".into(),
             precision: "fp32".into(),
@@ -296,7 +296,7 @@ mod tests {
         })
     }
 
-    fn token() -> FrameMetadata {
+    fn metadata() -> FrameMetadata {
         FrameMetadata {
             frame: 7,
             captured: MonotonicTime(1_000_000),
@@ -323,13 +323,13 @@ mod tests {
                 at_edge: false,
                 on_road: true,
             },
-            place: GroundPosition {
+            position: GroundPosition {
                 distance_m: Some(12.5),
                 bearing_deg: None,
             },
             severity: AlertSeverity::Medium,
         };
-        author().write(AlertEvent::Begin, &track, &token(), now)
+        builder().track_alert(AlertEvent::Begin, &track, &metadata(), now)
     }
 
     #[test]
@@ -394,12 +394,12 @@ mod tests {
 
     #[test]
     fn an_alert_about_the_watch_has_words_and_an_empty_box() {
-        let told = author().write_state(
+        let told = builder().status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             "step 1 of 2: half size".into(),
             AlertSeverity::Medium,
-            &token(),
+            &metadata(),
             MonotonicTime(2_000_000),
         );
         assert_eq!(
@@ -414,14 +414,14 @@ mod tests {
 
     #[test]
     fn an_alert_says_how_far_its_clock_is_known() {
-        let mut author = author();
+        let mut author = builder();
         author.set_clock_error(Some(Duration::from_micros(1500)));
-        let told = author.write_state(
+        let told = author.status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             String::new(),
             AlertSeverity::Low,
-            &token(),
+            &metadata(),
             MonotonicTime(0),
         );
         assert_eq!(told.clock_error_ms, Some(1.5));

@@ -8,7 +8,7 @@ use unmask_frame::Size;
 use unmask_score::ScoredFrame;
 
 /// Thresholds tried: scores of both kinds of model end at 1.
-const TRIED: std::ops::RangeInclusive<u32> = 5..=99;
+const TRIAL_PERCENTS: std::ops::RangeInclusive<u32> = 5..=99;
 
 /// Watches frames on which nothing is to be told, at many thresholds at once.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl ScoreBank {
         settings: impl Fn(f32) -> AlertSettings,
         road: &[usize],
     ) -> Result<Self, DecideError> {
-        let deciders = TRIED.map(|percent| {
+        let deciders = TRIAL_PERCENTS.map(|percent| {
             let threshold = percent as f32 / 100.0;
             Ok((threshold, AlertDecider::new(settings(threshold), road)?, 0))
         });
@@ -63,7 +63,7 @@ impl ScoreBank {
     }
 
     /// Every threshold with its alarms, the lowest first.
-    pub fn tried(&self) -> Vec<ThresholdTrial> {
+    pub fn trials(&self) -> Vec<ThresholdTrial> {
         let one = |(threshold, _, alarms): &(f32, AlertDecider, u64)| ThresholdTrial {
             threshold: *threshold,
             alarms: *alarms,
@@ -113,9 +113,9 @@ mod tests {
         AlertSettings {
             low_threshold: threshold,
             min_area_px: 1,
-            confirm: TrackConfirmation::AT_ONCE,
+            confirm: TrackConfirmation::IMMEDIATE,
             rules: FilterRules::NONE,
-            ..AlertSettings::stills(threshold)
+            ..AlertSettings::images(threshold)
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
             };
             bank.step(&scored, Size::new(240, 40), i as i128);
         }
-        let tried = bank.tried();
+        let tried = bank.trials();
         assert_eq!((tried.len(), bank.frames()), (95, 3));
         let chosen = |allowed| lowest(&tried, allowed).unwrap().threshold;
         assert_eq!((chosen(3), chosen(2)), (0.05, 0.31));

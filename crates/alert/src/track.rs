@@ -15,7 +15,7 @@ const OVERLAP: f32 = 0.3;
 /// History is kept in a 32-bit number.
 const WINDOW_LIMIT: u32 = 32;
 /// Most things followed at a time; further findings of a frame are left out, the smallest first.
-const FOLLOWED_LIMIT: usize = 128;
+const TRACKS_LIMIT: usize = 128;
 /// Most things remembered after their end.
 const ENDED_LIMIT: usize = 32;
 /// A thing that comes again within the cool-down is told at once where its area has grown so much.
@@ -31,7 +31,7 @@ pub struct TrackConfirmation {
 
 impl TrackConfirmation {
     /// At the first sight.
-    pub const AT_ONCE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
+    pub const IMMEDIATE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
 
     /// In `hits` of `window` frames; `None` unless `1 <= hits <= window <= 32`.
     pub const fn new(hits: u32, window: u32) -> Option<Self> {
@@ -87,7 +87,7 @@ pub(super) struct TrackFilter {
     /// approached comes down the picture.
     pub max_rise: f32,
     /// For how long a thing that ended does not begin anew in its place.
-    pub cool_down: Duration,
+    pub cooldown: Duration,
 }
 
 /// A thing that is followed.
@@ -106,7 +106,7 @@ struct TrackState {
     /// How its middle moves, px a frame.
     shift: [f32; 2],
     /// Frames since it was last seen.
-    unseen: u32,
+    frames_since_update: u32,
     /// Bit 0 is the newest frame; 1 = seen.
     history: u32,
     /// The same for sightings that count.
@@ -121,19 +121,19 @@ impl TrackState {
             first: finding,
             last: finding,
             shift: [0.0; 2],
-            unseen: 0,
+            frames_since_update: 0,
             history: 1,
             counted: u32::from(counts),
             id: None,
         }
     }
 
-    fn see(&mut self, finding: Detection, counts: bool) {
+    fn update(&mut self, finding: Detection, counts: bool) {
         let (old, new) = (middle(self.last.bbox), middle(finding.bbox));
-        let frames = self.unseen.max(1) as f32;
+        let frames = self.frames_since_update.max(1) as f32;
         self.shift = [0, 1].map(|i| (new[i] - old[i]) / frames);
         self.last = finding;
-        self.unseen = 0;
+        self.frames_since_update = 0;
         self.history |= 1;
         self.counted |= u32::from(counts);
     }
@@ -141,7 +141,7 @@ impl TrackState {
     /// Where its box should be now.
     fn expected(&self) -> [f32; 4] {
         let [x, y, w, h] = self.last.bbox.map(|v| v as f32);
-        let frames = self.unseen as f32;
+        let frames = self.frames_since_update as f32;
         let [dx, dy] = self.shift.map(|v| v * frames);
         [x + dx, y + dy, w, h]
     }
@@ -165,25 +165,25 @@ struct EndedTrack {
 /// All things that are followed.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    rule: TrackFilter,
+    filter: TrackFilter,
     /// Stands before the number in every id, so that ids of two runs differ.
     prefix: Option<Arc<str>>,
     confirmed: u64,
-    followed: Vec<TrackState>,
+    tracks: Vec<TrackState>,
     /// Oldest first.
     ended: Vec<EndedTrack>,
-    pairs: TrackAssociation,
+    association: TrackAssociation,
 }
 
 impl Tracker {
-    pub fn new(rule: TrackFilter) -> Self {
+    pub fn new(filter: TrackFilter) -> Self {
         Self {
-            rule,
+            filter,
             prefix: None,
             confirmed: 0,
-            followed: Vec::with_capacity(FOLLOWED_LIMIT),
+            tracks: Vec::with_capacity(TRACKS_LIMIT),
             ended: Vec::with_capacity(ENDED_LIMIT),
-            pairs: TrackAssociation::default(),
+            association: TrackAssociation::default(),
         }
     }
 
@@ -202,28 +202,28 @@ impl Tracker {
     ) {
         self.prefix
             .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000).into());
-        for thing in &mut self.followed {
+        for thing in &mut self.tracks {
             thing.history <<= 1;
             thing.counted <<= 1;
-            thing.unseen = thing.unseen.saturating_add(1);
+            thing.frames_since_update = thing.frames_since_update.saturating_add(1);
         }
-        self.pairs.find(&self.followed, findings);
-        for (&(finding, counts), partner) in findings.iter().zip(&self.pairs.partner) {
+        self.association.associate(&self.tracks, findings);
+        for (&(finding, counts), partner) in findings.iter().zip(&self.association.matched_track) {
             match *partner {
-                Some(i) => self.followed[i].see(finding, counts),
-                None if self.followed.len() < FOLLOWED_LIMIT => {
-                    self.followed.push(TrackState::new(finding, counts));
+                Some(i) => self.tracks[i].update(finding, counts),
+                None if self.tracks.len() < TRACKS_LIMIT => {
+                    self.tracks.push(TrackState::new(finding, counts));
                 }
                 None => {}
             }
         }
-        self.let_go(unix_ns, events);
-        self.tell(unix_ns, events);
+        self.remove_lost(unix_ns, events);
+        self.emit_events(unix_ns, events);
     }
 
     /// Ends everything that is followed.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        events.extend(self.followed.drain(..).filter_map(|thing| {
+        events.extend(self.tracks.drain(..).filter_map(|thing| {
             let last = thing.last;
             thing
                 .id
@@ -232,9 +232,9 @@ impl Tracker {
     }
 
     /// Ends what was not seen for a whole window.
-    fn let_go(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        let (window, ended) = (self.rule.confirm.mask(), &mut self.ended);
-        self.followed.retain_mut(|thing| {
+    fn remove_lost(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
+        let (window, ended) = (self.filter.confirm.mask(), &mut self.ended);
+        self.tracks.retain_mut(|thing| {
             let stays = thing.history & window != 0;
             if !stays && let Some(id) = thing.id.take() {
                 if ended.len() == ENDED_LIMIT {
@@ -252,14 +252,14 @@ impl Tracker {
         });
     }
 
-    fn tell(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        let cool_down = i128::try_from(self.rule.cool_down.as_nanos()).unwrap_or(i128::MAX);
+    fn emit_events(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
+        let cool_down = i128::try_from(self.filter.cooldown.as_nanos()).unwrap_or(i128::MAX);
         self.ended
             .retain(|ended| unix_ns.saturating_sub(ended.unix_ns) < cool_down);
-        let TrackFilter { confirm, .. } = self.rule;
+        let TrackFilter { confirm, .. } = self.filter;
         let ended = &self.ended;
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        for thing in self.followed.iter_mut().filter(|t| t.history & 1 == 1) {
+        for thing in self.tracks.iter_mut().filter(|t| t.history & 1 == 1) {
             let last = thing.last;
             if let Some(id) = &thing.id {
                 let id = id.clone();
@@ -269,7 +269,7 @@ impl Tracker {
             let hits = (thing.counted & confirm.mask()).count_ones();
             // It begins with a sighting that counts, not with a doubtful one after them.
             let ready = thing.counted & 1 == 1 && hits >= confirm.hits;
-            if !ready || !thing.is_approached(&self.rule) || cools(ended, &last) {
+            if !ready || !thing.is_approached(&self.filter) || is_in_cooldown(ended, &last) {
                 continue;
             }
             self.confirmed += 1;
@@ -281,7 +281,7 @@ impl Tracker {
 }
 
 /// Whether `finding` lies where something ended a short while ago, and has not grown much since.
-fn cools(ended: &[EndedTrack], finding: &Detection) -> bool {
+fn is_in_cooldown(ended: &[EndedTrack], finding: &Detection) -> bool {
     ended.iter().any(|e| {
         overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
             && u64::from(finding.area_px) < GROWN * u64::from(e.area_px)
@@ -291,16 +291,16 @@ fn cools(ended: &[EndedTrack], finding: &Detection) -> bool {
 /// Which finding belongs to which followed thing.
 #[derive(Debug, Default)]
 struct TrackAssociation {
-    close: Vec<(f32, usize, usize)>,
+    candidates: Vec<(f32, usize, usize)>,
     taken: Vec<bool>,
     /// For every finding the followed thing it belongs to.
-    partner: Vec<Option<usize>>,
+    matched_track: Vec<Option<usize>>,
 }
 
 impl TrackAssociation {
     /// Best overlap first, each taken once.
-    fn find(&mut self, followed: &[TrackState], findings: &[(Detection, bool)]) {
-        self.close.clear();
+    fn associate(&mut self, followed: &[TrackState], findings: &[(Detection, bool)]) {
+        self.candidates.clear();
         for (i, thing) in followed.iter().enumerate() {
             let last = thing.last.bbox.map(|v| v as f32);
             let expected = thing.expected();
@@ -308,20 +308,20 @@ impl TrackAssociation {
                 let bbox = finding.bbox.map(|v| v as f32);
                 let share = overlap(last, bbox).max(overlap(expected, bbox));
                 if share >= OVERLAP {
-                    self.close.push((share, i, j));
+                    self.candidates.push((share, i, j));
                 }
             }
         }
-        self.close
+        self.candidates
             .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        self.partner.clear();
-        self.partner.resize(findings.len(), None);
+        self.matched_track.clear();
+        self.matched_track.resize(findings.len(), None);
         self.taken.clear();
         self.taken.resize(followed.len(), false);
-        for &(_, i, j) in &self.close {
-            if !self.taken[i] && self.partner[j].is_none() {
+        for &(_, i, j) in &self.candidates {
+            if !self.taken[i] && self.matched_track[j].is_none() {
                 self.taken[i] = true;
-                self.partner[j] = Some(i);
+                self.matched_track[j] = Some(i);
             }
         }
     }

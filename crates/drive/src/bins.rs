@@ -1,6 +1,6 @@
 //! What may touch which tile of the picture.
 
-use super::eye::ImageRect;
+use super::camera_model::ImageRect;
 
 /// Side of a tile, px.
 pub(super) const TILE: usize = 16;

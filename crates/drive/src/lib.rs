@@ -13,17 +13,17 @@
 
 mod animals;
 mod bins;
+mod camera_model;
 mod cargo;
 mod caster;
 mod class;
-mod eye;
 mod facade;
 mod furniture;
 mod house;
 mod household;
 mod layout;
 mod noise;
-mod oddity;
+mod obstacle;
 mod people;
 mod plant;
 mod render;
@@ -45,10 +45,10 @@ mod wares;
 
 use unmask_frame::{LabelMap, Picture, PixelMap, Size};
 
-use eye::CameraModel;
+use camera_model::CameraModel;
 use layout::StreetLayout;
 use noise::{SeededRng, seed_of};
-use oddity::ObstacleKind;
+use obstacle::ObstacleKind;
 use space::{LocalAxes, ramp, v};
 use stage::SceneStage;
 use style::StreetStyle;
@@ -70,11 +70,11 @@ pub const CLASSES: [&str; 11] = [
 ];
 
 /// Smallest picture, px.
-const LEAST: Size = Size::new(64, 36);
+const MIN_SIZE: Size = Size::new(64, 36);
 /// Longest side of a picture, px.
-const MOST_PX: usize = 4096;
+const MAX_SIDE_PX: usize = 4096;
 /// Highest picture rate, Hz.
-const MOST_HZ: f64 = 240.0;
+const MAX_RATE_HZ: f64 = 240.0;
 /// A drive begins anew after this time, s: positions stay exact in 64-bit numbers.
 const LAP_S: f64 = 1e7;
 
@@ -106,20 +106,20 @@ impl Default for DriveSettings {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DriveError {
     /// The picture is too small to show a street.
-    #[error("synthetic drive: size {size} is too small; use at least {LEAST}")]
+    #[error("synthetic drive: size {size} is too small; use at least {MIN_SIZE}")]
     TooSmall {
         /// The size asked for, px.
         size: Size,
     },
     /// The picture is too large.
-    #[error("synthetic drive: size {size} is too large; use sides of at most {MOST_PX} pixels")]
+    #[error("synthetic drive: size {size} is too large; use sides of at most {MAX_SIDE_PX} pixels")]
     TooLarge {
         /// The size asked for, px.
         size: Size,
     },
     /// The rate makes no sense.
     #[error(
-        "synthetic drive: rate {rate_hz} Hz is out of range; use more than 0 and at most {MOST_HZ}"
+        "synthetic drive: rate {rate_hz} Hz is out of range; use more than 0 and at most {MAX_RATE_HZ}"
     )]
     Rate {
         /// The rate asked for, Hz.
@@ -186,8 +186,8 @@ struct ViewPoint {
     yaw: f32,
     pitch: f32,
     roll: f32,
-    oddities: Vec<ObstacleKind>,
-    shot: u64,
+    obstacles: Vec<ObstacleKind>,
+    view: u64,
 }
 
 impl Drive {
@@ -197,14 +197,14 @@ impl Drive {
     /// [`DriveError`] where size or rate are out of range.
     pub fn new(settings: DriveSettings) -> Result<Drive, DriveError> {
         let size = settings.size;
-        if size.w < LEAST.w || size.h < LEAST.h {
+        if size.w < MIN_SIZE.w || size.h < MIN_SIZE.h {
             return Err(DriveError::TooSmall { size });
         }
-        if size.w > MOST_PX || size.h > MOST_PX {
+        if size.w > MAX_SIDE_PX || size.h > MAX_SIDE_PX {
             return Err(DriveError::TooLarge { size });
         }
         let rate_hz = settings.rate_hz;
-        if !(rate_hz > 0.0 && rate_hz <= MOST_HZ) {
+        if !(rate_hz > 0.0 && rate_hz <= MAX_RATE_HZ) {
             return Err(DriveError::Rate { rate_hz });
         }
         let style = StreetStyle::new(settings.seed, false);
@@ -226,7 +226,7 @@ impl Drive {
         let oddities = if self.settings.anomalies {
             // All that the street ahead swerves around, long before it is seen.
             let reach = f64::from(layout::REACH_M) + 40.0;
-            oddity::along_drive(style, s0 - 60.0, s0 + reach)
+            obstacle::along_drive(style, s0 - 60.0, s0 + reach)
         } else {
             Vec::new()
         };
@@ -243,8 +243,8 @@ impl Drive {
             yaw: yaw * 0.8,
             pitch: style.pitch + 0.0016 * wave(1.3, 0.1) + 0.0009 * wave(3.1, 0.6),
             roll: 0.0018 * wave(0.7, 0.3),
-            oddities,
-            shot: frame,
+            obstacles: oddities,
+            view: frame,
         };
         self.render(style, &view)
     }
@@ -252,16 +252,16 @@ impl Drive {
     /// Still number `n`: a street unlike the others, with zero to three things that do not belong
     /// (none where [`DriveSettings::anomalies`] is off), near or far.
     pub fn random_scene(&self, n: u64) -> LabelledScene {
-        self.still(n, false)
+        self.image(n, false)
     }
 
     /// Still number `n` of those that look at a zebra crossing, 2 to 25 m ahead: seldom met in
     /// [`Drive::random_scene`], and bright as few things that do not belong are.
     pub fn random_crossing(&self, n: u64) -> LabelledScene {
-        self.still(n, true)
+        self.image(n, true)
     }
 
-    fn still(&self, n: u64, crossing: bool) -> LabelledScene {
+    fn image(&self, n: u64, crossing: bool) -> LabelledScene {
         let seed = seed_of(&[self.settings.seed, 0x5711, n]);
         let style = StreetStyle::new(seed, true);
         let mut rng = SeededRng::new(&[seed, 0x5712]);
@@ -270,7 +270,7 @@ impl Drive {
             let mut own = SeededRng::new(&[seed, 0x5713]);
             s0 = layout::crossing_after(&style, s0) - f64::from(own.range(2.0, 25.0));
         }
-        let oddities = oddity::for_still(&style, s0, &mut rng);
+        let oddities = obstacle::for_image(&style, s0, &mut rng);
         let view = ViewPoint {
             s0,
             time: f64::from(rng.range(0.0, 500.0)),
@@ -278,12 +278,12 @@ impl Drive {
             yaw: rng.range(-0.09, 0.09),
             pitch: style.pitch,
             roll: rng.range(-0.025, 0.025),
-            oddities: if self.settings.anomalies {
+            obstacles: if self.settings.anomalies {
                 oddities
             } else {
                 Vec::new()
             },
-            shot: n,
+            view: n,
         };
         self.render(&style, &view)
     }
@@ -299,13 +299,13 @@ impl Drive {
             .then(&LocalAxes::pitch(view.pitch))
             .then(&LocalAxes::roll(view.roll));
         let mut stage = SceneStage::new(CameraModel {
-            pos: v(view.d, style.eye_m, 0.0),
+            pos: v(view.d, style.camera_height_m, 0.0),
             axes,
             focal: style.focal * size.w as f32,
             size,
         });
         let keep: Vec<_> = view
-            .oddities
+            .obstacles
             .iter()
             .map(|o| ((o.s - view.s0) as f32, o.d, 1.0))
             .collect();
@@ -315,16 +315,16 @@ impl Drive {
             s: view.s0,
             d: view.d,
         };
-        let lane = |z: f32, d: f32| swerve(style, &view.oddities, view.s0, z, d);
+        let lane = |z: f32, d: f32| swerve(style, &view.obstacles, view.s0, z, d);
         traffic::build(&mut stage, style, &layout, &now, &keep, &lane);
-        for odd in &view.oddities {
+        for odd in &view.obstacles {
             let z = (odd.s - view.s0) as f32;
-            if z > -3.0 && z < oddity::VISIBLE_M {
-                oddity::place(&mut stage, &layout, odd, traffic::oddity_id(odd.number));
+            if z > -3.0 && z < obstacle::VISIBLE_M {
+                obstacle::place(&mut stage, &layout, odd, traffic::obstacle_id(odd.number));
             }
         }
         let drawn = render::draw(&mut stage, &layout, style);
-        let picture = sensor::develop(style, size, &drawn.colours, view.shot);
+        let picture = sensor::develop(style, size, &drawn.colours, view.view);
         scene(size, picture, drawn, &stage)
     }
 }
@@ -358,14 +358,14 @@ fn scene(
     drawn: render::RenderedScene,
     stage: &SceneStage,
 ) -> LabelledScene {
-    let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.things.len()];
+    let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.objects.len()];
     let mut instances = PixelMap::filled(size, 0u16);
     for (i, (&thing, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
         if thing == 0 {
             continue;
         }
         let index = usize::from(thing) - 1;
-        *out = stage.things[index].id as u16;
+        *out = stage.objects[index].id as u16;
         let (x, y) = (i % size.w, i / size.w);
         let (span, area) = found[index].get_or_insert(([x, y, x, y], 0));
         *span = [
@@ -378,7 +378,7 @@ fn scene(
     }
     let mut objects: Vec<SceneObject> = found
         .iter()
-        .zip(&stage.things)
+        .zip(&stage.objects)
         .filter_map(|(found, thing)| {
             let (span, area_px) = (*found)?;
             Some(SceneObject {

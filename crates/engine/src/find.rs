@@ -12,11 +12,11 @@ const VARIABLE: &str = "UNMASK_MODEL";
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error(
     "no model given, and no shipped one found. Looked at: {}. Give one with --model FILE.onnx, or \
-     set {VARIABLE}", .looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+     set {VARIABLE}", .searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 )]
 pub struct ModelNotFound {
     /// Every place looked at, in order.
-    pub looked: Vec<PathBuf>,
+    pub searched: Vec<PathBuf>,
 }
 
 /// The model to use where the user gave none.
@@ -51,7 +51,7 @@ fn candidates(named: Option<PathBuf>, exe: Option<&Path>) -> Vec<PathBuf> {
 fn first_of(looked: Vec<PathBuf>) -> Result<PathBuf, ModelNotFound> {
     match looked.iter().find(|path| path.is_file()) {
         Some(found) => Ok(found.clone()),
-        None => Err(ModelNotFound { looked }),
+        None => Err(ModelNotFound { searched: looked }),
     }
 }
 

@@ -112,7 +112,7 @@ pub enum EngineError {
     },
     /// Mean, classes and the like are missing or wrong.
     #[error(transparent)]
-    Facts(#[from] MetadataError),
+    Metadata(#[from] MetadataError),
     /// The threads could not be started.
     #[error("cannot start {threads} threads: ask for fewer with --threads")]
     Threads {
@@ -153,7 +153,7 @@ pub enum EngineError {
     },
     /// A score was asked for that the model cannot give.
     #[error("the model {path} cannot be scored like that: {reason}")]
-    Kind {
+    ScoreKind {
         /// The model file.
         path: PathBuf,
         /// Why, and what to do.
@@ -175,7 +175,7 @@ impl Engine {
     ///
     /// # Errors
     /// A file that cannot be read, is no model, is larger than 2 GiB, has sizes that are not known
-    /// or larger than is run, does not fit the contract, lacks facts or gives NaN; each names the
+    /// or larger than is run, does not fit the contract, lacks metadata or gives NaN; each names the
     /// file.
     pub fn open(path: &Path, options: EngineOptions) -> Result<Engine, EngineError> {
         CpuEngine::open(path, options).map(Engine::Cpu)
@@ -195,14 +195,14 @@ impl Engine {
     }
 
     /// What is known about the model.
-    pub fn facts(&self) -> &ModelMetadata {
+    pub fn model_metadata(&self) -> &ModelMetadata {
         match self {
-            Engine::Cpu(engine) => engine.facts(),
+            Engine::Cpu(engine) => engine.model_metadata(),
         }
     }
 
     /// What a file made from this model must hold so that it needs no `model.toml`:
-    /// [`CheckpointMetadata::metadata`], the column of "no object" where it is not the last, and the names of
+    /// [`ModelMetadata::metadata`], the column of "no object" where it is not the last, and the names of
     /// the outputs where they are not those of the contract.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -263,7 +263,7 @@ impl Engine {
     }
 
     /// Anomaly score and best class a cell, from a camera's frame: the bytes that
-    /// [`CheckpointMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
+    /// [`ModelMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
     /// frame unseen, their score is 0 and their class the first.
     ///
     /// `refine` is as in [`Engine::score_at_mask_size`].

@@ -16,11 +16,11 @@ mod tests;
 mod windows;
 
 use unmask_onnx::OnnxError;
-use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{ValueType, elements, infer};
+use unmask_onnx::constant_folding::fold_node;
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 use unmask_onnx::read::{self, ReadLimits};
+use unmask_onnx::shape_inference::{ValueType, elements, infer_types};
 
 /// The model in `bytes` as the runtime computes it right, for those who run it without an
 /// [`Engine`](crate::Engine): inputs and outputs keep their names. What was Float16 is Float32.
@@ -30,11 +30,11 @@ use unmask_onnx::read::{self, ReadLimits};
 pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
     let limits = ReadLimits::default();
     let messages = read::whole(bytes, &limits)?;
-    let (mut graph, facts) = OnnxGraph::from_model(&messages, None, &limits)?;
+    let (mut graph, metadata) = OnnxGraph::from_model(&messages, None, &limits)?;
     drop(messages);
     lower(&mut graph)?;
     finish(&mut graph)?;
-    Ok(graph.to_model(&facts).to_bytes())
+    Ok(graph.to_model(&metadata).to_bytes())
 }
 
 /// Lowers `graph`; what it computes stays the same. Before a part of it goes to the runtime,
@@ -85,7 +85,7 @@ fn fold_constants(graph: &mut OnnxGraph) {
         let Some(rest) = size.and_then(|size| left.checked_sub(size)) else {
             continue;
         };
-        let Some(data) = evaluate(graph, &node, &kinds) else {
+        let Some(data) = fold_node(graph, &node, &kinds) else {
             continue;
         };
         left = rest;
@@ -121,7 +121,7 @@ fn each_node(
             what,
         })?;
     }
-    graph.tidy().map_err(|_| OnnxError::Model {
+    graph.remove_dead_and_sort().map_err(|_| OnnxError::Model {
         what: "its nodes wait for each other: the graph has a cycle".to_owned(),
     })
 }
@@ -210,7 +210,7 @@ impl<'a> Emit<'a> {
             outputs: vec![ValueId::default()],
             attributes: attributes.clone(),
         };
-        let kinds = infer(self.graph, &node).map_err(|e| format!("{op}: {e:?}"))?;
+        let kinds = infer_types(self.graph, &node).map_err(|e| format!("{op}: {e:?}"))?;
         node.outputs.clear();
         let (dtype, shape) = kinds.into_iter().next().ok_or("writes nothing")?;
         let scope = node.scope.clone();

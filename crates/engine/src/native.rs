@@ -6,14 +6,14 @@
 //! the runtime's.
 
 mod conv;
-mod cut;
 mod maps;
 mod plan;
+mod split;
 #[cfg(test)]
 mod tests;
 mod winograd;
 
-pub(super) use cut::{Part, Wire, cut};
+pub(super) use split::{Part, Wire, split_graph};
 
 use conv::{Clamp, Conv};
 use maps::{Map, Pool, Rounding};

@@ -182,7 +182,7 @@ impl Picture {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// Its sender waits: nothing is lost.
-    Wait,
+    Block,
     /// Something is dropped and counted: nobody waits.
     Drop,
 }

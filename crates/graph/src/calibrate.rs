@@ -7,15 +7,15 @@
 mod collect;
 mod file;
 mod histogram;
-mod look;
 mod probe;
 mod range;
+mod scene_check;
 
 pub use collect::{CalibrateOptions, FRAMES_MIN, calibrate};
 pub use file::{Calibration, CalibrationFrame, SCHEMA, TensorScale};
 pub use histogram::{BINS, ValueHistogram};
-pub use look::{LIKENESS_MIN, PictureLook, likeness, look};
 pub use range::{LEVELS, PERCENTILE, RangeMethod, noise, sqnr_db};
+pub use scene_check::{CORRELATION_MIN, PictureLook, classify, neighbour_correlation};
 
 pub(super) use probe::TensorProbe;
 

@@ -77,7 +77,7 @@ pub enum GraphError {
     },
     /// What is written about a model cannot be used.
     #[error(transparent)]
-    Facts(#[from] unmask_model::MetadataError),
+    Metadata(#[from] unmask_model::MetadataError),
     /// An ONNX file or graph cannot be used.
     #[error(transparent)]
     Onnx(#[from] unmask_onnx::OnnxError),

@@ -28,21 +28,21 @@ pub struct ExportOptions {
 
 /// Writes the network of `checkpoint` as an ONNX model: opset 17, batch 1, static shapes.
 ///
-/// Input `image` float32 `[1, 3, H, W]`, RGB, normalised with the facts `unmask.mean` and
+/// Input `image` float32 `[1, 3, H, W]`, RGB, normalised with the metadata `unmask.mean` and
 /// `unmask.std`. Outputs `class_logits` `[1, Q, K + 1]` and `mask_logits` `[1, Q, H/4, W/4]`, or
-/// `logits` `[1, K, H/4, W/4]` of the per-pixel variant. The facts, and `unmask.config`, are in
+/// `logits` `[1, K, H/4, W/4]` of the per-pixel variant. The metadata, and `unmask.config`, are in
 /// `metadata_props`.
 ///
 /// # Errors
 /// [`GraphError::Unfit`] where the weights are not those of the network.
 pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelProto, GraphError> {
-    let mut facts = checkpoint.facts.clone();
-    facts.size = options.size.unwrap_or(facts.size);
+    let mut metadata = checkpoint.metadata.clone();
+    metadata.size = options.size.unwrap_or(metadata.size);
     let network = MaskNetwork::new(checkpoint.config.clone()).map_err(|e| GraphError::Option {
         what: e.to_string(),
     })?;
     let mut ops = OnnxOps::new(checkpoint.weights.clone(), options.sampling);
-    let image = ops.input("image", &[1, 3, facts.size.h, facts.size.w]);
+    let image = ops.input("image", &[1, 3, metadata.size.h, metadata.size.w]);
     match network.forward(&mut ops, &image) {
         NetworkOutputs::Mask(heads) => {
             let last = heads.last().ok_or_else(|| GraphError::Option {
@@ -57,7 +57,7 @@ pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelPr
         CheckpointOrigin::HuggingFace => in_huggingface_words(error),
         CheckpointOrigin::Unmask | CheckpointOrigin::Detectron2 => error,
     })?;
-    let mut pairs = facts.to_pairs();
+    let mut pairs = metadata.to_pairs();
     let config = serde_json::to_string(&checkpoint.config).map_err(|e| GraphError::Option {
         what: format!("the network's config cannot be written: {e}"),
     })?;
@@ -66,14 +66,14 @@ pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelPr
 }
 
 /// `model` after surgery ([`surgery::run`]), and what that saved. The outputs stay equal to 1e-5 of
-/// the largest value; facts stay.
+/// the largest value; metadata stay.
 ///
 /// # Errors
 /// As [`OnnxGraph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
 pub fn lean(model: &ModelProto) -> Result<(ModelProto, SurgeryReport), GraphError> {
-    let (mut graph, facts) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
+    let (mut graph, metadata) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
     let report = surgery::run(&mut graph)?;
-    Ok((graph.to_model(&facts), report))
+    Ok((graph.to_model(&metadata), report))
 }
 
 /// Loads `bytes` into the CPU engine and runs them on a fixed test picture: every output must have

@@ -5,8 +5,8 @@
 //! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs (`seen`).
 //! Nothing here runs TensorRT.
 
+mod measured;
 mod operators;
-mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +45,7 @@ impl std::fmt::Display for LintSeverity {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LintFinding {
     /// What happens.
-    pub fate: LintSeverity,
+    pub severity: LintSeverity,
     /// Where: a node's name, or an input's or constant's.
     pub place: String,
     /// The operator; empty where it is no node.
@@ -59,7 +59,7 @@ pub struct LintFinding {
 const ALL: &str = "10.3, 10.16, 11.4, RTX 1.7";
 const NEWER: &str = "10.16, 11.4";
 /// Seen with TensorRT-RTX, whose parser is that of TensorRT 11.
-const SEEN: &str = "RTX 1.7";
+const MEASURED: &str = "RTX 1.7";
 
 /// All findings of `model`: the refusals first, then in the order of the file.
 pub fn lint(model: &ModelProto) -> Vec<LintFinding> {
@@ -81,7 +81,7 @@ pub fn lint(model: &ModelProto) -> Vec<LintFinding> {
     if let Some(graph) = &model.graph {
         lint.graph(graph);
     }
-    lint.found.sort_by_key(|f| f.fate);
+    lint.found.sort_by_key(|f| f.severity);
     lint.found
 }
 
@@ -109,7 +109,7 @@ impl<'a> LintReport<'a> {
         what: impl Into<String>,
     ) {
         self.found.push(LintFinding {
-            fate,
+            severity: fate,
             place: place.to_owned(),
             op: op.to_owned(),
             versions: versions.to_owned(),
@@ -276,11 +276,11 @@ impl<'a> LintReport<'a> {
             ),
         };
         let name = name.as_str();
-        if self.foreign(node, name, op) {
+        if self.check_foreign(node, name, op) {
             return;
         }
         self.unsupported(name, op);
-        self.seen(node, name, op);
+        self.check_measured(node, name, op);
         match op {
             "GridSample" => self.grid_sample(node, name),
             "Resize" => self.resize(node, name),

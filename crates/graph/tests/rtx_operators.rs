@@ -17,7 +17,7 @@ use unmask_tensorrt::{Library, Severity};
 fn refuses(findings: &[LintFinding]) -> bool {
     let refused = findings
         .iter()
-        .filter(|finding| finding.fate == LintSeverity::Refused);
+        .filter(|finding| finding.severity == LintSeverity::Refused);
     refused
         .into_iter()
         .any(|finding| finding.versions.contains("RTX"))
@@ -40,7 +40,7 @@ fn lint_says_what_the_library_says() {
         let same = refuses(&findings) == (*verdict != Verdict::Accepted);
         let told_wrong = findings
             .iter()
-            .any(|finding| finding.fate == LintSeverity::Wrong);
+            .any(|finding| finding.severity == LintSeverity::Wrong);
         if same == differs.is_some() {
             differences.push(format!(
                 "{name}: {verdict:?}, stated {differs:?}, lint {findings:?}"

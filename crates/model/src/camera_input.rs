@@ -57,7 +57,7 @@ pub enum FrameFit {
     Stretch,
 }
 
-/// The name that the command line and the facts of a file use.
+/// The name that the command line and the metadata of a file use.
 pub fn name_of<T: ValueEnum>(value: &T) -> String {
     value
         .to_possible_value()

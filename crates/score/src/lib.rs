@@ -12,7 +12,7 @@ pub mod npy;
 mod pixel;
 mod upsample;
 
-pub use mask::{COVERED, LEAST_QUERIES, SURE};
+pub use mask::{COVERED, MIN_QUERIES, SURE};
 pub use mask::{MaskOutput, MaskScorer};
 pub use pixel::{PixelOutput, PixelScore, pixel_score};
 pub use upsample::{Upsampler, upsample};

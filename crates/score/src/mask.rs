@@ -15,7 +15,7 @@ pub const SURE: f32 = 0.95;
 /// A cell is refined away from this weighted mask probability on.
 pub const COVERED: f32 = 0.5;
 /// Refinement needs this many queries, as in the authors' inference.
-pub const LEAST_QUERIES: usize = 2;
+pub const MIN_QUERIES: usize = 2;
 
 /// What a mask-classification network gives for one picture.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ impl MaskScorer {
         check("mask_logits", out.mask_logits, out.queries * cells)?;
 
         let qualified = self.read_classes(out, if refine { stuff } else { &[] });
-        let suppress = qualified >= LEAST_QUERIES;
+        let suppress = qualified >= MIN_QUERIES;
         let mut score = vec![0.0f32; cells];
         let mut classes = vec![0u8; cells];
         let this = &*self;

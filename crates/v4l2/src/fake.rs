@@ -172,8 +172,8 @@ impl FakeKernel {
     }
 
     /// Has `event` befall the device now.
-    pub fn befall(&self, event: FakeEvent) {
-        self.lock().befall(event);
+    pub fn inject_event(&self, event: FakeEvent) {
+        self.lock().apply_event(event);
         self.shared.produced.notify_all();
     }
 
@@ -186,8 +186,8 @@ impl FakeKernel {
     }
 
     /// The kinds of memory that the driver does not take.
-    pub fn refuse(&self, kinds: &[MemoryKind]) {
-        self.lock().refuses = kinds.to_vec();
+    pub fn refuse_memory(&self, kinds: &[MemoryKind]) {
+        self.lock().refused_memory = kinds.to_vec();
     }
 
     /// How stamps are made, and how long a frame takes from its stamp to its arrival.

@@ -16,7 +16,6 @@
 #![cfg(target_os = "linux")]
 
 mod capture;
-mod doctor;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod format;
@@ -28,12 +27,12 @@ mod node;
 mod outage;
 mod sequence;
 mod stream;
+mod timestamp_clock;
 
 pub use capture::{
     CaptureError, CaptureEvent, CaptureOptions, CaptureSession, CaptureSummary, CapturedFrame,
-    LossReason, LostFrames, MemoryLending, ReportHandle, WantedCapture,
+    LossReason, LostFrames, MemoryChoice, MemoryLending, ReportHandle,
 };
-pub use doctor::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
 pub use format::{
     ColourInfo, ControlInfo, DeviceIdentity, FourCc, FrameRates, FrameSizes, SizeRange, VideoFormat,
 };
@@ -47,6 +46,7 @@ pub use node::{
 pub use outage::CaptureOutage;
 pub use sequence::{SequenceCounter, SequenceStep};
 pub use stream::{BufferAllocator, FilledBuffer, MemoryPreference, VideoStream};
+pub use timestamp_clock::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
 
 /// A call that the kernel refused.
 #[derive(Debug, thiserror::Error)]

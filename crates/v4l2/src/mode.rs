@@ -4,9 +4,9 @@ use crate::{ControlInfo, FourCc, FrameRates, FrameSizes, V4l2Error, VideoFormat,
 use std::fmt::Write;
 
 /// A frame rate that differs by less than this share is the same.
-const SAME_RATE: f64 = 0.01;
+const RATE_TOLERANCE: f64 = 0.01;
 /// Controls that a message lists.
-const LISTED: usize = 24;
+const LISTED_CONTROLS: usize = 24;
 
 /// What a camera is to be set to. What is left out stays as the device has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,10 +49,10 @@ pub enum ModeError {
         want: String,
     },
     /// It cannot be set to that.
-    #[error("it does not do {wanted}; the nearest is {nearest}. It has {have}")]
+    #[error("it does not do {requested}; the nearest is {nearest}. It has {have}")]
     Mode {
         /// What was asked for.
-        wanted: String,
+        requested: String,
         /// What the driver offers instead.
         nearest: String,
         /// The device's formats and sizes.
@@ -60,12 +60,12 @@ pub enum ModeError {
     },
     /// It cannot be set to that rate.
     #[error(
-        "it gives {offered:.3} frames a second at this size, not {wanted}{rates}; ask for that \
+        "it gives {offered:.3} frames per second at this size, not {requested}{rates}; ask for that \
          rate, or for none"
     )]
     Rate {
         /// What was asked for, Hz.
-        wanted: f64,
+        requested: f64,
         /// What it does, Hz.
         offered: f64,
         /// What it can.
@@ -80,16 +80,16 @@ pub enum ModeError {
         have: String,
     },
     /// The control cannot have that value.
-    #[error("the control `{name}` takes {least} to {greatest}, not {value}")]
+    #[error("the control `{name}` takes {min} to {max}, not {value}")]
     Value {
         /// The control.
         name: String,
         /// What was asked for.
         value: i64,
         /// Its least value.
-        least: i64,
+        min: i64,
         /// Its greatest value.
-        greatest: i64,
+        max: i64,
     },
     /// The driver does not take the value now.
     #[error(
@@ -108,7 +108,7 @@ pub enum ModeError {
 
 impl ModeError {
     /// The refusal of the kernel, where it is not the wish that is wrong.
-    pub fn fault(&self) -> Option<&V4l2Error> {
+    pub fn kernel_error(&self) -> Option<&V4l2Error> {
         match self {
             ModeError::Call(error) => Some(error),
             _ => None,
@@ -128,8 +128,8 @@ pub fn set(node: &dyn VideoNode, wish: &FormatRequest) -> Result<CaptureMode, Mo
         let own = Some(now.fourcc).filter(knows);
         let ours = || wish.known.iter().copied().find(|f| formats.contains(f));
         own.or_else(ours).ok_or_else(|| ModeError::Formats {
-            have: words(&formats),
-            want: words(&wish.known),
+            have: format_list(&formats),
+            want: format_list(&wish.known),
         })
     };
     let fourcc = match wish.fourcc {
@@ -140,22 +140,22 @@ pub fn set(node: &dyn VideoNode, wish: &FormatRequest) -> Result<CaptureMode, Mo
     let format = node.set_format(fourcc, width, height)?;
     if (format.fourcc, format.width, format.height) != (fourcc, width, height) {
         return Err(ModeError::Mode {
-            wanted: format!("{fourcc} {width}x{height}"),
+            requested: format!("{fourcc} {width}x{height}"),
             nearest: nearest(node, &formats, &format, (fourcc, width, height)),
-            have: listed(node, &useful(&formats, wish)),
+            have: describe_modes(node, &usable_formats(&formats, wish)),
         });
     }
     let rate_hz = match wish.rate_hz {
         Some(wanted) => {
             let offered = node.set_rate(wanted)?;
             if let Some(offered) = offered
-                && (offered - wanted).abs() > wanted * SAME_RATE
+                && (offered - wanted).abs() > wanted * RATE_TOLERANCE
             {
                 let rates = node.rates(fourcc, width, height).ok();
                 return Err(ModeError::Rate {
-                    wanted,
+                    requested: wanted,
                     offered,
-                    rates: rates.map_or_else(String::new, |rates| told(&rates)),
+                    rates: rates.map_or_else(String::new, |rates| describe_rates(&rates)),
                 });
             }
             offered
@@ -175,8 +175,8 @@ fn set_controls(node: &dyn VideoNode, wanted: &[(String, i64)]) -> Result<(), Mo
         let named = |control: &&ControlInfo| control.name == *name || Some(control.id) == number;
         let Some(control) = controls.iter().find(named) else {
             let mut have: Vec<&str> = controls.iter().map(|c| c.name.as_str()).collect();
-            let more = have.len().saturating_sub(LISTED);
-            have.truncate(LISTED);
+            let more = have.len().saturating_sub(LISTED_CONTROLS);
+            have.truncate(LISTED_CONTROLS);
             let mut have = have.join(", ");
             if more > 0 {
                 let _ = write!(have, " and {more} more");
@@ -190,8 +190,8 @@ fn set_controls(node: &dyn VideoNode, wanted: &[(String, i64)]) -> Result<(), Mo
             return Err(ModeError::Value {
                 name: name.clone(),
                 value: *value,
-                least: control.minimum,
-                greatest: control.maximum,
+                min: control.minimum,
+                max: control.maximum,
             });
         }
         match node.set_control(control.id, *value) {
@@ -227,7 +227,7 @@ fn nearest(
 }
 
 /// Those that can be dealt with, where there are any.
-fn useful(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
+fn usable_formats(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
     let known = formats.iter().filter(|f| wish.known.contains(f));
     let known: Vec<FourCc> = known.copied().collect();
     if known.is_empty() {
@@ -237,14 +237,14 @@ fn useful(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
     }
 }
 
-fn words(formats: &[FourCc]) -> String {
+fn format_list(formats: &[FourCc]) -> String {
     let words: Vec<String> = formats.iter().map(ToString::to_string).collect();
     words.join(", ")
 }
 
 /// The formats, and the sizes of the first.
-fn listed(node: &dyn VideoNode, formats: &[FourCc]) -> String {
-    let mut text = words(formats);
+fn describe_modes(node: &dyn VideoNode, formats: &[FourCc]) -> String {
+    let mut text = format_list(formats);
     let sizes = formats.first().and_then(|&first| node.sizes(first).ok());
     match sizes {
         Some(FrameSizes::Listed(sizes)) => {
@@ -263,7 +263,7 @@ fn listed(node: &dyn VideoNode, formats: &[FourCc]) -> String {
     text
 }
 
-fn told(rates: &FrameRates) -> String {
+fn describe_rates(rates: &FrameRates) -> String {
     match rates {
         FrameRates::Listed(rates) if rates.is_empty() => String::new(),
         FrameRates::Listed(rates) => {
@@ -329,7 +329,7 @@ mod tests {
         let fake = FakeKernel::virtual_time();
         let refused = |wish: FormatRequest| {
             let error = set_fake(&fake, &wish).unwrap_err();
-            assert!(error.fault().is_none());
+            assert!(error.kernel_error().is_none());
             error.to_string()
         };
         let wish = FormatRequest {
@@ -380,7 +380,7 @@ mod tests {
             "{text}"
         );
         assert!(refused(control("gain", 101)).contains("0 to 100, not 101"));
-        fake.befall(FakeEvent::Fail(FakeCall::SetControl, libc::EBUSY, 1));
+        fake.inject_event(FakeEvent::Fail(FakeCall::SetControl, libc::EBUSY, 1));
         let text = refused(control("gain", 1));
         assert!(text.contains("An automatic may hold it"), "{text}");
     }
@@ -394,9 +394,9 @@ mod tests {
             FakeCall::SetFormat,
             FakeCall::Rate,
         ] {
-            fake.befall(FakeEvent::Fail(call, libc::EIO, 1));
+            fake.inject_event(FakeEvent::Fail(call, libc::EIO, 1));
             let error = set_fake(&fake, &FormatRequest::default()).unwrap_err();
-            assert!(error.fault().unwrap().is_io(), "{call:?}");
+            assert!(error.kernel_error().unwrap().is_io(), "{call:?}");
         }
     }
 }

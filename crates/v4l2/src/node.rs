@@ -197,7 +197,7 @@ pub trait VideoNode: Debug + Send + Sync {
     ///
     /// # Errors
     /// The kernel refuses.
-    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error>;
+    fn wait_readable(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error>;
 }
 
 /// What opens devices and knows the time.

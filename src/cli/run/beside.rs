@@ -63,7 +63,7 @@ impl TelemetryArgs {
         };
         put(&mut settings.evidence.folder, &self.evidence);
         let mqtt = &mut settings.mqtt;
-        put(&mut mqtt.outbox, &self.outbox);
+        put(&mut mqtt.outbox_folder, &self.outbox);
         put(&mut mqtt.ca_file, &self.mqtt_ca);
         put(&mut mqtt.password_file, &self.mqtt_password_file);
         match self.mqtt_version {
@@ -156,7 +156,7 @@ impl TelemetryWorkers {
             }
             None => None,
         };
-        let notifier = ServiceNotifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
+        let notifier = ServiceNotifier::from_environment(sinks.metrics()).unwrap_or_else(|error| {
             eprintln!("unmask: systemd cannot be told: $NOTIFY_SOCKET: {error}");
             None
         });

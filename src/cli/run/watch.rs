@@ -145,7 +145,7 @@ impl WatchArgs {
             Some(path) => RunConfig::read(path)?,
             None => RunConfig::default(),
         };
-        let (model, decide) = (&mut config.model, &mut config.decide);
+        let (model, decide) = (&mut config.model, &mut config.filter);
         if let Some(file) = &self.model {
             model.file = Some(file.clone());
         }
@@ -166,7 +166,9 @@ impl WatchArgs {
     /// What is told of `source` by a model whose threshold is `threshold`.
     fn decide(&self, config: &RunConfig, source: &SourceUri, threshold: f32) -> Decide {
         let film = !matches!(source, SourceUri::Pictures(_));
-        let mut decide = config.decide.settings(threshold, film, config.camera);
+        let mut decide = config
+            .filter
+            .settings(threshold, film, config.camera_geometry);
         // Asked for on the command line, it counts for pictures, too.
         decide.confirm = self.confirm.unwrap_or(decide.confirm);
         decide
@@ -202,8 +204,8 @@ impl WatchRun {
         };
         config.realtime.lock()?;
         let mut engine = open_engine(&model, config)?;
-        let facts = engine.facts().clone();
-        let Some(threshold) = config.decide.threshold.or(facts.threshold) else {
+        let facts = engine.model_metadata().clone();
+        let Some(threshold) = config.filter.threshold.or(facts.threshold) else {
             bail!(
                 "the model {} brings no threshold: give one with --threshold SCORE, or write \
                  unmask.threshold into the model",
@@ -218,7 +220,7 @@ impl WatchRun {
                     rate_hz: self.rate_hz,
                 }
             } else {
-                RunPace::AsTaken
+                RunPace::Offline
             },
             budget,
             refine: config.model.refine,
@@ -227,7 +229,7 @@ impl WatchRun {
             longest: self.longest,
             degrade: None,
             realtime: config.realtime.clone(),
-            board: config.board.clone(),
+            board: config.host.clone(),
             stop: Default::default(),
         };
         let (degrade, mut others) = self.ladder(args, &facts)?;
@@ -242,7 +244,7 @@ impl WatchRun {
         let overflow = if self.realtime {
             WhenFull::Drop
         } else {
-            WhenFull::Wait
+            WhenFull::Block
         };
         let mut sinks = match &self.alerts {
             AlertOutput::Places(places) => SinkFanout::open(places, &self.sinks, overflow)?,
@@ -352,7 +354,7 @@ impl WatchRun {
                     engines.len() - 1
                 }
             };
-            let facts = engines[at].facts();
+            let facts = engines[at].model_metadata();
             if facts.road != usual.road || facts.classes != usual.classes {
                 bail!(
                     "ladder step `{}`: the model {} knows other classes than the usual one; a step \
@@ -361,7 +363,7 @@ impl WatchRun {
                     model.display()
                 );
             }
-            let Some(threshold) = config.decide.threshold.or(facts.threshold) else {
+            let Some(threshold) = config.filter.threshold.or(facts.threshold) else {
                 bail!(
                     "ladder step `{}`: the model {} brings no threshold; write unmask.threshold \
                      into it",
@@ -397,7 +399,7 @@ fn open_engine(model: &Path, config: &RunConfig) -> anyhow::Result<Engine> {
 
 /// Runs the engine on grey pictures, so that its memory and the caches are as they will be.
 fn warm(engine: &mut Engine, refine: bool) -> anyhow::Result<()> {
-    let grey = Picture::filled(engine.facts().input, [127; 3]);
+    let grey = Picture::filled(engine.model_metadata().input, [127; 3]);
     for _ in 0..WARM_UPS {
         engine.score_at_mask_size(&grey, refine)?;
     }

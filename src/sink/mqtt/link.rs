@@ -1,6 +1,6 @@
 //! The connection to a broker: made, kept, made again after a pause.
 
-use super::fault::{self, BrokerFault, FaultPlace};
+use super::fault::{self, BrokerFault, FaultContext};
 use super::publisher::{LinkEvent, MqttClient, MqttPublisher, status};
 use super::{fingerprint, probe, read, tls};
 use crate::sink::thread::{SharedSink, SinkMessage};
@@ -17,15 +17,15 @@ const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 /// A broker that has not answered for so long is not asked again what is wrong.
 const ANSWER: Duration = Duration::from_secs(1);
 /// A connection that held this long was a good one: the next pause is short again.
-const GOOD: Duration = Duration::from_secs(30);
+const STABLE: Duration = Duration::from_secs(30);
 /// How often a pause looks whether the run ends.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How often a connection is asked whether the broker still acknowledges.
 const TICK: Duration = Duration::from_millis(250);
 /// Connections in a row that the broker closes early before that is called a fault.
 const EARLY: u32 = 3;
 /// Bytes of a packet beside topic and text, at most.
-const PACKET_HEAD: usize = 32;
+const PACKET_OVERHEAD: usize = 32;
 /// Places in the connection's queue beside those of the window: news of this sender.
 const SPARE: u16 = 4;
 
@@ -38,12 +38,12 @@ enum LinkOptions {
 pub(super) struct MqttLink {
     name: String,
     topic: String,
-    place: FaultPlace,
+    context: FaultContext,
     port: u16,
     options: LinkOptions,
-    window: usize,
+    max_in_flight: usize,
     /// A broker that acknowledges nothing for so long is left.
-    patience: Duration,
+    ack_timeout: Duration,
     connect_timeout: Duration,
     backoff: Duration,
     backoff_max: Duration,
@@ -60,7 +60,7 @@ impl MqttLink {
         };
         let made = || format!("unmask-{}-{:08x}", host_name(), fingerprint(broker));
         let id = settings.client_id.clone().unwrap_or_else(made);
-        let place = FaultPlace {
+        let place = FaultContext {
             host: broker.host.clone(),
             client_id: id.clone(),
             tls: broker.tls,
@@ -72,7 +72,7 @@ impl MqttLink {
             false => broker.host.clone(),
         };
         let keep_alive = Duration::from_secs(u64::from(settings.keep_alive_s.max(5)));
-        let window = settings.window.max(1);
+        let window = settings.max_in_flight.max(1);
         let options = match settings.version {
             MqttVersion::V3 => {
                 let mut options = rumqttc::MqttOptions::new(id, host, broker.port);
@@ -118,11 +118,11 @@ impl MqttLink {
         Ok(Self {
             name,
             topic: broker.topic.clone(),
-            place,
+            context: place,
             port: broker.port,
             options,
-            window: usize::from(window),
-            patience: keep_alive * 3 / 2,
+            max_in_flight: usize::from(window),
+            ack_timeout: keep_alive * 3 / 2,
             connect_timeout: Duration::from_secs(settings.connect_timeout_s.max(1)),
             backoff,
             backoff_max: Duration::from_millis(settings.backoff_max_ms).max(backoff),
@@ -143,12 +143,12 @@ impl MqttLink {
             // A broker that was there is told of at once. What keeps one from being there is found
             // out first: a run that ends with the news would end without a word about it. Of one
             // that does not answer there is nothing to find out.
-            let told = up.is_some() || (!fault.lasting && start.elapsed() > ANSWER);
+            let told = up.is_some() || (!fault.permanent && start.elapsed() > ANSWER);
             if told && (!down() || closing()) {
                 return;
             }
             match &up {
-                Some(up) if up.since.elapsed() >= GOOD => {
+                Some(up) if up.since.elapsed() >= STABLE => {
                     (pause, early) = (self.backoff, 0);
                     reported = None;
                 }
@@ -156,16 +156,16 @@ impl MqttLink {
                 Some(_) => {}
                 None => fault = self.explain(fault),
             }
-            if early >= EARLY && !fault.lasting {
-                fault = fault::closed_early(&self.place, early);
+            if early >= EARLY && !fault.permanent {
+                fault = fault::closed_early(&self.context, early);
             }
             shared
                 .counters
-                .set_fault(fault.lasting.then(|| fault.text.clone()));
+                .set_fault(fault.permanent.then(|| fault.text.clone()));
             // Once for every loss, not once for every try; and not again what was reported.
             let lost = up.as_ref().is_some_and(|up| up.acknowledged);
             // There is no next try of what waiting mends where the run ends.
-            let told_of = fault.lasting || !closing();
+            let told_of = fault.permanent || !closing();
             if told_of && (lost || reported.as_deref() != Some(&fault.text)) {
                 self.report(&fault, pause);
             }
@@ -175,14 +175,16 @@ impl MqttLink {
             }
             let until = Instant::now() + pause;
             while Instant::now() < until && !closing() {
-                std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+                std::thread::sleep(
+                    POLL_INTERVAL.min(until.saturating_duration_since(Instant::now())),
+                );
             }
             pause = (pause * 2).min(self.backoff_max);
         }
     }
 
     fn report(&self, fault: &BrokerFault, pause: Duration) {
-        match fault.lasting {
+        match fault.permanent {
             true => say(format_args!(
                 "{}: {fault}. Waiting does not mend this; alerts are kept in the outbox, and it is \
                  tried again every {} s",
@@ -200,7 +202,7 @@ impl MqttLink {
     /// Connects once and leaves again; what kept it from that.
     pub fn try_once(mut self) -> Option<BrokerFault> {
         // Under an id of its own: the one in use would be thrown out.
-        let id = format!("{}-check", self.place.client_id);
+        let id = format!("{}-check", self.context.client_id);
         match &mut self.options {
             LinkOptions::V3(options, _) => **options = without_will_v3(options, id),
             LinkOptions::V5(options) => **options = without_will_v5(options, id),
@@ -208,18 +210,18 @@ impl MqttLink {
         // The receiver is gone: the first news ends the connection.
         let (to, _) = std::sync::mpsc::sync_channel(1);
         match self.connect_safely(&to) {
-            (Some(_), fault) => fault.lasting.then_some(fault),
+            (Some(_), fault) => fault.permanent.then_some(fault),
             (None, fault) => Some(self.explain(fault)),
         }
     }
 
     /// A connection that did not come about: TLS and plain may have been mixed up.
     fn explain(&self, fault: BrokerFault) -> BrokerFault {
-        if fault.lasting {
+        if fault.permanent {
             return fault;
         }
-        let (host, port) = (&self.place.host, self.port);
-        probe::mixed_up(host, port, self.place.tls, self.connect_timeout).unwrap_or(fault)
+        let (host, port) = (&self.context.host, self.port);
+        probe::mixed_up(host, port, self.context.tls, self.connect_timeout).unwrap_or(fault)
     }
 
     /// As [`Link::connect`]; a panic inside the client library is a lost connection, too.
@@ -235,7 +237,7 @@ impl MqttLink {
 
     /// One connection from its beginning to its end: when it came up, and why it ended.
     fn connect(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
-        let queue = self.window + usize::from(SPARE);
+        let queue = self.max_in_flight + usize::from(SPARE);
         let mut up = None;
         let ended = || BrokerFault::outage("the connection ended");
         let fault = match &self.options {
@@ -256,7 +258,7 @@ impl MqttLink {
                     };
                     let step = match event {
                         Ok(Ok(event)) => read_v3(&event),
-                        Ok(Err(error)) => break fault::read_v3(&error, &self.place),
+                        Ok(Err(error)) => break fault::read_v3(&error, &self.context),
                         Err(true) => break ended(),
                         Err(false) => LinkStep::Nothing,
                     };
@@ -276,8 +278,8 @@ impl MqttLink {
                             .map_err(|e| e == v5::RecvTimeoutError::Disconnected),
                     };
                     let step = match event {
-                        Ok(Ok(event)) => read_v5(&event, &self.place),
-                        Ok(Err(error)) => break fault::read_v5(&error, &self.place),
+                        Ok(Ok(event)) => read_v5(&event, &self.context),
+                        Ok(Err(error)) => break fault::read_v5(&error, &self.context),
                         Err(true) => break ended(),
                         Err(false) => LinkStep::Nothing,
                     };
@@ -303,7 +305,7 @@ impl MqttLink {
             LinkStep::Up { packet_bytes } => match client.take() {
                 Some(client) => {
                     *up = Some(Up::now());
-                    let head = PACKET_HEAD + self.topic.len();
+                    let head = PACKET_OVERHEAD + self.topic.len();
                     Some(LinkEvent::Up(MqttPublisher {
                         client,
                         topic: self.topic.clone(),
@@ -318,7 +320,7 @@ impl MqttLink {
             LinkStep::Refused(id, reason) => Some(LinkEvent::Refused(id, reason)),
         };
         if let Some(up) = up {
-            up.watch(news.as_ref(), self.patience)?;
+            up.observe(news.as_ref(), self.ack_timeout)?;
         }
         match news {
             Some(news) => to
@@ -348,7 +350,7 @@ impl Up {
     }
 
     /// Notes what happened; fails where the broker has acknowledged nothing for too long.
-    fn watch(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
+    fn observe(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
         match news {
             Some(LinkEvent::Sent(id)) => {
                 self.sent.insert(*id, Instant::now());
@@ -418,7 +420,7 @@ fn read_v3(event: &rumqttc::Event) -> LinkStep {
     }
 }
 
-fn read_v5(event: &v5::Event, place: &FaultPlace) -> LinkStep {
+fn read_v5(event: &v5::Event, place: &FaultContext) -> LinkStep {
     use v5::mqttbytes::v5::{Packet, PubAckReason};
     match event {
         v5::Event::Incoming(Packet::ConnAck(answer)) => {

@@ -27,7 +27,7 @@ impl AlertOutbox {
                         segment: first,
                         offset,
                         bytes,
-                        state: OutboxState::Waiting,
+                        state: OutboxState::Buffered,
                     });
                 }
             })?;
@@ -43,7 +43,7 @@ impl AlertOutbox {
         // Names count, too: the number of a segment whose every line is torn is not used again.
         let beyond = self.segments.back().map_or(0, |segment| segment.first + 1);
         self.next = last.map_or(0, |last| last + 1).max(beyond).max(acked);
-        self.waiting = self.entries.len() as u64;
+        self.buffered = self.entries.len() as u64;
         self.cursor = self.acked();
         Ok(())
     }
@@ -73,7 +73,7 @@ impl AlertOutbox {
     pub(super) fn make_room(&mut self, bytes: u64) {
         while self.segments.len() > 1 && self.bytes() + bytes > self.limits.bytes {
             let first = self.segments[0].first;
-            self.lose_where(LossReason::Dropped, |e| e.segment == first);
+            self.discard_where(LossReason::Dropped, |e| e.segment == first);
             self.remove_first();
         }
     }

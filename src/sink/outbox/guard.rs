@@ -51,7 +51,7 @@ impl AlertOutbox {
             (self.lock, self.lock_id) = locked;
             found.push("its lock was removed and is made again".into());
         }
-        let lost = self.vanished;
+        let lost = self.damaged_lines;
         let mut restored = 0;
         for at in 0..self.segments.len() {
             restored += u64::from(self.restore(at)?);
@@ -60,8 +60,8 @@ impl AlertOutbox {
             self.folder_unsynced = true;
             found.push(format!("{restored} removed segments are written again"));
         }
-        if self.vanished > lost {
-            let lost = self.vanished - lost;
+        if self.damaged_lines > lost {
+            let lost = self.damaged_lines - lost;
             found.push(format!(
                 "{lost} alerts were cut off by somebody else and are lost"
             ));
@@ -105,7 +105,7 @@ impl AlertOutbox {
     /// Segment `at` was truncated to `length` bytes by somebody else.
     fn cut(&mut self, at: usize, length: u64) {
         let first = self.segments[at].first;
-        self.lose_where(LossReason::Damaged, |e| {
+        self.discard_where(LossReason::Damaged, |e| {
             e.segment == first && e.offset + u64::from(e.bytes) > length
         });
         let whole = self.entries.iter().filter(|e| e.segment == first);
@@ -128,6 +128,6 @@ impl AlertOutbox {
             .filter(|s| id_of(&self.folder.join(name(s.first))) != Some(s.id))
             .map(|s| s.first)
             .collect();
-        self.lose_where(LossReason::Damaged, |e| missing.contains(&e.segment));
+        self.discard_where(LossReason::Damaged, |e| missing.contains(&e.segment));
     }
 }

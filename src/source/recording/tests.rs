@@ -26,7 +26,7 @@ fn shot(number: u64, colour: u8, at_ms: u64, drops: FrameDrops) -> SourceFrame {
 
 fn lost(overtaken: u64) -> FrameDrops {
     FrameDrops {
-        overtaken,
+        superseded: overtaken,
         ..FrameDrops::default()
     }
 }

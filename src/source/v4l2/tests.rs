@@ -318,7 +318,7 @@ fn ages_reach_the_reader_or_are_said_to_be_unknown() {
 fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
     let fake = FakeKernel::real_time();
     let camera = open(&fake, &CaptureSettings::default()).unwrap();
-    fake.befall(FakeEvent::Unplug);
+    fake.inject_event(FakeEvent::Unplug);
     let camera = OpenSource::V4l2(Box::new(camera));
     let pace = RunPace::Realtime { rate_hz: 30.0 };
     let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();

@@ -54,7 +54,9 @@ impl FaultWatch {
             CopyCounter::ALL[usize::from(self.copies.load(Relaxed)) % CopyCounter::ALL.len()];
         let format = report.mode.map(|mode| mode.format);
         let number = |of: fn(&VideoFormat) -> u32| format.as_ref().map_or(0, of);
-        let counted = LossReason::ALL.iter().map(|&c| (c.word(), report.count(c)));
+        let counted = LossReason::ALL
+            .iter()
+            .map(|&c| (c.as_str(), report.count(c)));
         CaptureReport {
             device: self.path.display().to_string(),
             driver: report.identity.driver.clone(),
@@ -75,11 +77,11 @@ impl FaultWatch {
             buffers: report.buffers,
             copies_per_frame: u32::from(copies != CopyCounter::None),
             copies: copies.why(),
-            clock: report.clock.word(),
+            clock: report.clock.as_str(),
             clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
             frames: report.frames,
             drops: FrameDrops {
-                overtaken: report.lost.overtaken,
+                superseded: report.lost.superseded,
                 gap: report.lost.gap,
                 corrupt: report.lost.corrupt,
                 stale: report.lost.stale,
@@ -94,7 +96,7 @@ impl FaultWatch {
 
     pub fn event(&self) -> Option<(&'static str, String)> {
         let event = self.handle.event()?;
-        Some((event.cause.word(), event.to_string()))
+        Some((event.reason.as_str(), event.to_string()))
     }
 
     pub fn stop(&self) {

@@ -117,7 +117,7 @@ pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
     const HEIGHT: f64 = 220.0;
     const BASE: f64 = HEIGHT - 24.0;
     out.push_str("<section><h2>Age of a frame when its alerts are out</h2>\n");
-    let bins = page.ledger.age_histogram(BINS);
+    let bins = page.latency.age_histogram(BINS);
     let Some(&(last_ms, _)) = bins.last() else {
         out.push_str("<p>No frame was finished.</p></section>\n");
         return;
@@ -166,8 +166,8 @@ pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
          </svg>\n<p>{} of {} frames missed the budget.</p></section>\n",
         budget + shift,
         page.budget_ms,
-        page.ledger.misses(),
-        page.ledger.frames(),
+        page.latency.misses(),
+        page.latency.frames(),
         label_y = HEIGHT - 6.0,
     );
 }

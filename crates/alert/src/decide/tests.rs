@@ -23,12 +23,12 @@ fn settings(only_near_road: bool) -> AlertSettings {
         low_threshold: 0.5,
         min_area_px: 1,
         only_near_road,
-        region: None,
-        confirm: TrackConfirmation::AT_ONCE,
+        zone: None,
+        confirm: TrackConfirmation::IMMEDIATE,
         rules: FilterRules::NONE,
-        cool_down: Duration::ZERO,
-        ground: None,
-        severe: HighSeverity {
+        cooldown: Duration::ZERO,
+        camera_geometry: None,
+        high_severity: HighSeverity {
             distance_m: 10.0,
             area_share: 0.5,
         },
@@ -111,7 +111,7 @@ fn each_rule_alone_holds_a_thing_back() {
         ..none
     }));
     assert!(!with(FilterRules {
-        whole: true,
+        reject_truncated: true,
         ..none
     }));
 }
@@ -122,7 +122,7 @@ fn the_region_holds_the_foot() {
         let region = Some(ImageZone::try_from(corners).unwrap());
         tells(
             AlertSettings {
-                region,
+                zone: region,
                 ..settings(false)
             },
             &frame(3, 5),
@@ -148,11 +148,11 @@ fn severity_follows_road_distance_and_size() {
         AlertSeverity::Medium
     );
     let mut large = settings(true);
-    large.severe.area_share = 0.01;
+    large.high_severity.area_share = 0.01;
     assert_eq!(of(large, &frame(3, 5)).severity, AlertSeverity::High);
     // 1.5 m high, focal length 80 px: a foot 20 px below the middle is 6 m away.
     let mut placed = settings(true);
-    placed.ground = Some(CameraGeometry {
+    placed.camera_geometry = Some(CameraGeometry {
         height_m: 1.5,
         pitch_deg: 0.0,
         focal_widths: 1.0,
@@ -161,10 +161,10 @@ fn severity_follows_road_distance_and_size() {
         furthest_m: 100.0,
     });
     let track = of(placed.clone(), &frame(3, 5));
-    assert!((track.place.distance_m.unwrap() - 6.0).abs() < 0.1);
-    assert!(track.place.bearing_deg.unwrap() < 0.0);
+    assert!((track.position.distance_m.unwrap() - 6.0).abs() < 0.1);
+    assert!(track.position.bearing_deg.unwrap() < 0.0);
     assert_eq!(track.severity, AlertSeverity::High);
-    placed.severe.distance_m = 5.0;
+    placed.high_severity.distance_m = 5.0;
     assert_eq!(of(placed, &frame(3, 5)).severity, AlertSeverity::Medium);
 }
 
@@ -185,7 +185,7 @@ fn settings_that_make_no_sense_are_refused() {
         assert!(refused(bad).contains("low threshold"));
     }
     let mut sunk = base();
-    sunk.ground = Some(CameraGeometry {
+    sunk.camera_geometry = Some(CameraGeometry {
         height_m: -1.0,
         pitch_deg: 0.0,
         focal_widths: 1.0,

@@ -2,9 +2,9 @@
 //! the shapes that it follows from, and pads SAME_LOWER as SAME_UPPER.
 
 use super::Emit;
-use unmask_onnx::infer::window_of;
 use unmask_onnx::ir::{NodeId, OnnxGraph};
 use unmask_onnx::messages::AttributeProto;
+use unmask_onnx::shape_inference::window_of;
 
 /// Writes kernel, strides, dilations and padding of node `id` out.
 pub(super) fn explicit(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {

@@ -6,9 +6,9 @@ use super::maps::{Border, Geometry, Map, Pool, Rounding};
 use super::winograd::Winograd;
 use super::{ConvStep, NativeKernel, NativeSection, SectionStep};
 use std::collections::{HashMap, HashSet};
-use unmask_onnx::infer::window_of;
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::window_of;
 
 /// The operation that a node of a section is.
 #[derive(Clone, Debug)]

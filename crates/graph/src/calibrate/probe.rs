@@ -27,7 +27,7 @@ impl TensorProbe {
     pub fn open<T: AsRef<str>>(
         bytes: Vec<u8>,
         tensors: &[T],
-        facts: &ModelMetadata,
+        metadata: &ModelMetadata,
         threads: usize,
     ) -> Result<Self, QuantizeError> {
         let failed = |what: String| QuantizeError::Run { what };
@@ -55,7 +55,7 @@ impl TensorProbe {
             model,
             input,
             outputs,
-            entry: GraphEntry::new(facts),
+            entry: GraphEntry::new(metadata),
             pool: Arc::new(ThreadPool::with_num_threads(threads)),
         })
     }

@@ -66,7 +66,7 @@ pub(super) fn contents(path: &Path) -> Result<ImportContents, GraphError> {
         return shards(path).map(ImportContents::Foreign);
     }
     if let Some(total) = shard_of(path) {
-        let index = index_beside(path);
+        let index = sibling_index(path);
         return Err(not_checkpoint(
             path,
             match index {
@@ -120,8 +120,8 @@ fn one(path: &Path, keys: Option<&KeyMap>) -> Result<ImportContents, GraphError>
 }
 
 fn is_own(header: &Metadata) -> bool {
-    let facts = header.metadata().as_ref();
-    facts.is_some_and(|facts| facts.contains_key("unmask.config"))
+    let metadata = header.metadata().as_ref();
+    metadata.is_some_and(|metadata| metadata.contains_key("unmask.config"))
 }
 
 /// The tensors of all shards of the index at `path`.
@@ -198,7 +198,7 @@ fn shard_of(path: &Path) -> Option<usize> {
 }
 
 /// The index beside a shard.
-fn index_beside(shard: &Path) -> Option<PathBuf> {
+fn sibling_index(shard: &Path) -> Option<PathBuf> {
     let ending = shard.extension()?.to_str()?;
     let (name, _) = shard.file_stem()?.to_str()?.rsplit_once("-of-")?;
     let (name, _) = name.rsplit_once('-')?;

@@ -72,7 +72,7 @@ pub(super) const RESIZE_PLACES: [&str; 5] = [
 pub(super) const TOP_K_LIMIT: i64 = 3840;
 
 /// What TensorRT-RTX 1.7 refuses and the list has: plugins that it lacks, operators without kernels.
-pub(super) const SEEN_UNSUPPORTED: &[&str] =
+pub(super) const MEASURED_UNSUPPORTED: &[&str] =
     &["DeformConv", "NonMaxSuppression", "NonZero", "RoiAlign"];
 
 /// Operators of which only the first output is taken.

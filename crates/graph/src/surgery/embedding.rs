@@ -5,9 +5,9 @@
 //! project than every pixel; where it ends in a linear layer of its own, the two become one.
 
 use std::collections::HashMap;
-use unmask_onnx::infer::{elements, infer};
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::{elements, infer_types};
 
 /// A matrix, row by row.
 struct WeightMatrix {
@@ -390,7 +390,7 @@ fn shown(
 
 /// Adds `node`, whose type and shape are inferred.
 fn add(graph: &mut OnnxGraph, node: &GraphNode) -> Option<ValueId> {
-    let (dtype, shape) = infer(graph, node).ok()?.into_iter().next()?;
+    let (dtype, shape) = infer_types(graph, node).ok()?.into_iter().next()?;
     let attributes = node.attributes.clone();
     Some(graph.add_node(
         &node.op,

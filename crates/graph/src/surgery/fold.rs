@@ -1,9 +1,9 @@
 //! Constants folded: what depends on weights alone is computed once; batch norms go into the
 //! convolutions before them.
 
-use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{ValueType, elements};
+use unmask_onnx::constant_folding::fold_node;
 use unmask_onnx::ir::OnnxGraph;
+use unmask_onnx::shape_inference::{ValueType, elements};
 
 /// Elements of a constant that is computed here.
 const ELEMENTS_LIMIT: usize = 1 << 22;
@@ -40,7 +40,7 @@ pub(super) fn constants(graph: &mut OnnxGraph) -> usize {
         if !fits {
             continue;
         }
-        let Some(data) = evaluate(graph, &node, &kinds) else {
+        let Some(data) = fold_node(graph, &node, &kinds) else {
             continue;
         };
         left = rest.unwrap_or(0);

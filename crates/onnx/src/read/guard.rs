@@ -3,8 +3,8 @@
 
 use super::limits::ReadLimits;
 use crate::error::OnnxError;
-use crate::infer::elements;
 use crate::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::shape_inference::elements;
 use std::collections::HashMap;
 
 /// What to call the node in messages.

@@ -2,9 +2,9 @@
 
 use super::limits::ReadLimits;
 use crate::error::OnnxError;
-use crate::infer::elements;
 use crate::ir::{TensorData, element_bytes, inside};
 use crate::messages::{GraphProto, TensorProto};
+use crate::shape_inference::elements;
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What a capture tells of itself.
 
-use crate::doctor::{ClockDomain, TimestampClock};
 use crate::mode::CaptureMode;
+use crate::timestamp_clock::{ClockDomain, TimestampClock};
 use crate::{DeviceIdentity, MemoryKind, V4l2Error};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Events that wait to be told; where nobody asks, the oldest go.
-const EVENTS: usize = 64;
+const EVENTS_LIMIT: usize = 64;
 
 /// Frames lost, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct LostFrames {
     /// The driver's sequence numbers leave them out.
     pub gap: u64,
     /// A newer one was there before they were looked at.
-    pub overtaken: u64,
+    pub superseded: u64,
     /// The driver marked them as damaged, or they were cut short.
     pub corrupt: u64,
     /// They were too old when they arrived.
@@ -81,7 +81,7 @@ impl LossReason {
     ];
 
     /// One word for logs and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             LossReason::Gone => "gone",
             LossReason::Io => "io",
@@ -115,7 +115,7 @@ pub struct CaptureEvent {
     /// When, on the monotonic clock.
     pub at: Duration,
     /// What it is about.
-    pub cause: LossReason,
+    pub reason: LossReason,
     /// In words.
     pub text: String,
 }
@@ -178,7 +178,7 @@ pub struct ReportHandle {
 #[derive(Debug, Default)]
 struct SharedReport {
     stopped: AtomicBool,
-    told: Mutex<ReportedEvents>,
+    reported: Mutex<ReportedEvents>,
 }
 
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ impl ReportHandle {
     /// A thread that panicked while it held the lock left a state that is still whole.
     fn lock(&self) -> MutexGuard<'_, ReportedEvents> {
         self.shared
-            .told
+            .reported
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,8 +225,8 @@ impl ReportHandle {
 
     pub(super) fn tell(&self, event: CaptureEvent) {
         let mut told = self.lock();
-        told.report.events[event.cause as usize] += 1;
-        if told.events.len() >= EVENTS {
+        told.report.events[event.reason as usize] += 1;
+        if told.events.len() >= EVENTS_LIMIT {
             told.events.pop_front();
         }
         told.events.push_back(event);

@@ -317,7 +317,7 @@ impl VideoNode for LinuxDevice {
         }
     }
 
-    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
+    fn wait_readable(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
         let mut asked = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,

@@ -4,7 +4,7 @@ use super::super::super::ExitOutcome;
 use super::{EvaluatedRun, RunResult, WatchRun};
 use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
 use crate::pipeline::RunSummary;
-use crate::view::{AlertGallery, PageFact, RunPage, StageSpan, html};
+use crate::view::{AlertGallery, PageFigure, RunPage, StageSpan, html};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -60,7 +60,7 @@ struct EngineReport {
 impl RunResult {
     /// Clean, or with bad frames or lost alerts.
     pub fn outcome(&self) -> ExitOutcome {
-        let lost = self.sinks.iter().any(|sink| sink.lost_in_all() > 0);
+        let lost = self.sinks.iter().any(|sink| sink.total_discarded() > 0);
         if self.summary.bad == 0 && !lost {
             ExitOutcome::Clean
         } else {
@@ -95,7 +95,7 @@ impl RunResult {
 
     /// What the judge says, where there was one.
     pub fn verdict(&self, rate_hz: f64) -> Option<AlertEvaluation> {
-        self.judge.as_ref().map(|judge| judge.verdict(rate_hz))
+        self.judge.as_ref().map(|judge| judge.evaluation(rate_hz))
     }
 
     /// The summary as JSON.
@@ -157,7 +157,7 @@ impl RunResult {
         for (count, what) in [
             (summary.bad, "bad frames, named above"),
             (
-                ledger.dropped(DropReason::Overtaken),
+                ledger.dropped(DropReason::Superseded),
                 "frames dropped: a newer one overtook them",
             ),
             (
@@ -165,7 +165,7 @@ impl RunResult {
                 "frames dropped before the engine: they could not make their deadline",
             ),
             (
-                ledger.dropped(DropReason::LeftOut),
+                ledger.dropped(DropReason::Skipped),
                 "frames left out by the degrade ladder",
             ),
             (summary.changes, "moves on the degrade ladder"),
@@ -184,7 +184,7 @@ impl RunResult {
         if let Some(capture) = &self.summary.capture {
             let _ = writeln!(out, "{capture}");
         }
-        let unequal = |s: &&crate::sink::SinkReport| s.delivered != s.told || s.waiting > 0;
+        let unequal = |s: &&crate::sink::SinkReport| s.delivered != s.received || s.buffered > 0;
         for sink in self.sinks.iter().filter(unequal) {
             let _ = writeln!(out, "{sink}");
         }
@@ -235,11 +235,11 @@ impl RunResult {
         let page = html(&RunPage {
             title: &show.title,
             lead: &lead,
-            facts: &facts,
+            figures: &facts,
             frames: ledger.frames() + self.summary.bad + self.summary.dropped,
             alerts: gallery.spans(),
             truth: truth.as_deref(),
-            ledger,
+            latency: ledger,
             budget_ms: self.watch.config.budget.ms,
             sheet,
             overlay_folder: &show.overlay_folder,
@@ -258,9 +258,9 @@ impl RunResult {
     ) -> Option<Vec<StageSpan>> {
         let (judge, judged) = (self.judge.as_ref()?, judged?);
         for span in gallery.spans_mut() {
-            span.real = judge.was_real(&span.id);
+            span.real = judge.is_true_positive(&span.id);
         }
-        let spans = judged.verdict.things.iter().map(|thing| StageSpan {
+        let spans = judged.verdict.objects.iter().map(|thing| StageSpan {
             id: thing.kind.to_string(),
             first: thing.frames.0,
             last: thing.frames.1,
@@ -272,40 +272,43 @@ impl RunResult {
         Some(spans.collect())
     }
 
-    fn page_facts(&self, judged: Option<&EvaluatedRun<'_>>) -> Vec<PageFact> {
+    fn page_facts(&self, judged: Option<&EvaluatedRun<'_>>) -> Vec<PageFigure> {
         let (summary, ledger) = (&self.summary, &self.summary.ledger);
         let mut facts = Vec::new();
         if let Some(EvaluatedRun { verdict, least_px }) = judged {
-            let (found, all) = (verdict.found, verdict.things.len());
-            facts.push(PageFact::judged(
+            let (found, all) = (verdict.found, verdict.objects.len());
+            facts.push(PageFigure::rated(
                 format!("{found} of {all}"),
                 format!("things larger than {least_px} px found"),
                 found * 10 >= all * 9,
             ));
-            facts.push(PageFact::judged(
+            facts.push(PageFigure::rated(
                 format!("{:.1}", verdict.false_per_minute),
                 "false alerts a minute",
                 verdict.false_per_minute <= 1.0,
             ));
         } else {
-            facts.push(PageFact::plain(summary.begun.to_string(), "things told of"));
+            facts.push(PageFigure::plain(
+                summary.begun.to_string(),
+                "things told of",
+            ));
         }
-        facts.push(PageFact::plain(ledger.frames().to_string(), "frames"));
-        facts.push(PageFact::plain(
+        facts.push(PageFigure::plain(ledger.frames().to_string(), "frames"));
+        facts.push(PageFigure::plain(
             format!("{:.1}", summary.frames_per_second()),
             "frames a second",
         ));
-        facts.push(PageFact::plain(
+        facts.push(PageFigure::plain(
             format!("{:.0} ms", ledger.age().p50_ms),
             "capture to alert, median",
         ));
-        facts.push(PageFact::judged(
+        facts.push(PageFigure::rated(
             ledger.misses().to_string(),
             format!("misses of the {} ms budget", self.watch.config.budget.ms),
             ledger.misses() == 0,
         ));
         if summary.bad > 0 {
-            facts.push(PageFact::judged(
+            facts.push(PageFigure::rated(
                 summary.bad.to_string(),
                 "bad frames",
                 false,
@@ -339,7 +342,7 @@ impl RunResult {
             ("threshold", self.threshold.to_string()),
             (
                 "smallest thing",
-                format!("{} px", self.watch.config.decide.min_area_px),
+                format!("{} px", self.watch.config.filter.min_area_px),
             ),
         ];
         if gallery.more_spans() > 0 {

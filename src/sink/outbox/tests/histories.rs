@@ -72,7 +72,7 @@ impl World {
             outbox.rewind();
             let _ = outbox.check();
             outbox.give_up_missing();
-            self.lost += outbox.dropped() + outbox.vanished();
+            self.lost += outbox.dropped() + outbox.removed_by_others();
         }
         self.taken.clear();
         // A run that cannot open its outbox ends before the first alert.
@@ -188,16 +188,16 @@ impl World {
         let Some(outbox) = &self.outbox else { return };
         let on_disk = self.on_disk();
         for entry in &outbox.entries {
-            if matches!(entry.state, OutboxState::Waiting | OutboxState::Taken) {
+            if matches!(entry.state, OutboxState::Buffered | OutboxState::Taken) {
                 assert!(
                     on_disk.contains_key(&entry.number),
                     "{entry:?} of {history:?}"
                 );
             }
         }
-        let live = |e: &&Entry| matches!(e.state, OutboxState::Waiting | OutboxState::Taken);
+        let live = |e: &&Entry| matches!(e.state, OutboxState::Buffered | OutboxState::Taken);
         let waiting = outbox.entries.iter().filter(live).count() as u64;
-        assert_eq!(outbox.waiting(), waiting, "{history:?}");
+        assert_eq!(outbox.buffered(), waiting, "{history:?}");
         let there: BTreeSet<u64> = on_disk.into_values().collect();
         let missing = self
             .stored
@@ -205,8 +205,8 @@ impl World {
             .filter(|c| !there.contains(c) && !self.delivered.contains(c))
             .count() as u64;
         let gone = outbox.entries.iter();
-        let gone = gone.filter(|e| matches!(e.state, OutboxState::TakenAndGone(_)));
-        let lost = self.lost + outbox.dropped() + outbox.vanished() + gone.count() as u64;
+        let gone = gone.filter(|e| matches!(e.state, OutboxState::TakenAndLost(_)));
+        let lost = self.lost + outbox.dropped() + outbox.removed_by_others() + gone.count() as u64;
         assert!(
             missing <= lost,
             "{missing} missing, {lost} lost: {history:?}"
@@ -222,14 +222,14 @@ impl World {
         self.faults.set(Plan::NONE);
         self.restart();
         let outbox = self.outbox.as_mut().unwrap();
-        let waiting = outbox.waiting();
+        let waiting = outbox.buffered();
         let mut out = BTreeSet::new();
         while let Some(pending) = outbox.take().unwrap() {
             let text = String::from_utf8(pending.text).unwrap();
             assert!(out.insert(text.trim_end_matches('.').parse::<u64>().unwrap()));
         }
         assert_eq!(out.len() as u64, waiting, "{history:?}");
-        let lost = self.lost + outbox.dropped() + outbox.vanished();
+        let lost = self.lost + outbox.dropped() + outbox.removed_by_others();
         out.extend(&self.delivered);
         let missing = self.stored.difference(&out).count() as u64;
         assert!(

@@ -3,7 +3,7 @@
 mod program;
 pub(super) mod scene;
 
-use super::floor::{PlugsIn, move_picture, other_reader, plug, webcam};
+use super::capture::{PlugsIn, move_picture, other_reader, plug, webcam};
 use super::line::{self, CAMERA};
 use super::{CaseTrial, FoundCamera};
 use crate::sys;

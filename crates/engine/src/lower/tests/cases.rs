@@ -8,9 +8,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::TensorData;
 use unmask_onnx::messages::{DataType, ModelProto, TensorProto};
+use unmask_onnx::shape_inference::elements;
 
 /// Inputs that shapes depend on: files have them as constants.
 const PARAMETERS: &[(&str, &[usize])] = &[

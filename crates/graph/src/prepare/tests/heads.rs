@@ -2,7 +2,9 @@
 
 use super::{floats, noise, run};
 use crate::prepare::fit::FitGeometry;
-use crate::prepare::head::{CLASS_LOGITS, LOGITS, MASK_LOGITS, MaskHead, OutputGrid, mask, pixel};
+use crate::prepare::postprocess::{
+    CLASS_LOGITS, LOGITS, MASK_LOGITS, MaskHead, OutputGrid, mask, pixel,
+};
 use rten::Value;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;

@@ -12,8 +12,8 @@ fn a_foreign_model_takes_its_facts_into_the_prepared_file() {
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
     // The prepared file stands alone: no model.toml lies beside it.
     let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
-    assert_eq!(engine.facts().classes, ["road", "sky", "car"]);
-    assert_eq!(engine.facts().threshold, Some(0.5));
+    assert_eq!(engine.model_metadata().classes, ["road", "sky", "car"]);
+    assert_eq!(engine.model_metadata().threshold, Some(0.5));
     let picture = noise(Size::new(128, 64));
     let want = plain("mask.onnx").score(&picture, true).unwrap();
     assert!(difference(&want, &engine.score(&picture, true).unwrap()) <= 1e-5);
@@ -34,7 +34,7 @@ fn no_object_may_be_the_first_column() {
     let toml = format!("no_object = 0\n{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, first);
     let mut foreign = Engine::open(&path, THREADS).unwrap();
-    assert_eq!(foreign.facts().no_object, Some(0));
+    assert_eq!(foreign.model_metadata().no_object, Some(0));
     let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     for picture in [noise(Size::new(128, 64)), half_red(Size::new(128, 64))] {
         let want = plain("mask.onnx").score(&picture, true).unwrap();
@@ -198,7 +198,7 @@ fn the_shipped_model_gives_its_queries_embeddings() {
     );
     assert!(embedding[2] >= 16);
     let (mut a, mut b) = (Engine::open(&path, THREADS).unwrap(), open(&made.bytes));
-    let picture = noise(a.facts().input);
+    let picture = noise(a.model_metadata().input);
     let want = a.score_at_mask_size(&picture, true).unwrap().score;
     let got = b.score_at_mask_size(&picture, true).unwrap().score;
     assert!(difference(&want, &got) <= 1e-4);

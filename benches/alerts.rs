@@ -122,7 +122,7 @@ impl Watch {
 
     fn step(&mut self, frame: u64, scored: &unmask_score::ScoredFrame, truth: &GroundTruth) {
         let captured = MonotonicTime(frame * PERIOD_NS);
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame,
             captured,
             age_known: true,
@@ -134,10 +134,10 @@ impl Watch {
         let mut events = Vec::new();
         let picture = truth.instances.size();
         self.decider
-            .step(scored, picture, token.captured_unix_ns, &mut events);
+            .step(scored, picture, metadata.captured_unix_ns, &mut events);
         let alerts: Vec<_> = events
             .iter()
-            .map(|(event, track)| self.author.track_alert(*event, track, &token, captured))
+            .map(|(event, track)| self.author.track_alert(*event, track, &metadata, captured))
             .collect();
         self.judge.add(frame, truth, &alerts);
     }

@@ -109,7 +109,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     let mut buffer = [0; 4096];
     for frame in 0..FRAMES {
         let scored = scored(frame, rest);
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame,
             captured: MonotonicTime(frame * 100_000_000),
             age_known: true,
@@ -119,11 +119,11 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
             name: None,
         };
         let start = Instant::now();
-        decider.step(&scored, PICTURE, token.captured_unix_ns, &mut events);
+        decider.step(&scored, PICTURE, metadata.captured_unix_ns, &mut events);
         let decided = start.elapsed();
         let alerts = events.len();
         for (event, track) in events.drain(..) {
-            sinks.publish(&author.track_alert(event, &track, &token, token.captured))?;
+            sinks.publish(&author.track_alert(event, &track, &metadata, metadata.captured))?;
         }
         for _ in 0..alerts {
             receiver.recv(&mut buffer)?;

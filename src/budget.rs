@@ -107,9 +107,9 @@ impl DropReason {
     /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            DropReason::Superseded => "overtaken",
+            DropReason::Superseded => "superseded",
             DropReason::TooLate => "too_late",
-            DropReason::Skipped => "left_out",
+            DropReason::Skipped => "skipped",
         }
     }
 }
@@ -220,13 +220,13 @@ impl LatencyStats {
     }
 
     /// Notes `frames` that did not reach the engine.
-    pub fn count_dropped(&mut self, cause: DropReason, frames: u64) {
-        self.dropped[cause as usize] += frames;
+    pub fn count_dropped(&mut self, reason: DropReason, frames: u64) {
+        self.dropped[reason as usize] += frames;
     }
 
     /// Frames that did not reach the engine.
-    pub fn dropped(&self, cause: DropReason) -> u64 {
-        self.dropped[cause as usize]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
     }
 
     /// Frames that did not reach the engine, whatever the cause.
@@ -359,10 +359,10 @@ mod tests {
         ledger.count_dropped(DropReason::Superseded, 5);
         ledger.count_dropped(DropReason::TooLate, 1);
         ledger.count_dropped(DropReason::TooLate, 1);
-        let dropped = DropReason::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
+        let dropped = DropReason::ALL.map(|reason| (reason.name(), ledger.dropped(reason)));
         assert_eq!(
             dropped,
-            [("overtaken", 5), ("too_late", 2), ("left_out", 0)]
+            [("superseded", 5), ("too_late", 2), ("skipped", 0)]
         );
         assert_eq!(ledger.all_dropped(), 7);
     }

@@ -389,7 +389,10 @@ impl<'a> AlertPipeline<'a> {
         let age_known = token.age_known;
         self.last = Some(token.clone());
         let looked = ProcessedFrame {
-            frame: Frame { token, picture },
+            frame: Frame {
+                metadata: token,
+                picture,
+            },
             truth,
             scored,
             alerts,

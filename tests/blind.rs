@@ -100,9 +100,9 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
             continue;
         }
         tally.spoilt += 1;
-        for (found, (cause, fault)) in tally.found.iter_mut().zip(FAULTS) {
+        for (found, (reason, fault)) in tally.found.iter_mut().zip(FAULTS) {
             let told = limits.find_reason(&look(&fault(&picture)), false);
-            *found += u32::from(told == Some(cause));
+            *found += u32::from(told == Some(reason));
         }
     }
     tally
@@ -149,9 +149,9 @@ fn road_pictures_are_seen_and_their_faults_are_found() {
         let tally = tally(take(source, usize::MAX), spoil_every);
         print(folder, &tally);
         assert_eq!(tally.false_alarms, 0, "{folder}");
-        for (found, (cause, _)) in tally.found.iter().zip(FAULTS) {
+        for (found, (reason, _)) in tally.found.iter().zip(FAULTS) {
             let share = f64::from(*found) / f64::from(tally.spoilt);
-            assert!(share >= least, "{folder}: {cause} found in {share:.2}");
+            assert!(share >= least, "{folder}: {reason} found in {share:.2}");
         }
     }
 }

@@ -138,7 +138,7 @@ fn is_named(folder: &Path, address: &str, ca: Option<&str>, part: &str) {
     let sink = &summary["sinks"][0];
     assert!(sink["fault"].as_str().unwrap().contains(part), "{sink}");
     assert_eq!(
-        (&sink["waiting"], &sink["lost"]),
+        (&sink["buffered"], &sink["discarded"]),
         (&3.into(), &serde_json::json!({}))
     );
     let mqtt = ca.map_or(String::new(), |ca| format!("ca_file = \"{ca}\""));
@@ -155,7 +155,7 @@ fn delivers(folder: &Path, address: &str, ca: Option<&str>) {
     let (_, summary, said) = run(folder, address, &more);
     let sink = &summary["sinks"][0];
     assert_eq!(
-        (&sink["delivered"], &sink["waiting"]),
+        (&sink["delivered"], &sink["buffered"]),
         (&3.into(), &0.into()),
         "{said}"
     );
@@ -347,7 +347,7 @@ fn a_client_id_that_another_client_uses_is_named() {
         let _broker = broker(folder, port, "allow_anonymous true\n");
         let start = |outbox: &str| {
             let text = format!(
-                "[source]\nname = \"synthetic:1\"\nrealtime = true\nrate_hz = 1.0\n[model]\nfile = \
+                "[source]\nuri = \"synthetic:1\"\nrealtime = true\nrate_hz = 1.0\n[model]\nfile = \
                  \"{}\"\nthreads = 1\n[sink]\nalerts = [\"mqtt://127.0.0.1:{port}/road\"]\n\
                  [sink.mqtt]\nversion = \"{version}\"\nclient_id = \"same\"\noutbox = \"{outbox}\"\n\
                  backoff_ms = 50\nbackoff_max_ms = 100\n",

@@ -57,12 +57,12 @@ fn a_long_run_does_not_grow() {
     }
     std::fs::write(drive.join("frames.jsonl"), lines).unwrap();
     let config = format!(
-        "[model]\nfile = \"{}\"\nthreads = 1\n[decide]\ncool_down_s = 0.0\nconfirm = \"2/2\"\n\
-         [decide.rules]\nwhole = false\nmin_road_share = 0.0\nmin_contrast = 0.0\n\
+        "[model]\nfile = \"{}\"\nthreads = 1\n[filter]\ncooldown_s = 0.0\nconfirm = \"2/2\"\n\
+         [filter.rules]\nreject_truncated = false\nmin_road_share = 0.0\nmin_contrast = 0.0\n\
          min_thickness_px = 0.0\nmin_fill = 0.0\nmin_growth = 0.0\nmax_rise = 100.0\n\
          [sink]\nalerts = [\"alerts.jsonl\", \"mqtt://127.0.0.1:1/road\"]\n\
-         metrics = \"127.0.0.1:0\"\n[sink.file]\nrotate_bytes = 4096\nkeep = 3\n[sink.mqtt]\noutbox = \"outbox\"\noutbox_bytes = 65536\n\
-         [sink.evidence]\nfolder = \"kept\"\nframes = 20\nspacing_ms = 60000\n",
+         metrics = \"127.0.0.1:0\"\n[sink.file]\nrotate_bytes = 4096\nkeep = 3\n[sink.mqtt]\noutbox_folder = \"outbox\"\noutbox_bytes = 65536\n\
+         [sink.evidence]\nfolder = \"kept\"\nmax_frames = 20\nmin_interval_ms = 60000\n",
         model("mask.onnx").display()
     );
     std::fs::write(folder.path().join("my.toml"), config).unwrap();
@@ -95,7 +95,7 @@ fn a_long_run_does_not_grow() {
     let out = child.wait_with_output().unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     // The broker never comes: what made room in the outbox is lost, and the exit code says so.
-    let lost = |sink: &serde_json::Value| !sink["lost"].as_object().unwrap().is_empty();
+    let lost = |sink: &serde_json::Value| !sink["discarded"].as_object().unwrap().is_empty();
     let lost = summary["sinks"].as_array().unwrap().iter().any(lost);
     assert_eq!(out.status.code(), Some(2 * i32::from(lost)), "{out:?}");
     let count = |key: &str| summary[key].as_u64().unwrap();

@@ -63,7 +63,7 @@ fn a_recording_of_a_drive_gives_the_alerts_of_the_drive_however_often() {
         (&summary["frames"], &summary["bad"]),
         (&8.into(), &0.into())
     );
-    assert!(summary["drops"]["overtaken"] == 0 && summary["bytes"].as_u64() > Some(10_000));
+    assert!(summary["drops"]["superseded"] == 0 && summary["bytes"].as_u64() > Some(10_000));
 
     let replayed = told(&run(folder.path(), "recording:drive", &[]));
     assert_eq!(without_clock(&live), without_clock(&replayed));

@@ -59,7 +59,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
     }
     for sink in summary["sinks"].as_array().unwrap() {
         assert_eq!(
-            (&sink["told"], &sink["delivered"]),
+            (&sink["received"], &sink["delivered"]),
             (&3.into(), &3.into()),
             "{sink}"
         );

@@ -129,8 +129,8 @@ pub enum BlindChange {
 impl std::fmt::Display for BlindChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            BlindChange::Raised(cause) => write!(f, "blind: {cause}"),
-            BlindChange::Cleared(cause) => write!(f, "sees again (was {cause})"),
+            BlindChange::Raised(reason) => write!(f, "blind: {reason}"),
+            BlindChange::Cleared(reason) => write!(f, "sees again (was {reason})"),
         }
     }
 }
@@ -201,11 +201,11 @@ impl TamperMonitor {
         let frozen = self.last.is_some() && self.statistics.same_pixels(&self.previous);
         self.last = Some(at);
         // A burnt-out picture does not change either: what it suffers from says more.
-        let cause = self
+        let reason = self
             .limits
             .find_reason(&signs, self.raised.is_some())
             .or(frozen.then_some(BlindReason::Frozen));
-        let Some(cause) = cause else {
+        let Some(reason) = reason else {
             self.bad_streak = None;
             let (since, frames) = self
                 .good_streak
@@ -218,7 +218,7 @@ impl TamperMonitor {
         let (since, frames) = self.bad_streak.map_or((at, 1), |(since, n)| (since, n + 1));
         self.bad_streak = Some((since, frames));
         let told = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
-        if told { self.raise(cause) } else { None }
+        if told { self.raise(reason) } else { None }
     }
 
     /// The last frame seen arrived at `now`, later than it was captured. Without this call it counts
@@ -238,12 +238,12 @@ impl TamperMonitor {
         self.raise(BlindReason::Silent)
     }
 
-    fn raise(&mut self, cause: BlindReason) -> Option<BlindChange> {
+    fn raise(&mut self, reason: BlindReason) -> Option<BlindChange> {
         if self.raised.is_some() {
             return None;
         }
-        self.raised = Some(cause);
-        Some(BlindChange::Raised(cause))
+        self.raised = Some(reason);
+        Some(BlindChange::Raised(reason))
     }
 
     fn clear(&mut self) -> Option<BlindChange> {

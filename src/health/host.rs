@@ -22,6 +22,7 @@ const LOWERED_SHARE: f64 = 0.95;
 #[serde(default, deny_unknown_fields)]
 pub struct HostSettings {
     /// Time between two looks, s; 0 = never.
+    #[serde(alias = "every_s")]
     pub interval_s: f64,
     /// The folder in which `sys`, `proc` and `var` lie.
     pub root: PathBuf,

@@ -15,6 +15,7 @@ pub struct ClockRate {
     /// Its clock, MHz.
     pub mhz: f64,
     /// The highest it may run at, MHz.
+    #[serde(alias = "most_mhz")]
     pub max_mhz: f64,
 }
 
@@ -30,6 +31,7 @@ pub struct HostPower {
     /// Memory of this process, MiB.
     pub memory_mib: Option<f64>,
     /// The most it ever was, MiB.
+    #[serde(alias = "memory_most_mib")]
     pub peak_memory_mib: Option<f64>,
 }
 

@@ -258,7 +258,7 @@ fn the_view_sees_every_frame_with_its_alerts() {
     }
     let mut seen = Vec::new();
     let view: FrameObserver<'_> = Box::new(|looked: ProcessedFrame| {
-        seen.push((looked.frame.token.frame, looked.alerts.len()));
+        seen.push((looked.frame.metadata.frame, looked.alerts.len()));
         Ok(())
     });
     run_folder(folder.path(), "mask.onnx", &settings("s"), Some(view))

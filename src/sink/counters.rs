@@ -44,15 +44,15 @@ impl DiscardReason {
     /// Its name in reports and metrics.
     pub fn name(self) -> &'static str {
         match self {
-            DiscardReason::QueueFull => "ring_full",
+            DiscardReason::QueueFull => "queue_full",
             DiscardReason::NoReceiver => "no_receiver",
-            DiscardReason::WriteFailed => "write",
-            DiscardReason::TooLarge => "too_long",
+            DiscardReason::WriteFailed => "write_failed",
+            DiscardReason::TooLarge => "too_large",
             DiscardReason::OutboxFull => "outbox_full",
-            DiscardReason::OutboxWriteFailed => "outbox_write",
+            DiscardReason::OutboxWriteFailed => "outbox_write_failed",
             DiscardReason::OutboxDamaged => "outbox_damaged",
             DiscardReason::Refused => "refused",
-            DiscardReason::ShutdownTimeout => "not_finished",
+            DiscardReason::ShutdownTimeout => "shutdown_timeout",
         }
     }
 }
@@ -82,18 +82,18 @@ pub struct SinkCounters {
     fault: Mutex<Option<String>>,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub(super) damaged: AtomicU64,
-    lost: [AtomicU64; DiscardReason::ALL.len()],
+    discarded: [AtomicU64; DiscardReason::ALL.len()],
 }
 
 impl SinkCounters {
     /// Counts alerts that were stored or delivered before.
-    pub(super) fn discard_stored(&self, cause: DiscardReason, alerts: u64) {
-        self.lost[cause as usize].fetch_add(alerts, Relaxed);
+    pub(super) fn discard_stored(&self, reason: DiscardReason, alerts: u64) {
+        self.discarded[reason as usize].fetch_add(alerts, Relaxed);
     }
 
     /// Counts alerts that were handed to the sink and are lost.
-    pub(super) fn discard(&self, cause: DiscardReason, alerts: u64) {
-        self.discard_stored(cause, alerts);
+    pub(super) fn discard(&self, reason: DiscardReason, alerts: u64) {
+        self.discard_stored(reason, alerts);
         self.settled.fetch_add(alerts, Relaxed);
     }
 
@@ -121,8 +121,8 @@ impl SinkCounters {
     }
 
     /// Alerts lost for `cause`.
-    pub fn discarded(&self, cause: DiscardReason) -> u64 {
-        self.lost[cause as usize].load(Relaxed)
+    pub fn discarded(&self, reason: DiscardReason) -> u64 {
+        self.discarded[reason as usize].load(Relaxed)
     }
 
     /// All counters, as they are now.
@@ -145,7 +145,7 @@ impl SinkCounters {
             damaged: self.damaged.load(Relaxed),
             lost: DiscardReason::ALL
                 .iter()
-                .map(|&cause| (cause.name(), self.discarded(cause)))
+                .map(|&reason| (reason.name(), self.discarded(reason)))
                 .filter(|(_, alerts)| *alerts > 0)
                 .collect(),
         }
@@ -201,8 +201,8 @@ impl std::fmt::Display for SinkReport {
         if self.in_memory > 0 {
             write!(f, ", {} only in memory", self.in_memory)?;
         }
-        for (cause, alerts) in &self.lost {
-            write!(f, ", {alerts} lost ({cause})")?;
+        for (reason, alerts) in &self.lost {
+            write!(f, ", {alerts} lost ({reason})")?;
         }
         if let Some(fault) = &self.fault {
             write!(f, "; to be mended: {fault}")?;

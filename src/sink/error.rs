@@ -56,7 +56,7 @@ pub enum SinkError {
         reason: String,
     },
     /// A setting that cannot be.
-    #[error("sink.{key}: wanted {want}")]
+    #[error("sink.{key}: expected {want}")]
     Range {
         /// The key in the configuration file, below `[sink]`.
         key: &'static str,

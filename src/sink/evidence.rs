@@ -99,18 +99,21 @@ impl EvidenceSink {
     ///
     /// # Errors
     /// A file cannot be written. Nothing of the frame is left then.
-    pub fn add(&mut self, looked: &ProcessedFrame) -> io::Result<bool> {
-        let now_ns = looked.frame.token.captured_unix_ns;
+    pub fn add(&mut self, processed: &ProcessedFrame) -> io::Result<bool> {
+        let now_ns = processed.frame.metadata.captured_unix_ns;
         let spacing_ns = i128::from(self.settings.min_interval_ms) * 1_000_000;
         // A clock that was set back must not keep frames out until it is where it was.
         let since = self.last_ns.map(|last| now_ns - last);
         let close = since.is_some_and(|since| (0..spacing_ns).contains(&since));
-        let only_updates = looked.alerts.iter().all(|a| a.event == AlertEvent::Update);
-        if looked.alerts.is_empty() || (close && only_updates) {
+        let only_updates = processed
+            .alerts
+            .iter()
+            .all(|a| a.event == AlertEvent::Update);
+        if processed.alerts.is_empty() || (close && only_updates) {
             return Ok(false);
         }
         self.last_ns = Some(now_ns);
-        match self.write(looked) {
+        match self.write(processed) {
             Ok(()) => {
                 self.written += 1;
                 Ok(true)
@@ -127,34 +130,39 @@ impl EvidenceSink {
         (self.written, self.failed)
     }
 
-    fn write(&mut self, looked: &ProcessedFrame) -> io::Result<()> {
-        let token = &looked.frame.token;
-        let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
-        let name = format!("{PREFIX}{:010}-{unix_ms:013}-{:09}", self.next, token.frame);
+    fn write(&mut self, processed: &ProcessedFrame) -> io::Result<()> {
+        let metadata = &processed.frame.metadata;
+        let unix_ms = metadata.captured_unix_ns.div_euclid(1_000_000);
+        let name = format!(
+            "{PREFIX}{:010}-{unix_ms:013}-{:09}",
+            self.next, metadata.frame
+        );
         // Used up whatever happens: a name is never given twice.
         self.next += 1;
-        let drawn = self.overlay.draw(looked);
+        let drawn = self.overlay.draw(processed);
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let metadata = EvidenceRecord {
             schema: SCHEMA,
-            frame: token.frame,
-            source: &token.source,
-            name: token.name.as_deref(),
-            width_px: looked.frame.picture.size().w,
-            height_px: looked.frame.picture.size().h,
+            frame: metadata.frame,
+            source: &metadata.source,
+            name: metadata.name.as_deref(),
+            width_px: processed.frame.picture.size().w,
+            height_px: processed.frame.picture.size().h,
             captured_unix_ms: unix_ms,
-            age_ms: ms(looked.age),
-            budget_ms: ms(Duration::from_nanos(token.budget_ns)),
-            prepare_ms: ms(looked.times.prepare),
-            engine_ms: ms(looked.times.engine),
-            score_ms: ms(looked.times.score),
-            alerts: &looked.alerts,
+            age_ms: ms(processed.age),
+            budget_ms: ms(Duration::from_nanos(metadata.budget_ns)),
+            prepare_ms: ms(processed.times.prepare),
+            engine_ms: ms(processed.times.engine),
+            score_ms: ms(processed.times.score),
+            alerts: &processed.alerts,
         };
         let text = serde_json::to_vec_pretty(&metadata)?;
         let png =
             |path: &Path, picture: &Picture| write_png(path, picture).map_err(io::Error::other);
         let written = [
-            self.write_file(&name, SUFFIXES[0], |path| png(path, &looked.frame.picture)),
+            self.write_file(&name, SUFFIXES[0], |path| {
+                png(path, &processed.frame.picture)
+            }),
             self.write_file(&name, SUFFIXES[1], |path| png(path, &drawn)),
         ]
         .into_iter()
@@ -194,7 +202,7 @@ impl EvidenceSink {
     fn make_room(&mut self, frames: u64, bytes: u64) {
         let mut have: u64 = self.kept.iter().map(|kept| kept.bytes).sum();
         while self.kept.len() as u64 + frames > self.settings.max_frames.max(1)
-            || have + bytes > self.settings.bytes
+            || have + bytes > self.settings.max_bytes
         {
             let Some(oldest) = self.kept.pop_front() else {
                 return;
@@ -257,15 +265,15 @@ fn number(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::gallery_tests::looked;
+    use crate::view::gallery_tests::processed;
     use unmask_frame::Size;
 
-    fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
+    fn settings(max_frames: u64, max_bytes: u64, min_interval_ms: u64) -> EvidenceSettings {
         EvidenceSettings {
             folder: None,
-            max_frames: frames,
-            bytes,
-            min_interval_ms: spacing_ms,
+            max_frames,
+            max_bytes,
+            min_interval_ms,
         }
     }
 
@@ -275,12 +283,12 @@ mod tests {
 
     /// Frame `number`, a tenth of a second after the one before.
     fn frame(number: u64, event: AlertEvent) -> ProcessedFrame {
-        let mut looked = looked(Size::new(64, 48), number, true);
-        looked.frame.token.captured_unix_ns = i128::from(number) * 100_000_000;
-        for alert in &mut looked.alerts {
+        let mut processed = processed(Size::new(64, 48), number, true);
+        processed.frame.metadata.captured_unix_ns = i128::from(number) * 100_000_000;
+        for alert in &mut processed.alerts {
             alert.event = event;
         }
-        looked
+        processed
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -301,7 +309,7 @@ mod tests {
         assert!(!evidence.add(&frame(2, AlertEvent::Update)).unwrap());
         assert!(evidence.add(&frame(3, AlertEvent::End)).unwrap());
         assert!(evidence.add(&frame(13, AlertEvent::Update)).unwrap());
-        let quiet = looked(Size::new(64, 48), 30, false);
+        let quiet = processed(Size::new(64, 48), 30, false);
         assert!(!evidence.add(&quiet).unwrap());
         assert_eq!(evidence.counts(), (3, 0));
         let name = "alert-0000000000-0000000000100-000000001";
@@ -360,9 +368,9 @@ mod tests {
             let mut evidence = open(folder.path(), &settings(3, 1 << 30, 1000));
             for (step, ms) in times.by_ref().take(3).enumerate() {
                 let mut frame = frame(10 * run + step as u64, AlertEvent::Update);
-                frame.frame.token.captured_unix_ns = ms * 1_000_000;
+                frame.frame.metadata.captured_unix_ns = ms * 1_000_000;
                 if evidence.add(&frame).unwrap() {
-                    kept.push(frame.frame.token.frame);
+                    kept.push(frame.frame.metadata.frame);
                 }
             }
         }

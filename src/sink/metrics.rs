@@ -72,8 +72,8 @@ impl RunMetrics {
     }
 
     /// A frame did not reach the engine.
-    pub fn count_dropped(&self, cause: DropReason) {
-        self.dropped[cause as usize].fetch_add(1, Relaxed);
+    pub fn count_dropped(&self, reason: DropReason) {
+        self.dropped[reason as usize].fetch_add(1, Relaxed);
     }
 
     /// So many frames were overtaken by newer ones since the start of the run.
@@ -198,24 +198,24 @@ mod tests {
 
     #[test]
     fn percentiles_are_close_and_of_the_time_asked_for() {
-        let gauges = RunMetrics::default();
-        assert_eq!(gauges.snapshot().age_ms(0.99, None), None);
+        let metrics = RunMetrics::default();
+        assert_eq!(metrics.snapshot().age_ms(0.99, None), None);
         for ms in 1..=100 {
-            gauges.finish_frame(Duration::from_millis(ms), ms <= 50);
+            metrics.finish_frame(Duration::from_millis(ms), ms <= 50);
         }
-        let first = gauges.snapshot();
+        let first = metrics.snapshot();
         let p99 = first.age_ms(0.99, None).unwrap();
         assert!((99.0..125.0).contains(&p99), "{p99}");
         assert_eq!((first.on_time, first.late, first.frames()), (50, 50, 100));
         assert_eq!(first.age_us, 5_050_000);
-        gauges.finish_frame_of_unknown_age();
-        let look = gauges.snapshot();
+        metrics.finish_frame_of_unknown_age();
+        let look = metrics.snapshot();
         assert_eq!((look.frames(), look.aged()), (101, 100));
-        gauges.finish_frame(Duration::from_millis(4), true);
-        let p99 = gauges.snapshot().age_ms(0.99, Some(&first)).unwrap();
+        metrics.finish_frame(Duration::from_millis(4), true);
+        let p99 = metrics.snapshot().age_ms(0.99, Some(&first)).unwrap();
         assert!((4.0..5.1).contains(&p99), "{p99}");
         assert_eq!(first.histogram().iter().map(|b| b.1).sum::<u64>(), 100);
-        gauges.finish_frame(Duration::MAX, false);
-        assert_eq!(gauges.snapshot().histogram().last().unwrap().1, 1);
+        metrics.finish_frame(Duration::MAX, false);
+        assert_eq!(metrics.snapshot().histogram().last().unwrap().1, 1);
     }
 }

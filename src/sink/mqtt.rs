@@ -103,7 +103,7 @@ fn default_folder() -> Result<PathBuf, SinkError> {
         .or_else(|| folder("HOME").map(|home| home.join(".local/state/unmask")))
         .map(|state| state.join("outbox"))
         .ok_or_else(|| SinkError::Setting {
-            key: "sink.mqtt.outbox",
+            key: "sink.mqtt.outbox_folder",
             value: String::new(),
             reason: "no folder for the outbox: neither $STATE_DIRECTORY nor $XDG_STATE_HOME nor \
                      $HOME is set; name one"

@@ -28,7 +28,7 @@ impl ServiceNotifier {
     ///
     /// # Errors
     /// The socket cannot be used.
-    pub fn from_environment(gauges: &Arc<RunMetrics>) -> io::Result<Option<Self>> {
+    pub fn from_environment(metrics: &Arc<RunMetrics>) -> io::Result<Option<Self>> {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -38,7 +38,7 @@ impl ServiceNotifier {
         let watchdog = number("WATCHDOG_USEC")
             .filter(|us| *us > 0 && for_us)
             .map(Duration::from_micros);
-        Self::start(name.as_encoded_bytes(), watchdog, gauges.clone()).map(Some)
+        Self::start(name.as_encoded_bytes(), watchdog, metrics.clone()).map(Some)
     }
 
     /// Tells the socket `name` (a path, or `@` and an abstract name); feeds a watchdog of that
@@ -49,7 +49,7 @@ impl ServiceNotifier {
     pub fn start(
         name: &[u8],
         watchdog: Option<Duration>,
-        gauges: Arc<RunMetrics>,
+        metrics: Arc<RunMetrics>,
     ) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address(name)?)?;
@@ -61,9 +61,9 @@ impl ServiceNotifier {
         let thread = std::thread::Builder::new()
             .name("notify".into())
             .spawn(move || {
-                let mut before = gauges.snapshot();
+                let mut before = metrics.snapshot();
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                    let now = gauges.snapshot();
+                    let now = metrics.snapshot();
                     // A run that waits for its source is alive: to restart it would find no more.
                     let signs = |look: &MetricsSnapshot| look.frames() + look.invalid + look.waits;
                     let moved = signs(&now) > signs(&before);
@@ -156,10 +156,10 @@ mod tests {
         systemd
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let gauges = Arc::new(RunMetrics::default());
+        let metrics = Arc::new(RunMetrics::default());
         let name = path.to_str().unwrap().as_bytes();
         let period = Duration::from_millis(80);
-        let notifier = ServiceNotifier::start(name, Some(period), gauges.clone()).unwrap();
+        let notifier = ServiceNotifier::start(name, Some(period), metrics.clone()).unwrap();
         notifier.ready();
         assert_eq!(next(&systemd), "READY=1\n");
         // No frame, no food for the watchdog.
@@ -169,7 +169,7 @@ mod tests {
             "{hungry}"
         );
         // A source that is waited for feeds it.
-        gauges.count_wait();
+        metrics.count_wait();
         let fed = loop {
             let text = next(&systemd);
             if text.starts_with("WATCHDOG=1\n") {
@@ -177,10 +177,10 @@ mod tests {
             }
         };
         assert!(fed.contains("STATUS=waiting for the source"), "{fed}");
-        gauges.finish_frame(Duration::from_millis(30), true);
-        gauges.finish_frame(Duration::from_millis(90), false);
-        gauges.set_superseded(2);
-        gauges.count_dropped(DropReason::TooLate);
+        metrics.finish_frame(Duration::from_millis(30), true);
+        metrics.finish_frame(Duration::from_millis(90), false);
+        metrics.set_superseded(2);
+        metrics.count_dropped(DropReason::TooLate);
         // A look may fall between these lines: the first that is fed need not know them all.
         let (mut fed, mut all) = (false, false);
         while !(fed && all) {
@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn abstract_names_and_bad_ones() {
-        let gauges = Arc::new(RunMetrics::default());
+        let metrics = Arc::new(RunMetrics::default());
         let name = format!("unmask-test-{}", std::process::id());
         let at = address(format!("@{name}").as_bytes()).unwrap();
         let systemd = UnixDatagram::bind_addr(&at).unwrap();
-        let notifier = ServiceNotifier::start(format!("@{name}").as_bytes(), None, gauges.clone());
+        let notifier = ServiceNotifier::start(format!("@{name}").as_bytes(), None, metrics.clone());
         notifier.unwrap().ready();
         assert_eq!(next(&systemd), "READY=1\n");
-        assert!(ServiceNotifier::start(b"/nowhere/socket", None, gauges).is_err());
+        assert!(ServiceNotifier::start(b"/nowhere/socket", None, metrics).is_err());
     }
 }

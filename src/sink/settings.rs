@@ -15,8 +15,10 @@ pub struct SinkSettings {
     /// Places for alerts; stdout, where there are none.
     pub alerts: Vec<SinkUri>,
     /// Alerts that a sink's ring holds.
+    #[serde(alias = "queue_capacity")]
     pub queue_capacity: usize,
     /// How long the end of a run waits for slow sinks, ms.
+    #[serde(alias = "close_ms")]
     pub shutdown_timeout_ms: u64,
     /// Address of the Prometheus endpoint, for example `127.0.0.1:9464`; none without it.
     pub metrics: Option<SocketAddr>,
@@ -54,12 +56,12 @@ impl SinkSettings {
         let mqtt = &self.mqtt;
         let checks = [
             (
-                "ring",
+                "queue_capacity",
                 (1..=1 << 20).contains(&self.queue_capacity),
                 "a number from 1 to 1048576",
             ),
             (
-                "file.keep",
+                "file.max_files",
                 self.file.max_files <= MAX_FILES_LIMIT,
                 "a number from 0 to 1000",
             ),
@@ -84,7 +86,7 @@ impl SinkSettings {
                 "a number from 1 on",
             ),
             (
-                "mqtt.window",
+                "mqtt.max_in_flight",
                 (1..=1000).contains(&mqtt.max_in_flight),
                 "a number from 1 to 1000",
             ),
@@ -94,12 +96,12 @@ impl SinkSettings {
                 "a number from 10 on, at most backoff_max_ms",
             ),
             (
-                "mqtt.outbox_bytes",
+                "mqtt.outbox_max_bytes",
                 mqtt.outbox_max_bytes >= 64 << 10,
                 "at least 65536 (64 KiB)",
             ),
             (
-                "evidence.frames",
+                "evidence.max_frames",
                 self.evidence.max_frames >= 1,
                 "a number from 1 on",
             ),
@@ -129,6 +131,7 @@ pub struct FileSettings {
     /// A file that would grow beyond this is put aside as `FILE.1`, bytes; 0 = never.
     pub rotate_bytes: u64,
     /// Files put aside: `FILE.1` (newest) to `FILE.N`; the oldest is removed.
+    #[serde(alias = "keep")]
     pub max_files: u32,
 }
 
@@ -146,8 +149,10 @@ impl Default for FileSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct SocketSettings {
     /// How long an alert waits for a receiver before it is given up, ms.
+    #[serde(alias = "hold_ms")]
     pub send_timeout_ms: u64,
     /// Time between tries, ms.
+    #[serde(alias = "retry_ms")]
     pub retry_interval_ms: u64,
 }
 
@@ -183,6 +188,7 @@ pub struct MqttSettings {
     /// How long making a connection may take, s.
     pub connect_timeout_s: u64,
     /// Alerts on their way at once, not yet acknowledged.
+    #[serde(alias = "window")]
     pub max_in_flight: u16,
     /// First pause after a lost connection, ms; it doubles with every failure.
     pub backoff_ms: u64,
@@ -191,10 +197,13 @@ pub struct MqttSettings {
     /// Folder for outboxes; one folder an address is made in it. Default:
     /// `$STATE_DIRECTORY/outbox`, else `$XDG_STATE_HOME/unmask/outbox`, else
     /// `~/.local/state/unmask/outbox`.
+    #[serde(alias = "outbox")]
     pub outbox_folder: Option<PathBuf>,
     /// Bytes an outbox may take on disk; the oldest alerts make room.
+    #[serde(alias = "outbox_bytes")]
     pub outbox_max_bytes: u64,
     /// Longest time between writing an alert and its flush to the medium, ms; 0 = at once.
+    #[serde(alias = "sync_ms")]
     pub fsync_interval_ms: u64,
 }
 
@@ -238,10 +247,13 @@ pub struct EvidenceSettings {
     /// Folder; made where it is missing. No evidence is kept without it.
     pub folder: Option<PathBuf>,
     /// Frames kept; the oldest are removed.
+    #[serde(alias = "frames")]
     pub max_frames: u64,
     /// Bytes kept; the oldest frames are removed.
-    pub bytes: u64,
+    #[serde(alias = "bytes")]
+    pub max_bytes: u64,
     /// Least time between two frames that only hold updates, ms; begins and ends are always kept.
+    #[serde(alias = "spacing_ms")]
     pub min_interval_ms: u64,
 }
 
@@ -250,7 +262,7 @@ impl Default for EvidenceSettings {
         Self {
             folder: None,
             max_frames: 500,
-            bytes: 512 << 20,
+            max_bytes: 512 << 20,
             min_interval_ms: 1000,
         }
     }

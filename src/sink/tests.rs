@@ -149,7 +149,7 @@ fn a_full_disk_is_counted_and_the_run_goes_on() {
         sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.lost["write"]), (0, 10));
+    assert_eq!((report.delivered, report.lost["write_failed"]), (0, 10));
     // Where frames are waited for, the run ends instead.
     let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Block).unwrap();
     assert!(sinks.publish(&alert(0)).is_err());
@@ -192,7 +192,7 @@ fn settings_are_read_and_unknown_keys_refused() {
         ..SinkSettings::default()
     };
     let error = SinkFanout::open(&[], &none, WhenFull::Drop).unwrap_err();
-    assert!(error.to_string().contains("sink.ring"), "{error}");
+    assert!(error.to_string().contains("sink.queue_capacity"), "{error}");
 }
 
 #[test]
@@ -242,13 +242,13 @@ fn metrics_are_told_to_those_who_ask_well() {
     let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
     let exporter = MetricsExporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
     sinks.publish(&alert(0)).unwrap();
-    let gauges = sinks.metrics();
-    gauges.finish_frame(Duration::from_millis(30), true);
-    gauges.finish_frame(Duration::from_millis(300), false);
-    gauges.count_invalid();
-    gauges.finish_frame_of_unknown_age();
-    gauges.count_dropped(crate::budget::DropReason::TooLate);
-    let lost = r#"cause="no_receiver"} 1"#;
+    let metrics = sinks.metrics();
+    metrics.finish_frame(Duration::from_millis(30), true);
+    metrics.finish_frame(Duration::from_millis(300), false);
+    metrics.count_invalid();
+    metrics.finish_frame_of_unknown_age();
+    metrics.count_dropped(crate::budget::DropReason::TooLate);
+    let lost = r#"reason="no_receiver"} 1"#;
     let get = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     let deadline = Instant::now() + Duration::from_secs(20);
     let text = loop {
@@ -259,13 +259,13 @@ fn metrics_are_told_to_those_who_ask_well() {
     };
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     for line in [
-        "unmask_frames_total 3",
+        "unmask_frames_processed_total 3",
         "unmask_frames_unknown_age_total 1",
-        "unmask_frames_dropped_total{cause=\"too_late\"} 1",
-        "unmask_frames_dropped_total{cause=\"overtaken\"} 0",
+        "unmask_frames_dropped_total{reason=\"too_late\"} 1",
+        "unmask_frames_dropped_total{reason=\"superseded\"} 0",
         "unmask_frames_late_total 1",
-        "unmask_frames_bad_total 1",
-        "unmask_alerts_total 1",
+        "unmask_frames_invalid_total 1",
+        "unmask_alerts_emitted_total 1",
         "unmask_frame_age_seconds_count 2",
         "unmask_frame_age_seconds_sum 0.33",
         "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
@@ -283,8 +283,8 @@ fn metrics_are_told_to_those_who_ask_well() {
         "{plain}"
     );
     for line in [
-        "# TYPE unmask_frames_total counter\nunmask_frames_total 3\n",
-        "# TYPE unmask_sink_lost_total counter",
+        "# TYPE unmask_frames_processed_total counter\nunmask_frames_processed_total 3\n",
+        "# TYPE unmask_sink_discarded_total counter",
         "# TYPE unmask_frame_age_seconds histogram",
         "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
     ] {

@@ -74,8 +74,8 @@ impl std::fmt::Display for CaptureReport {
             self.frames,
             self.drops
         )?;
-        for (cause, count) in &self.events {
-            write!(f, ", {cause} {count}")?;
+        for (reason, count) in &self.events {
+            write!(f, ", {reason} {count}")?;
         }
         Ok(())
     }

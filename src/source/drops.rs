@@ -74,7 +74,7 @@ impl std::fmt::Display for FrameDrops {
         let named: Vec<String> = causes
             .iter()
             .filter(|(count, _)| *count > 0)
-            .map(|(count, cause)| format!("{count} {cause}"))
+            .map(|(count, reason)| format!("{count} {reason}"))
             .collect();
         if named.is_empty() {
             return Ok(());

@@ -49,7 +49,7 @@ impl V4l2Source {
         if let Some((key, want)) = settings.invalid_value() {
             return Err(SourceError::Capture {
                 missing: false,
-                reason: format!("capture.{key}: wanted {want}"),
+                reason: format!("capture.{key}: expected {want}"),
             });
         }
         let memory = match settings.memory {

@@ -86,29 +86,29 @@ impl AlertGallery {
     ///
     /// # Errors
     /// The overlay cannot be written.
-    pub fn add(&mut self, looked: &ProcessedFrame) -> Result<(), ViewError> {
-        for alert in &looked.alerts {
-            self.follow(alert);
+    pub fn add(&mut self, processed: &ProcessedFrame) -> Result<(), ViewError> {
+        for alert in &processed.alerts {
+            self.update_span(alert);
         }
-        let told: Vec<&Alert> = looked
+        let told: Vec<&Alert> = processed
             .alerts
             .iter()
             .filter(|a| a.event != AlertEvent::End)
             .collect();
-        let frame = looked.frame.token.frame;
+        let frame = processed.frame.metadata.frame;
         let rank = TileRank {
             begins: told.iter().any(|a| a.event == AlertEvent::Begin),
             alerts: !told.is_empty(),
             score: told.iter().map(|a| a.score_max).fold(0.0, f32::max),
         };
-        let wanted = self.wants(rank, frame);
+        let wanted = self.keeps_rank(rank, frame);
         let drawn = !self.settings.only_alerting || rank.alerts;
         if !wanted && !drawn {
             return Ok(());
         }
-        let picture = self.overlay.draw(looked);
+        let picture = self.overlay.draw(processed);
         if drawn {
-            let name = file_name(frame, looked.frame.token.name.as_deref());
+            let name = file_name(frame, processed.frame.metadata.name.as_deref());
             write_png(&self.settings.folder.join(&name), &picture)?;
             self.drawn += 1;
             if self.links.len() < LINKS {
@@ -125,7 +125,7 @@ impl AlertGallery {
         Ok(())
     }
 
-    fn wants(&self, rank: TileRank, frame: u64) -> bool {
+    fn keeps_rank(&self, rank: TileRank, frame: u64) -> bool {
         if !rank.alerts && !frame.is_multiple_of(QUIET_STEP) {
             return false;
         }
@@ -160,7 +160,7 @@ impl AlertGallery {
         }
     }
 
-    fn follow(&mut self, alert: &Alert) {
+    fn update_span(&mut self, alert: &Alert) {
         let room = self.spans.len() < SPANS;
         let known = self.spans.iter_mut().rev().find(|s| s.id == *alert.id);
         match (known, alert.event) {
@@ -255,7 +255,7 @@ pub(crate) mod tests {
     use unmask_score::ScoredFrame;
 
     /// A grey frame with an anomaly in its middle, told of where `alerting`.
-    pub fn looked(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
+    pub fn processed(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
         let grid = Size::new(16, 10);
         let mut score = ScoreMap::filled(grid, 0.05);
         for y in 4..7 {
@@ -291,7 +291,7 @@ pub(crate) mod tests {
         };
         ProcessedFrame {
             frame: Frame {
-                token: FrameMetadata {
+                metadata: FrameMetadata {
                     frame,
                     captured: MonotonicTime(0),
                     age_known: true,
@@ -336,7 +336,9 @@ pub(crate) mod tests {
         for (only_alerting, want) in [(true, 5), (false, 30)] {
             let mut gallery = gallery(folder.path(), only_alerting);
             for frame in 0..30 {
-                gallery.add(&looked(size, frame, frame % 6 == 1)).unwrap();
+                gallery
+                    .add(&processed(size, frame, frame % 6 == 1))
+                    .unwrap();
             }
             assert_eq!(gallery.drawn(), want);
             assert_eq!(gallery.links().len() as u64, want);
@@ -351,8 +353,8 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);
-        gallery.add(&looked(size, 2, true)).unwrap();
-        let mut next = looked(size, 5, true);
+        gallery.add(&processed(size, 2, true)).unwrap();
+        let mut next = processed(size, 5, true);
         next.alerts[0].event = AlertEvent::Update;
         next.alerts[0].score_max = 0.99;
         gallery.add(&next).unwrap();
@@ -373,7 +375,7 @@ pub(crate) mod tests {
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);
         for frame in 0..200 {
-            let mut frame = looked(size, frame, frame == 77 || frame > 150);
+            let mut frame = processed(size, frame, frame == 77 || frame > 150);
             for alert in &mut frame.alerts {
                 alert.id = format!("1-{}", alert.frame).into();
                 alert.event = if alert.frame == 77 {
@@ -388,9 +390,9 @@ pub(crate) mod tests {
         assert!(gallery.tiles.iter().any(|t| t.frame == 77 && t.rank.begins));
         assert!(gallery.tiles.iter().all(|t| t.rank.alerts));
         for i in 0..SPANS as u64 + 5 {
-            let mut frame = looked(size, i, true);
+            let mut frame = processed(size, i, true);
             frame.alerts[0].id = format!("2-{i}").into();
-            gallery.follow(&frame.alerts[0]);
+            gallery.update_span(&frame.alerts[0]);
         }
         assert_eq!(gallery.spans().len(), SPANS);
         assert_eq!(gallery.more_spans(), 6);
@@ -406,9 +408,9 @@ pub(crate) mod tests {
         gallery.settings.tile_spacing = 5;
         let size = Size::new(64, 40);
         for (frame, score) in [(20, 0.6), (22, 0.9), (24, 0.7), (27, 0.5), (21, 0.8)] {
-            let mut looked = looked(size, frame, true);
-            looked.alerts[0].score_max = score;
-            gallery.add(&looked).unwrap();
+            let mut processed = processed(size, frame, true);
+            processed.alerts[0].score_max = score;
+            gallery.add(&processed).unwrap();
         }
         let kept: Vec<u64> = gallery.tiles.iter().map(|t| t.frame).collect();
         assert_eq!(kept, [22, 27]);

@@ -88,6 +88,7 @@ pub struct FilterRules {
     /// has road beside and below it.
     pub min_road_share: f32,
     /// Whether it must be seen whole: not cut by the left, right or lower edge of the picture.
+    #[serde(alias = "whole")]
     pub reject_truncated: bool,
     /// Least area at confirmation, as a share of that at first sight: what is approached grows.
     pub min_growth: f32,

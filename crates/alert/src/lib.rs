@@ -196,7 +196,7 @@ impl AlertBuilder {
         &self,
         event: AlertEvent,
         track: &TrackSnapshot,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
         let last = &track.last;
@@ -209,7 +209,7 @@ impl AlertBuilder {
             severity: track.severity,
             distance_m: track.position.distance_m,
             bearing_deg: track.position.bearing_deg,
-            ..self.base_alert(event, track.id.clone(), token, now)
+            ..self.base_alert(event, track.id.clone(), metadata, now)
         }
     }
 
@@ -221,13 +221,13 @@ impl AlertBuilder {
         id: &Arc<str>,
         detail: String,
         severity: AlertSeverity,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
         Alert {
             severity,
             detail: Some(detail),
-            ..self.base_alert(event, id.clone(), token, now)
+            ..self.base_alert(event, id.clone(), metadata, now)
         }
     }
 
@@ -235,25 +235,25 @@ impl AlertBuilder {
         &self,
         event: AlertEvent,
         id: Arc<str>,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
-        let age = now.since(token.captured);
+        let age = now.since(metadata.captured);
         Alert {
             schema: self.schema.clone(),
             id,
             event,
-            frame: token.frame,
-            captured_at: rfc3339(token.captured_unix_ns),
+            frame: metadata.frame,
+            captured_at: rfc3339(metadata.captured_unix_ns),
             clock_error_ms: self.clock_error_ms,
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
-            budget_ms: milliseconds(token.budget_ns),
-            age: if token.age_known {
+            budget_ms: milliseconds(metadata.budget_ns),
+            age: if metadata.age_known {
                 AgeKnowledge::Known
             } else {
                 AgeKnowledge::Unknown
             },
-            on_time: token.age_known && now <= token.deadline(),
+            on_time: metadata.age_known && now <= metadata.deadline(),
             bbox: [0; 4],
             area_px: 0,
             score_max: 0.0,
@@ -263,7 +263,7 @@ impl AlertBuilder {
             distance_m: None,
             bearing_deg: None,
             engine: self.engine.clone(),
-            source: token.source.clone(),
+            source: metadata.source.clone(),
             detail: None,
         }
     }

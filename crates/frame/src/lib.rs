@@ -238,7 +238,7 @@ impl FrameMetadata {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Number, times and deadline.
-    pub token: FrameMetadata,
+    pub metadata: FrameMetadata,
     /// The picture.
     pub picture: Picture,
 }
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_deadline_is_capture_plus_budget() {
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame: 0,
             captured: MonotonicTime(5),
             age_known: true,
@@ -282,7 +282,7 @@ mod tests {
             source: "test".into(),
             name: None,
         };
-        assert_eq!(token.deadline(), MonotonicTime(12));
+        assert_eq!(metadata.deadline(), MonotonicTime(12));
         assert_eq!(MonotonicTime(3).since(MonotonicTime(9)), Duration::ZERO);
     }
 

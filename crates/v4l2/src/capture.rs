@@ -77,7 +77,7 @@ pub type MemoryLending = dyn Fn(usize) -> Result<Arc<dyn Region>, V4l2Error> + S
 /// A camera.
 pub struct CaptureSession {
     kernel: Arc<dyn V4l2Api>,
-    settings: CaptureOptions,
+    options: CaptureOptions,
     allocator: Box<MemoryLending>,
     /// Memory that was lent before: it is used again.
     buffer_pool: Vec<Arc<dyn Region>>,
@@ -98,7 +98,7 @@ pub struct CaptureSession {
 impl std::fmt::Debug for CaptureSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Capture")
-            .field("settings", &self.settings)
+            .field("settings", &self.options)
             .field("live", &self.live)
             .finish_non_exhaustive()
     }
@@ -173,7 +173,7 @@ impl CaptureSession {
     ) -> Result<Self, CaptureError> {
         let mut capture = Self {
             kernel,
-            settings,
+            options: settings,
             allocator: lend,
             buffer_pool: Vec::new(),
             pool_kind: None,
@@ -202,7 +202,7 @@ impl CaptureSession {
     /// # Errors
     /// As [`CaptureSession::open`].
     pub fn set_request(&mut self, wish: FormatRequest) -> Result<(), CaptureError> {
-        self.settings.request = wish;
+        self.options.request = wish;
         match self.set() {
             Err(error) if error.kernel_error().is_some_and(V4l2Error::is_busy) => Ok(()),
             set => set.map(|_| ()),
@@ -211,7 +211,7 @@ impl CaptureSession {
 
     /// How it is set.
     pub fn settings(&self) -> &CaptureOptions {
-        &self.settings
+        &self.options
     }
 
     /// What others may know of it, and how it is stopped, while another thread waits in
@@ -261,29 +261,29 @@ impl CaptureSession {
     }
 
     fn on_error(&mut self, error: &CaptureError) {
-        let cause = error
+        let reason = error
             .kernel_error()
             .map_or(LossReason::Failed, LossReason::of);
-        self.fail(cause, error);
+        self.fail(reason, error);
     }
 
     /// The stream is over; the first fault of an outage is told.
-    fn fail(&mut self, cause: LossReason, error: &dyn std::fmt::Display) {
+    fn fail(&mut self, reason: LossReason, error: &dyn std::fmt::Display) {
         self.live = None;
         if self.outage.fault_occurred(self.kernel.monotonic()) {
-            let path = self.settings.path.display();
+            let path = self.options.path.display();
             let text = format!("{path} fails: {error}; trying again until it gives frames");
-            self.report_event(cause, text);
+            self.report_event(reason, text);
         } else {
             self.handle.update(|report| report.retries += 1);
         }
     }
 
-    fn report_event(&mut self, cause: LossReason, text: String) {
+    fn report_event(&mut self, reason: LossReason, text: String) {
         let at = self.kernel.monotonic();
         self.handle.tell(CaptureEvent {
             at,
-            reason: cause,
+            reason: reason,
             text,
         });
     }

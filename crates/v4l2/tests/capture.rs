@@ -245,7 +245,7 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
     next(&mut capture);
     let mut told = causes(&capture);
     // A driver that refuses our memory once is given its own.
-    told.retain(|cause| *cause != LossReason::Fallback);
+    told.retain(|reason| *reason != LossReason::Fallback);
     assert_eq!(told, [want, LossReason::Recovered], "{what}");
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     let report = capture.handle().report();

@@ -276,7 +276,7 @@ impl WatchRun {
                 Some(Box::new(move |looked: ProcessedFrame| {
                     lookers.add(&looked);
                     if let (Some(judge), Some(truth)) = (judge.as_mut(), &looked.truth) {
-                        judge.add(looked.frame.token.frame, truth, &looked.alerts);
+                        judge.add(looked.frame.metadata.frame, truth, &looked.alerts);
                     }
                     match gallery {
                         Some((_, gallery)) => gallery.add(&looked).map_err(|e| e.to_string()),

@@ -145,20 +145,20 @@ fn blindness_is_raised_within_a_second_and_cleared() {
         (BlindReason::Covered, covered),
         (BlindReason::Blurred, |i| blur(&scene(i), 12)),
     ];
-    for (cause, picture) in ways {
+    for (reason, picture) in ways {
         let mut run = Run::new();
         run.see(5, scene);
-        assert_eq!(run.told, [], "{cause}");
+        assert_eq!(run.told, [], "{reason}");
         run.see(12, picture);
         let [(at_ms, change)] = run.told[..] else {
-            panic!("{cause}: {:?}", run.told)
+            panic!("{reason}: {:?}", run.told)
         };
-        assert_eq!(change, BlindChange::Raised(cause));
-        assert!(at_ms <= 500 + 1000, "{cause} raised at {at_ms} ms");
-        assert_eq!(run.watch.raised(), Some(cause));
+        assert_eq!(change, BlindChange::Raised(reason));
+        assert!(at_ms <= 500 + 1000, "{reason} raised at {at_ms} ms");
+        assert_eq!(run.watch.raised(), Some(reason));
         run.see(15, scene);
-        assert_eq!(run.told.len(), 2, "{cause}: {:?}", run.told);
-        assert_eq!(run.told[1].1, BlindChange::Cleared(cause));
+        assert_eq!(run.told.len(), 2, "{reason}: {:?}", run.told);
+        assert_eq!(run.told[1].1, BlindChange::Cleared(reason));
         assert!(run.told[1].0 <= 1700 + 1300);
         assert_eq!(run.watch.raised(), None);
     }

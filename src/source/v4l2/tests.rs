@@ -92,7 +92,7 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
     assert_eq!(report.events["corrupt"], 5);
     // A row of them is one line in the log.
     let told: Vec<String> = std::iter::from_fn(|| watch.event())
-        .filter(|(cause, _)| *cause == "corrupt")
+        .filter(|(reason, _)| *reason == "corrupt")
         .map(|(_, text)| text)
         .collect();
     assert_eq!(told.len(), 3, "{told:?}");

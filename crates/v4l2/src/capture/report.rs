@@ -159,8 +159,8 @@ pub struct CaptureSummary {
 
 impl CaptureSummary {
     /// Events of `cause`.
-    pub fn count(&self, cause: LossReason) -> u64 {
-        self.events[cause as usize]
+    pub fn count(&self, reason: LossReason) -> u64 {
+        self.events[reason as usize]
     }
 
     pub(super) fn set_clock(&mut self, doctor: &TimestampClock) {
@@ -219,8 +219,8 @@ impl ReportHandle {
         change(&mut self.lock().report);
     }
 
-    pub(super) fn count(&self, cause: LossReason) {
-        self.update(|report| report.events[cause as usize] += 1);
+    pub(super) fn count(&self, reason: LossReason) {
+        self.update(|report| report.events[reason as usize] += 1);
     }
 
     pub(super) fn tell(&self, event: CaptureEvent) {

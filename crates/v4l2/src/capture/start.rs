@@ -27,13 +27,13 @@ impl CaptureSession {
 
     /// Opens and sets the device.
     pub(super) fn set(&mut self) -> Result<(Arc<dyn VideoNode>, CaptureMode), CaptureError> {
-        let path = &self.settings.path;
+        let path = &self.options.path;
         let refuse = |source: ModeError| CaptureError::Mode {
             path: path.clone(),
             source,
         };
         let node = self.kernel.open(path).map_err(|e| refuse(e.into()))?;
-        let mode = mode::set(&*node, &self.settings.request).map_err(refuse)?;
+        let mode = mode::set(&*node, &self.options.request).map_err(refuse)?;
         let identity = node.identity().unwrap_or_default();
         self.handle.update(|report| {
             (report.mode, report.identity) = (Some(mode), identity);
@@ -45,7 +45,7 @@ impl CaptureSession {
     fn start(&mut self) -> Result<(), CaptureError> {
         let (node, mode) = self.set()?;
         let (stream, kind, why) = self.stream(&node, mode.format).map_err(|source| {
-            let path = self.settings.path.clone();
+            let path = self.options.path.clone();
             CaptureError::Start { path, source }
         })?;
         let period = mode
@@ -81,7 +81,7 @@ impl CaptureSession {
         node: &Arc<dyn VideoNode>,
         format: VideoFormat,
     ) -> Result<(VideoStream, MemoryKind, Option<V4l2Error>), V4l2Error> {
-        let kinds: &[MemoryKind] = match self.settings.memory {
+        let kinds: &[MemoryKind] = match self.options.memory {
             MemoryChoice::Auto => &[MemoryKind::User, MemoryKind::Mmap],
             MemoryChoice::Only(MemoryKind::Mmap) => &[MemoryKind::Mmap],
             MemoryChoice::Only(MemoryKind::User) => &[MemoryKind::User],
@@ -131,7 +131,7 @@ impl CaptureSession {
             MemoryKind::User => MemoryPreference::User(&mut make),
             MemoryKind::Shared => MemoryPreference::Shared(&mut make),
         };
-        let started = VideoStream::start(node.clone(), memory, self.settings.buffers);
+        let started = VideoStream::start(node.clone(), memory, self.options.buffers);
         self.buffer_pool = lent;
         self.buffer_pool.append(&mut free);
         started

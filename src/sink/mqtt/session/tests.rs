@@ -178,7 +178,7 @@ fn what_the_disk_never_took_is_counted_when_the_run_ends() {
     world.answer(|_| false);
     let report = world.finish(&());
     assert_eq!((report.stored, report.buffered), (0, 0));
-    assert_eq!(report.lost["outbox_write"], 5);
+    assert_eq!(report.lost["outbox_write_failed"], 5);
 }
 
 #[test]

@@ -50,16 +50,16 @@ pub(super) fn trials() -> Vec<CaseTrial> {
 }
 
 /// A fault that a control injects into a stream that runs.
-fn outage(cause: LossReason, name: &str) -> FoundCamera {
+fn outage(reason: LossReason, name: &str) -> FoundCamera {
     preset()?;
     let mut watch = EventWatch::start()?;
     watch.frames(3)?;
     control(name, 1)?;
-    watch.until("event", |report| report.count(cause) == 1)?;
+    watch.until("event", |report| report.count(reason) == 1)?;
     watch.until("recovery", |report| report.recovered == 1)?;
     watch.frames(3)?;
     let told = watch.told();
-    let report = watch.end(Some(cause), 1)?;
+    let report = watch.end(Some(reason), 1)?;
     Ok(survived(&told, report.longest_outage.as_secs_f64()))
 }
 

@@ -124,7 +124,7 @@ impl EventWatch {
 
     /// Ends it in order, and checks that each outage of `cause` was told once and is over, and that
     /// there was no other.
-    pub fn end(mut self, cause: Option<LossReason>, times: u64) -> anyhow::Result<CaptureSummary> {
+    pub fn end(mut self, reason: Option<LossReason>, times: u64) -> anyhow::Result<CaptureSummary> {
         self.handle.stop();
         let thread = self.thread.take().context("it ended before")?;
         if thread.join().is_err() {
@@ -132,7 +132,7 @@ impl EventWatch {
         }
         let report = self.report();
         for outage in LossReason::OUTAGES {
-            let wanted = if cause == Some(outage) { times } else { 0 };
+            let wanted = if reason == Some(outage) { times } else { 0 };
             let told = report.count(outage);
             ensure!(
                 told == wanted,
@@ -142,7 +142,7 @@ impl EventWatch {
             );
         }
         let over = report.recovered;
-        let wanted = if cause.is_some() { times } else { 0 };
+        let wanted = if reason.is_some() { times } else { 0 };
         ensure!(over == wanted, "{over} outages ended, not {wanted}");
         Ok(report)
     }

@@ -20,14 +20,18 @@ pub struct FilterConfig {
     /// Whether only things on or near the road count.
     pub only_near_road: bool,
     /// Polygon in which things count, corners as shares of the picture; everywhere, where absent.
+    #[serde(alias = "region")]
     pub zone: Option<ImageZone>,
     /// `K/N`: seen in K of the last N frames of a film.
     pub confirm: TrackConfirmation,
     /// For how long a thing that ended does not begin anew in its place, s.
+    #[serde(alias = "cool_down_s")]
     pub cooldown_s: f64,
     /// On the road and up to this distance a thing is of high severity, m.
+    #[serde(alias = "severe_distance_m")]
     pub high_severity_distance_m: f32,
     /// Where the distance is not known: from this share of the picture on.
+    #[serde(alias = "severe_area_share")]
     pub high_severity_area_share: f32,
     /// What a finding of a film must show to begin an alert.
     pub rules: FilterRules,

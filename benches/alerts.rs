@@ -11,7 +11,7 @@ use unmask_drive::GroundTruth;
 use unmask_engine::{Engine, EngineOptions};
 use unmask_frame::{FrameMetadata, MonotonicTime};
 
-/// Things larger than this must be found, px of the picture.
+/// Objects larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;
 const RATE_HZ: f64 = 10.0;
 const PERIOD_NS: u64 = 100_000_000;

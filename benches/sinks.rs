@@ -23,7 +23,7 @@ const FRAMES: u64 = 2000;
 const WARM_UP: u64 = 20;
 const THRESHOLD: f32 = 0.5;
 
-/// How the map looks beside the things on it.
+/// How the map looks next to the things on it.
 #[derive(Clone, Copy)]
 enum Rest {
     /// Calm: what a trained network mostly gives.

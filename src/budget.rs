@@ -10,12 +10,12 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Longest time that is told apart, ns: ten minutes.
+/// Longest time that is distinguished, ns: ten minutes.
 const LONGEST_NS: u64 = 600_000_000_000;
 /// Significant decimal digits of a histogram.
 const DIGITS: u8 = 3;
 
-/// A part of a frame's way.
+/// A stage of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrameStage {
@@ -40,7 +40,7 @@ pub enum FrameStage {
 }
 
 impl FrameStage {
-    /// All stages, in the order of a frame's way.
+    /// All stages, in pipeline order.
     pub const ALL: [FrameStage; 9] = [
         FrameStage::Read,
         FrameStage::Wait,
@@ -97,7 +97,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    /// All causes.
+    /// All reasons.
     pub const ALL: [DropReason; 3] = [
         DropReason::Superseded,
         DropReason::TooLate,
@@ -187,12 +187,12 @@ impl LatencyStats {
         }
     }
 
-    /// Notes what `stage` of one frame took.
+    /// Records what `stage` of one frame took.
     pub fn add(&mut self, stage: FrameStage, time: Duration) {
         self.stages[stage as usize].add(time);
     }
 
-    /// Notes the age of a frame whose alerts are written: a miss where it exceeds the budget.
+    /// Records the age of a frame whose alerts are written: a miss where it exceeds the budget.
     pub fn finish_frame(&mut self, age: Duration) {
         self.age.add(age);
         self.misses += u64::from(age > self.budget);
@@ -202,14 +202,14 @@ impl LatencyStats {
         }
     }
 
-    /// Notes a frame whose alerts are written, but of which nobody knows when it was captured: it
+    /// Records a frame whose alerts are written, but of which nobody knows when it was captured: it
     /// is neither on time nor late.
     pub fn finish_frame_of_unknown_age(&mut self) {
         self.unknown += 1;
         self.last_age = None;
     }
 
-    /// Notes what a frame took from its admission to its alerts, without its wait.
+    /// Records what a frame took from its admission to its alerts, without its wait.
     pub fn finish_work(&mut self, took: Duration) {
         self.work.add(took);
     }
@@ -219,7 +219,7 @@ impl LatencyStats {
         self.work.percentiles()
     }
 
-    /// Notes `frames` that did not reach the engine.
+    /// Records `frames` that did not reach the engine.
     pub fn count_dropped(&mut self, reason: DropReason, frames: u64) {
         self.dropped[reason as usize] += frames;
     }
@@ -229,7 +229,7 @@ impl LatencyStats {
         self.dropped[reason as usize]
     }
 
-    /// Frames that did not reach the engine, whatever the cause.
+    /// Frames that did not reach the engine, for any reason.
     pub fn all_dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }

@@ -7,7 +7,7 @@
 //! ```
 //! [`SinkFanout::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
 //! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
-//! Beside the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
+//! Next to the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
 //! behind alerts, a bounded ring on disk) and [`StatusPanel`] (the overlay on a framebuffer).
 //! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
@@ -50,7 +50,7 @@ pub(crate) use sink_uri::without_password;
 pub use sink_uri::{BrokerAddress, SinkUri, SinkUriError};
 pub use unmask_frame::WhenFull;
 
-/// Says something about a sink on stderr: changes of state only, never once a frame.
+/// Says something about a sink on stderr: changes of state only, never once per frame.
 fn say(text: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let text = text.to_string();

@@ -78,7 +78,7 @@ pub enum SourceError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The folder holds no picture.
@@ -92,7 +92,7 @@ pub enum SourceError {
     List {
         /// The list.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The list of pictures names none.
@@ -107,10 +107,10 @@ pub enum SourceError {
     /// The synthetic drive refuses its settings.
     #[error(transparent)]
     Drive(#[from] unmask_drive::DriveError),
-    /// The frame rate makes no sense.
+    /// The frame rate is invalid.
     #[error("a rate of {rate_hz} Hz makes no sense: give --rate a number above 0, at most 1000")]
     Rate {
-        /// What was asked for.
+        /// The requested value.
         rate_hz: f64,
     },
     /// The camera cannot be opened, or not be set to what is asked for.
@@ -124,7 +124,7 @@ pub enum SourceError {
     /// No thread for reading.
     #[error("cannot start the reading thread: {source}")]
     Thread {
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -237,7 +237,7 @@ impl CaptureTime {
 }
 
 impl FrameTimestamp {
-    /// Frame `number` of a source whose world shows `rate_hz` frames a second.
+    /// Frame `number` of a source whose world shows `rate_hz` frames per second.
     fn regular(number: u64, rate_hz: f64) -> Self {
         Self {
             at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
@@ -247,7 +247,7 @@ impl FrameTimestamp {
     }
 }
 
-/// A frame that could not be had. The source goes on after it.
+/// A frame that could not be had. The source continues after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BadFrame {
     /// Number of the frame in its source.
@@ -355,7 +355,7 @@ impl OpenSource {
     }
 
     /// Has a camera give frames as its driver's bytes, where a recording can hold them. Other
-    /// sources go on as they are.
+    /// sources continue as they are.
     pub fn keep_bytes(&mut self) {
         match self {
             #[cfg(target_os = "linux")]
@@ -393,7 +393,7 @@ impl OpenSource {
         }
     }
 
-    /// Frames a second of the source's world.
+    /// Frame rate of the source.
     pub fn rate_hz(&self) -> f64 {
         match self {
             OpenSource::Pictures(pictures) => pictures.rate_hz(),

@@ -23,7 +23,7 @@ pub enum ViewError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
     /// A picture cannot be written.

@@ -94,7 +94,7 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
         })
         .collect();
     drop(live);
-    // Recorded without a model, as `unmask record` does. The driver's frames count anew.
+    // Recorded without a model, as `unmask record` does. The driver's frames count again.
     let mut camera = open();
     camera.keep_bytes();
     let out = folder.path().join("recording");

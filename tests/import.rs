@@ -114,7 +114,7 @@ fn save(dir: &Path, name: &str, weights: &CheckpointWeights) -> PathBuf {
 fn swin_of_detectron2_is_the_same_network() {
     let theirs = read(&swin()).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    // Detectron2's names are our own; its files hold an index that is computed anew.
+    // Detectron2's names are our own; its files hold an index that is computed again.
     let path = save(dir.path(), "d2.safetensors", &theirs.weights);
     let error = read(&path).unwrap_err();
     assert!(

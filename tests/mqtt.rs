@@ -266,7 +266,7 @@ fn listen(port: u16, done: &impl Fn(&Heard) -> bool, heard: &mut Heard) -> Resul
     Ok(())
 }
 
-/// Ten alerts a second; twice the broker is away, three times the sender is killed.
+/// Ten alerts per second; twice the broker is away, three times the sender is killed.
 fn nothing_is_lost(version: &'static str) {
     if mosquitto().is_none() {
         println!("skipped nothing_is_lost {version}: mosquitto is not installed");

@@ -220,7 +220,7 @@ fn thresholds_are_those_that_keep_the_wanted_rate() {
         let answer: Option<serde_json::Value> = serde_json::from_slice(&out.stdout).ok();
         (answer, text(&out.stderr))
     };
-    // 12 frames at 10 a second are 1/3000 of an hour: 3000 an hour allow one alarm.
+    // 12 frames at 10 per second are 1/3000 of an hour: 3000 per hour allow one alarm.
     let (loose, said) = answer("3000.5");
     let loose = loose.expect(&said);
     assert_eq!(

@@ -280,7 +280,7 @@ fn what_is_written_is_what_score_takes() {
     ));
     score("prepared.onnx");
 
-    // Facts and names of outputs that lie beside the model travel with what is made of it.
+    // Facts and names of outputs that lie next to the model travel with what is made of it.
     edit(&|model| {
         let graph = model.graph.as_mut().unwrap();
         let logits = "class_logits".to_owned();
@@ -308,7 +308,7 @@ fn what_is_written_is_what_score_takes() {
     fs::create_dir(dir.join("elsewhere")).unwrap();
     good(quantize("elsewhere/foreign.onnx"));
     score("elsewhere/foreign.onnx");
-    // Beside the file nothing was left.
+    // Next to the file nothing was left.
     let left = fs::read_dir(dir.join("elsewhere")).unwrap().count();
     assert_eq!(left, 2, "the model and its maps");
 }

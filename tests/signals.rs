@@ -104,7 +104,7 @@ const WATCH: [&str; 9] = [
 fn each_signal_ends_a_run_whose_next_frame_is_far_away() {
     for signal in ["TERM", "INT", "HUP"] {
         let mut run = Run::start(&[&WATCH[..], &["--alerts", "alerts"]].concat());
-        // Silence is told three periods after the first frame: the run is under way before.
+        // Silence is reported three periods after the first frame: the run is under way before.
         std::thread::sleep(Duration::from_millis(1500));
         while run.text("alerts").is_empty()
             && !Path::new(&run.folder.path().join("alerts")).exists()

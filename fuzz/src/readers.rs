@@ -20,7 +20,7 @@ pub const LIMITS: ReadLimits = ReadLimits {
     memory_bytes: 64 << 20,
 };
 
-/// `config.json` beside a checkpoint of HuggingFace, as far as it is read.
+/// `config.json` next to a checkpoint of HuggingFace, as far as it is read.
 const CONFIG: &str = include_str!("../../tests/fixtures/import/swin/config.json");
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {

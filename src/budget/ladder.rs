@@ -1,7 +1,7 @@
 //! The degrade ladder: what to do less of when frames miss their deadline, and when to do it again.
 //!
 //! A pure state machine that counts frames. It goes one step down as soon as more than a share of
-//! a window's frames missed, and one step up after a number of calm windows; a step up that fails
+//! a window's frames missed, and one step up after a number of good windows; a step up that fails
 //! at once doubles that number, so that the ladder does not swing.
 
 /// When the ladder moves.
@@ -9,17 +9,17 @@
 pub struct LadderSettings {
     /// Steps below the top.
     pub steps: usize,
-    /// Frames a window.
+    /// Frames per window.
     pub window_frames: u32,
     /// Step down where more than this share of a window missed, 0 to 1.
     pub degrade_above: f32,
-    /// A window is calm where at most this share missed, 0 to 1.
+    /// A window is good if at most this share missed, 0 to 1.
     pub recover_below: f32,
-    /// Calm windows in a row before a step up.
+    /// Good windows in a row before a step up.
     pub recover_windows: u32,
 }
 
-/// Most calm windows that are ever waited for.
+/// Most good windows that are ever waited for.
 const GOOD_WINDOWS_LIMIT: u32 = 4096;
 
 /// The ladder went from one step to another; 0 is the top.
@@ -63,7 +63,7 @@ impl DegradeLadder {
         self.step
     }
 
-    /// Notes a frame that made its deadline or missed it (late, or dropped as too late).
+    /// Records a frame that made its deadline or missed it (late, or dropped as too late).
     pub fn record(&mut self, missed: bool) -> Option<LadderChange> {
         self.frames += 1;
         self.missed += u32::from(missed);

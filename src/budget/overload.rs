@@ -10,10 +10,10 @@ use unmask_frame::MonotonicTime;
 pub const FRAMES: u64 = 20_000;
 /// Engine times of the table, in periods between frames.
 pub const TIMES: [f64; 3] = [1.1, 2.0, 10.0];
-/// A camera's 30 frames a second, rounded.
+/// A camera's 30 frames per second, rounded.
 pub const PERIOD: Duration = Duration::from_millis(33);
 
-/// What a run on virtual time came to.
+/// Result of a run on virtual time.
 #[derive(Debug, Default)]
 pub(super) struct ArrivedFrame {
     pub arrivals: u64,
@@ -88,7 +88,7 @@ pub struct OverloadRow {
     pub served: u64,
     /// Frames whose alerts were within the budget.
     pub on_time: u64,
-    /// Frames that a newer one overtook.
+    /// Frames that a newer one superseded.
     pub superseded: u64,
     /// Frames dropped before the engine, since they could not make their deadline.
     pub too_late: u64,

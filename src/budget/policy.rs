@@ -62,7 +62,7 @@ impl DeadlinePolicy {
         }
     }
 
-    /// What the rest of a frame's way is expected to take; `None` before enough frames were served.
+    /// What the rest of the pipeline is expected to take; `None` before enough frames were served.
     pub fn expected(&self) -> Option<Duration> {
         self.recent.p99().map(Duration::from_nanos)
     }

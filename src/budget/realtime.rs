@@ -1,4 +1,4 @@
-//! What the threads of the frame's way are given beyond the ordinary: the table `[realtime]`.
+//! What the pipeline's threads are given beyond the ordinary: the table `[realtime]`.
 //!
 //! The way's threads are those of the engine, of the camera and the one that runs the pipeline.
 //! Sinks, drawing and watching stay ordinary threads: nothing there may delay a frame.
@@ -15,7 +15,7 @@ use thread_priority::{
 /// Highest priority that is taken: above it run the system's own watchdogs.
 const PRIORITY_LIMIT: u8 = 98;
 
-/// What the threads of the frame's way are given. By default nothing.
+/// What the pipeline's threads are given. By default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RealtimeSettings {
@@ -36,9 +36,9 @@ pub enum RealtimeError {
          CAP_SYS_NICE or a limit (systemd: LimitRTPRIO={priority}); or leave the key out"
     )]
     Priority {
-        /// What was asked for.
+        /// The requested value.
         priority: u8,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// Not these cores.
@@ -47,9 +47,9 @@ pub enum RealtimeError {
          for this process (/proc/self/status, Cpus_allowed_list); or leave the key out"
     )]
     Cores {
-        /// What was asked for.
+        /// The requested value.
         cores: Vec<usize>,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// Memory cannot be locked.
@@ -58,7 +58,7 @@ pub enum RealtimeError {
          (systemd: LimitMEMLOCK=infinity); or leave the key out"
     )]
     Memory {
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
 }

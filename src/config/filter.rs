@@ -1,4 +1,4 @@
-//! What is told: the tables `[decide]` and `[decide.rules]`.
+//! What is reported: the tables `[decide]` and `[decide.rules]`.
 
 use serde::Deserialize;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use unmask_alert::{
     TrackConfirmation,
 };
 
-/// What is told.
+/// What is reported.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FilterConfig {
@@ -17,23 +17,23 @@ pub struct FilterConfig {
     pub low_threshold: Option<f32>,
     /// Smallest component, px of the picture.
     pub min_area_px: u32,
-    /// Whether only things on or near the road count.
+    /// Whether only objects on or near the road count.
     pub only_near_road: bool,
-    /// Polygon in which things count, corners as shares of the picture; everywhere, where absent.
+    /// Polygon in which objects count, corners as shares of the picture; everywhere, where absent.
     #[serde(alias = "region")]
     pub zone: Option<ImageZone>,
-    /// `K/N`: seen in K of the last N frames of a film.
+    /// `K/N`: seen in K of the last N frames of a video.
     pub confirm: TrackConfirmation,
-    /// For how long a thing that ended does not begin anew in its place, s.
+    /// For how long an object that ended does not start again in its place, s.
     #[serde(alias = "cool_down_s")]
     pub cooldown_s: f64,
-    /// On the road and up to this distance a thing is of high severity, m.
+    /// On the road and up to this distance an object is of high severity, m.
     #[serde(alias = "severe_distance_m")]
     pub high_severity_distance_m: f32,
     /// Where the distance is not known: from this share of the picture on.
     #[serde(alias = "severe_area_share")]
     pub high_severity_area_share: f32,
-    /// What a finding of a film must show to begin an alert.
+    /// What a detection of a video must show to begin an alert.
     pub rules: FilterRules,
 }
 
@@ -56,7 +56,7 @@ impl Default for FilterConfig {
 }
 
 impl FilterConfig {
-    /// The decision's settings for a source of a `film` or of unrelated stills; `threshold` is
+    /// The decision's settings for a source of a `video` or of unrelated images; `threshold` is
     /// that of the model, or the user's.
     pub fn settings(&self, threshold: f32, film: bool, ground: Option<CameraGeometry>) -> Decide {
         let usual = if film {

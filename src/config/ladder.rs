@@ -9,16 +9,16 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LadderConfig {
-    /// Frames a window.
+    /// Frames per window.
     #[serde(alias = "window")]
     pub window_frames: u32,
     /// Step down where more than this share of a window missed.
     #[serde(alias = "down_above")]
     pub degrade_above: f32,
-    /// A window is calm where at most this share missed.
+    /// A window is good if at most this share missed.
     #[serde(alias = "up_below")]
     pub recover_below: f32,
-    /// Calm windows in a row before a step up.
+    /// Good windows in a row before a step up.
     #[serde(alias = "calm_windows")]
     pub recover_windows: u32,
     /// Steps below the top, in order.

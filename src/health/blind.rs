@@ -31,7 +31,7 @@ pub enum BlindReason {
 }
 
 impl BlindReason {
-    /// All causes, in the order in which they are told where several hold.
+    /// All reasons, in the order in which they are reported where several hold.
     pub const ALL: [BlindReason; 7] = [
         BlindReason::Missing,
         BlindReason::Silent,
@@ -62,7 +62,7 @@ impl std::fmt::Display for BlindReason {
     }
 }
 
-/// When the picture counts as no picture. Measured on road pictures: `docs/camera.md`.
+/// When the picture counts as not a picture. Measured on road pictures: `docs/camera.md`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BlindLimits {
     /// Black: 99 in 100 cells are darker than this, luma 0 to 255.
@@ -108,11 +108,11 @@ impl BlindLimits {
     }
 }
 
-/// A sign must hold this long before it is told.
+/// A sign must hold this long before it is reported.
 const RAISE_AFTER: Duration = Duration::from_millis(500);
-/// No sign may hold for this long before the end is told.
+/// No sign may hold for this long before the end is reported.
 const CLEAR_AFTER: Duration = Duration::from_millis(1000);
-/// Frames that must agree, whatever the time: one picture is no proof.
+/// Frames that must agree, whatever the time: one picture is not a proof.
 const FRAMES: u32 = 2;
 /// Periods without a frame that are silence.
 const SILENT_PERIODS: u32 = 3;
@@ -122,7 +122,7 @@ const SILENT_PERIODS: u32 = 3;
 pub enum BlindChange {
     /// From here on nothing is seen.
     Raised(BlindReason),
-    /// It is over: things are seen again. The cause is the one raised.
+    /// It is over: objects are seen again. The cause is the one raised.
     Cleared(BlindReason),
 }
 
@@ -183,7 +183,7 @@ impl TamperMonitor {
         self.update(signs, at)
     }
 
-    /// As [`TamperMonitor::see`], for a frame that is no picture: `pixel` gives the colour at column and
+    /// As [`TamperMonitor::see`], for a frame that is not a picture: `pixel` gives the colour at column and
     /// row.
     pub fn observe_pixels(
         &mut self,

@@ -1,7 +1,7 @@
-//! Watches the machine while a run goes on: heat, lowered clocks, another power mode.
+//! Watches the machine while a run continues: heat, lowered clocks, another power mode.
 //!
-//! Readings are files under `/sys`; they are read on a thread of their own, a few times a minute.
-//! A zone is told 5 °C below the point at which it slows the board down: before frames are late.
+//! Readings are files under `/sys`; they are read on a thread of their own, a few times per minute.
+//! A zone is reported 5 °C below the point at which it slows the board down: before frames are late.
 
 use super::power::{HostPower, board};
 use serde::Deserialize;
@@ -12,9 +12,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A zone is told to have cooled down so much below the temperature at which it is told, °C.
+/// A zone is reported as cooled once it is so far below the temperature at which it was reported, °C.
 const HYSTERESIS_C: f64 = 3.0;
-/// A clock is told where it may run at less than this share of the most it was ever allowed.
+/// A clock is reported where it may run at less than this share of the most it was ever allowed.
 const LOWERED_SHARE: f64 = 0.95;
 
 /// How the machine is watched: the table `[board]`.
@@ -40,11 +40,11 @@ impl Default for HostSettings {
 /// Something about the machine changed that slows frames down, or will.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostChange {
-    /// The same for a thing that begins and for its end.
+    /// The same for the begin and the end of a condition.
     pub number: u64,
-    /// Whether it begins; else it is over.
+    /// Whether it begins; otherwise it ends.
     pub begins: bool,
-    /// In words.
+    /// Description.
     pub detail: String,
 }
 
@@ -57,7 +57,7 @@ impl std::fmt::Display for HostChange {
 /// Tells changes from readings. Pure: it knows neither clock nor files.
 #[derive(Debug, Default)]
 pub struct HostMonitor {
-    /// What goes on, by its kind and name, with its number.
+    /// Active conditions by kind and name, with its number.
     active: BTreeMap<(&'static str, String), u64>,
     /// The most that each clock was allowed, MHz.
     max_mhz: BTreeMap<String, f64>,
@@ -241,7 +241,7 @@ mod tests {
         let told = judge.update(&hot(92.0));
         assert_eq!(told.len(), 1);
         assert!(told[0].begins && told[0].detail.contains("gpu-thermal is at 92.0 °C"));
-        // Around the border it is not told again.
+        // Around the border it is not reported again.
         assert_eq!(judge.update(&hot(91.0)), []);
         assert_eq!(judge.update(&hot(96.0)), []);
         let over = judge.update(&hot(88.9));

@@ -19,16 +19,16 @@ pub enum DiscardReason {
     OutboxFull,
     /// The outbox could not be written, and the broker was away for too long.
     OutboxWriteFailed,
-    /// Somebody else removed it from the outbox, or changed it there.
+    /// Someone else removed it from the outbox, or changed it there.
     OutboxDamaged,
     /// The broker never takes it: it is too large, or not what the broker accepts.
     Refused,
-    /// The run ended before the sink had dealt with it.
+    /// The run ended before the sink had processed it.
     ShutdownTimeout,
 }
 
 impl DiscardReason {
-    /// All causes.
+    /// All reasons.
     pub const ALL: [DiscardReason; 9] = [
         DiscardReason::QueueFull,
         DiscardReason::NoReceiver,
@@ -76,9 +76,9 @@ pub struct SinkCounters {
     pub(super) buffered: AtomicU64,
     /// Alerts that only memory holds, since the outbox cannot be written (MQTT only).
     pub(super) in_memory: AtomicU64,
-    /// Alerts of this run that are delivered, stored, or lost: what is not was not dealt with.
+    /// Alerts of this run that are delivered, stored, or lost: what is not was not processed.
     settled: AtomicU64,
-    /// What keeps the broker from taking alerts, and that waiting does not mend (MQTT only).
+    /// What keeps the broker from taking alerts, and that waiting does not fix (MQTT only).
     fault: Mutex<Option<String>>,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub(super) damaged: AtomicU64,
@@ -109,7 +109,7 @@ impl SinkCounters {
         self.settled.fetch_add(1, Relaxed);
     }
 
-    /// Counts what was handed over and not dealt with as lost: the run does not wait any longer.
+    /// Counts what was handed over and not processed as lost: the run does not wait any longer.
     pub(super) fn discard_rest(&self) {
         let told = self.received.load(Relaxed);
         let rest = told.saturating_sub(self.settled.load(Relaxed));
@@ -120,7 +120,7 @@ impl SinkCounters {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// Alerts lost for `cause`.
+    /// Alerts lost for `reason`.
     pub fn discarded(&self, reason: DiscardReason) -> u64 {
         self.discarded[reason as usize].load(Relaxed)
     }
@@ -175,14 +175,14 @@ pub struct SinkReport {
     pub in_memory: u64,
     /// Damaged lines found in the outbox when it was opened (MQTT only).
     pub damaged: u64,
-    /// What keeps the broker from taking alerts, and that waiting does not mend (MQTT only).
+    /// What keeps the broker from taking alerts, and that waiting does not fix (MQTT only).
     pub fault: Option<String>,
-    /// Alerts lost, by cause; causes without losses are left out.
+    /// Alerts lost, by reason; causes without losses are left out.
     pub lost: std::collections::BTreeMap<&'static str, u64>,
 }
 
 impl SinkReport {
-    /// Alerts lost for any cause.
+    /// Alerts lost for any reason.
     pub fn total_discarded(&self) -> u64 {
         self.lost.values().sum()
     }

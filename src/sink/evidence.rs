@@ -1,7 +1,7 @@
 //! The frames behind alerts: a bounded ring on disk.
 //!
-//! Three files a frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
-//! and `NAME.json` with its alerts and times. Each is written beside and moved into place; the
+//! Three files per frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
+//! and `NAME.json` with its alerts and times. Each is written under a temporary name and renamed; the
 //! JSON comes last, so a frame without it is not whole, and the next start removes it. Names begin
 //! with a number that rises from frame to frame and from run to run: which frame is the oldest does
 //! not depend on the clock.
@@ -184,7 +184,7 @@ impl EvidenceSink {
         }
     }
 
-    /// Writes one file beside and moves it into place; returns its bytes.
+    /// Writes one file under a temporary name and renames it; returns its bytes.
     fn write_file(
         &self,
         name: &str,

@@ -37,7 +37,7 @@ pub struct SinkFanout {
     next: usize,
     /// With [`WhenFull::Drop`] an alert is lost for a sink that does not keep up, and counted, and
     /// files are appended to and rotated. With [`WhenFull::Wait`] the caller waits; a file is made
-    /// anew and not rotated, since it is the result of this one run, and files and stdout are
+    /// again and not rotated, since it is the result of this one run, and files and stdout are
     /// written on the caller's own thread, so that their failures end the run at once.
     when_full: WhenFull,
     shutdown_timeout: Duration,
@@ -67,11 +67,11 @@ impl From<JsonLines> for SinkFanout {
 impl SinkFanout {
     /// Opens every place of `targets`; stdout, where there is none. For real time with
     /// [`WhenFull::Drop`]: nothing ever waits. For recorded frames with [`WhenFull::Wait`]: nothing
-    /// is lost, a file is made anew, and one that cannot be written ends the run.
+    /// is lost, a file is made again, and one that cannot be written ends the run.
     ///
     /// # Errors
     /// A file or an outbox cannot be made, a certificate or password cannot be read, or a setting
-    /// makes no sense. A missing receiver or broker is no error: it may come later.
+    /// is invalid. A missing receiver or broker is not an error: it may come later.
     pub fn open(
         targets: &[SinkUri],
         settings: &SinkSettings,
@@ -95,7 +95,7 @@ impl SinkFanout {
         Ok(sinks)
     }
 
-    /// Alerts in a file, which is made anew, written on the caller's own thread.
+    /// Alerts in a file, which is made again, written on the caller's own thread.
     ///
     /// # Errors
     /// The file cannot be made.
@@ -220,7 +220,7 @@ impl SinkFanout {
             .collect()
     }
 
-    /// The counters, for those who read them while the run goes on.
+    /// The counters, for those who read them while the run continues.
     pub(super) fn shared_counters(&self) -> Vec<(String, Arc<SharedSink>)> {
         let handed = self.workers.iter();
         handed
@@ -251,7 +251,7 @@ impl SinkFanout {
     }
 
     /// Delivers what waits, for at most `limit` and `close_ms`, and ends all threads before
-    /// [`SinkFanout::close`] does: for a run that is told to stop. No alert may be told after it.
+    /// [`SinkFanout::close`] does: for a run that is asked to stop. No alert may be reported after it.
     pub fn deliver(&mut self, limit: Duration) {
         self.shutdown_timeout = self.shutdown_timeout.min(limit);
         let ended = self.finish();

@@ -33,7 +33,7 @@ impl JsonLines {
         Ok(Self::to_writer("stdout", Box::new(std::io::stdout())))
     }
 
-    /// To a file, which is made anew.
+    /// To a file, which is made again.
     ///
     /// # Errors
     /// The file cannot be made.

@@ -1,19 +1,19 @@
-//! Numbers of a run that others look at while it goes on.
+//! Numbers of a run that others look at while it continues.
 
 use crate::budget::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Ages below this are not told apart, µs, as a power of two: 256 µs.
+/// Ages below this are not distinguished, µs, as a power of two: 256 µs.
 const FINEST: u32 = 8;
-/// Powers of two that are told apart: up to 67 s.
+/// Powers of two that are distinguished: up to 67 s.
 const OCTAVES: usize = 18;
 /// Steps of one power of two.
 const STEPS: usize = 4;
 /// The first is for what is finer, the last for what is longer.
 const BUCKETS: usize = OCTAVES * STEPS + 2;
 
-/// Counters of frames and a histogram of their ages. Written once a frame without a lock, read
+/// Counters of frames and a histogram of their ages. Written once per frame without a lock, read
 /// from any thread.
 #[derive(Debug)]
 pub struct RunMetrics {
@@ -76,7 +76,7 @@ impl RunMetrics {
         self.dropped[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// So many frames were overtaken by newer ones since the start of the run.
+    /// So many frames were superseded by newer ones since the start of the run.
     pub fn set_superseded(&self, frames: u64) {
         self.dropped[DropReason::Superseded as usize].store(frames, Relaxed);
     }
@@ -112,7 +112,7 @@ pub(super) struct MetricsSnapshot {
     pub invalid: u64,
     /// Looks at a source that was not there.
     pub waits: u64,
-    /// By cause, in the order of [`Cause::ALL`].
+    /// By reason, in the order of [`Cause::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
     pub alerts: u64,
     pub age_us: u64,
@@ -130,7 +130,7 @@ impl MetricsSnapshot {
         self.on_time + self.late
     }
 
-    /// Frames that did not reach the engine, whatever the cause.
+    /// Frames that did not reach the engine, for any reason.
     pub fn all_dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }

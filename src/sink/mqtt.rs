@@ -2,7 +2,7 @@
 //!
 //! Two threads: the courier owns the outbox and decides what is sent; the link owns the connection
 //! and tells the courier what happens on it. After every loss of the connection the link starts
-//! anew with a clean session, and the courier sends everything again that was not acknowledged:
+//! again with a clean session, and the courier sends everything again that was not acknowledged:
 //! the outbox, not the broker's session, is what remembers.
 
 mod fault;
@@ -77,7 +77,7 @@ pub fn check_broker_settings(
 /// sent; a sender that is connected with the same client id is left alone.
 ///
 /// # Errors
-/// The settings make no sense. What the broker says is the answer: `None` where all is well.
+/// The settings are invalid. What the broker says is the answer: `None` where all is well.
 pub fn try_broker(
     broker: &BrokerAddress,
     settings: &MqttSettings,

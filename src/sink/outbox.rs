@@ -61,7 +61,7 @@ pub struct PendingAlert {
 enum LossReason {
     /// It made room for newer ones.
     Dropped,
-    /// Somebody else removed or changed it.
+    /// Someone else removed or changed it.
     Damaged,
 }
 
@@ -220,7 +220,7 @@ impl AlertOutbox {
         text.len() as u64 + LINE_OVERHEAD_BYTES <= LINE_LIMIT && !text.contains(&b'\n')
     }
 
-    /// The next line to deliver; `None` where all were taken out. Lines that somebody damaged are
+    /// The next line to deliver; `None` where all were taken out. Lines that someone damaged are
     /// skipped and counted.
     ///
     /// # Errors
@@ -371,7 +371,7 @@ impl AlertOutbox {
         self.dropped
     }
 
-    /// Lines that somebody else removed or changed on disk before they were acknowledged.
+    /// Lines that someone else removed or changed on disk before they were acknowledged.
     pub fn removed_by_others(&self) -> u64 {
         self.damaged_lines
     }

@@ -67,7 +67,7 @@ impl PanelGeometry {
     /// Reads the geometry of `name` (`fb0`) below `sysfs`.
     ///
     /// # Errors
-    /// A file is missing or makes no sense; it is named.
+    /// A file is missing or is invalid; it is named.
     pub fn read(sysfs: &Path, name: &str) -> Result<Self, SinkError> {
         let folder = sysfs.join(name);
         let text = |file: &str| {

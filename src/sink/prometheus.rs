@@ -149,7 +149,7 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is told about a run.
+/// What is reported about a run.
 #[derive(Debug)]
 struct RunLabels {
     metrics: Arc<RunMetrics>,

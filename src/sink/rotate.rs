@@ -137,7 +137,7 @@ impl RotatingFile {
     /// Appends to the file, which has `before` bytes; takes back what a failure leaves.
     fn append(&mut self, text: &[u8], before: u64) -> io::Result<()> {
         self.disk.append(&self.file, text).map_err(|(written, e)| {
-            // Not where somebody else wrote or truncated meanwhile.
+            // Not where someone else wrote or truncated meanwhile.
             let length = self.file.metadata().map(|file| file.len());
             let ours = self.regular && length.is_ok_and(|length| length == before + written);
             let undone = ours && self.disk.truncate(&self.file, before).is_ok();
@@ -146,7 +146,7 @@ impl RotatingFile {
         })
     }
 
-    /// Opens the file anew where its name belongs to another one, or to none.
+    /// Opens the file again where its name belongs to another one, or to none.
     fn follow(&mut self) -> io::Result<()> {
         if !self.regular {
             return Ok(());
@@ -188,7 +188,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// Puts the file aside and goes on in a new one that holds `line`.
+    /// Puts the file aside and continues in a new one that holds `line`.
     fn rotate(&mut self, line: &[u8]) -> io::Result<()> {
         let part = self.part();
         let made = self.create_part(&part, line).and_then(|file| {

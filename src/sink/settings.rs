@@ -252,7 +252,7 @@ pub struct EvidenceSettings {
     /// Bytes kept; the oldest frames are removed.
     #[serde(alias = "bytes")]
     pub max_bytes: u64,
-    /// Least time between two frames that only hold updates, ms; begins and ends are always kept.
+    /// Minimum time between two frames that only hold updates, ms; begins and ends are always kept.
     #[serde(alias = "spacing_ms")]
     pub min_interval_ms: u64,
 }

@@ -27,7 +27,7 @@ pub enum SinkUri {
     Stdout,
     /// `FILE` or `file:FILE`: JSON Lines.
     File(PathBuf),
-    /// `unix:PATH`: one datagram an alert to a socket that someone else made.
+    /// `unix:PATH`: one datagram per alert to a socket that someone else made.
     Socket(PathBuf),
     /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, or `mqtts://` for TLS.
     Mqtt(BrokerAddress),

@@ -61,7 +61,7 @@ fn one_alert_goes_to_every_place() {
             assert_eq!((report.received, report.delivered), (20, 20), "{report}");
             assert_eq!(report.total_discarded(), 0);
         }
-        // With `Wait` the file is made anew.
+        // With `Wait` the file is made again.
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(frames(&text), (0..20).collect::<Vec<_>>());
     }

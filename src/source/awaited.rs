@@ -94,7 +94,7 @@ impl SourceFeed {
         self.len() == Some(0)
     }
 
-    /// Frames a second of the source's world.
+    /// Frame rate of the source.
     pub fn rate_hz(&self) -> f64 {
         match self {
             SourceFeed::Open(camera) => camera.rate_hz(),

@@ -10,7 +10,7 @@ const JITTER_NS: i128 = 1_000_000;
 
 /// A monotonic clock that starts with the run, tied to the wall clock.
 ///
-/// The wall clock may be set while a run goes on, which [`SourceClock::follow`] notices; times within a
+/// The wall clock may be set while a run continues, which [`SourceClock::follow`] notices; times within a
 /// run never jump.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceClock {

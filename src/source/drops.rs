@@ -1,13 +1,14 @@
-//! Frames that were lost, by cause.
+//! Frames that were lost, by reason.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Sub};
 
-/// Frames lost, by cause. Every frame that a source made is either used, bad, or counted here.
+/// Frames lost, by reason. Every frame that a source made is either used, bad, or counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FrameDrops {
     /// A newer one came before it was taken.
+    #[serde(alias = "overtaken")]
     pub superseded: u64,
     /// The driver's sequence numbers leave it out.
     pub gap: u64,
@@ -18,7 +19,7 @@ pub struct FrameDrops {
 }
 
 impl FrameDrops {
-    /// Frames lost, whatever the cause.
+    /// Frames lost, for any reason.
     pub fn total(&self) -> u64 {
         self.superseded + self.gap + self.corrupt + self.stale
     }

@@ -12,7 +12,7 @@ const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// No list of pictures is larger, bytes.
 const LIST_LIMIT_BYTES: u64 = 256 << 20;
 
-/// Frames a second where the user says nothing.
+/// Frames per second where the user says nothing.
 const RATE_HZ: f64 = 10.0;
 
 /// The pictures of one folder, in order of their names, or those of a list, in its order.

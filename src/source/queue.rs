@@ -15,7 +15,7 @@ pub(super) struct FrameQueue<T> {
     changed: Condvar,
 }
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum QueueItem<T> {
     /// A value, and how many were dropped before it.
@@ -139,7 +139,7 @@ impl<T> FrameQueue<T> {
         self.changed.notify_all();
     }
 
-    /// No more will be taken: a waiting sender goes on.
+    /// No more will be taken: a waiting sender continues.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();

@@ -29,7 +29,7 @@ pub enum RunPace {
     /// As fast as they are taken; none is lost. A frame counts as captured when it is taken.
     Offline,
     /// At a fixed rate, or as they were recorded, whether or not they are taken: a frame that a
-    /// newer one overtakes is dropped and counted.
+    /// newer one supersedes is dropped and counted.
     Realtime {
         /// Frames a second of a source that has no times of its own, Hz.
         rate_hz: f64,
@@ -45,7 +45,7 @@ struct ReaderItem {
     dropped: FrameDrops,
 }
 
-/// What came of waiting for a frame.
+/// Result of waiting for a frame.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "taken apart at once")]
 pub enum NextFrame {
@@ -192,7 +192,7 @@ impl SourceReader {
     /// because a newer one came before they were taken.
     pub fn dropped(&self) -> u64 {
         let lost = self.lost.get();
-        // Some may have been overtaken after the last frame was taken.
+        // Some may have been superseded after the last frame was taken.
         (lost.total() - lost.superseded) + lost.superseded.max(self.queue.dropped())
     }
 }
@@ -217,7 +217,7 @@ impl Drop for SourceReader {
     }
 }
 
-/// Ends the queue however the thread ends: whoever waits at the other side must go on.
+/// Ends the queue however the thread ends: whoever waits at the other side must continue.
 struct EndOnDrop<'a>(&'a FrameQueue<ReaderItem>);
 
 impl Drop for EndOnDrop<'_> {

@@ -28,7 +28,7 @@ pub struct CaptureSettings {
     /// Width and height, px: `1280x720`.
     #[serde(deserialize_with = "size")]
     pub size: Option<Size>,
-    /// Frames a second, Hz.
+    /// Frames per second, Hz.
     pub rate_hz: Option<f64>,
     /// Pixel format, four letters: `YUYV`.
     pub format: Option<String>,

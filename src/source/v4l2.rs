@@ -127,7 +127,7 @@ impl V4l2Source {
         self.keep_bytes = true;
     }
 
-    /// Frames a second, Hz: what the driver says, else what was asked for, else 30.
+    /// Frames per second, Hz: what the driver says, else what was asked for, else 30.
     pub fn rate_hz(&self) -> f64 {
         let told = self.capture.handle().report().mode;
         told.and_then(|mode| mode.rate_hz)
@@ -151,7 +151,7 @@ impl V4l2Source {
         self.capture.next()
     }
 
-    /// The next frame. One that its decoder finds cut short or torn is no picture: it is counted
+    /// The next frame. One that its decoder finds cut short or torn is not a picture: it is counted
     /// like one that the driver marks, and the one after it is taken.
     pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         loop {
@@ -279,7 +279,7 @@ fn graph_format(format: &VideoFormat) -> Option<FrameFormat> {
 
 /// Luma weights and byte range of the kernel's numbers; what the driver leaves open (0) follows from
 /// the colour space, as `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` of
-/// `linux/videodev2.h` say. Constant luminance (7) is no matrix: the weights are those of BT.2020,
+/// `linux/videodev2.h` say. Constant luminance (7) is not a matrix: the weights are those of BT.2020,
 /// the nearest there is.
 fn coding(colour: ColourInfo) -> (ColourMatrix, ColourRange) {
     const SMPTE240M: u32 = 2;

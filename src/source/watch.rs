@@ -10,7 +10,7 @@ pub struct CaptureWatch {
 }
 
 impl CaptureWatch {
-    /// What it came to so far.
+    /// Its result so far.
     pub fn report(&self) -> CaptureReport {
         #[cfg(target_os = "linux")]
         return self.inner.report();
@@ -26,7 +26,7 @@ impl CaptureWatch {
         None
     }
 
-    /// Ends it: a thread that waits for its next frame goes on.
+    /// Ends it: a thread that waits for its next frame continues.
     pub fn stop(&self) {
         #[cfg(target_os = "linux")]
         self.inner.stop();

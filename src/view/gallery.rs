@@ -1,4 +1,4 @@
-//! Keeps what a page about a run shows while the run goes on.
+//! Keeps what a page about a run shows while the run continues.
 
 use super::page::StageSpan;
 use super::sheet::{TILE_W, shrink};
@@ -11,11 +11,11 @@ use unmask_frame::write_png;
 
 /// Tiles on a contact sheet.
 const TILES: usize = 12;
-/// Things that a page lists; more would only make it slow.
+/// Objects that a page lists; more would only make it slow.
 const SPANS: usize = 400;
 /// Overlays that a page links to.
 const LINKS: usize = 600;
-/// A tile from every so many frames where nothing is told.
+/// A tile from every so many frames where nothing is reported.
 const QUIET_STEP: u64 = 10;
 
 /// What a gallery keeps.
@@ -29,7 +29,7 @@ pub struct GallerySettings {
     pub threshold: f32,
     /// How old an alert may be.
     pub budget: Duration,
-    /// Tiles of the contact sheet lie at least this many frames apart: neighbours of a film show
+    /// Tiles of the contact sheet lie at least this many frames apart: neighbours of a video show
     /// the same.
     pub tile_spacing: u64,
 }
@@ -42,7 +42,7 @@ pub struct AlertGallery {
     overlay: OverlayDrawer,
     tiles: Vec<KeptTile>,
     spans: Vec<StageSpan>,
-    /// Things beyond those listed.
+    /// Objects beyond those listed.
     more_spans: u64,
     links: Vec<String>,
     drawn: u64,
@@ -194,17 +194,17 @@ impl AlertGallery {
         Ok(write_png(path, &contact_sheet(title, &tiles))?)
     }
 
-    /// The things told of, in the order they began.
+    /// The objects reported, in the order they began.
     pub fn spans(&self) -> &[StageSpan] {
         &self.spans
     }
 
-    /// The things told of, to note what is true of them.
+    /// The objects reported, to note what is true of them.
     pub fn spans_mut(&mut self) -> &mut [StageSpan] {
         &mut self.spans
     }
 
-    /// Things told of beyond those in [`AlertGallery::spans`].
+    /// Objects reported beyond those in [`AlertGallery::spans`].
     pub fn more_spans(&self) -> u64 {
         self.more_spans
     }
@@ -254,7 +254,7 @@ pub(crate) mod tests {
     use unmask_frame::{Frame, FrameMetadata, LabelMap, MonotonicTime, Picture, ScoreMap, Size};
     use unmask_score::ScoredFrame;
 
-    /// A grey frame with an anomaly in its middle, told of where `alerting`.
+    /// A grey frame with an anomaly in its middle, reported where `alerting`.
     pub fn processed(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
         let grid = Size::new(16, 10);
         let mut score = ScoreMap::filled(grid, 0.05);

@@ -117,7 +117,7 @@ fn draw_alert(canvas: &mut PictureCanvas<'_>, alert: &Alert) {
     };
     let scale = canvas.scale() as u32;
     let [x, y, w, h] = alert.bbox;
-    // Outwards to whole pen pixels, and a little away from the thing itself.
+    // Outwards to whole pen pixels, and a little away from the object itself.
     let (left, top) = ((x / scale) as i32 - 2, (y / scale) as i32 - 2);
     let right = (x + w).div_ceil(scale) as i32 + 2;
     let bottom = (y + h).div_ceil(scale) as i32 + 2;

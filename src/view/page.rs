@@ -1,4 +1,4 @@
-//! A page about a run: one HTML file that needs nothing but the pictures beside it.
+//! A page about a run: one HTML file that needs nothing but the pictures next to it.
 
 mod charts;
 
@@ -35,7 +35,7 @@ impl PageFigure {
     }
 }
 
-/// A thing told of, or a thing that was truly there, over the frames of a run.
+/// An object reported, or an object that was truly there, over the frames of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageSpan {
     /// Its id, or what it is.
@@ -50,7 +50,7 @@ pub struct StageSpan {
     pub area_px: u32,
     /// Whether an alert about it came late.
     pub late: bool,
-    /// For an alert: whether something was truly there. For a true thing: whether it was found.
+    /// For an alert: whether something was truly there. For a true object: whether it was found.
     pub real: Option<bool>,
 }
 
@@ -65,9 +65,9 @@ pub struct RunPage<'a> {
     pub figures: &'a [PageFigure],
     /// Frames of the run: length of the timeline.
     pub frames: u64,
-    /// Things told of.
+    /// Objects reported.
     pub alerts: &'a [StageSpan],
-    /// Things truly there, where that is known.
+    /// Objects truly there, where that is known.
     pub truth: Option<&'a [StageSpan]>,
     /// Times of the run.
     pub latency: &'a LatencyStats,
@@ -79,7 +79,7 @@ pub struct RunPage<'a> {
     pub overlay_folder: &'a str,
     /// File names of overlays.
     pub overlays: &'a [String],
-    /// Lines at the foot: model, source, settings.
+    /// Footer lines: model, source, settings.
     pub notes: &'a [(String, String)],
 }
 

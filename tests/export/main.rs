@@ -263,7 +263,7 @@ fn every_size_in_use_can_be_exported() {
 }
 
 /// Checks a model with `onnx.checker` and runs it on ONNX Runtime: prints the largest difference
-/// to the outputs that lie beside it as raw f32, over their largest value.
+/// to the outputs that lie next to it as raw f32, over their largest value.
 const ORACLE: &str = r#"
 import sys, numpy as np, onnx, onnxruntime
 model, image, *outputs = sys.argv[1:]

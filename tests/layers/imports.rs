@@ -28,7 +28,7 @@ pub fn imports(modules: &Modules) -> Edges<Vec<String>> {
     edges
 }
 
-/// Notes the module that defines what `path`, written in the module `at`, names. Re-exports are
+/// Records the module that defines what `path`, written in the module `at`, names. Re-exports are
 /// followed; `true` where it is found.
 fn follow(
     modules: &Modules,

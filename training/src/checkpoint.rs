@@ -1,7 +1,7 @@
 //! Checkpoints: safetensors files, written whole or not at all.
 //!
 //! A *model* holds parameters and running statistics by detectron2 name, and the metadata that export
-//! needs. A *state* holds everything to go on with: the same, the optimizer's memory and the place
+//! needs. A *state* holds everything to continue with: the same, the optimizer's memory and the place
 //! in the recipe.
 
 use crate::optimizer::{OptimizerSettings, OptimizerState};
@@ -21,10 +21,10 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The file is no checkpoint of this program.
+    /// The file is not a checkpoint of this program.
     #[error("{path}: {what}")]
     Foreign {
         /// The file.
@@ -99,7 +99,7 @@ pub fn write_model(
     write(path, tensors.collect(), metadata(recipe))
 }
 
-/// Writes everything to go on with from `place`.
+/// Writes everything to continue with from `place`.
 ///
 /// # Errors
 /// [`CheckpointError::Io`].
@@ -264,7 +264,7 @@ fn write(
             e.to_string(),
         ))
     })?;
-    // Written beside and renamed: a kill leaves the old file or the new one, never half.
+    // Written under a temporary name and renamed: a kill leaves the old file or the new one, never half.
     let part = path.with_extension("part");
     let mut out = std::fs::File::create(&part).map_err(io)?;
     out.write_all(&file)

@@ -1,4 +1,4 @@
-//! Parameters by name, each a flat leaf tensor with its shape beside it.
+//! Parameters by name, each a flat leaf tensor with its shape next to it.
 //!
 //! Flat leaves keep optimizer, clipping and checkpoints free of ranks: every state is rank 1.
 

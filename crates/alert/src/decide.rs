@@ -1,4 +1,4 @@
-//! The decision: which findings are told.
+//! The decision: which detections are reported.
 
 use super::find::{DetectionFinder, HysteresisThresholds};
 use super::track::{TrackConfirmation, TrackFilter, TrackUpdate, Tracker};
@@ -9,40 +9,40 @@ use std::time::Duration;
 use unmask_frame::Size;
 use unmask_score::ScoredFrame;
 
-/// Most findings of a frame that are looked at, the largest first.
+/// Most detections of a frame that are looked at, the largest first.
 const DETECTIONS_LIMIT: usize = 128;
 /// How far the low threshold lies below the threshold, as a share of it.
 const LOW_SHARE: f32 = 0.25;
-/// How often a thing must be seen in a film.
+/// How often an object must be seen in a video.
 const VIDEO_CONFIRM: TrackConfirmation = TrackConfirmation::new(4, 6).unwrap();
 
-/// What counts as a thing to tell.
+/// What counts as an object to tell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertSettings {
-    /// Score above which a cell counts as anomalous: a thing holds such a cell.
+    /// Score above which a cell counts as anomalous: an object holds such a cell.
     pub threshold: f32,
     /// Score above which neighbouring cells belong to it; at most `threshold`.
     pub low_threshold: f32,
     /// Smallest component, px of the picture.
     pub min_area_px: u32,
-    /// Whether only things on or near the road count.
+    /// Whether only objects on or near the road count.
     pub only_near_road: bool,
-    /// Where things count; everywhere, where `None`.
+    /// Where objects count; everywhere, where `None`.
     pub zone: Option<ImageZone>,
-    /// How often a thing must be seen, by findings that keep all of `rules`.
+    /// How often an object must be seen, by detections that keep all of `rules`.
     pub confirm: TrackConfirmation,
-    /// What a finding must show to count towards a beginning.
+    /// What a detection must show to count towards a beginning.
     pub rules: FilterRules,
-    /// For how long a thing that ended does not begin anew in its place.
+    /// For how long an object that ended does not start again in its place.
     pub cooldown: Duration,
     /// Place and optics of the camera, where known.
     pub camera_geometry: Option<CameraGeometry>,
-    /// When a thing is severe.
+    /// When an object is severe.
     pub high_severity: HighSeverity,
 }
 
 impl AlertSettings {
-    /// For a film, from a moving camera or a fixed one, and a model whose own threshold is
+    /// For a video, from a moving camera or a fixed one, and a model whose own threshold is
     /// `threshold`.
     pub fn video(threshold: f32) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl AlertSettings {
         }
     }
 
-    /// For pictures that have nothing to do with each other: each is told of at once.
+    /// For pictures that have nothing to do with each other: each is reported at once.
     pub fn images(threshold: f32) -> Self {
         Self {
             confirm: TrackConfirmation::IMMEDIATE,
@@ -73,26 +73,26 @@ impl AlertSettings {
     }
 }
 
-/// What a finding must show to count towards a beginning. What has begun goes on without them.
+/// What a detection must show to count towards a beginning. What has begun continues without them.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FilterRules {
-    /// Least difference between the mean score inside and that of the ring around it, as a share
-    /// of the threshold: a thing stands out, a doubtful stretch of the map does not.
+    /// Least difference between the mean score inside and that of the contour around it, as a share
+    /// of the threshold: an object stands out, a doubtful stretch of the map does not.
     pub min_contrast: f32,
-    /// Least area divided by the longer side of the box, px: seams between surfaces are thin.
+    /// Minimum area divided by the longer side of the box, px: seams between surfaces are thin.
     pub min_thickness_px: f32,
-    /// Least share of its box that it fills, 0 to 1: doubt sprawls, things are compact.
+    /// Least share of its box that it fills, 0 to 1: doubt sprawls, objects are compact.
     pub min_fill: f32,
-    /// Least share of road in the lower half of the ring around it, 0 to 1: what stands on a road
-    /// has road beside and below it.
+    /// Least share of road in the lower half of the contour around it, 0 to 1: what stands on a road
+    /// has road next to and below it.
     pub min_road_share: f32,
     /// Whether it must be seen whole: not cut by the left, right or lower edge of the picture.
     #[serde(alias = "whole")]
     pub reject_truncated: bool,
-    /// Least area at confirmation, as a share of that at first sight: what is approached grows.
+    /// Minimum area at confirmation, as a share of that at first detection: what is approached grows.
     pub min_growth: f32,
-    /// Farthest that its foot may have risen since first sight, as a share of its height: what is
+    /// Farthest that its bottom edge may have risen since first detection, as a share of its height: what is
     /// approached comes down the picture.
     pub max_rise: f32,
 }
@@ -115,7 +115,7 @@ impl FilterRules {
         max_rise: f32::INFINITY,
     };
 
-    /// For a film.
+    /// For a video.
     pub const VIDEO: FilterRules = FilterRules {
         min_contrast: 0.5,
         min_thickness_px: 10.0,
@@ -135,7 +135,7 @@ impl FilterRules {
     }
 }
 
-/// When a thing on the road is of high severity: near, or large in the picture.
+/// When an object on the road is of high severity: near, or large in the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HighSeverity {
     /// Up to this distance, m (where the distance is known).
@@ -144,13 +144,13 @@ pub struct HighSeverity {
     pub area_share: f32,
 }
 
-/// Settings that make no sense.
+/// Invalid settings.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum DecideError {
     /// NaN or infinity.
     #[error("the threshold {threshold} is not a finite number")]
     Threshold {
-        /// What was asked for.
+        /// The requested value.
         threshold: f32,
     },
     /// A low threshold above the high one.
@@ -159,7 +159,7 @@ pub enum DecideError {
          the two belong to a thing but do not make one"
     )]
     LowThreshold {
-        /// What was asked for.
+        /// The requested value.
         low: f32,
         /// The threshold.
         high: f32,
@@ -269,7 +269,7 @@ impl AlertDecider {
         self.emit_events(events);
     }
 
-    /// Ends everything that is followed.
+    /// Ends everything that is tracked.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackSnapshot)>) {
         self.tracker.finish(&mut self.updates);
         self.emit_events(events);

@@ -6,11 +6,11 @@ use unmask_drive::GroundTruth;
 
 /// An alert is true where at least this share of its area is something that does not belong.
 const TRUE_SHARE: f64 = 0.1;
-/// A thing is found where at least this share of its visible pixels lies in the box of a true
-/// alert, and no other thing has more pixels there.
+/// An object is found where at least this share of its visible pixels lies in the box of a true
+/// alert, and no other object has more pixels there.
 const FOUND_SHARE: f64 = 0.25;
 
-/// A thing that did not belong, over the run.
+/// An object that did not belong, over the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelledObject {
     /// What it is.
@@ -33,10 +33,10 @@ pub struct AlertEvaluator {
     alerts: BTreeMap<String, bool>,
 }
 
-/// What a run comes to.
+/// Result of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertEvaluation {
-    /// Things that had to be found: larger than the least area in some frame.
+    /// Objects that had to be found: larger than the minimum area in some frame.
     pub objects: Vec<LabelledObject>,
     /// How many of them were.
     pub found: usize,
@@ -47,14 +47,14 @@ pub struct AlertEvaluation {
 }
 
 impl AlertEvaluation {
-    /// Things that had to be found and were not.
+    /// Objects that had to be found and were not.
     pub fn missed(&self) -> usize {
         self.objects.len() - self.found
     }
 }
 
 impl AlertEvaluator {
-    /// Judges things whose visible area exceeds `least_px` in some frame.
+    /// Judges objects whose visible area exceeds `least_px` in some frame.
     pub fn new(min_area_px: u32) -> Self {
         Self {
             min_area_px,
@@ -62,7 +62,7 @@ impl AlertEvaluator {
         }
     }
 
-    /// Takes a frame with its truth and what was told about it.
+    /// Takes a frame with its truth and what was reported about it.
     pub fn add(&mut self, frame: u64, truth: &GroundTruth, alerts: &[Alert]) {
         self.frames += 1;
         let odd: Vec<_> = truth.objects.iter().filter(|o| o.anomaly).collect();
@@ -84,7 +84,7 @@ impl AlertEvaluator {
             let inside: Vec<_> = inside.filter(|(pixels, _)| *pixels > 0).collect();
             let covered: u32 = inside.iter().map(|(pixels, _)| pixels).sum();
             let real = covered > 0 && f64::from(covered) >= TRUE_SHARE * f64::from(alert.area_px);
-            // An alert is about one thing: a small one far behind is not found by the way.
+            // An alert is about one object: a small one far behind is not found by the way.
             if let Some((pixels, object)) = inside.iter().max_by_key(|(pixels, _)| *pixels)
                 && real
                 && f64::from(*pixels) >= FOUND_SHARE * f64::from(object.area_px)
@@ -101,7 +101,7 @@ impl AlertEvaluator {
         self.alerts.get(id).copied()
     }
 
-    /// The verdict on everything so far, for a source of `rate_hz` frames a second.
+    /// The result on everything so far, for a source of `rate_hz` frames per second.
     pub fn evaluation(&self, rate_hz: f64) -> AlertEvaluation {
         let things: Vec<LabelledObject> = self
             .objects
@@ -147,7 +147,7 @@ mod tests {
     use unmask_drive::SceneObject;
     use unmask_frame::{PixelMap, Size};
 
-    /// An anomaly of `side` x `side` at (10, 10) and a car beside it, in a 100x100 picture.
+    /// An anomaly of `side` x `side` at (10, 10) and a car next to it, in a 100x100 picture.
     fn truth(side: usize) -> GroundTruth {
         let mut instances = PixelMap::filled(Size::new(100, 100), 0u16);
         for y in 10..10 + side {
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn an_alert_that_grazes_a_thing_neither_finds_it_nor_is_true() {
         let mut judge = AlertEvaluator::new(100);
-        // One of 625 pixels of the thing, one of 900 of the alert.
+        // One of 625 pixels of the object, one of 900 of the alert.
         judge.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
         let verdict = judge.evaluation(10.0);
         assert_eq!((verdict.found, verdict.false_alerts), (0, 1));

@@ -1,4 +1,4 @@
-//! From an anomaly map to findings: components above a threshold, in pixels of the picture.
+//! From an anomaly map to detections: components above a threshold, in pixels of the picture.
 //!
 //! This works on the grid of the network's output, not on the picture: the map between the cells
 //! is only interpolated, so labelling the enlarged map would cost a hundred times as much and say
@@ -15,9 +15,9 @@ use unmask_score::components::ComponentLabeller;
 
 /// Rows of cells below a component in which its road may begin.
 const BOTTOM_ROWS: usize = 2;
-/// Cells beside the road that still count as near it.
+/// Cells next to the road that still count as near it.
 const NEAR_CELLS: usize = 1;
-/// Width of the ring around a component with which it is compared, cells.
+/// Width of the contour around a component with which it is compared, cells.
 const CONTOUR_CELLS: usize = 2;
 
 /// A component of the anomaly map.
@@ -31,7 +31,7 @@ pub struct Detection {
     pub score_max: f32,
     /// Mean score of its cells.
     pub score_mean: f32,
-    /// `score_mean` less the mean score of the ring around it, two cells wide.
+    /// `score_mean` less the mean score of the contour around it, two cells wide.
     pub contrast: f32,
     /// Area divided by the longer side of the box, px: how thick it is where it is a line.
     pub thickness_px: f32,
@@ -45,7 +45,7 @@ pub struct Detection {
     pub on_road: bool,
 }
 
-/// The two thresholds and the least area.
+/// The two thresholds and the minimum area.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct HysteresisThresholds {
     /// A component must hold a cell above this. (Above, not from: the threshold that `unmask eval`
@@ -65,7 +65,7 @@ pub(super) struct DetectionFinder {
     road_cells: ComponentLabeller,
     spans: Vec<Option<(usize, usize)>>,
     parts: Vec<DetectionPart>,
-    /// Component a cell, plus one; 0 = none.
+    /// Component per cell, plus one; 0 = none.
     owner: Vec<u32>,
     /// Component in whose ring a cell was counted last, plus one.
     contour_owner: Vec<u32>,
@@ -178,7 +178,7 @@ impl DetectionFinder {
                 part.sum += f64::from(a);
             }
             part.cells += end - start;
-            // Runs come from the top down: the foot is the last row, all its runs as one.
+            // Runs come from the top down: the bottom edge is the last row, all its runs as one.
             part.bottom = if part.extent[3] == y + 1 {
                 (part.bottom.0.min(start), part.bottom.1.max(end))
             } else {
@@ -230,7 +230,7 @@ impl DetectionFinder {
 
     /// From where to where the road reaches in every row of cells.
     ///
-    /// Only the largest connected piece of road counts (a stray cell in a wall is no road), and
+    /// Only the largest connected piece of road counts (a stray cell in a wall is not a road), and
     /// what stands between its left and right edge stands on it: there the cells themselves are
     /// not road.
     fn find_road(&mut self, classes: &LabelMap) {

@@ -1,8 +1,8 @@
-//! What the user is told.
+//! Alerts as users receive them.
 //!
-//! `find` turns an anomaly map into findings (components above two thresholds), `track` follows
-//! findings from frame to frame, `decide` holds the rules of what is told, `ground` says where it
-//! stands, and [`Alert`] is the fixed form in which events leave: one JSON object a line, schema
+//! `find` turns an anomaly map into detections (components above two thresholds), `track` follows
+//! detections from frame to frame, `decide` holds the rules of what is reported, `ground` says where it
+//! stands, and [`Alert`] is the fixed form in which events leave: one JSON object per line, schema
 //! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares alerts with the truth,
 //! where a source knows it.
 #![forbid(unsafe_code)]
@@ -33,7 +33,7 @@ use unmask_frame::{FrameMetadata, MonotonicTime};
 /// Name and version of the form of alerts.
 pub const SCHEMA: &str = "unmask.alert/1";
 
-/// What happened to the thing an alert is about.
+/// What happened to the object an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertEvent {
@@ -49,7 +49,7 @@ pub enum AlertEvent {
     Degraded,
 }
 
-/// How much a thing matters.
+/// How much an object matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertSeverity {
@@ -61,7 +61,7 @@ pub enum AlertSeverity {
     High,
 }
 
-/// A thing that is told of.
+/// An object that is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackSnapshot {
     /// Its id.
@@ -105,7 +105,7 @@ pub struct Alert {
     /// Always [`SCHEMA`].
     #[serde(with = "shared")]
     pub schema: Arc<str>,
-    /// The same for all events of one thing; unique on a board over all its runs.
+    /// The same for all events of one object; unique on a board over all its runs.
     #[serde(with = "shared")]
     pub id: Arc<str>,
     /// What happened.
@@ -149,7 +149,7 @@ pub struct Alert {
     /// The source, as the user wrote it.
     #[serde(with = "shared")]
     pub source: Arc<str>,
-    /// In words, for events about the watch itself; else null.
+    /// Description, for events about the watch itself; else null.
     pub detail: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use unmask_score::ScoredFrame;
 /// Thresholds tried: scores of both kinds of model end at 1.
 const TRIAL_PERCENTS: std::ops::RangeInclusive<u32> = 5..=99;
 
-/// Watches frames on which nothing is to be told, at many thresholds at once.
+/// Watches frames on which nothing is to be reported, at many thresholds at once.
 #[derive(Debug)]
 pub struct ScoreBank {
     deciders: Vec<(f32, AlertDecider, u64)>,

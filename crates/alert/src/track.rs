@@ -1,27 +1,27 @@
-//! Follows findings from frame to frame, so that one thing has one id.
+//! Follows detections from frame to frame, so that one object has one id.
 //!
-//! A finding either counts towards a beginning or it does not (the rules say which). What is
-//! confirmed is kept alive by both: it takes more to begin than to go on.
+//! A detection either counts towards a beginning or it does not (the rules say which). What is
+//! confirmed is kept alive by both: it takes more to begin than to continue.
 
 use super::{AlertEvent, Detection};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Boxes grow by this share of their size before they are compared: things near the camera move
+/// Boxes grow by this share of their size before they are compared: objects near the camera move
 /// by about their own size between frames.
 const GROW: f32 = 0.25;
 /// Two boxes belong together from this share of the smaller one on.
 const OVERLAP: f32 = 0.3;
 /// History is kept in a 32-bit number.
 const WINDOW_LIMIT: u32 = 32;
-/// Most things followed at a time; further findings of a frame are left out, the smallest first.
+/// Most objects tracked at a time; further detections of a frame are left out, the smallest first.
 const TRACKS_LIMIT: usize = 128;
-/// Most things remembered after their end.
+/// Most objects remembered after their end.
 const ENDED_LIMIT: usize = 32;
-/// A thing that comes again within the cool-down is told at once where its area has grown so much.
+/// An object that comes again within the cool-down is reported at once where its area has grown so much.
 const GROWN: u64 = 2;
 
-/// When a thing counts as real: seen in `hits` of the last `window` frames.
+/// When an object counts as real: seen in `hits` of the last `window` frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct TrackConfirmation {
@@ -30,7 +30,7 @@ pub struct TrackConfirmation {
 }
 
 impl TrackConfirmation {
-    /// At the first sight.
+    /// At the first detection.
     pub const IMMEDIATE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
 
     /// In `hits` of `window` frames; `None` unless `1 <= hits <= window <= 32`.
@@ -76,21 +76,21 @@ impl std::fmt::Display for TrackConfirmation {
     }
 }
 
-/// How things are followed.
+/// How objects are tracked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TrackFilter {
-    /// How often a thing must be seen, by findings that count.
+    /// How often an object must be seen, by detections that count.
     pub confirm: TrackConfirmation,
-    /// Least area at confirmation, as a share of that at first sight: what is approached grows.
+    /// Minimum area at confirmation, as a share of that at first detection: what is approached grows.
     pub min_growth: f32,
-    /// Farthest that its foot may have risen since first sight, as a share of its height: what is
+    /// Farthest that its bottom edge may have risen since first detection, as a share of its height: what is
     /// approached comes down the picture.
     pub max_rise: f32,
-    /// For how long a thing that ended does not begin anew in its place.
+    /// For how long an object that ended does not start again in its place.
     pub cooldown: Duration,
 }
 
-/// A thing that is followed.
+/// An object that is tracked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TrackUpdate {
     /// Its id.
@@ -103,7 +103,7 @@ pub(super) struct TrackUpdate {
 struct TrackState {
     first: Detection,
     last: Detection,
-    /// How its middle moves, px a frame.
+    /// How its middle moves, px per frame.
     shift: [f32; 2],
     /// Frames since it was last seen.
     frames_since_update: u32,
@@ -162,7 +162,7 @@ struct EndedTrack {
     unix_ns: i128,
 }
 
-/// All things that are followed.
+/// All objects that are tracked.
 #[derive(Debug)]
 pub(super) struct Tracker {
     filter: TrackFilter,
@@ -192,7 +192,7 @@ impl Tracker {
         self.prefix = Some(prefix.into());
     }
 
-    /// Takes the findings of a frame captured at `unix_ns`, each with whether it counts; appends
+    /// Takes the detections of a frame captured at `unix_ns`, each with whether it counts; appends
     /// what happened to `events`, ends first.
     pub fn step(
         &mut self,
@@ -221,7 +221,7 @@ impl Tracker {
         self.emit_events(unix_ns, events);
     }
 
-    /// Ends everything that is followed.
+    /// Ends everything that is tracked.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
         events.extend(self.tracks.drain(..).filter_map(|thing| {
             let last = thing.last;
@@ -280,7 +280,7 @@ impl Tracker {
     }
 }
 
-/// Whether `finding` lies where something ended a short while ago, and has not grown much since.
+/// Whether `detection` lies where something ended a short while ago, and has not grown much since.
 fn is_in_cooldown(ended: &[EndedTrack], finding: &Detection) -> bool {
     ended.iter().any(|e| {
         overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
@@ -288,12 +288,12 @@ fn is_in_cooldown(ended: &[EndedTrack], finding: &Detection) -> bool {
     })
 }
 
-/// Which finding belongs to which followed thing.
+/// Which detection belongs to which tracked object.
 #[derive(Debug, Default)]
 struct TrackAssociation {
     candidates: Vec<(f32, usize, usize)>,
     taken: Vec<bool>,
-    /// For every finding the followed thing it belongs to.
+    /// For every detection the tracked object it belongs to.
     matched_track: Vec<Option<usize>>,
 }
 

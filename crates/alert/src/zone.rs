@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const CORNERS_LIMIT: usize = 64;
 
 /// A polygon over the picture; corners are shares of its width and height, 0 to 1, from the upper
-/// left. A thing counts where the middle of its lower edge lies inside.
+/// left. An object counts where the middle of its lower edge lies inside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<[f32; 2]>", into = "Vec<[f32; 2]>")]
 pub struct ImageZone {

@@ -5,7 +5,7 @@ use super::shape::{MISS, RayHit};
 use super::space::{V, v};
 use super::stage::SceneStage;
 
-/// Shade of things further off than this is not drawn, m.
+/// Shade of objects further off than this is not drawn, m.
 const SHADE_M: f32 = 160.0;
 
 /// Ground axes along the sun's light and across it: shade is long along the light only, so that

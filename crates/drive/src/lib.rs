@@ -4,7 +4,7 @@
 //! houses, trees, street furniture, traffic, light and weather. Now and then something that does
 //! not belong stands on or close to the road, is approached and passed. [`Drive::scene`] gives the
 //! picture of any frame with its class, instance and anomaly masks; [`Drive::random_scene`] gives
-//! stills of unrelated streets for training.
+//! images of unrelated streets for training.
 //!
 //! Everything is made from solids (`shape`) with procedural skins (`skin`), found by casting one ray
 //! a pixel into tiles of the picture, with three more where edges run. No frame depends on another,
@@ -75,7 +75,7 @@ const MIN_SIZE: Size = Size::new(64, 36);
 const MAX_SIDE_PX: usize = 4096;
 /// Highest picture rate, Hz.
 const MAX_RATE_HZ: f64 = 240.0;
-/// A drive begins anew after this time, s: positions stay exact in 64-bit numbers.
+/// A drive starts again after this time, s: positions stay exact in 64-bit numbers.
 const LAP_S: f64 = 1e7;
 
 /// What a drive shows.
@@ -85,9 +85,9 @@ pub struct DriveSettings {
     pub seed: u64,
     /// Picture size, px: at least 64 × 36, no side longer than 4096.
     pub size: Size,
-    /// Pictures a second, Hz, in `(0, 240]`.
+    /// Pictures per second, Hz, in `(0, 240]`.
     pub rate_hz: f64,
-    /// Whether things that do not belong appear.
+    /// Whether objects that do not belong appear.
     pub anomalies: bool,
 }
 
@@ -117,7 +117,7 @@ pub enum DriveError {
         /// The size asked for, px.
         size: Size,
     },
-    /// The rate makes no sense.
+    /// The rate is invalid.
     #[error(
         "synthetic drive: rate {rate_hz} Hz is out of range; use more than 0 and at most {MAX_RATE_HZ}"
     )]
@@ -134,7 +134,7 @@ pub struct LabelledScene {
     pub picture: Picture,
     /// Index into [`CLASSES`] a pixel; 255 where something stands that does not belong.
     pub classes: LabelMap,
-    /// Object a pixel: the low 16 bits of [`SceneObject::id`], never 0; 0 where no object is.
+    /// Object per pixel: the low 16 bits of [`SceneObject::id`], never 0; 0 where no object is.
     pub instances: PixelMap<u16>,
     /// 1 where something stands that does not belong, else 0.
     pub anomaly: LabelMap,
@@ -145,13 +145,13 @@ pub struct LabelledScene {
 /// What a synthetic frame shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroundTruth {
-    /// Object a pixel: the low 16 bits of its id; 0 where none is.
+    /// Object per pixel: the low 16 bits of its id; 0 where none is.
     pub instances: PixelMap<u16>,
     /// The objects, those that do not belong included.
     pub objects: Vec<SceneObject>,
 }
 
-/// A thing in a picture: a car, pedestrian, cyclist, or something that does not belong.
+/// An object in a picture: a car, pedestrian, cyclist, or something that does not belong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SceneObject {
     /// The same in every frame of a drive; its low 16 bits are unique in a picture and not 0.
@@ -177,7 +177,7 @@ pub struct Drive {
     style: StreetStyle,
 }
 
-/// Camera and things of one picture.
+/// Camera and objects of one picture.
 struct ViewPoint {
     s0: f64,
     time: f64,
@@ -249,14 +249,14 @@ impl Drive {
         self.render(style, &view)
     }
 
-    /// Still number `n`: a street unlike the others, with zero to three things that do not belong
+    /// Still number `n`: a street unlike the others, with zero to three objects that do not belong
     /// (none where [`DriveSettings::anomalies`] is off), near or far.
     pub fn random_scene(&self, n: u64) -> LabelledScene {
         self.image(n, false)
     }
 
     /// Still number `n` of those that look at a zebra crossing, 2 to 25 m ahead: seldom met in
-    /// [`Drive::random_scene`], and bright as few things that do not belong are.
+    /// [`Drive::random_scene`], and bright as few objects that do not belong are.
     pub fn random_crossing(&self, n: u64) -> LabelledScene {
         self.image(n, true)
     }

@@ -11,7 +11,7 @@ use super::space::{LocalAxes, v};
 use super::stage::{ObjectSpot, SceneStage, StageObject};
 use super::style::StreetStyle;
 
-/// Builds a thing at a spot; gives how far it reaches sideways, m.
+/// Builds an object at a spot; gives how far it reaches sideways, m.
 type ObstacleBuilder = fn(&mut SceneStage, &ObjectSpot, &mut SeededRng) -> f32;
 
 /// Kinds with their weight in the draw.

@@ -50,7 +50,7 @@ fn backdrop_key(what: SkyBackdrop) -> u32 {
     }
 }
 
-/// Class of a key that is no solid.
+/// Class of a key that is not a solid.
 fn plain_class(key: u32) -> u8 {
     match key {
         0 => 0,
@@ -61,11 +61,11 @@ fn plain_class(key: u32) -> u8 {
     }
 }
 
-/// A finished picture before the sensor: linear colours, and class and thing of every pixel.
+/// A finished picture before the sensor: linear colours, and class and object of every pixel.
 pub(super) struct RenderedScene {
     pub colours: Vec<V>,
     pub classes: Vec<u8>,
-    /// Index into the stage's things plus 1; 0 for none.
+    /// Index into the stage's objects plus 1; 0 for none.
     pub things: Vec<u16>,
 }
 
@@ -242,7 +242,7 @@ impl RenderScene<'_> {
         }
     }
 
-    /// Class and thing of a key.
+    /// Class and object of a key.
     fn label(&self, key: u32) -> (u8, u16) {
         if key < FIRST_SOLID {
             return (plain_class(key), 0);
@@ -324,7 +324,7 @@ impl RenderScene<'_> {
     }
 
     /// Colours rows of tiles from row `y0`: one pixel of four is shaded, then those between them on the diagonal,
-    /// then the rest; but a pixel whose neighbours of the step before show the same thing in nearly
+    /// then the rest; but a pixel whose neighbours of the step before show the same object in nearly
     /// the same colour takes their mean.
     fn shade_band(&self, y0: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
         let w = self.stage.camera.size.w;
@@ -386,7 +386,7 @@ impl RenderScene<'_> {
         let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
         let centre = self.shade(key, depths[at], fx, fy, tile);
         // Where a neighbour shows something else, two more looks smooth the edge: each only for
-        // what this pixel and its neighbours show, and each thing is shaded once.
+        // what this pixel and its neighbours show, and each object is shaded once.
         let left = keys[at - usize::from(x > 0)];
         let right = keys[at + usize::from(x + 1 < w)];
         let up = keys[if y > 0 { at - w } else { at }];

@@ -102,7 +102,7 @@ pub(super) fn srgb(r: u8, g: u8, b: u8) -> V {
     v(linear(r), linear(g), linear(b))
 }
 
-/// Three orthonormal axes of a placed thing: right, up, forward.
+/// Three orthonormal axes of a placed object: right, up, forward.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LocalAxes {
     pub x: V,

@@ -21,7 +21,7 @@ pub(super) struct StageSolid {
     pub base: V,
     pub across: V,
     pub down: V,
-    /// Least depth at which a ray may meet it, m.
+    /// Minimum depth at which a ray may meet it, m.
     pub near: f32,
     pub rect: ImageRect,
 }
@@ -66,7 +66,7 @@ const BOX_EDGES: [(usize, usize); 12] = [
 pub(super) struct SolidGroup {
     /// Class index, 255 for what does not belong.
     pub class: u8,
-    /// Index into the stage's things, plus 1; 0 for none.
+    /// Index into the stage's objects, plus 1; 0 for none.
     pub object: u16,
     /// Share of direct sun that reaches it.
     pub lit: f32,

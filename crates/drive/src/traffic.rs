@@ -12,12 +12,12 @@ use super::street::Keepout;
 use super::style::StreetStyle;
 use super::vehicle::{self, VehicleKind};
 
-/// Stretch around the camera in which moving things live, m: when one leaves it at one end, another
+/// Stretch around the camera in which moving objects live, m: when one leaves it at one end, another
 /// enters at the other.
 const BEHIND_M: f64 = 12.0;
 const RANGE_M: f64 = 270.0;
 
-/// Ranges of identity numbers, below 65 536: no two things in a picture share one.
+/// Ranges of identity numbers, below 65 536: no two objects in a picture share one.
 const PARKED: u32 = 10_000;
 const CARS: u32 = 30_000;
 const WALKERS: u32 = 42_000;
@@ -31,7 +31,7 @@ pub(super) fn obstacle_id(number: u64) -> u32 {
     low | (((number / OBSTACLES) as u32) << 16)
 }
 
-/// Where a thing that moves along the road is: ahead of the camera, m, and how often it was replaced.
+/// Where an object that moves along the road is: ahead of the camera, m, and how often it was replaced.
 fn wrapped(base: f64, speed: f64, time: f64, camera: f64) -> (f32, i64) {
     let ahead = base + speed * time - camera + BEHIND_M;
     let laps = (ahead / RANGE_M).floor();

@@ -23,7 +23,7 @@ pub struct ModelNotFound {
 ///
 /// `$UNMASK_MODEL` where set (then nothing else counts); else the first that exists of
 /// `engines/unmask-small.onnx` below the current folder, below the folder of the executable,
-/// below the two folders above it (a cargo build folder, or `bin/` beside `engines/`), and below
+/// below the two folders above it (a cargo build folder, or `bin/` next to `engines/`), and below
 /// `/usr/share/unmask`.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ use winograd::{Tiles, Winograd};
 
 /// Values that a section may read; a graph that needs more is left to the runtime.
 pub(super) const INPUTS_LIMIT: usize = 8;
-/// Bytes of weights that fit beside the maps into a core's own cache.
+/// Bytes of weights that fit next to the maps into a core's own cache.
 const OWN_CACHE_BYTES: usize = 256 << 10;
 
 /// Steps over maps, planned once, with all their memory.

@@ -55,7 +55,7 @@ impl Preprocessor {
         }
     }
 
-    /// The input for `picture`: `[3, H, W]`, row by row. `None` for a picture without pixels.
+    /// The input for `picture`: `[3, H, W]`, row-major. `None` for a picture without pixels.
     pub fn run(&mut self, picture: &Picture) -> Option<&[f32]> {
         if picture.size().area_px() == 0 {
             return None;

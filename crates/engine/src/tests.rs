@@ -308,6 +308,6 @@ fn nan_in_the_outputs_is_an_error_that_names_the_model() {
         error.contains("nan.onnx") && error.contains("mask_logits holds NaN"),
         "{error}"
     );
-    // The engine goes on with the next picture.
+    // The engine continues with the next picture.
     assert!(engine.score(&light, true).is_ok());
 }

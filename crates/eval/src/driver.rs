@@ -71,12 +71,12 @@ pub enum EvalPass {
 
 /// Evaluates saved score maps on the threads of the current rayon pool.
 ///
-/// `progress` is called once a picture and pass, from any thread. The result does not depend on
+/// `progress` is called once per picture and pass, from any thread. The result does not depend on
 /// the number of threads.
 ///
 /// # Errors
 /// No usable picture, no anomalous or no normal pixel, a temporary file that fails, or files that
-/// change under way. A bad picture is no error: it is left out and reported.
+/// change under way. A bad picture is not an error: it is left out and reported.
 pub fn evaluate(
     pairs: &[LabelledPair],
     options: &EvalOptions,

@@ -1,7 +1,7 @@
 //! The exact ranking of all pixels of a data set, in bounded memory.
 //!
 //! A score's rank has 32 bits ([`super::sweep::rank`]). Every picture is sorted by the upper 16
-//! bits only (a counting sort into a [`Block`]: 2 bytes a pixel remain, the lower 16 bits). Blocks
+//! bits only (a counting sort into a [`Block`]: 2 bytes per pixel remain, the lower 16 bits). Blocks
 //! stay in memory up to a budget; then they are merged, bucket by bucket, into one run in a
 //! temporary file. The final sweep walks all blocks and runs in bucket order and counts the lower
 //! 16 bits of one bucket at a time in a table of 65,536 cells. Nothing is compared or sorted

@@ -65,21 +65,21 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// A dense row-major map of one value a pixel: scores, labels, masks.
+/// A dense row-major map of one value per pixel: scores, labels, masks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelMap<T> {
     size: Size,
     data: Vec<T>,
 }
 
-/// A score a pixel. Higher = more anomalous; not bounded to `[0, 1]` (the class sum may exceed 1).
+/// A score per pixel. Higher = more anomalous; not bounded to `[0, 1]` (the class sum may exceed 1).
 pub type ScoreMap = PixelMap<f32>;
 
-/// A class or label index a pixel.
+/// A class or label index per pixel.
 pub type LabelMap = PixelMap<u8>;
 
 impl<T> PixelMap<T> {
-    /// Wraps `data`, row by row.
+    /// Wraps `data`, row-major.
     ///
     /// Returns `None` where `data.len()` is not `size.w * size.h`.
     pub fn new(size: Size, data: Vec<T>) -> Option<Self> {
@@ -91,12 +91,12 @@ impl<T> PixelMap<T> {
         self.size
     }
 
-    /// All values, row by row.
+    /// All values, row-major.
     pub fn data(&self) -> &[T] {
         &self.data
     }
 
-    /// All values, row by row, to write.
+    /// All values, row-major, to write.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
     }

@@ -57,7 +57,7 @@ impl Checkpoint {
     /// Reads the checkpoint at `path`: at most 4 GiB, tensors as f32, f64, f16 or bf16.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, is no whole safetensors file, or a key is missing,
+    /// The file cannot be read, is too large, is not a whole safetensors file, or a key is missing,
     /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
     /// and key.
     pub fn read(path: &Path) -> Result<Self, GraphError> {

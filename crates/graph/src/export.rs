@@ -148,7 +148,7 @@ fn test_picture(shape: [usize; 4]) -> NdTensor<f32, 4> {
     })
 }
 
-/// Writes `bytes` to `path` whole or not at all: beside it under another name first, then renamed.
+/// Writes `bytes` to `path` whole or not at all: next to it under another name first, then renamed.
 ///
 /// # Errors
 /// [`GraphError::Write`]; nothing is left behind.
@@ -156,8 +156,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), GraphError> {
     write_checked(path, bytes, |_| Ok(()))
 }
 
-/// As [`write_file`], once `check` has passed the file: it lies beside its place under another
-/// name, where a user's command finds what it would find beside the file itself.
+/// As [`write_file`], once `check` has passed the file: it lies next to its place under another
+/// name, where a user's command finds what it would find next to the file itself.
 ///
 /// # Errors
 /// [`GraphError::Write`], and those of `check`; nothing is left behind, and what was at `path` stays.
@@ -283,7 +283,7 @@ mod tests {
         let nowhere = dir.path().join("missing").join("model.onnx");
         let error = write_file(&nowhere, b"x").unwrap_err().to_string();
         assert!(error.contains("model.onnx"), "{error}");
-        // A folder stands where the file should go: the part beside it is removed again.
+        // A folder stands where the file should go: the part next to it is removed again.
         let folder = dir.path().join("folder");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("inside"), b"x").unwrap();

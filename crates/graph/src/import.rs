@@ -2,7 +2,7 @@
 //! (ResNet and Swin), Mask2Former from HuggingFace (Swin).
 //!
 //! The container (safetensors, zip of a pickle, pickles, one file or shards with an index), the
-//! naming (detectron2's, HuggingFace's), and what wrappers wrote before the names are told apart by
+//! naming (detectron2's, HuggingFace's), and what wrappers wrote before the names are distinguished by
 //! what is in the file, whatever it is called. Sizes are read off the tensors; pickles
 //! are read without doing what they say (see `docs/decisions/pickle.md`).
 
@@ -26,7 +26,7 @@ use unmask_network::{EfficientNet, efficientnet};
 
 /// Reads the checkpoint at `path`, whoever wrote it: a file, the index of a sharded one, or
 /// HuggingFace's folder around them. `metadata` is a `model.toml` with what a foreign
-/// file does not say (classes, road, stuff, mean, std, threshold); without it, one beside
+/// file does not say (classes, road, stuff, mean, std, threshold); without it, one next to
 /// the checkpoint is taken if it is there.
 ///
 /// # Errors

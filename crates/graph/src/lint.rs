@@ -48,7 +48,7 @@ pub struct LintFinding {
     pub severity: LintSeverity,
     /// Where: a node's name, or an input's or constant's.
     pub place: String,
-    /// The operator; empty where it is no node.
+    /// The operator; empty where it is not a node.
     pub op: String,
     /// Versions of TensorRT.
     pub versions: String,

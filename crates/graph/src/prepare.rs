@@ -297,7 +297,7 @@ impl PreparePlan {
         })
     }
 
-    /// The metadata of the file, whole: it needs nothing beside it.
+    /// The metadata of the file, whole: it needs nothing next to it.
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let metadata = &self.metadata;
         let by_rows = |size: Size| format!("{}x{}", size.h, size.w);

@@ -45,7 +45,7 @@ pub struct SensitivityOptions {
 }
 
 /// Finds the blocks of `net` that INT8 does not hurt. `model` is the file of `net`: metadata that lie
-/// beside it are used. `dataset` has the layout of `unmask eval --dataset`. `progress` is told what
+/// next to it are used. `dataset` has the layout of `unmask eval --dataset`. `progress` receives what
 /// is measured next, how many measurements are done and how many there will be at least.
 ///
 /// # Errors

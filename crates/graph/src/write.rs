@@ -115,7 +115,7 @@ impl OnnxOps {
         });
     }
 
-    /// Notes a problem unless `ok`.
+    /// Records a problem unless `ok`.
     fn require(&mut self, ok: bool, what: impl FnOnce() -> String) -> bool {
         if !ok {
             self.wrong(what());

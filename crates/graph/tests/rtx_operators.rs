@@ -1,4 +1,4 @@
-//! What NVIDIA's parser and builder say about small graphs, beside what our lint says.
+//! What NVIDIA's parser and builder say about small graphs, next to what our lint says.
 //!
 //! `rtx_operators/*.txt` hold the graphs and the verdicts of TensorRT-RTX 1.7.1 for SM 8.6. The lint
 //! is compared with the verdicts everywhere; the verdicts with the library where `UNMASK_RTX` names

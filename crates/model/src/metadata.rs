@@ -1,7 +1,7 @@
 //! What is known about a model besides its graph: colours, classes, threshold.
 //!
 //! The metadata travel inside the ONNX file (`metadata_props`, keys `unmask.*`). For files made
-//! elsewhere they may lie in `model.toml` beside the file; a key in the file wins over the same
+//! elsewhere they may lie in `model.toml` next to the file; a key in the file wins over the same
 //! key in `model.toml`. Nothing is guessed: wrong mean or class order gives wrong scores silently.
 
 mod description;
@@ -40,7 +40,7 @@ pub enum OutputForm {
         /// Grid of the logits, cells.
         size: Size,
     },
-    /// Score and class a cell: a prepared graph.
+    /// Score and class per cell: a prepared graph.
     Map {
         /// Number of known classes.
         known: usize,
@@ -100,7 +100,7 @@ pub struct ModelMetadata {
 
 impl ModelMetadata {
     /// The metadata as a model file holds them, by key, where they do not describe a prepared graph:
-    /// a file with these needs no model.toml beside it, but for the names of its outputs.
+    /// a file with these needs no model.toml next to it, but for the names of its outputs.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         let mut pairs = vec![
             ("unmask.mean", numbers(self.mean)),
@@ -143,7 +143,7 @@ pub enum MetadataError {
         /// The missing keys, as they are called in `metadata_props`.
         missing: Vec<String>,
     },
-    /// A value cannot be read or makes no sense.
+    /// A value cannot be read or is invalid.
     #[error("{place}, key {key}: {reason}")]
     Value {
         /// The file.
@@ -162,7 +162,7 @@ pub enum MetadataError {
     Sidecar {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// The error of the reader.
         reason: String,
     },
 }

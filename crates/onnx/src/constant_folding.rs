@@ -210,7 +210,7 @@ fn from_front(axis: i64, n: usize) -> Option<usize> {
 fn strides(shape: &[usize]) -> Vec<usize> {
     let mut steps: Vec<usize> = vec![1; shape.len()];
     for a in (1..shape.len()).rev() {
-        // Beside an axis of 0 the others may be of any length.
+        // Next to an axis of 0 the others may be of any length.
         steps[a - 1] = steps[a].saturating_mul(shape[a]);
     }
     steps
@@ -227,7 +227,7 @@ fn stretched(from: &[usize], shape: &[usize]) -> Option<Vec<i64>> {
     Some((0..shape.len()).map(step).collect())
 }
 
-/// All indices of `shape`, row by row.
+/// All indices of `shape`, row-major.
 fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> {
     let n = shape_inference::elements(shape).unwrap_or(0);
     let steps = strides(shape);
@@ -237,7 +237,7 @@ fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-/// Places that are met when `shape` is walked row by row with the given steps; none where there is
+/// Places that are met when `shape` is walked row-major with the given steps; none where there is
 /// not one for each axis.
 fn walk(shape: &[usize], steps: &[i64], start: i64) -> Option<Vec<usize>> {
     if steps.len() != shape.len() {

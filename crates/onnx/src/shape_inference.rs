@@ -12,7 +12,7 @@ use super::operator::Operator;
 /// Type and shape of a value.
 pub type ValueType = (DataType, Vec<usize>);
 
-/// Why a node's outputs cannot be told.
+/// Why a node's outputs cannot be determined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InferenceError {
     /// The operator is none of those known here.
@@ -40,7 +40,7 @@ type ValueTypes = Result<Vec<ValueType>, InferenceError>;
 /// missing at the end.
 ///
 /// # Errors
-/// [`InferenceError`] where they cannot be told.
+/// [`InferenceError`] where they cannot be determined.
 pub fn infer_types(graph: &OnnxGraph, node: &GraphNode) -> ValueTypes {
     let call = NodeCall { graph, node };
     let operator = Operator::of(&node.op).ok_or(InferenceError::Operator)?;
@@ -306,7 +306,7 @@ pub fn slice_ranges(graph: &OnnxGraph, node: &GraphNode) -> Option<Vec<(i64, usi
     NodeCall { graph, node }.slice_ranges().ok()
 }
 
-/// The axes that the reduction `node` goes over; none where they cannot be told.
+/// The axes that the reduction `node` goes over; none where they cannot be determined.
 pub fn reduced_axes(graph: &OnnxGraph, node: &GraphNode) -> Option<Vec<usize>> {
     NodeCall { graph, node }.reduced_axes().ok()
 }

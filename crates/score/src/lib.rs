@@ -22,9 +22,9 @@ use unmask_frame::{LabelMap, ScoreMap};
 /// What the score room makes of one frame, on the grid of the network's output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredFrame {
-    /// Anomaly score a cell. Higher = more anomalous; refined cells are exactly 0.
+    /// Anomaly score per cell. Higher = more anomalous; refined cells are exactly 0.
     pub score: ScoreMap,
-    /// Best known class a cell (index into the model's classes).
+    /// Best known class per cell (index into the model's classes).
     pub classes: LabelMap,
     /// Queries that qualified for refinement (0 where refinement was not asked for).
     pub qualified: usize,

@@ -20,9 +20,9 @@ pub const MIN_QUERIES: usize = 2;
 /// What a mask-classification network gives for one picture.
 #[derive(Clone, Copy, Debug)]
 pub struct MaskOutput<'a> {
-    /// `[queries, known + 1]`, row by row; the last column is "no object".
+    /// `[queries, known + 1]`, row-major; the last column is "no object".
     pub class_logits: &'a [f32],
-    /// `[queries, size.h, size.w]`, row by row.
+    /// `[queries, size.h, size.w]`, row-major.
     pub mask_logits: &'a [f32],
     /// Number of queries.
     pub queries: usize,

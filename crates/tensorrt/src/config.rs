@@ -338,7 +338,7 @@ impl<'b> BuilderConfig<'b> {
         Ok(())
     }
 
-    /// Uses the times of kernels in `blob`, or starts anew with an empty one.
+    /// Uses the times of kernels in `blob`, or starts again with an empty one.
     pub fn set_timing_cache(&mut self, blob: &[u8]) -> Result<(), ConfigError> {
         let (abi, config) = (self.abi(), self.object());
         // SAFETY: the configuration is live; the bytes are read during the call only.

@@ -89,7 +89,7 @@ impl PlanLayer {
         }
     }
 
-    /// Whether it only orders streams: it is no kernel.
+    /// Whether it only orders streams: it is not a kernel.
     pub fn is_event(&self) -> bool {
         matches!(self.kind.as_str(), "signal" | "wait")
     }

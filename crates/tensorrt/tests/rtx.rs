@@ -417,7 +417,7 @@ fn plan_is_not_loaded_without_driver() {
     // The reason is left unwritten: it reads 0, never what lay there.
     let whole = runtime.plan_validity(&plan).unwrap();
     assert_eq!(whole, PlanValidity::Invalid { diagnostics: 0 });
-    // It is no seal: a plan cut to its header looks like the whole.
+    // It is not a seal: a plan cut to its header looks like the whole.
     assert_eq!(runtime.plan_validity(&plan[..64]).unwrap(), whole);
     // SAFETY: the plan is a builder's.
     let error = unsafe { runtime.load(&plan) }.map(drop).unwrap_err();

@@ -2,7 +2,7 @@
 //! lost, and every fault survived.
 //!
 //! One outage, one event: it begins with the first fault and ends with the next frame, whatever
-//! is tried in between ([`Outage`] says when). Trying again means opening the device anew: after a
+//! is tried in between ([`Outage`] says when). Trying again means opening the device again: after a
 //! fault no part of a stream is trusted.
 
 mod frames;
@@ -88,7 +88,7 @@ pub struct CaptureSession {
     handle: ReportHandle,
     number: u64,
     lost: LostFrames,
-    /// Whether the last frame was damaged: a row of them is told once.
+    /// Whether the last frame was damaged: a row of them is reported once.
     damaged: bool,
     /// Whether the last frame that was given was rejected, and the one before it.
     rejected: bool,
@@ -104,7 +104,7 @@ impl std::fmt::Debug for CaptureSession {
     }
 }
 
-/// A stream that goes on.
+/// A stream that continues.
 #[derive(Debug)]
 struct LiveStream {
     stream: VideoStream,
@@ -133,7 +133,7 @@ pub enum CaptureError {
     Start {
         /// The device.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: V4l2Error,
     },
 }
@@ -150,7 +150,7 @@ impl CaptureError {
 
 impl CaptureSession {
     /// Opens and sets the device once, so that a wrong wish shows now; streaming begins with the
-    /// first [`CaptureSession::next`]. A device that somebody else has is waited for.
+    /// first [`CaptureSession::next`]. A device that someone else has is waited for.
     ///
     /// # Errors
     /// There is no such device; it cannot be set to what is wished.
@@ -220,7 +220,7 @@ impl CaptureSession {
         self.handle.clone()
     }
 
-    /// The newest frame, waited for through every fault; `None` once it was told to stop.
+    /// The newest frame, waited for through every fault; `None` once it was asked to stop.
     #[expect(
         clippy::should_implement_trait,
         reason = "a camera is no iterator: it has no end of its own"
@@ -267,7 +267,7 @@ impl CaptureSession {
         self.fail(reason, error);
     }
 
-    /// The stream is over; the first fault of an outage is told.
+    /// The stream is over; the first fault of an outage is reported.
     fn fail(&mut self, reason: LossReason, error: &dyn std::fmt::Display) {
         self.live = None;
         if self.outage.fault_occurred(self.kernel.monotonic()) {

@@ -1,5 +1,5 @@
 //! A driver inside the process, for tests: it fills buffers as a real one does, and fails when it
-//! is told to.
+//! is asked to.
 //!
 //! Its time is its own ([`Fake::virtual_time`]: waiting moves it on, so that hours of outages take
 //! no time) or that of the machine ([`Fake::real_time`]: frames come when a test calls
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use world::FakeWorld;
 
-/// A call that can be told to fail.
+/// A call that can be asked to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FakeCall {
     /// `open`
@@ -96,7 +96,7 @@ impl FakeCall {
 /// What befalls the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FakeEvent {
-    /// It is pulled out: every call fails, until it is plugged in and opened anew.
+    /// It is pulled out: every call fails, until it is plugged in and opened again.
     Unplug,
     /// It is plugged in again.
     Plug,
@@ -114,7 +114,7 @@ pub enum FakeEvent {
     StampOffset(i64),
     /// The next so many calls fail with this number.
     Fail(FakeCall, i32, u32),
-    /// Somebody else has the device: setting and streaming fail with EBUSY.
+    /// Someone else has the device: setting and streaming fail with EBUSY.
     Taken(bool),
 }
 

@@ -54,7 +54,7 @@ pub use timestamp_clock::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
 pub struct V4l2Error {
     /// The call.
     pub call: &'static str,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: std::io::Error,
 }
 
@@ -90,7 +90,7 @@ impl V4l2Error {
         )
     }
 
-    /// Whether somebody else has the device.
+    /// Whether someone else has the device.
     pub fn is_busy(&self) -> bool {
         self.number() == Some(libc::EBUSY)
     }

@@ -13,12 +13,12 @@ const LISTED_CONTROLS: usize = 24;
 pub struct FormatRequest {
     /// Pixel format.
     pub fourcc: Option<FourCc>,
-    /// Pixel formats that can be dealt with, the best first. The device's own counts first, if it
+    /// Pixel formats that can be processed, the best first. The device's own counts first, if it
     /// is among them; empty = all.
     pub known: Vec<FourCc>,
     /// Width and height, px.
     pub size: Option<(u32, u32)>,
-    /// Frames a second, Hz.
+    /// Frames per second, Hz.
     pub rate_hz: Option<f64>,
     /// Controls by name (`exposure_time_absolute`) or number, and their values, in the order in
     /// which they are set.
@@ -30,7 +30,7 @@ pub struct FormatRequest {
 pub struct CaptureMode {
     /// Its frames.
     pub format: VideoFormat,
-    /// Frames a second, Hz, where the driver can say.
+    /// Frames per second, Hz, where the driver can say.
     pub rate_hz: Option<f64>,
 }
 
@@ -40,7 +40,7 @@ pub enum ModeError {
     /// The kernel refuses a call.
     #[error(transparent)]
     Call(#[from] V4l2Error),
-    /// No format of the device can be dealt with.
+    /// No format of the device can be processed.
     #[error("it gives {have}; this can deal with {want}")]
     Formats {
         /// The device's.
@@ -51,7 +51,7 @@ pub enum ModeError {
     /// It cannot be set to that.
     #[error("it does not do {requested}; the nearest is {nearest}. It has {have}")]
     Mode {
-        /// What was asked for.
+        /// The requested value.
         requested: String,
         /// What the driver offers instead.
         nearest: String,
@@ -64,7 +64,7 @@ pub enum ModeError {
          rate, or for none"
     )]
     Rate {
-        /// What was asked for, Hz.
+        /// The requested value, Hz.
         requested: f64,
         /// What it does, Hz.
         offered: f64,
@@ -74,7 +74,7 @@ pub enum ModeError {
     /// There is no such control.
     #[error("it has no control `{name}`; it has {have}")]
     NoControl {
-        /// What was asked for.
+        /// The requested value.
         name: String,
         /// What there is.
         have: String,
@@ -84,7 +84,7 @@ pub enum ModeError {
     Value {
         /// The control.
         name: String,
-        /// What was asked for.
+        /// The requested value.
         value: i64,
         /// Its least value.
         min: i64,
@@ -99,9 +99,9 @@ pub enum ModeError {
     Refused {
         /// The control.
         name: String,
-        /// What was asked for.
+        /// The requested value.
         value: i64,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: V4l2Error,
     },
 }
@@ -226,7 +226,7 @@ fn nearest(
     }
 }
 
-/// Those that can be dealt with, where there are any.
+/// Those that can be processed, where there are any.
 fn usable_formats(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
     let known = formats.iter().filter(|f| wish.known.contains(f));
     let known: Vec<FourCc> = known.copied().collect();

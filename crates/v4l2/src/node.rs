@@ -84,7 +84,7 @@ pub struct DequeuedBuffer {
     pub stamp: Duration,
 }
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitOutcome {
     /// A buffer is filled.

@@ -22,7 +22,7 @@ pub struct CaptureOutage {
 }
 
 impl CaptureOutage {
-    /// Something failed at `now`. Whether this begins an outage: that is told once.
+    /// Something failed at `now`. Whether this begins an outage: that is reported once.
     pub fn fault_occurred(&mut self, now: Duration) -> bool {
         let steady = self
             .recovered

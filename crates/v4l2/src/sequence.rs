@@ -5,7 +5,7 @@
 pub enum SequenceStep {
     /// So many frames are missing before it; 0 where it follows.
     After(u32),
-    /// The count has begun anew, or jumped: nobody knows what is missing.
+    /// The count has started again, or jumped: nobody knows what is missing.
     Anew,
 }
 

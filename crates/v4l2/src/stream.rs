@@ -223,7 +223,7 @@ impl SharedStream {
                 bytes,
             },
         };
-        // The bit first: a driver on another thread may be done before this thread goes on.
+        // The bit first: a driver on another thread may be done before this thread continues.
         state.queued |= 1 << index;
         // SAFETY: `regions` keeps the memory for as long as this value lives, which the stream and
         // every `Filled` share; the stream's end, which outlives no memory, stops the driver. Nobody reads it: a buffer is

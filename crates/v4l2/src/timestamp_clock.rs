@@ -37,7 +37,7 @@ pub enum ClockDomain {
     /// The monotonic clock, but frames are stamped later than they arrive, by a constant time;
     /// that time is taken off, as in [`ClockDomain::Offset`].
     Future,
-    /// None that can be told: no age is claimed.
+    /// None that can be reported: no age is claimed.
     Unknown,
 }
 
@@ -60,7 +60,7 @@ impl ClockDomain {
 pub enum FrameAge {
     /// So old.
     Known(Duration),
-    /// Nobody can know.
+    /// It cannot be known.
     Unknown,
 }
 
@@ -69,7 +69,7 @@ pub enum FrameAge {
 pub enum ClockEvent {
     /// Stamps are of this clock, and this much is taken off the time from stamp to arrival, ns.
     Settled(ClockDomain, i64),
-    /// Stamps jumped by about this much, ns: they are looked at anew.
+    /// Stamps jumped by about this much, ns: they are looked at again.
     Jumped(i64),
 }
 
@@ -159,7 +159,7 @@ impl TimestampClock {
         self.offset_ns
     }
 
-    /// Begins anew: the stream was started again.
+    /// Begins again: the stream was started again.
     pub fn restart(&mut self) {
         *self = Self {
             period_ns: self.period_ns,

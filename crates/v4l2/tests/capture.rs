@@ -85,7 +85,7 @@ fn what_was_asked_for_by_name_is_not_replaced() {
     let only = settings(MemoryChoice::Only(MemoryKind::Shared));
     let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
     let handle = capture.handle();
-    // It is tried again until somebody stops it.
+    // It is tried again until someone stops it.
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while handle.report().retries < 3 {
@@ -174,7 +174,7 @@ fn lost_frames_are_counted_by_cause() {
         (3, 3, 1, 0)
     );
     assert_eq!(report.count(LossReason::Corrupt), 3);
-    // A row of damaged frames is told once.
+    // A row of damaged frames is reported once.
     let told = causes(&capture);
     assert_eq!(
         told,

@@ -46,7 +46,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Counts anew, after `plan`.
+    /// Counts again, after `plan`.
     pub fn set(&self, plan: Plan) {
         *self.plan.lock().unwrap() = plan;
         self.operations.store(0, Relaxed);

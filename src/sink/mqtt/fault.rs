@@ -1,4 +1,4 @@
-//! What the client library says, in words that name the fix, and whether waiting mends it.
+//! What the client library says, in words that name the fix, and whether waiting fixes it.
 
 use rumqttc::v5::{self, mqttbytes::v5::DisconnectReasonCode};
 use rustls::{CertificateError, Error as TlsError};
@@ -9,7 +9,7 @@ use std::io;
 /// Why a broker takes no alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerFault {
-    /// Whether waiting does not mend it: somebody has to change something here or at the broker.
+    /// Whether waiting does not fix it: someone has to change something here or at the broker.
     pub permanent: bool,
     /// What is wrong, and the fix where there is one.
     pub text: String,
@@ -35,7 +35,7 @@ impl BrokerFault {
         }
     }
 
-    /// One that stays until somebody mends it.
+    /// One that stays until someone fixes it.
     pub(super) fn permanent(text: impl Into<String>) -> Self {
         Self {
             permanent: true,

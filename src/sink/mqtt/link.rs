@@ -24,9 +24,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(250);
 /// Connections in a row that the broker closes early before that is called a fault.
 const EARLY: u32 = 3;
-/// Bytes of a packet beside topic and text, at most.
+/// Bytes of a packet besides topic and text, at most.
 const PACKET_OVERHEAD: usize = 32;
-/// Places in the connection's queue beside those of the window: news of this sender.
+/// Places in the queue of the connection besides those of the window: news of this sender.
 const SPARE: u16 = 4;
 
 enum LinkOptions {
@@ -140,7 +140,7 @@ impl MqttLink {
             let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the courier stops waiting for what cannot come.
             let down = || to.send(SinkMessage::Link(LinkEvent::Down)).is_ok();
-            // A broker that was there is told of at once. What keeps one from being there is found
+            // A broker that was there is reported at once. What keeps one from being there is found
             // out first: a run that ends with the news would end without a word about it. Of one
             // that does not answer there is nothing to find out.
             let told = up.is_some() || (!fault.permanent && start.elapsed() > ANSWER);
@@ -164,7 +164,7 @@ impl MqttLink {
                 .set_fault(fault.permanent.then(|| fault.text.clone()));
             // Once for every loss, not once for every try; and not again what was reported.
             let lost = up.as_ref().is_some_and(|up| up.acknowledged);
-            // There is no next try of what waiting mends where the run ends.
+            // There is no next try of what waiting fixes where the run ends.
             let told_of = fault.permanent || !closing();
             if told_of && (lost || reported.as_deref() != Some(&fault.text)) {
                 self.report(&fault, pause);
@@ -349,7 +349,7 @@ impl Up {
         }
     }
 
-    /// Notes what happened; fails where the broker has acknowledged nothing for too long.
+    /// Records what happened; fails where the broker has acknowledged nothing for too long.
     fn observe(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
         match news {
             Some(LinkEvent::Sent(id)) => {
@@ -455,7 +455,7 @@ fn read_outgoing(outgoing: &rumqttc::Outgoing) -> LinkStep {
     use rumqttc::Outgoing;
     match outgoing {
         Outgoing::Publish(id) => LinkStep::Sent(*id),
-        // The broker acknowledged out of order and the ids ran into each other: begin anew.
+        // The broker acknowledged out of order and the ids ran into each other: start again.
         Outgoing::AwaitAck(_) => {
             LinkStep::Broken(BrokerFault::outage("the broker acknowledges out of order"))
         }

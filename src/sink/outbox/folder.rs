@@ -20,7 +20,7 @@ impl AlertOutbox {
             let damaged = read_segment(&file, |number, offset, bytes| {
                 let newer = last.is_none_or(|last| number > last);
                 last = last.max(Some(number));
-                // Numbers rise: what does not was copied here by somebody.
+                // Numbers rise: what does not was copied here by someone.
                 if newer && number >= acked {
                     self.entries.push_back(Entry {
                         number,

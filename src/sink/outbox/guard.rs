@@ -29,7 +29,7 @@ fn id_of(path: &Path) -> Option<FileId> {
 }
 
 impl AlertOutbox {
-    /// Looks whether what was written is still there, and puts back what somebody removed: folder,
+    /// Looks whether what was written is still there, and puts back what someone removed: folder,
     /// lock, `acked`, and segments out of the open files. Returns what was put back, in words.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl AlertOutbox {
         Ok(true)
     }
 
-    /// Segment `at` was truncated to `length` bytes by somebody else.
+    /// Segment `at` was truncated to `length` bytes by someone else.
     fn cut(&mut self, at: usize, length: u64) {
         let first = self.segments[at].first;
         self.discard_where(LossReason::Damaged, |e| {
@@ -119,7 +119,7 @@ impl AlertOutbox {
         segment.synced = segment.synced.min(end);
     }
 
-    /// Gives up what is on no disk: lines of segments that somebody removed and that could not be
+    /// Gives up what is on no disk: lines of segments that someone removed and that could not be
     /// put back. Call it at the end, after [`AlertOutbox::rewind`].
     pub fn give_up_missing(&mut self) {
         let missing: Vec<u64> = self

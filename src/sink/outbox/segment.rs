@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// A file of lines, named after the number of its first. It stays open: what somebody removes can
+/// A file of lines, named after the number of its first. It stays open: what someone removes can
 /// still be read, and put back.
 #[derive(Debug)]
 pub(super) struct OutboxSegment {

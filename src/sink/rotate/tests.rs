@@ -43,7 +43,7 @@ fn files_are_put_aside_and_the_oldest_is_removed() {
     for i in 0..8 {
         file.write(format!("{i}xxx\n").as_bytes()).unwrap();
     }
-    // Two lines a file: exactly ten bytes still fit.
+    // Two lines per file: exactly ten bytes still fit.
     assert_eq!(text(&path), "6xxx\n7xxx\n");
     assert_eq!(text(&folder.path().join("a.jsonl.1")), "4xxx\n5xxx\n");
     assert_eq!(text(&folder.path().join("a.jsonl.2")), "2xxx\n3xxx\n");
@@ -137,7 +137,7 @@ fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
     }
     file.write(b"50!\n").unwrap();
     assert_eq!(text(&path), "50!\n");
-    // Cut in the middle of a line, by somebody who wrote there, too.
+    // Cut in the middle of a line, by someone who wrote there, too.
     let mut other = OpenOptions::new().append(true).open(&path).unwrap();
     other.write_all(b"half").unwrap();
     drop(file);

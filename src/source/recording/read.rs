@@ -30,7 +30,7 @@ impl RecordingSource {
     /// Reads the lines of the recording in `folder`; pictures are read as they are asked for.
     ///
     /// # Errors
-    /// The folder is no recording, of another version, or without a frame. A damaged line is no
+    /// The folder is not a recording, of another version, or without a frame. A damaged line is no
     /// error here: its frame is bad.
     pub fn open(folder: &Path) -> Result<Self, RecordingError> {
         let read = |name: &str| {

@@ -152,7 +152,7 @@ impl FrameRecorder {
     }
 }
 
-/// Lossless, since the alerts of a replay must be those of the run; fast, since frames go on.
+/// Lossless, since the alerts of a replay must be those of the run; fast, since frames continue.
 fn png(picture: &Picture) -> std::io::Result<Vec<u8>> {
     let size = picture.size();
     let side = |px: usize| u32::try_from(px).map_err(std::io::Error::other);

@@ -8,7 +8,7 @@ const TIMELINE_ROWS: usize = 40;
 /// Bars of the age histogram.
 const BINS: usize = 40;
 
-/// One row a thing: what was truly there above, what was told below.
+/// One row per object: what was truly there above, what was reported below.
 pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     const LEFT: f64 = 150.0;
     const WIDTH: f64 = 1000.0;

@@ -25,7 +25,7 @@ pub struct LabelledSample {
     pub name: String,
     /// The picture.
     pub picture: Picture,
-    /// `w * h` train ids row by row, [`VOID`] where unknown, [`PASTED`] on anomalies.
+    /// `w * h` train ids row-major, [`VOID`] where unknown, [`PASTED`] on anomalies.
     pub labels: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl LabelledSample {
     ///
     /// # Errors
     /// [`DataError::LabelValue`] where a value is neither 255 nor inside `lookup`,
-    /// [`DataError::SizeMismatch`] where `classes` does not have one value a pixel.
+    /// [`DataError::SizeMismatch`] where `classes` does not have one value per pixel.
     pub fn from_scene(
         name: impl Into<String>,
         picture: Picture,

@@ -69,7 +69,7 @@ pub enum ReportLine {
         /// Seconds since the kernel started.
         seconds: f64,
     },
-    /// The suite cannot go on.
+    /// The suite cannot continue.
     Broken {
         /// Why.
         reason: String,

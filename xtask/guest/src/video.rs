@@ -224,7 +224,7 @@ impl VideoDevice {
         Ok(format.size as usize)
     }
 
-    /// Sets the rate in frames a second.
+    /// Sets the rate in frames per second.
     pub fn set_rate(&self, rate_hz: u32) -> anyhow::Result<()> {
         let mut parameters = StreamParameters {
             kind: self.kind,
@@ -450,7 +450,7 @@ impl PictureFeeder {
 
 impl Drop for PictureFeeder {
     fn drop(&mut self) {
-        // `stop` has told of errors already; here another error is on its way.
+        // `stop` has reported errors already; here another error is on its way.
         let _ = self.end();
     }
 }

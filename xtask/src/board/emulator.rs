@@ -20,7 +20,7 @@ pub struct BoardEmulator {
     modules: Option<PathBuf>,
 }
 
-/// The machine's own emulator, or one that is unpacked beside it.
+/// The machine's own emulator, or one that is unpacked next to it.
 pub fn find(apt: &AptCache<'_>, arch: TargetArch, cache: &Path) -> anyhow::Result<BoardEmulator> {
     let program = format!("qemu-system-{}", arch.name());
     let mut start: Vec<PathBuf> = Vec::new();

@@ -17,7 +17,7 @@ fn find(
 }
 
 /// Cells as text: a digit is ten times the score on road (class 0), a letter `a` to `j` the
-/// same digits beside the road (class 1).
+/// same digits next to the road (class 1).
 fn scored(rows: &[&str]) -> ScoredFrame {
     let size = Size::new(rows[0].len(), rows.len());
     let cells: Vec<(f32, u8)> = rows
@@ -114,7 +114,7 @@ fn on_road_is_what_stands_on_the_road_or_beside_it() {
 
 #[test]
 fn a_verge_that_reaches_to_the_road_is_not_on_it() {
-    // A bank along the left of the road, its foot at the bottom.
+    // A bank along the left of the road, its bottom edge at the bottom.
     let rows = [
         "aaaaaaaaaa",
         "aaaa00aaaa",
@@ -124,7 +124,7 @@ fn a_verge_that_reaches_to_the_road_is_not_on_it() {
     ];
     let found = find(&scored(&rows), &[0], Size::new(10, 5), 0.8, 1);
     assert_eq!((found.len(), found[0].on_road), (1, false));
-    // The same with half of its foot on the road.
+    // The same with half of its bottom edge on the road.
     let rows = [
         "aaaaaaaaaa",
         "aaaa00aaaa",
@@ -174,7 +174,7 @@ fn a_component_reaches_down_to_the_low_threshold_but_needs_the_high_one() {
 
 #[test]
 fn the_ring_tells_what_it_stands_out_from_and_stands_on() {
-    // One cell of 0.9 on road of 0.1; below it, and beside it in its own row, all is road.
+    // One cell of 0.9 on road of 0.1; below it, and next to it in its own row, all is road.
     let map = scored(&[
         "bbbbbbb", "bbbbbbb", "1119111", "1111111", "1111111", "1111111",
     ]);

@@ -24,7 +24,7 @@ fn rule(confirm: TrackConfirmation) -> TrackFilter {
     }
 }
 
-/// One step in which every finding counts.
+/// One step in which every detection counts.
 fn step(
     tracker: &mut Tracker,
     unix_ns: i128,

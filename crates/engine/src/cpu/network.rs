@@ -432,7 +432,7 @@ fn find_outputs(graph: &OnnxGraph, names: &OutputNames) -> Result<OutputNodes, S
     Err(format!("its outputs are [{}]", have.join(", ")))
 }
 
-/// The output with a vector a query: the one that `names` names, which must be there, or the one
+/// The output with a vector per query: the one that `names` names, which must be there, or the one
 /// that is called so.
 fn find_embedding(graph: &OnnxGraph, names: &OutputNames) -> Result<Option<String>, String> {
     let wanted = names.query_embedding.as_deref();

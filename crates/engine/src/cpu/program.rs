@@ -39,7 +39,7 @@ impl CpuProgram {
     /// Puts `graph`, which was lowered, into kernels and the runtime.
     ///
     /// # Errors
-    /// What the runtime says.
+    /// The error of the runtime.
     pub fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, String> {
         Ok(Self {
             parts: ProgramParts::new(graph, SPLITS_LIMIT)?,
@@ -59,7 +59,7 @@ impl CpuProgram {
     /// The outputs at places `outputs`, from a value for each input of the graph.
     ///
     /// # Errors
-    /// What the runtime says.
+    /// The error of the runtime.
     pub fn run(
         &mut self,
         inputs: &[ValueView<'_>],

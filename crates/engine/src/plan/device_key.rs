@@ -20,7 +20,7 @@ pub enum DeviceKeyError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The file is no key.
+    /// The file is not a key.
     #[error(
         "{}: {found} bytes instead of {KEY_BYTES}: not a device key; remove it, and build plans anew",
         file.display()

@@ -10,10 +10,10 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A longer file is no receipt.
+/// A longer file is not a receipt.
 const RECEIPT_LIMIT_BYTES: u64 = 16 << 20;
 
-/// A longer file is no plan: a board's memory would not hold it.
+/// A longer file is not a plan: a board's memory would not hold it.
 const PLAN_LIMIT_BYTES: u64 = 8 << 30;
 
 /// Digits of a hash in a file's name.

@@ -234,7 +234,7 @@ fn pictures_without_tables_get_those_of_the_standard() {
             assert!(check_jpeg(cut, None).is_err(), "{name} of {percent} %");
         }
     }
-    // Own tables are no tables of the standard: what they coded is no picture without them.
+    // Own tables are no tables of the standard: what they coded is not a picture without them.
     let own = Kind {
         optimized: true,
         ..PLAIN
@@ -399,7 +399,7 @@ fn scans_without_end_are_not_followed() {
     let ac = [0u8; 8];
     let whole = progressive(size, &[(&[0, 0, 0], &dc), (&[1, 63, 0], &ac)]);
     assert_eq!(check_jpeg(&whole, None).unwrap().size, size);
-    // The same scan again is no progress.
+    // The same scan again is not a progress.
     let again = progressive(size, &[(&[0, 0, 0], &dc), (&[0, 0, 0], &dc)]);
     let error = check_jpeg(&again, None).unwrap_err();
     assert!(error.to_string().contains("what is there"), "{error}");

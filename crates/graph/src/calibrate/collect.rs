@@ -35,7 +35,7 @@ pub struct CalibrateOptions {
 }
 
 /// Calibrates `net`: `frames` are picture files, `metadata` those of the model, `model` and `dir` the
-/// names that messages and the file carry. `progress` is told the number of frames that are done.
+/// names that messages and the file carry. `progress` receives the number of frames that are done.
 ///
 /// The result depends on the frames alone, not on their order or on the threads.
 ///

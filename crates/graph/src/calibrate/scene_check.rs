@@ -23,7 +23,7 @@ pub enum PictureLook {
     },
 }
 
-/// Tells what `picture` looks like.
+/// Returns what `picture` looks like.
 pub fn classify(picture: &Picture) -> PictureLook {
     match neighbour_correlation(picture) {
         None => PictureLook::Flat,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct WeightTensor {
     /// Shape.
     pub shape: Vec<usize>,
-    /// Elements, row by row.
+    /// Elements, row-major.
     pub data: Arc<[f32]>,
 }
 
@@ -83,7 +83,7 @@ impl CheckpointWeights {
     }
 
     /// Adds the parameter `name` from its elements as they lie in a file under `key`,
-    /// little-endian, row by row.
+    /// little-endian, row-major.
     ///
     /// # Errors
     /// A type that holds no weights, a value that is not finite, a name that is there already.

@@ -197,7 +197,7 @@ fn shard_of(path: &Path) -> Option<usize> {
         .filter(|&total| total > 1 && number <= total)
 }
 
-/// The index beside a shard.
+/// The index next to a shard.
 fn sibling_index(shard: &Path) -> Option<PathBuf> {
     let ending = shard.extension()?.to_str()?;
     let (name, _) = shard.file_stem()?.to_str()?.rsplit_once("-of-")?;

@@ -16,7 +16,7 @@ pub(super) struct ConfigValue {
 }
 
 impl ConfigValue {
-    /// Reads the `config.json` beside the checkpoint at `path`.
+    /// Reads the `config.json` next to the checkpoint at `path`.
     ///
     /// # Errors
     /// It is not there, cannot be read, or is of another model than the network can be.

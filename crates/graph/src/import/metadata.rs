@@ -37,7 +37,7 @@ const STD: [f32; 3] = [58.395, 57.12, 57.375];
 const SIZE: &str = "512x1024";
 
 /// The metadata of a model with `classes` classes in the checkpoint `path`: from the file `given`, or
-/// from a `model.toml` beside the checkpoint, else from `labels`, else Cityscapes' where the
+/// from a `model.toml` next to the checkpoint, else from `labels`, else Cityscapes' where the
 /// number of classes is its.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ const INNER_WRAPPERS: [&str; 3] = [
 const ANCHORS: [&str; 2] = ["sem_seg_head.", "model.pixel_level_module."];
 
 /// Whether a key of a checkpoint belongs to training only, or to nothing: counters, buffers that
-/// are computed anew, the criterion, Mask2Anomaly's `fusion_layer`, which its authors create and
+/// are computed again, the criterion, Mask2Anomaly's `fusion_layer`, which its authors create and
 /// never call, and the norm after the last stage, which no backbone uses.
 pub(super) fn passed_over(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);

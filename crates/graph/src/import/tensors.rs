@@ -59,7 +59,7 @@ const MAX_NESTING: usize = 4;
 const LISTED_KEYS: usize = 8;
 
 /// The named tensors of a checkpoint: the entries of the dict that the pickle is about, or of the
-/// one in it that is called as one of [`NESTS`], and so on inwards. What is no tensor beside
+/// one in it that is called as one of [`NESTS`], and so on inwards. What is not a tensor next to
 /// tensors stays in the list; it is refused where it is read.
 ///
 /// # Errors
@@ -200,7 +200,7 @@ impl<'a> FoundTensor<'a> {
         self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
-    /// The elements' bytes row by row, out of those of the storage.
+    /// The elements' bytes row-major, out of those of the storage.
     ///
     /// # Errors
     /// Where they reach beyond the storage.

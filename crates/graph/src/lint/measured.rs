@@ -12,7 +12,7 @@ const AXES_LIMIT: usize = 8;
 const NO_BOOL: [&str; 2] = ["ReduceMax", "ReduceMin"];
 
 impl<'a> LintReport<'a> {
-    /// An operator of another domain, or one that the model defines. True if it is no operator of
+    /// An operator of another domain, or one that the model defines. True if it is not an operator of
     /// ONNX's.
     pub(super) fn check_foreign(&mut self, node: &NodeProto, name: &str, op: &str) -> bool {
         let domain = node.domain.as_deref().unwrap_or("");

@@ -13,7 +13,7 @@ use unmask_onnx::ir::ValueId;
 use unmask_onnx::messages::{AttributeProto, ModelProto};
 
 /// Outputs of a filter that share one MatMul: the band of the filter's matrix is narrow, and the
-/// zeros beside it cost as much as the rest.
+/// zeros next to it cost as much as the rest.
 const BLOCK: usize = 64;
 
 /// What the front is given by the node that reads the bytes: the same shape as float32.

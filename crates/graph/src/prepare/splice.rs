@@ -133,7 +133,7 @@ pub(super) fn splice(
 }
 
 /// What the last linear layer (MatMul with a constant, Add) before the class logits reads, with
-/// its shape: a vector a query.
+/// its shape: a vector per query.
 fn embedding(graph: &GraphProto, class: &str) -> Option<(String, Vec<usize>)> {
     let queries = match shape_of(graph, class)?[..] {
         [1, queries, _] => queries,

@@ -28,7 +28,7 @@ pub enum QuantizeError {
         /// What it said.
         what: String,
     },
-    /// A value of a tensor is no number.
+    /// A value of a tensor is not a number.
     #[error(
         "on the frame {frame}, the tensor `{tensor}` holds {count} values that are NaN or \
          infinite: the model cannot be calibrated"

@@ -144,7 +144,7 @@ impl QuantizeGraph {
         Ok(())
     }
 
-    /// SHA-256 of the graph: nodes, weights, names; not of the metadata beside it.
+    /// SHA-256 of the graph: nodes, weights, names; not of the metadata next to it.
     pub fn hash(&self) -> &str {
         &self.hash
     }

@@ -12,7 +12,7 @@ use unmask_eval::{Evaluation, LabelRules};
 use unmask_frame::read_picture;
 use unmask_onnx::messages::ModelProto;
 
-/// Name of the metadata that may lie beside a model.
+/// Name of the metadata that may lie next to a model.
 const SIDECAR: &str = "model.toml";
 
 /// What counts of a model, fractions. Binned: `unmask eval --fast` gives the same.

@@ -1,4 +1,4 @@
-//! The verdict as a picture: one bar a block.
+//! The result as a picture: one bar per block.
 
 use super::report::{BlockDecision, SensitivityReport};
 use crate::quantize::QuantizeError;
@@ -11,7 +11,7 @@ const WIDTH: i32 = 1000;
 const BARS: std::ops::Range<i32> = 430..820;
 
 impl SensitivityReport {
-    /// An SVG: a bar a block as long as the AuPRC that it costs in INT8, coloured by decision.
+    /// An SVG: a bar per block as long as the AuPRC that it costs in INT8, coloured by decision.
     ///
     /// # Errors
     /// [`QuantizeError::Plot`].

@@ -1,4 +1,4 @@
-//! The verdict, as a table and as JSON.
+//! The result, as a table and as JSON.
 
 use super::bench::BlockMetrics;
 use crate::calibrate::RangeMethod;
@@ -96,7 +96,7 @@ impl SensitivityReport {
         rows.map(|r| r.mac_share).sum::<f64>() + 0.0
     }
 
-    /// The verdict as Markdown.
+    /// The result as Markdown.
     pub fn to_markdown(&self) -> String {
         let mut text = String::from("# INT8, judged by the task\n\n");
         // Writing to a string cannot fail.

@@ -9,7 +9,7 @@ use unmask_onnx::shape_inference::{ValueType, elements};
 const ELEMENTS_LIMIT: usize = 1 << 22;
 /// Multiply-accumulates of a product that is computed here.
 const MACS_LIMIT: u64 = 1 << 30;
-/// Elements of all constants that are computed here together: a file of a few bytes a node must
+/// Elements of all constants that are computed here together: a file of a few bytes per node must
 /// not become gigabytes.
 const TOTAL_LIMIT: usize = 1 << 26;
 

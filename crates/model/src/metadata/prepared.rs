@@ -51,7 +51,7 @@ pub struct PreparedMetadata {
     pub input: Size,
 }
 
-/// Reads what a prepared graph says of itself; `None` where it is no prepared graph.
+/// Reads what a prepared graph says of itself; `None` where it is not a prepared graph.
 ///
 /// # Errors
 /// A key is missing or its value invalid.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::path::Path;
 use unmask_frame::{read_regular_text, without_bom};
 
-/// Name of the file beside a model.
+/// Name of the file next to a model.
 pub(super) const SIDECAR: &str = "model.toml";
 
 /// `model.toml` is a page of text; more than this is something else.
@@ -126,7 +126,7 @@ impl WrittenMetadata {
         self.classes.as_ref().map_or(0, Vec::len)
     }
 
-    /// Reads `model.toml` beside `model`; nothing written where there is no such file.
+    /// Reads `model.toml` next to `model`; nothing written where there is no such file.
     ///
     /// # Errors
     /// As [`WrittenMetadata::from_toml`].

@@ -236,7 +236,7 @@ pub struct TensorProto {
     /// Free text.
     #[prost(string, optional, tag = "12")]
     pub doc_string: Option<String>,
-    /// Elements, little endian, row by row.
+    /// Elements, little endian, row-major.
     #[prost(bytes = "vec", optional, tag = "9")]
     pub raw_data: Option<Vec<u8>>,
     /// Where the elements lie in another file (`location`, `offset`, `length`).

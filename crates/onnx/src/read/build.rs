@@ -24,7 +24,7 @@ const OPSETS: std::ops::RangeInclusive<i64> = 13..=25;
 const FOLD_FLOATS: usize = 1 << 16;
 /// The same for integers, which are indices and masks.
 const FOLD_INTS: usize = 1 << 22;
-/// Elements of all constants that are computed while reading together: a file of a few bytes a node
+/// Elements of all constants that are computed while reading together: a file of a few bytes per node
 /// must not become gigabytes.
 const FOLD_TOTAL: usize = 1 << 25;
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Events that wait to be told; where nobody asks, the oldest go.
+/// Events that wait to be reported; where nobody asks, the oldest go.
 const EVENTS_LIMIT: usize = 64;
 
-/// Frames lost, by cause.
+/// Frames lost, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LostFrames {
     /// The driver's sequence numbers leave them out.
@@ -31,7 +31,7 @@ pub enum LossReason {
     Gone,
     /// The driver failed inside (EIO).
     Io,
-    /// Somebody else has the device.
+    /// Someone else has the device.
     Busy,
     /// The kernel refused a call.
     Refused,
@@ -41,7 +41,7 @@ pub enum LossReason {
     Failed,
     /// A frame is damaged.
     Corrupt,
-    /// The driver counts frames anew.
+    /// The driver counts frames again.
     Sequence,
     /// Stamps jumped.
     Jump,
@@ -54,7 +54,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    /// All causes.
+    /// All reasons.
     pub const ALL: [LossReason; 12] = [
         LossReason::Gone,
         LossReason::Io,
@@ -116,7 +116,7 @@ pub struct CaptureEvent {
     pub at: Duration,
     /// What it is about.
     pub reason: LossReason,
-    /// In words.
+    /// Description.
     pub text: String,
 }
 
@@ -126,7 +126,7 @@ impl std::fmt::Display for CaptureEvent {
     }
 }
 
-/// What a capture came to so far.
+/// Result of a capture so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CaptureSummary {
     /// Who the device says it is.
@@ -145,7 +145,7 @@ pub struct CaptureSummary {
     pub frames: u64,
     /// Frames lost.
     pub lost: LostFrames,
-    /// Events by cause, in the order of [`LossReason::ALL`].
+    /// Events by reason, in the order of [`LossReason::ALL`].
     pub events: [u64; LossReason::ALL.len()],
     /// How often the device was opened.
     pub opened: u64,
@@ -158,7 +158,7 @@ pub struct CaptureSummary {
 }
 
 impl CaptureSummary {
-    /// Events of `cause`.
+    /// Events of `reason`.
     pub fn count(&self, reason: LossReason) -> u64 {
         self.events[reason as usize]
     }
@@ -205,7 +205,7 @@ impl ReportHandle {
         self.shared.stopped.load(Relaxed)
     }
 
-    /// What it came to so far.
+    /// Its result so far.
     pub fn report(&self) -> CaptureSummary {
         self.lock().report.clone()
     }

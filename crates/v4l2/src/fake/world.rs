@@ -95,7 +95,7 @@ impl BufferSlot {
             None => return,
         };
         let bytes = content.len().min(length);
-        // SAFETY: as in `write`; `content` is no part of it.
+        // SAFETY: as in `write`; `content` is not a part of it.
         unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), start, bytes) };
     }
 }
@@ -186,7 +186,7 @@ impl FakeWorld {
         }
     }
 
-    /// Fails where it is told to.
+    /// Fails where it is asked to.
     pub fn check_fault(&mut self, call: FakeCall) -> Result<(), V4l2Error> {
         if let Some(fault) = self.faults.iter_mut().find(|f| f.0 == call && f.2 > 0) {
             fault.2 -= 1;
@@ -203,7 +203,7 @@ impl FakeWorld {
         };
         let sizes = FrameSizes::Listed(self.sizes.clone());
         let (width, height) = sizes.nearest(width, height).unwrap_or((width, height));
-        // Bytes a row, and bytes of the frame in eighths of that of one plane.
+        // Bytes per row, and bytes of the frame in eighths of that of one plane.
         let (row, eighths) = match &fourcc.0 {
             b"YUYV" | b"UYVY" => (width * 2, 8),
             b"RGB3" | b"BGR3" => (width * 3, 8),

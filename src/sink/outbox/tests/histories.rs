@@ -22,7 +22,7 @@ enum Step {
     Restart,
     /// The process ended in the middle of a write: the last file ends with a piece of a line.
     Tear,
-    /// Somebody removes a file of the outbox, or all of it.
+    /// Someone removes a file of the outbox, or all of it.
     Remove(usize),
     /// From here on the disk fails so.
     Fail(Plan),
@@ -114,7 +114,7 @@ impl World {
             Step::Restart => return self.restart(),
             Step::Fail(plan) => return self.faults.set(*plan),
             Step::Remove(which) => {
-                // Of what goes while no run is there to see it nobody can know.
+                // Of what goes while no run is there to see it it cannot be known.
                 if self.outbox.is_none() {
                     return;
                 }
@@ -245,7 +245,7 @@ fn run(history: &[Step], limits: OutboxLimits) -> u64 {
     let mut touched = false;
     for step in history {
         world.step(step);
-        // Until the outbox has looked, it cannot know what somebody did.
+        // Until the outbox has looked, it cannot know what someone did.
         touched |= matches!(step, Step::Remove(_));
         if matches!(step, Step::Check) {
             world.faults.set(Plan::NONE);

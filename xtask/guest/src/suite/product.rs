@@ -17,11 +17,11 @@ use std::time::Duration;
 
 /// The small model behind a front that takes the camera's bytes; the board makes it.
 const PREPARED_MODEL: &str = "/tmp/prepared.onnx";
-/// What a run on this machine is asked: every thing is told at once, and no frame is too late.
+/// What a run on this machine is asked: every thing is reported at once, and no frame is too late.
 const WATCHED: &str = "--anywhere --no-rules --confirm 1/1 --min-area 50 --threshold 0.3 \
                        --budget-ms 60000 --threads 1";
 
-/// How often the picture turns black at most, until it is told as that.
+/// How often the picture turns black at most, until it is reported as that.
 const BLACK_TIMES: usize = 5;
 
 pub(super) fn trials() -> Vec<CaseTrial> {
@@ -147,7 +147,7 @@ fn blind() -> FoundCamera {
     let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
     run.alert("a thing", |alert| alert["event"] == "begin")?;
     let mut told = Vec::new();
-    // On a slow machine frames may fail to come, which is told as what it is: then once more.
+    // On a slow machine frames may fail to come, which is reported as what it is: then once more.
     for _ in 0..BLACK_TIMES {
         let before = seeing(&run)?;
         feeder = show_instead(feeder, ShownScene::Black)?;
@@ -209,7 +209,7 @@ fn unplug() -> FoundCamera {
     ))
 }
 
-/// Waits until every blindness that was told is over; gives their ids.
+/// Waits until every blindness that was reported is over; gives their ids.
 fn seeing(run: &RunningProgram) -> anyhow::Result<Vec<Value>> {
     let from = sys::monotonic_s();
     loop {

@@ -216,7 +216,7 @@ pub fn formed(case: &Case, form: Form) -> (ModelProto, Vec<(String, TensorProto)
     (model, left)
 }
 
-/// The fixture, or the same made anew from the package where there is a Python.
+/// The fixture, or the same made again from the package where there is a Python.
 pub fn fixture(dir: &Path) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     let Some(python) = std::env::var_os("UNMASK_PYTHON") else {

@@ -304,7 +304,7 @@ fn options_that_do_not_fit_are_refused() {
     refused("gone.onnx", &PrepareOptions::default(), &["gone.onnx"]);
 }
 
-/// The model of a fixture, changed, beside a `model.toml`, in a folder of its own.
+/// The model of a fixture, changed, next to a `model.toml`, in a folder of its own.
 fn changed(
     name: &str,
     toml: &str,

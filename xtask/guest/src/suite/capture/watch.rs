@@ -64,7 +64,7 @@ impl EventWatch {
         })
     }
 
-    /// What it came to so far.
+    /// Its result so far.
     pub fn report(&self) -> CaptureSummary {
         self.handle.report()
     }
@@ -110,7 +110,7 @@ impl EventWatch {
         self.until("frames", |report| report.frames >= wanted)
     }
 
-    /// What was told last about a fault of the device, in words.
+    /// What was reported last about a fault of the device, in words.
     pub fn told(&self) -> String {
         let told = self
             .texts
@@ -122,7 +122,7 @@ impl EventWatch {
         text.split("; trying").next().unwrap_or(text).to_string()
     }
 
-    /// Ends it in order, and checks that each outage of `cause` was told once and is over, and that
+    /// Ends it in order, and checks that each outage of `reason` was reported once and is over, and that
     /// there was no other.
     pub fn end(mut self, reason: Option<LossReason>, times: u64) -> anyhow::Result<CaptureSummary> {
         self.handle.stop();

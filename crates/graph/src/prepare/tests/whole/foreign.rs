@@ -10,7 +10,7 @@ const OUTPUTS: &str = "[outputs]\nclass_logits = 'scores'\nmask_logits = 'masks'
 fn a_foreign_model_takes_its_facts_into_the_prepared_file() {
     let toml = format!("{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
-    // The prepared file stands alone: no model.toml lies beside it.
+    // The prepared file stands alone: no model.toml lies next to it.
     let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     assert_eq!(engine.model_metadata().classes, ["road", "sky", "car"]);
     assert_eq!(engine.model_metadata().threshold, Some(0.5));
@@ -86,7 +86,7 @@ fn what_is_wrong_in_model_toml_is_named_by_its_key() {
 
 #[test]
 fn an_output_that_is_named_as_the_queries_embedding_is_passed_on() {
-    // `base` [1,4,4] stands in for a vector a query.
+    // `base` [1,4,4] stands in for a vector per query.
     let give = |m: &mut ModelProto| {
         let graph = m.graph.as_mut().unwrap();
         graph.node.push(NodeProto {

@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let seeds = args.seeds.1.saturating_sub(args.seeds.0) + 1;
     let minutes = (seeds * args.frames) as f64 / RATE_HZ / 60.0;
-    println!("{seeds} drives, {minutes:.1} minutes; things over {LEAST_PX} px");
+    println!("{seeds} drives, {minutes:.1} minutes; objects over {LEAST_PX} px");
     println!("threshold  found       false alerts  a minute");
     for (i, (t, [found, things, falsely])) in thresholds.iter().zip(sums).enumerate() {
         let share = 100.0 * found as f64 / things.max(1) as f64;

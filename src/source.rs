@@ -52,8 +52,8 @@ use unmask_model::CameraInput;
 pub enum SourceError {
     /// The text names no source.
     #[error(
-        "`{text}` is no source: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
-         of jpg, png, webp) or pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+        "unknown source `{text}`: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
+         of jpg, png, webp) or pictures:LIST.txt (one file per line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     Source {
@@ -66,7 +66,7 @@ pub enum SourceError {
     #[error(
         "`{text}` is not in this build: cameras are read on Linux on x86-64 and aarch64. \
          Valid here: pictures:DIR (a folder of jpg, png, webp) or \
-         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+         pictures:LIST.txt (one file per line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     NotInThisBuild {
@@ -82,7 +82,7 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// The folder holds no picture.
-    #[error("the folder {path} holds no picture: wanted files ending in jpg, jpeg, png or webp")]
+    #[error("the folder {path} holds no picture: expected files ending in jpg, jpeg, png or webp")]
     NoPictures {
         /// The folder.
         path: PathBuf,
@@ -96,7 +96,7 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// The list of pictures names none.
-    #[error("the list {path} names no picture: wanted one file a line")]
+    #[error("the list {path} names no picture: expected one file per line")]
     EmptyList {
         /// The list.
         path: PathBuf,
@@ -108,7 +108,7 @@ pub enum SourceError {
     #[error(transparent)]
     Drive(#[from] unmask_drive::DriveError),
     /// The frame rate is invalid.
-    #[error("a rate of {rate_hz} Hz makes no sense: give --rate a number above 0, at most 1000")]
+    #[error("invalid rate {rate_hz} Hz: give --rate a number above 0, at most 1000")]
     Rate {
         /// The requested value.
         rate_hz: f64,
@@ -412,7 +412,7 @@ impl OpenSource {
     /// The next frame, or why there is none in its place; `None` at the end of the source.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a camera is no iterator: it has a clock"
+        reason = "a camera is not an iterator: it has a clock"
     )]
     pub fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         match self {

@@ -74,7 +74,7 @@ fn a_thousand_frames_allocate_nothing_outside_the_engine() {
     (0..200).for_each(&mut watch);
     let counted = measure(|| (200..200 + FRAMES).for_each(&mut watch));
     println!("{} allocations in {FRAMES} frames", counted.count_total);
-    assert!(updates >= FRAMES, "the thing was followed: {updates}");
+    assert!(updates >= FRAMES, "the object was tracked: {updates}");
     assert_eq!(begun, 1, "one id was made, in the warm-up");
     assert_eq!(counted.count_total, 0);
 }

@@ -134,7 +134,7 @@ fn is_named(folder: &Path, address: &str, ca: Option<&str>, part: &str) {
     let (out, summary, said) = run(folder, address, &more);
     assert_eq!(out.status.code(), Some(0), "{said}");
     assert!(said.contains(part), "{part}: {said}");
-    assert!(said.contains("Waiting does not mend this"), "{said}");
+    assert!(said.contains("Waiting does not fix this"), "{said}");
     let sink = &summary["sinks"][0];
     assert!(sink["fault"].as_str().unwrap().contains(part), "{sink}");
     assert_eq!(
@@ -214,7 +214,7 @@ fn certificates_work_or_the_fix_is_said() {
         folder,
         &address,
         None,
-        "signed by nobody who is trusted here",
+        "signed by an authority that is not trusted here",
     );
     let by_number = address.replace("localhost", "127.0.0.1");
     is_named(
@@ -281,7 +281,7 @@ fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
         &format!("mqtt://bob:secret-1@{at}"),
         &["--mqtt-version", "3.1.1"],
     );
-    assert!(said.contains("Waiting does not mend this"), "{said}");
+    assert!(said.contains("Waiting does not fix this"), "{said}");
     is_named(
         folder,
         &format!("mqtts://bob:{ENCODED}@{at}"),

@@ -276,7 +276,7 @@ fn a_config_of_another_network_is_refused() {
     fs::copy(swin(), &path).unwrap();
     let error = read(&path).unwrap_err();
     assert!(
-        error.contains("config.json") && error.contains("beside the checkpoint"),
+        error.contains("config.json") && error.contains("next to the checkpoint"),
         "{error}"
     );
 }
@@ -482,7 +482,7 @@ fn shards_are_put_together() {
         ("{}", "no index of shards"),
         (
             "{\"weight_map\": {\"a\": \"../b.safetensors\"}}",
-            "no file beside it",
+            "not a file next to it",
         ),
     ] {
         fs::write(&index, text).unwrap();

@@ -327,7 +327,7 @@ fn nothing_is_lost(version: &'static str) {
         .filter(|frame| !times.contains_key(frame))
         .collect();
     println!(
-        "mqtt {version}: {} told, {} delivered, {} of them again, {} lost",
+        "mqtt {version}: {} received, {} delivered, {} of them again, {} lost",
         outage.stored.len(),
         times.len(),
         alerts.len() - times.len(),

@@ -65,6 +65,6 @@ fn kept_pickles_are_read_or_refused() {
     replay(
         "pickle",
         readers::pickle,
-        |outcome| matches!(outcome, Err(error) if error.contains("its keys are no Mask2Former's")),
+        |outcome| matches!(outcome, Err(error) if error.contains("its keys are not those of Mask2Former")),
     );
 }

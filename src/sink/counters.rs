@@ -205,7 +205,7 @@ impl std::fmt::Display for SinkReport {
             write!(f, ", {alerts} lost ({reason})")?;
         }
         if let Some(fault) = &self.fault {
-            write!(f, "; to be mended: {fault}")?;
+            write!(f, "; needs a fix: {fault}")?;
         }
         Ok(())
     }

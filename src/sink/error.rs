@@ -28,7 +28,7 @@ pub enum SinkError {
     )]
     NoStdout,
     /// A sink's thread panicked.
-    #[error("the thread of the sink {name} broke down; its counters: {counters}")]
+    #[error("the thread of the sink {name} panicked; its counters: {counters}")]
     Thread {
         /// The sink.
         name: String,

@@ -26,7 +26,7 @@ impl FromStr for DisplayFormat {
         match text.strip_prefix("fb:") {
             Some(path) if !path.is_empty() => Ok(Self(path.into())),
             _ => Err(format!(
-                "{text:?} is no display; a framebuffer is fb:/dev/fb0"
+                "{text:?} is not a display; a framebuffer is fb:/dev/fb0"
             )),
         }
     }
@@ -96,7 +96,7 @@ impl PanelGeometry {
         if size.area_px() == 0 || size.w > SIDE || size.h > SIDE {
             return Err(refuse(
                 "virtual_size",
-                &format!("{size} is no size of a panel"),
+                &format!("{size} is not a valid panel size"),
             ));
         }
         let bits = number("bits_per_pixel")?;

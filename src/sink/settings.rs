@@ -68,7 +68,7 @@ impl SinkSettings {
             (
                 "mqtt.client_id",
                 mqtt.client_id.as_deref() != Some(""),
-                "a name, or the line left out for one made from the host's",
+                "a name, or no such key for one derived from the host name",
             ),
             (
                 "mqtt.cert_file",

@@ -57,7 +57,7 @@ const KNOWN: &str = "Known: - (stdout), FILE or file:FILE, unix:SOCKET, \
 
 /// An address that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address:?} is no place for alerts: {reason}. {KNOWN}")]
+#[error("{address:?} is not a valid sink: {reason}. {KNOWN}")]
 pub struct SinkUriError {
     address: String,
     reason: &'static str,
@@ -145,7 +145,7 @@ fn decoded(text: &str) -> Result<String, &'static str> {
     percent_decode_str(text)
         .decode_utf8()
         .map(Into::into)
-        .map_err(|_| "what % stands for is no UTF-8")
+        .map_err(|_| "its percent-encoding is not UTF-8")
 }
 
 fn broker(tls: bool, rest: &str) -> Result<BrokerAddress, &'static str> {

@@ -67,7 +67,7 @@ impl std::fmt::Display for FrameDrops {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.total())?;
         let causes = [
-            (self.superseded, "overtaken by a newer one"),
+            (self.superseded, "superseded by a newer one"),
             (self.gap, "missing in the driver's sequence"),
             (self.corrupt, "marked damaged by the driver"),
             (self.stale, "too old"),
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(FrameDrops::default().to_string(), "0");
         assert_eq!(
             a.to_string(),
-            "3 (2 overtaken by a newer one, 1 missing in the driver's sequence)"
+            "3 (2 superseded by a newer one, 1 missing in the driver's sequence)"
         );
     }
 }

@@ -54,7 +54,7 @@ pub enum RecordingError {
         source: std::io::Error,
     },
     /// The head is not a head of a recording of this version.
-    #[error("{path} is no head of a recording ({SCHEMA}): {reason}")]
+    #[error("{path} is not the header of a recording ({SCHEMA}): {reason}")]
     Head {
         /// The file.
         path: PathBuf,

@@ -94,7 +94,7 @@ impl CaptureSettings {
 
 /// `1280x720`.
 pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
-    let refuse = || format!("`{text}` is no size: wanted WIDTHxHEIGHT, such as 1280x720");
+    let refuse = || format!("`{text}` is not a size: expected WIDTHxHEIGHT, such as 1280x720");
     let (w, h) = text.split_once('x').ok_or_else(refuse)?;
     let side = |text: &str| text.parse::<u16>().ok().filter(|&px| px > 0);
     match (side(w), side(h)) {

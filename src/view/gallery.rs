@@ -231,7 +231,7 @@ fn file_name(frame: u64, name: Option<&str>) -> String {
 fn caption(frame: u64, told: &[&Alert]) -> String {
     let mut text = format!("frame {frame}");
     if told.is_empty() {
-        text.push_str(": nothing told");
+        text.push_str(": no alerts");
     }
     for alert in told {
         let number = alert.id.rsplit('-').next().unwrap_or("");

@@ -100,8 +100,8 @@ pub fn html(page: &RunPage<'_>) -> String {
     charts::timeline(&mut out, page);
     let _ = write!(
         out,
-        "<section><h2>Most telling frames</h2>\n<a href=\"{0}\"><img src=\"{0}\" \
-         alt=\"Contact sheet: the most telling frames of the run\"></a></section>\n",
+        "<section><h2>Frames with the highest scores</h2>\n<a href=\"{0}\"><img src=\"{0}\" \
+         alt=\"Contact sheet: the frames with the highest scores of the run\"></a></section>\n",
         path(page.sheet)
     );
     out.push_str("<div class=\"pair\">\n");
@@ -160,7 +160,7 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
     let _ = write!(
         out,
         "<tr class=\"sum\"><td>capture to alert</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td></tr>\n\
-         </table>\n<p>Reading and drawing run beside the engine; {:.1} % of the frames' time is \
+         </table>\n<p>Reading and drawing run alongside the engine; {:.1} % of the frames' time is \
          spent outside it.</p></section>\n",
         age.p50_ms,
         age.p99_ms,
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn an_empty_run_and_a_long_one_are_shown() {
         let html = page(&[], None);
-        assert!(html.contains("Nothing was told"));
+        assert!(html.contains("No alerts"));
         assert_balanced(&html);
         let many: Vec<StageSpan> = (0..100)
             .map(|i| span(&format!("f-{i}"), None, false))

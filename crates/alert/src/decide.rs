@@ -156,7 +156,7 @@ pub enum DecideError {
     /// A low threshold above the high one.
     #[error(
         "the low threshold {low} must be a number of at most the threshold {high}: cells between \
-         the two belong to a thing but do not make one"
+         the two extend an object but do not start one"
     )]
     LowThreshold {
         /// The requested value.

@@ -57,7 +57,7 @@ impl std::str::FromStr for TrackConfirmation {
                 TrackConfirmation::new(k.trim().parse().ok()?, n.trim().parse().ok()?)
             })
             .ok_or_else(|| {
-                format!("wanted K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
+                format!("expected K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
             })
     }
 }

@@ -102,7 +102,7 @@ impl CpuEngine {
             return Err(EngineError::Contract {
                 path: path.to_path_buf(),
                 reason: format!(
-                    "{} classes; at most {CLASSES_LIMIT} can be told apart",
+                    "{} classes; at most {CLASSES_LIMIT} can be distinguished",
                     output.known()
                 ),
             });

@@ -239,10 +239,10 @@ impl FeatureBank {
         }
         let number = |name: &str| -> Result<f32, GraphError> {
             let value: Option<f32> = fact(name)?.parse().ok().filter(|v: &f32| v.is_finite());
-            value.ok_or_else(|| key(name, "is no finite number"))
+            value.ok_or_else(|| key(name, "is not a finite number"))
         };
         let variant = serde_json::from_str(fact("unmask.bank.backbone")?)
-            .map_err(|_| key("unmask.bank.backbone", "is no known backbone"))?;
+            .map_err(|_| key("unmask.bank.backbone", "is not a known backbone"))?;
         let weights = CheckpointWeights::from_safetensors(path, &tensors)?;
         let tensor = |name: &str, axes: usize| -> Result<&WeightTensor, GraphError> {
             let found = weights.get(name).filter(|t| t.shape.len() == axes);

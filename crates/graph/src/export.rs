@@ -173,7 +173,7 @@ pub fn write_checked<E: From<GraphError>>(
     let name = path.file_name().ok_or_else(|| {
         failed(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
-            "this is no name of a file",
+            "this is not a file name",
         ))
     })?;
     let beside = path.with_file_name(format!(

@@ -126,7 +126,7 @@ impl LayerChain {
     fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, GraphError> {
         let &[input] = graph.inputs() else {
             return Err(unmask_onnx::OnnxError::Model {
-                what: format!("it has {} inputs; wanted one", graph.inputs().len()),
+                what: format!("it has {} inputs; expected one", graph.inputs().len()),
             }
             .into());
         };

@@ -208,7 +208,7 @@ impl<'a> LintReport<'a> {
         let Some(type_proto::Value::TensorType(tensor)) =
             info.r#type.as_ref().and_then(|t| t.value.as_ref())
         else {
-            let what = "it is no tensor: give tensors";
+            let what = "it is not a tensor: give tensors";
             self.add(LintSeverity::Refused, name, "", ALL, what);
             return;
         };
@@ -444,7 +444,7 @@ impl<'a> LintReport<'a> {
                 name,
                 "Where",
                 ALL,
-                "it puts −∞ into scores: a row of them gives NaN in a softmax; `unmask prepare` \
+                "it puts −∞ into scores: a row of −∞ gives NaN in a softmax; `unmask prepare` \
                  writes −10⁴",
             );
         }

@@ -223,7 +223,7 @@ impl CaptureSession {
     /// The newest frame, waited for through every fault; `None` once it was asked to stop.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a camera is no iterator: it has no end of its own"
+        reason = "a camera is not an iterator: it has no end of its own"
     )]
     pub fn next(&mut self) -> Option<CapturedFrame> {
         while !self.handle.is_stopped() {

@@ -145,7 +145,7 @@ pub(super) fn taken_over(place: &FaultContext) -> BrokerFault {
 
 fn invalid_login() -> BrokerFault {
     BrokerFault::permanent(
-        "the broker refuses user or password; mend the address, sink.mqtt.user, \
+        "the broker refuses user or password; fix the address, sink.mqtt.user, \
          sink.mqtt.password_file or $UNMASK_MQTT_PASSWORD",
     )
 }
@@ -283,7 +283,7 @@ fn certificate(why: &CertificateError, place: &FaultContext) -> String {
     let host = &place.host;
     match why {
         CertificateError::UnknownIssuer => {
-            "the broker's certificate is signed by nobody who is trusted here; name its \
+            "the broker's certificate is signed by an authority that is not trusted here; name its \
              authority's certificate with --mqtt-ca FILE (sink.mqtt.ca_file)"
                 .into()
         }
@@ -294,7 +294,7 @@ fn certificate(why: &CertificateError, place: &FaultContext) -> String {
         }
         CertificateError::NotValidForName => format!(
             "the broker's certificate is not for `{host}`; use a name that it holds, or sign it \
-             anew with subjectAltName={}",
+             again with subjectAltName={}",
             alternative_name(host)
         ),
         CertificateError::NotValidForNameContext { presented, .. } => {
@@ -304,7 +304,7 @@ fn certificate(why: &CertificateError, place: &FaultContext) -> String {
             };
             format!(
                 "the broker's certificate {names}, not for `{host}`; use a name that it holds, or \
-                 sign it anew with subjectAltName={}",
+                 sign it again with subjectAltName={}",
                 alternative_name(host)
             )
         }
@@ -315,7 +315,7 @@ fn certificate(why: &CertificateError, place: &FaultContext) -> String {
         }
         CertificateError::Revoked => "the broker's certificate is revoked; renew it".into(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "the broker's certificate is not for servers; sign it anew with \
+            "the broker's certificate is not for servers; sign it again with \
              extendedKeyUsage=serverAuth"
                 .into()
         }

@@ -186,7 +186,7 @@ impl MqttLink {
     fn report(&self, fault: &BrokerFault, pause: Duration) {
         match fault.permanent {
             true => say(format_args!(
-                "{}: {fault}. Waiting does not mend this; alerts are kept in the outbox, and it is \
+                "{}: {fault}. Waiting does not fix this; alerts are kept in the outbox, and it is \
                  tried again every {} s",
                 self.name,
                 self.backoff_max.as_secs_f64()
@@ -230,7 +230,7 @@ impl MqttLink {
             return (None, fault::no_descriptors(&error));
         }
         catch_unwind(AssertUnwindSafe(|| self.connect(to))).unwrap_or_else(|_| {
-            let text = "the MQTT client broke down (see above); it is started anew";
+            let text = "the MQTT client panicked (see above); it is restarted";
             (None, BrokerFault::outage(text))
         })
     }
@@ -366,7 +366,7 @@ impl Up {
             None => Ok(()),
             Some(waited) => Err(BrokerFault::outage(format!(
                 "the broker answers, but has not acknowledged an alert for {} s; look at its log \
-                 (disk, memory, plug-ins). The connection is made anew",
+                 (disk, memory, plug-ins). The connection is made again",
                 waited.as_secs()
             ))),
         }

@@ -63,7 +63,7 @@ impl AlertOutbox {
         if self.damaged_lines > lost {
             let lost = self.damaged_lines - lost;
             found.push(format!(
-                "{lost} alerts were cut off by somebody else and are lost"
+                "{lost} alerts were truncated by another process and are lost"
             ));
         }
         if self.saved.is_some() && !self.folder.join("acked").is_file() {

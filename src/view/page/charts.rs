@@ -21,7 +21,7 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
         .collect();
     out.push_str("<section><h2>Timeline</h2>\n");
     if rows.is_empty() {
-        out.push_str("<p>Nothing was told in this run.</p></section>\n");
+        out.push_str("<p>No alerts in this run.</p></section>\n");
         return;
     }
     let shown = rows.len().min(TIMELINE_ROWS);
@@ -116,7 +116,7 @@ pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
     const WIDTH: f64 = 480.0;
     const HEIGHT: f64 = 220.0;
     const BASE: f64 = HEIGHT - 24.0;
-    out.push_str("<section><h2>Age of a frame when its alerts are out</h2>\n");
+    out.push_str("<section><h2>Age of frames when their alerts are emitted</h2>\n");
     let bins = page.latency.age_histogram(BINS);
     let Some(&(last_ms, _)) = bins.last() else {
         out.push_str("<p>No frame was finished.</p></section>\n");

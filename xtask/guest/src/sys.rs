@@ -99,7 +99,7 @@ pub fn own_size() -> io::Result<(usize, u64)> {
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .and_then(|value| value.split_whitespace().next()?.parse().ok())
-        .ok_or_else(|| io::Error::other("the kernel tells no resident size"))?;
+        .ok_or_else(|| io::Error::other("the kernel reports no resident size"))?;
     Ok((files, resident))
 }
 

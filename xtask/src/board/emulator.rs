@@ -138,7 +138,7 @@ impl SerialPort {
             // The kernel may write before it on the same line, never within it.
             if let Some((_, json)) = line.split_once(MARK) {
                 let line = serde_json::from_str(json.trim())
-                    .with_context(|| format!("the board wrote what is no line: {json}"))?;
+                    .with_context(|| format!("the board wrote an invalid line: {json}"))?;
                 take(line);
             }
         }

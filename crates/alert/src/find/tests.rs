@@ -104,7 +104,7 @@ fn on_road_is_what_stands_on_the_road_or_beside_it() {
         found[0].on_road
     };
     assert!(stands(5, 3) && stands(4, 1), "on the road");
-    assert!(stands(1, 3) && stands(9, 4), "beside it");
+    assert!(stands(1, 3) && stands(9, 4), "next to it");
     assert!(stands(4, 0), "its foot reaches the road below");
     assert!(
         !stands(0, 0) && !stands(9, 1) && !stands(0, 1),

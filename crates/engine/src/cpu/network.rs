@@ -327,7 +327,7 @@ fn take<const N: usize>(name: &str, value: Value) -> Result<([usize; N], Vec<f32
     let dims = value.as_view().shape().len();
     let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| {
         NetworkFault::Contract(format!(
-            "output `{name}` has {dims} dimensions of type {have:?}; wanted {N} of float32"
+            "output `{name}` has {dims} dimensions of type {have:?}; expected {N} of float32"
         ))
     })?;
     Ok((tensor.shape(), tensor.into_data()))

@@ -22,7 +22,7 @@ pub enum DeviceKeyError {
     },
     /// The file is not a key.
     #[error(
-        "{}: {found} bytes instead of {KEY_BYTES}: not a device key; remove it, and build plans anew",
+        "{}: {found} bytes instead of {KEY_BYTES}: not a device key; remove it, and build plans again",
         file.display()
     )]
     Length {

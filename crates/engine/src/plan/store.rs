@@ -31,7 +31,7 @@ pub enum PlanError {
         fix: &'static str,
     },
     /// The receipt cannot be read.
-    #[error("{}: not a receipt: {reason}; build the plan anew: {FIX}", file.display())]
+    #[error("{}: not a receipt: {reason}; build the plan again: {FIX}", file.display())]
     Receipt {
         /// The file.
         file: PathBuf,
@@ -49,7 +49,7 @@ pub enum PlanError {
         file: PathBuf,
     },
     /// The plan does not match its receipt.
-    #[error("{}: {reason}; build the plan anew: {FIX}", file.display())]
+    #[error("{}: {reason}; build the plan again: {FIX}", file.display())]
     Plan {
         /// The file.
         file: PathBuf,

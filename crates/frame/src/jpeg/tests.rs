@@ -314,7 +314,7 @@ fn stray_bytes_before_restart_markers_are_borne_from_avi_frames_only() {
         stray.push(jpeg[at]);
     }
     let error = check_jpeg(&stray, None).unwrap_err();
-    assert!(error.to_string().contains("goes on after"), "{error}");
+    assert!(error.to_string().contains("continues after"), "{error}");
     let avi = |jpeg: &[u8]| {
         let head = [&[0xff, 0xd8, 0xff, 0xe0, 0, 9][..], b"AVI1\0\0\0"].concat();
         [&head[..], &without(jpeg, 0xe0)[2..]].concat()

@@ -108,7 +108,7 @@ impl CheckpointWeights {
         }
         let data = as_f32(dtype, bytes).ok_or_else(|| {
             wrong(format!(
-                "holds {dtype:?}, which are no weights: store it as F32, F64, F16 or BF16"
+                "holds {dtype:?}, which is not a weight type: store it as F32, F64, F16 or BF16"
             ))
         })?;
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {

@@ -76,7 +76,7 @@ pub(super) fn contents(path: &Path) -> Result<ImportContents, GraphError> {
                 ),
                 None => format!(
                     "it is one of {total} files that make one checkpoint, and their index \
-                     (NAME{INDEX_ENDING}) is not beside it: put it there and give it"
+                     (NAME{INDEX_ENDING}) is not next to it: put it there and name the index"
                 ),
             },
         ));
@@ -136,7 +136,7 @@ fn shards(path: &Path) -> Result<CheckpointWeights, GraphError> {
             source,
         })?;
     let index: Index = serde_json::from_str(without_bom(&text))
-        .map_err(|e| broken(format!("it is no index of shards ({e})")))?;
+        .map_err(|e| broken(format!("it is not an index of shards ({e})")))?;
     let keys = KeyMap::of(index.weight_map.keys().map(String::as_str));
     let files: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
     let mut weights = CheckpointWeights::new();
@@ -144,7 +144,7 @@ fn shards(path: &Path) -> Result<CheckpointWeights, GraphError> {
     for file in files {
         let bare = Path::new(file).file_name().is_some_and(|name| name == file);
         if !bare {
-            let what = format!("it names the shard `{file}`, which is no file beside it");
+            let what = format!("it names the shard `{file}`, which is not a file next to it");
             return Err(broken(what));
         }
         let shard = path.with_file_name(file);

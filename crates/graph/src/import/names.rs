@@ -121,7 +121,7 @@ pub(super) fn foreign(weights: &CheckpointWeights) -> String {
          (`merge_and_unload`) and save that"
     } else {
         return format!(
-            "its keys are no Mask2Former's, with or without a wrapper's prefix (the first is \
+            "its keys are not those of Mask2Former, with or without a wrapper's prefix (the first is \
              `{first}`)"
         );
     };

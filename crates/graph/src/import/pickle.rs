@@ -104,7 +104,7 @@ impl<'a> PickleReader<'a> {
         }
         Err(PickleError {
             at: machine.at,
-            what: format!("has more than {STEP_LIMIT} instructions and goes on"),
+            what: format!("has more than {STEP_LIMIT} instructions"),
         })
     }
 

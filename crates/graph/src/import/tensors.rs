@@ -133,7 +133,7 @@ impl<'a> FoundTensor<'a> {
             };
             return Self::array(pickle, shape, dtype, pickle.text(order) == Some("F"), data);
         }
-        Err("is no tensor".to_owned())
+        Err("is not a tensor".to_owned())
     }
 
     /// `_rebuild_tensor_v2(storage, offset, shape, strides, …)`.

@@ -23,7 +23,7 @@ fn the_pieces_together_compute_what_the_whole_does() {
     assert_eq!(whole.len(), graph.outputs().len());
     for ((shape, wanted), (name, id)) in whole.iter().zip(graph.outputs()) {
         let Value::FloatTensor(got) = &values[id] else {
-            panic!("{name} is no float32");
+            panic!("{name} is not float32");
         };
         assert_eq!(got.shape(), shape);
         let most = wanted.iter().fold(1e-6f32, |m, v| m.max(v.abs()));

@@ -76,7 +76,7 @@ pub enum QuantizeError {
         what: String,
     },
     /// The calibration file is damaged or of another kind.
-    #[error("{path} is no calibration file: {what}; write one with `unmask calibrate`", path = path.display())]
+    #[error("{path} is not a calibration file: {what}; write one with `unmask calibrate`", path = path.display())]
     NotCalibration {
         /// The file.
         path: PathBuf,

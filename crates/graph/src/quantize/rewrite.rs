@@ -350,7 +350,7 @@ impl GraphWriter<'_> {
         let tensor = self
             .net
             .constant(value)
-            .ok_or_else(|| unsupported(format!("`{value}` is no constant")))?;
+            .ok_or_else(|| unsupported(format!("`{value}` is not a constant")))?;
         let QuantizedWeights {
             values,
             scales,

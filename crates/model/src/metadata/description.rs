@@ -128,7 +128,7 @@ impl<'a> MetadataPaths<'a> {
             <[f32; 3]>::try_from(values.as_slice())
                 .ok()
                 .filter(|v| v.iter().all(|x| x.is_finite()))
-                .ok_or_else(|| self.invalid(place, key, "wanted three finite numbers (RGB)".into()))
+                .ok_or_else(|| self.invalid(place, key, "expected three finite numbers (RGB)".into()))
         };
         let std_place = std.1;
         let (mean, std) = (three("mean", mean)?, three("std", std)?);
@@ -190,7 +190,7 @@ impl<'a> MetadataPaths<'a> {
             }
         }
         if indices.len() < least {
-            return Err(self.invalid(place, key, "wanted at least one class".into()));
+            return Err(self.invalid(place, key, "expected at least one class".into()));
         }
         indices.sort_unstable();
         Ok(indices)

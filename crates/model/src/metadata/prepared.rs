@@ -69,7 +69,7 @@ pub fn prepared<'a>(
     };
     let head = head
         .parse()
-        .map_err(|_| bad("unmask.head", format!("`{}` is no head", shorten(head))))?;
+        .map_err(|_| bad("unmask.head", format!("`{}` is not a score head", shorten(head))))?;
     let text = |key: &str| get(key).ok_or_else(|| bad(key, "it is missing".into()));
     fn named<T: ValueEnum>(text: &str) -> Option<T> {
         T::from_str(text, false).ok()
@@ -185,7 +185,7 @@ mod tests {
             }
         }
         let error = read(&[("unmask.head", "guess")]).unwrap_err().to_string();
-        assert!(error.contains("`guess` is no head"), "{error}");
+        assert!(error.contains("`guess` is not a score head"), "{error}");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl<'a> TensorReader<'a> {
         let number = |key: &str, otherwise: u64| match fact(key) {
             Some(text) => text
                 .parse()
-                .map_err(|_| refuse(&format!("`{key}` is `{text}`, which is no number"))),
+                .map_err(|_| refuse(&format!("`{key}` is `{text}`, which is not a number"))),
             None => Ok(otherwise),
         };
         let (offset, length) = (number("offset", 0)?, number("length", bytes)?);
@@ -208,7 +208,7 @@ impl<'a> TensorReader<'a> {
             );
         }
         if !path.is_file() {
-            return Err("it is no file".to_owned());
+            return Err("it is not a file".to_owned());
         }
         Ok(path)
     }

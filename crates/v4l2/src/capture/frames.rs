@@ -98,7 +98,7 @@ impl CaptureSession {
                 self.count_lost(|lost| lost.gap += u64::from(missing));
             }
             SequenceStep::Anew => {
-                let text = format!("the driver counts frames anew, from {}", done.sequence);
+                let text = format!("the driver counts frames again, from {}", done.sequence);
                 self.report_event(LossReason::Sequence, text);
             }
         }
@@ -169,7 +169,7 @@ impl CaptureSession {
                 self.report_event(LossReason::Clock, text);
             }
             ClockEvent::Jumped(off) => {
-                let text = format!("stamps jumped by {:.3} ms: measured anew", ms(-off));
+                let text = format!("stamps jumped by {:.3} ms: measured again", ms(-off));
                 self.report_event(LossReason::Jump, text);
             }
         }

@@ -33,7 +33,7 @@ pub(super) fn trials() -> Vec<CaseTrial> {
         ),
         CaseTrial::new(
             "product/term",
-            "SIGTERM while things are told on stdout",
+            "SIGTERM while alerts are emitted on stdout",
             term,
         ),
         CaseTrial::new(
@@ -108,15 +108,15 @@ fn alerts() -> FoundCamera {
         .collect::<Result<Vec<_>, _>>()?
         .into_iter()
         .find(|alert| alert["event"] == "begin")
-        .context("no thing was told")?;
+        .context("no alert was emitted")?;
     let overlap = scene::overlap(&begun["box"])?;
     ensure!(
         overlap > 0.5,
-        "the square was told at {}, which is not where it is",
+        "the square was reported at {}, which is not where it is",
         begun["box"]
     );
     Ok(format!(
-        "12 frames, 0 copies a frame; told at {}, {:.0} % of it and the square are the same",
+        "12 frames, 0 copies per frame; reported at {}, {:.0} % of it and the square are the same",
         begun["box"],
         overlap * 100.0
     ))
@@ -138,7 +138,7 @@ fn term() -> FoundCamera {
         "the last alert is {last}"
     );
     Ok(format!(
-        "`end` is told of what had begun, exit code 0 after {took:.2} s"
+        "`end` is emitted for what had begun, exit code 0 after {took:.2} s"
     ))
 }
 
@@ -165,10 +165,10 @@ fn blind() -> FoundCamera {
             run.terminate()?;
             run.ends_with(0)?;
             feeder.stop()?;
-            return Ok("told as `black`; over once something is seen".into());
+            return Ok("reported as `black`; over once something is seen".into());
         }
     }
-    bail!("told as {}", told.join(", "))
+    bail!("reported as {}", told.join(", "))
 }
 
 fn unplug() -> FoundCamera {
@@ -185,7 +185,7 @@ fn unplug() -> FoundCamera {
         alert["event"] == "blind" && !before.contains(&alert["id"])
     })?;
     let (id, blind_s) = (raised["id"].as_str().unwrap_or_default(), at - from);
-    ensure!(id.ends_with("-silent"), "told as {id}");
+    ensure!(id.ends_with("-silent"), "reported as {id}");
     // Until the old device is closed, the new one would have another name.
     run.said(" fails: ")?;
     plug(true)?;
@@ -198,13 +198,13 @@ fn unplug() -> FoundCamera {
     run.terminate()?;
     run.ends_with(0)?;
     let outages = run.count_said(" fails: ");
-    ensure!(outages == 1, "the outage was told {outages} times");
+    ensure!(outages == 1, "the outage was reported {outages} times");
     ensure!(
         blind_s < 5.0,
-        "blindness was told only after {blind_s:.1} s"
+        "blindness was reported only after {blind_s:.1} s"
     );
     Ok(format!(
-        "blind (`silent`) told {blind_s:.2} s after, over {over_s:.2} s after plugging in, one \
+        "blind (`silent`) reported {blind_s:.2} s after, over {over_s:.2} s after plugging in, one \
          log line of the outage"
     ))
 }
@@ -269,7 +269,7 @@ fn record() -> FoundCamera {
 /// What `--json` wrote.
 fn summary(of: &RunningProgram) -> anyhow::Result<Value> {
     let text = of.out().join("\n");
-    serde_json::from_str(&text).with_context(|| format!("the summary is no JSON: {text}"))
+    serde_json::from_str(&text).with_context(|| format!("the summary is not JSON: {text}"))
 }
 
 fn busy() -> FoundCamera {
@@ -283,7 +283,7 @@ fn busy() -> FoundCamera {
     run.terminate()?;
     run.ends_with(0)?;
     let told = told.strip_prefix("unmask: ").unwrap_or(&told);
-    Ok(format!("told once: {told}; frames once it was free"))
+    Ok(format!("reported once: {told}; frames once it was free"))
 }
 
 fn shipped() -> FoundCamera {

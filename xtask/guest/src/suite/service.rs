@@ -104,7 +104,7 @@ fn alerts() -> anyhow::Result<Vec<Value>> {
     let lines = text.lines().map(serde_json::from_str);
     lines
         .collect::<Result<_, _>>()
-        .context("an alert is no JSON")
+        .context("an alert is not JSON")
 }
 
 fn start() -> FoundCamera {

@@ -64,7 +64,7 @@ fn outage(reason: LossReason, name: &str) -> FoundCamera {
 }
 
 fn survived(told: &str, took_s: f64) -> String {
-    format!("told once: {told}; frames again after {took_s:.2} s")
+    format!("reported once: {told}; frames again after {took_s:.2} s")
 }
 
 fn start_fails(call: &str) -> FoundCamera {
@@ -88,7 +88,7 @@ fn corrupt() -> FoundCamera {
     watch.frames(3)?;
     let report = watch.end(None, 0)?;
     ensure!(report.lost.corrupt == 1, "{:?}", report.lost);
-    Ok("told, counted and left out; the stream goes on".into())
+    Ok("reported, counted and left out; the stream continues".into())
 }
 
 fn half() -> FoundCamera {
@@ -100,8 +100,8 @@ fn half() -> FoundCamera {
     watch.frames(3)?;
     let report = watch.end(None, 0)?;
     let gap = report.lost.gap;
-    ensure!(gap >= 8, "only {gap} missing beside {}", report.frames);
-    Ok(format!("{gap} counted as missing beside {}", report.frames))
+    ensure!(gap >= 8, "only {gap} missing next to {}", report.frames);
+    Ok(format!("{gap} counted as missing next to {}", report.frames))
 }
 
 fn silent() -> FoundCamera {
@@ -115,7 +115,7 @@ fn silent() -> FoundCamera {
     watch.frames(3)?;
     let told = watch.told();
     let report = watch.end(Some(LossReason::Timeout), 1)?;
-    ensure!(quiet < 5.0, "told only after {quiet:.1} s");
+    ensure!(quiet < 5.0, "reported only after {quiet:.1} s");
     Ok(survived(&told, report.longest_outage.as_secs_f64()))
 }
 
@@ -133,7 +133,7 @@ fn sequence() -> FoundCamera {
         report.lost.gap
     );
     let anew = report.count(LossReason::Sequence);
-    ensure!(anew == 0, "the wrap was told as a new count");
+    ensure!(anew == 0, "the wrap was reported as a new count");
     Ok(format!(
         "{} frames over the wrap, {} counted as missing",
         report.frames, report.lost.gap
@@ -193,7 +193,7 @@ fn unplug() -> FoundCamera {
     watch.end(Some(LossReason::Gone), 1)?;
     ensure!(took <= 2.0, "frames only {took:.2} s after plugging in");
     Ok(format!(
-        "told once: {told}; frames {took:.2} s after plugging in"
+        "reported once: {told}; frames {took:.2} s after plugging in"
     ))
 }
 

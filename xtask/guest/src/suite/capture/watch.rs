@@ -95,7 +95,7 @@ impl EventWatch {
             }
             if took > LIMIT_S {
                 bail!(
-                    "no {what} within {LIMIT_S} s; {} frames, told: {}",
+                    "no {what} within {LIMIT_S} s; {} frames, reported: {}",
                     report.frames,
                     self.texts.join(" / ")
                 );
@@ -136,7 +136,7 @@ impl EventWatch {
             let told = report.count(outage);
             ensure!(
                 told == wanted,
-                "`{}` was told {told} times, not {wanted}: {}",
+                "`{}` was reported {told} times, not {wanted}: {}",
                 outage.as_str(),
                 self.texts.join(" / ")
             );

@@ -63,7 +63,7 @@ impl RunningProgram {
         let alerts = lines.iter().map(|line| serde_json::from_str(line));
         alerts
             .collect::<Result<_, _>>()
-            .context("a line of stdout is no alert")
+            .context("a line of stdout is not an alert")
     }
 
     /// The first alert on stdout that is `wanted`, waited for, and when it came.

@@ -79,23 +79,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         for (watch, sum) in watches.iter().zip(&mut sums) {
-            let verdict = watch.judge.evaluation(RATE_HZ);
+            let verdict = watch.evaluator.evaluation(RATE_HZ);
             sum[0] += verdict.found;
             sum[1] += verdict.objects.len();
             sum[2] += verdict.false_alerts;
         }
-        let [found, things, falsely] = sums[OWN];
-        eprintln!("seed {seed}: so far {found} of {things}, {falsely} false");
+        let [found, objects, false_alerts] = sums[OWN];
+        eprintln!("seed {seed}: so far {found} of {objects}, {false_alerts} false");
     }
     let seeds = args.seeds.1.saturating_sub(args.seeds.0) + 1;
     let minutes = (seeds * args.frames) as f64 / RATE_HZ / 60.0;
     println!("{seeds} drives, {minutes:.1} minutes; objects over {LEAST_PX} px");
     println!("threshold  found       false alerts  a minute");
-    for (i, (t, [found, things, falsely])) in thresholds.iter().zip(sums).enumerate() {
-        let share = 100.0 * found as f64 / things.max(1) as f64;
-        let rate = falsely as f64 / minutes;
+    for (i, (t, [found, objects, false_alerts])) in thresholds.iter().zip(sums).enumerate() {
+        let share = 100.0 * found as f64 / objects.max(1) as f64;
+        let rate = false_alerts as f64 / minutes;
         let mark = if i == OWN { "  as shipped" } else { "" };
-        println!("{t:.2}  {found:>3} of {things:<3} {share:5.1} %  {falsely:>5}  {rate:9.2}{mark}");
+        println!(
+            "{t:.2}  {found:>3} of {objects:<3} {share:5.1} %  {false_alerts:>5}  {rate:9.2}{mark}"
+        );
     }
     Ok(())
 }
@@ -103,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One threshold with its decisions and what they come to.
 struct Watch {
     decider: AlertDecider,
-    judge: AlertEvaluator,
+    evaluator: AlertEvaluator,
     author: AlertBuilder,
 }
 
@@ -111,7 +113,7 @@ impl Watch {
     fn new(threshold: f32, road: &[usize]) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             decider: AlertDecider::new(AlertSettings::video(threshold), road)?,
-            judge: AlertEvaluator::new(LEAST_PX),
+            evaluator: AlertEvaluator::new(LEAST_PX),
             author: AlertBuilder::new(EngineId {
                 name: "cpu".into(),
                 precision: "fp32".into(),
@@ -139,6 +141,6 @@ impl Watch {
             .iter()
             .map(|(event, track)| self.author.track_alert(*event, track, &metadata, captured))
             .collect();
-        self.judge.add(frame, truth, &alerts);
+        self.evaluator.add(frame, truth, &alerts);
     }
 }

@@ -104,7 +104,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     });
     let new = || Histogram::<u64>::new(3);
     let (mut way, mut decision, mut parts) = (new()?, new()?, new()?);
-    let (mut told, mut components) = (0, 0);
+    let (mut reported, mut components) = (0, 0);
     let mut events = Vec::new();
     let mut buffer = [0; 4096];
     for frame in 0..FRAMES {
@@ -134,7 +134,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let found = std::hint::black_box(label(&mask)).list().len();
         let labelled = start.elapsed();
-        told += alerts as u64;
+        reported += alerts as u64;
         components += found as u64;
         if alerts > 0 && frame >= WARM_UP {
             way.record(took.as_nanos() as u64)?;
@@ -146,7 +146,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         "{GRID} grid, {}: {:.0} components and {:.1} alerts a frame, {} frames, one core",
         rest.name(),
         components as f64 / FRAMES as f64,
-        told as f64 / FRAMES as f64,
+        reported as f64 / FRAMES as f64,
         way.len()
     );
     let line = |what: &str, h: &Histogram<u64>| {

@@ -101,8 +101,8 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
         }
         tally.spoilt += 1;
         for (found, (reason, fault)) in tally.found.iter_mut().zip(FAULTS) {
-            let told = limits.find_reason(&look(&fault(&picture)), false);
-            *found += u32::from(told == Some(reason));
+            let reported = limits.find_reason(&look(&fault(&picture)), false);
+            *found += u32::from(reported == Some(reason));
         }
     }
     tally

@@ -99,10 +99,10 @@ fn a_long_run_does_not_grow() {
     let lost = summary["sinks"].as_array().unwrap().iter().any(lost);
     assert_eq!(out.status.code(), Some(2 * i32::from(lost)), "{out:?}");
     let count = |key: &str| summary[key].as_u64().unwrap();
-    let (served, dropped, things) = (count("frames"), count("dropped_frames"), count("things"));
+    let (served, dropped, objects) = (count("frames"), count("dropped_frames"), count("things"));
     assert_eq!(served + dropped, frames, "{summary}");
     // A machine that is busy elsewhere serves fewer, and still sees things come and go.
-    assert!(things > 0 && count("evidence_frames") > 0, "{summary}");
+    assert!(objects > 0 && count("evidence_frames") > 0, "{summary}");
     let file = |name: &str| folder.path().join(name).exists();
     assert!(file("alerts.jsonl.1") && !file("alerts.jsonl.4"));
 
@@ -121,7 +121,7 @@ fn a_long_run_does_not_grow() {
     let speed = minutes as f64 * 60.0 / took;
     println!(
         "{minutes} minutes of drive in {took:.1} s ({speed:.0} times as fast), {served} frames \
-         served, {dropped} dropped, {things} things, {} kept as evidence, {mid_kib:.0} KiB, {:+.2} \
+         served, {dropped} dropped, {objects} things, {} kept as evidence, {mid_kib:.0} KiB, {:+.2} \
          KiB a minute of drive, {:+.2} KiB a minute of the run",
         count("evidence_frames"),
         kib_a_second * 60.0 / speed,

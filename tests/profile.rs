@@ -158,10 +158,10 @@ fn a_configuration_printed_is_valid_and_is_used() {
     };
     let source = "[source]\nuri = \"pictures:in\"\n";
     let budget = format!("{source}[budget]\nms = 12345\n");
-    let told = lines(&budget, &[]);
+    let reported = lines(&budget, &[]);
     assert!(
-        told.contains("\"budget_ms\":12345.0") && told.contains("\"begin\""),
-        "{told}"
+        reported.contains("\"budget_ms\":12345.0") && reported.contains("\"begin\""),
+        "{reported}"
     );
     // The command line counts more.
     assert!(lines(&budget, &["--budget-ms", "77"]).contains("\"budget_ms\":77.0"));

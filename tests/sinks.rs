@@ -74,10 +74,10 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
     let bytes = systemd.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..bytes], b"READY=1\n");
     let bytes = systemd.recv(&mut buffer).unwrap();
-    let told = String::from_utf8_lossy(&buffer[..bytes]);
+    let reported = String::from_utf8_lossy(&buffer[..bytes]);
     assert!(
-        told.starts_with("STATUS=") || told == "STOPPING=1\n",
-        "{told}"
+        reported.starts_with("STATUS=") || reported == "STOPPING=1\n",
+        "{reported}"
     );
 }
 

@@ -9,7 +9,7 @@ mod report;
 use super::ExitOutcome;
 use super::run::watch::{self, WatchRun};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
-use crate::health::power::board;
+use crate::health::power::host;
 use anyhow::{Context, bail};
 use report::ProfileReport;
 use std::io::Write;
@@ -136,9 +136,9 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
         config,
     };
     let root = Path::new("/");
-    let before = board(root);
+    let before = host(root);
     let seen = watch.run(&args.watch, None, None)?;
-    let after = board(root);
+    let after = host(root);
     let profile = ProfileReport::of(&seen, before, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(

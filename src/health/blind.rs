@@ -217,8 +217,8 @@ impl TamperMonitor {
         self.good_streak = None;
         let (since, frames) = self.bad_streak.map_or((at, 1), |(since, n)| (since, n + 1));
         self.bad_streak = Some((since, frames));
-        let told = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
-        if told { self.raise(reason) } else { None }
+        let changes = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
+        if changes { self.raise(reason) } else { None }
     }
 
     /// The last frame seen arrived at `now`, later than it was captured. Without this call it counts

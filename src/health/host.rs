@@ -3,7 +3,7 @@
 //! Readings are files under `/sys`; they are read on a thread of their own, a few times per minute.
 //! A zone is reported 5 °C below the point at which it slows the board down: before frames are late.
 
-use super::power::{HostPower, board};
+use super::power::{HostPower, host};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -67,9 +67,9 @@ pub struct HostMonitor {
 
 impl HostMonitor {
     /// What changed since the look before.
-    pub fn update(&mut self, board: &HostPower) -> Vec<HostChange> {
+    pub fn update(&mut self, host: &HostPower) -> Vec<HostChange> {
         let mut changes = Vec::new();
-        for zone in &board.temperatures {
+        for zone in &host.temperatures {
             let Some(limit_c) = zone.limit_c else {
                 continue;
             };
@@ -88,7 +88,7 @@ impl HostMonitor {
                 changes.extend(self.end(&key, detail));
             }
         }
-        for clock in &board.clocks {
+        for clock in &host.clocks {
             let most = self.max_mhz.entry(clock.name.clone()).or_insert(0.0);
             *most = most.max(clock.max_mhz);
             let most = *most;
@@ -106,7 +106,7 @@ impl HostMonitor {
                 changes.extend(self.end(&key, detail));
             }
         }
-        if let Some(mode) = &board.power_mode {
+        if let Some(mode) = &host.power_mode {
             let before = self.mode.replace(mode.clone());
             if let Some(before) = before.filter(|before| before != mode) {
                 self.last_number += 1;
@@ -165,7 +165,7 @@ impl HostWatch {
             .spawn(move || {
                 let mut judge = HostMonitor::default();
                 loop {
-                    for change in judge.update(&board(&root)) {
+                    for change in judge.update(&host(&root)) {
                         if tell.send(change).is_err() {
                             return;
                         }
@@ -238,14 +238,14 @@ mod tests {
     fn heat_is_told_before_the_limit_once_and_when_it_is_over() {
         let mut judge = HostMonitor::default();
         assert_eq!(judge.update(&hot(91.9)), []);
-        let told = judge.update(&hot(92.0));
-        assert_eq!(told.len(), 1);
-        assert!(told[0].begins && told[0].detail.contains("gpu-thermal is at 92.0 °C"));
+        let changes = judge.update(&hot(92.0));
+        assert_eq!(changes.len(), 1);
+        assert!(changes[0].begins && changes[0].detail.contains("gpu-thermal is at 92.0 °C"));
         // Around the border it is not reported again.
         assert_eq!(judge.update(&hot(91.0)), []);
         assert_eq!(judge.update(&hot(96.0)), []);
         let over = judge.update(&hot(88.9));
-        assert_eq!((over[0].number, over[0].begins), (told[0].number, false));
+        assert_eq!((over[0].number, over[0].begins), (changes[0].number, false));
         assert_eq!(judge.update(&hot(88.0)), []);
         assert_eq!(judge.update(&hot(95.0))[0].number, 2);
     }
@@ -255,8 +255,8 @@ mod tests {
         let mut judge = HostMonitor::default();
         assert_eq!(judge.update(&clocked(1500.0)), []);
         assert_eq!(judge.update(&clocked(1430.0)), []);
-        let told = judge.update(&clocked(800.0));
-        assert!(told[0].begins && told[0].detail.contains("800 MHz only, not at 1500"));
+        let changes = judge.update(&clocked(800.0));
+        assert!(changes[0].begins && changes[0].detail.contains("800 MHz only, not at 1500"));
         assert_eq!(judge.update(&clocked(700.0)), []);
         let over = judge.update(&clocked(1500.0));
         assert_eq!((over[0].number, over[0].begins), (1, false));
@@ -271,8 +271,13 @@ mod tests {
         let mut judge = HostMonitor::default();
         assert_eq!(judge.update(&mode("pmode:0000")), []);
         assert_eq!(judge.update(&HostPower::default()), []);
-        let told = judge.update(&mode("pmode:0002"));
-        assert!(told[0].begins && told[0].detail.contains("pmode:0002 now, it was pmode:0000"));
+        let changes = judge.update(&mode("pmode:0002"));
+        assert!(
+            changes[0].begins
+                && changes[0]
+                    .detail
+                    .contains("pmode:0002 now, it was pmode:0000")
+        );
         assert_eq!(judge.update(&mode("pmode:0002")), []);
     }
 

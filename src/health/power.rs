@@ -36,7 +36,7 @@ pub struct HostPower {
 }
 
 /// Reads all that the machine tells. What it does not tell is absent.
-pub fn board(root: &Path) -> HostPower {
+pub fn host(root: &Path) -> HostPower {
     let status = std::fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
     HostPower {
         power_mode: text(&root.join("var/lib/nvpmodel/status")),
@@ -133,9 +133,9 @@ mod tests {
             "proc/self/status",
             "Name:\tunmask\nVmHWM:\t  204800 kB\nVmRSS:\t  102912 kB\n",
         );
-        let board = board(root.path());
-        assert_eq!(board.power_mode.as_deref(), Some("pmode:0002"));
-        let clocks: Vec<_> = board
+        let host = host(root.path());
+        assert_eq!(host.power_mode.as_deref(), Some("pmode:0002"));
+        let clocks: Vec<_> = host
             .clocks
             .iter()
             .map(|c| (c.name.as_str(), c.mhz, c.max_mhz))
@@ -144,19 +144,19 @@ mod tests {
             clocks,
             [("cpu0", 729.6, 1510.4), ("17000000.gpu", 306.0, 1300.5)]
         );
-        assert_eq!(board.memory_mib, Some(100.5));
-        assert_eq!(board.peak_memory_mib, Some(200.0));
+        assert_eq!(host.memory_mib, Some(100.5));
+        assert_eq!(host.peak_memory_mib, Some(200.0));
     }
 
     #[test]
     fn a_machine_that_tells_nothing_is_empty() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(board(root.path()), HostPower::default());
+        assert_eq!(host(root.path()), HostPower::default());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_uses_memory() {
-        assert!(board(Path::new("/")).memory_mib.unwrap() > 1.0);
+        assert!(host(Path::new("/")).memory_mib.unwrap() > 1.0);
     }
 }

@@ -111,8 +111,8 @@ impl SinkCounters {
 
     /// Counts what was handed over and not processed as lost: the run does not wait any longer.
     pub(super) fn discard_rest(&self) {
-        let told = self.received.load(Relaxed);
-        let rest = told.saturating_sub(self.settled.load(Relaxed));
+        let received = self.received.load(Relaxed);
+        let rest = received.saturating_sub(self.settled.load(Relaxed));
         self.discard(DiscardReason::ShutdownTimeout, rest);
     }
 

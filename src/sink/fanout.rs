@@ -73,7 +73,7 @@ impl SinkFanout {
     /// A file or an outbox cannot be made, a certificate or password cannot be read, or a setting
     /// is invalid. A missing receiver or broker is not an error: it may come later.
     pub fn open(
-        targets: &[SinkUri],
+        uris: &[SinkUri],
         settings: &SinkSettings,
         when_full: WhenFull,
     ) -> Result<Self, SinkError> {
@@ -82,14 +82,14 @@ impl SinkFanout {
         }
         let mut sinks = Self::empty(settings, when_full);
         let stdout = [SinkUri::Stdout];
-        let targets = if targets.is_empty() { &stdout } else { targets };
-        for target in targets {
-            match (target, when_full) {
+        let uris = if uris.is_empty() { &stdout } else { uris };
+        for uri in uris {
+            match (uri, when_full) {
                 (SinkUri::Stdout, WhenFull::Block) => sinks.direct.push(JsonLines::stdout()?),
                 (SinkUri::File(path), WhenFull::Block) => {
                     sinks.direct.push(JsonLines::to_file(path)?);
                 }
-                _ => sinks.start_worker(target, settings)?,
+                _ => sinks.start_worker(uri, settings)?,
             }
         }
         Ok(sinks)
@@ -118,14 +118,14 @@ impl SinkFanout {
     }
 
     /// Starts the thread of `target`.
-    fn start_worker(&mut self, target: &SinkUri, settings: &SinkSettings) -> Result<(), SinkError> {
+    fn start_worker(&mut self, uri: &SinkUri, settings: &SinkSettings) -> Result<(), SinkError> {
         let (to, from) = sync_channel(settings.queue_capacity);
         let shared = Arc::new(SharedSink::default());
-        let name = match target {
+        let name = match uri {
             SinkUri::Stdout => "stdout".to_string(),
-            target => target.to_string(),
+            uri => uri.to_string(),
         };
-        let outlet = match target {
+        let writer = match uri {
             SinkUri::Mqtt(broker) => Err(broker),
             SinkUri::Stdout => Ok(SinkWriter::stdout()?),
             SinkUri::File(path) => Ok(SinkWriter::File(RotatingFile::open(path, &settings.file)?)),
@@ -134,7 +134,7 @@ impl SinkFanout {
                 &settings.socket,
             )?)),
         };
-        let thread = match outlet {
+        let thread = match writer {
             Err(broker) => mqtt::start(
                 broker,
                 &settings.mqtt,
@@ -143,8 +143,8 @@ impl SinkFanout {
                 from,
                 &shared,
             )?,
-            Ok(outlet) => start(&name, &shared, from, move |from, shared| {
-                writer::run(outlet, &from, &shared);
+            Ok(writer) => start(&name, &shared, from, move |from, shared| {
+                writer::run(writer, &from, &shared);
             })?,
         };
         self.workers.push(SinkWorker {

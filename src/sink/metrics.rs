@@ -209,8 +209,8 @@ mod tests {
         assert_eq!((first.on_time, first.late, first.frames()), (50, 50, 100));
         assert_eq!(first.age_us, 5_050_000);
         metrics.finish_frame_of_unknown_age();
-        let look = metrics.snapshot();
-        assert_eq!((look.frames(), look.aged()), (101, 100));
+        let snapshot = metrics.snapshot();
+        assert_eq!((snapshot.frames(), snapshot.aged()), (101, 100));
         metrics.finish_frame(Duration::from_millis(4), true);
         let p99 = metrics.snapshot().age_ms(0.99, Some(&first)).unwrap();
         assert!((4.0..5.1).contains(&p99), "{p99}");

@@ -46,7 +46,7 @@ pub(super) fn start(
     let outbox = AlertOutbox::open(&folder, limits)?;
     shared.counters.damaged.store(outbox.damaged(), Relaxed);
     let name = broker.to_string();
-    let courier = MqttSession::new(name.clone(), outbox, folder, settings, ring, shared.clone());
+    let session = MqttSession::new(name.clone(), outbox, folder, settings, ring, shared.clone());
     let to_courier = to_courier.clone();
     let shared_by_courier = shared.clone();
     start_thread(&name.clone(), shared, from, move |from, shared| {
@@ -58,7 +58,7 @@ pub(super) fn start(
             say(format_args!("{name}: {fault}; alerts stay in the outbox"));
             shared_by_courier.counters.set_fault(Some(fault));
         });
-        courier.run(&from, linked.ok());
+        session.run(&from, linked.ok());
     })
 }
 

@@ -65,7 +65,9 @@ impl ServiceNotifier {
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     let now = metrics.snapshot();
                     // A run that waits for its source is alive: to restart it would find no more.
-                    let signs = |look: &MetricsSnapshot| look.frames() + look.invalid + look.waits;
+                    let signs = |snapshot: &MetricsSnapshot| {
+                        snapshot.frames() + snapshot.invalid + snapshot.waits
+                    };
                     let moved = signs(&now) > signs(&before);
                     let feed = if watchdog.is_some() && moved {
                         "WATCHDOG=1\n"

@@ -231,15 +231,15 @@ const SINK_GAUGES: [PublishedAlerts; 4] = [
 
 impl Collector for RunLabels {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
-        let look = self.metrics.snapshot();
+        let snapshot = self.metrics.snapshot();
         for (name, help, value) in COUNTERS {
             to.encode_descriptor(name, help, None, MetricType::Counter)?
-                .encode_counter::<NoLabelSet, _, u64>(&value(&look), None)?;
+                .encode_counter::<NoLabelSet, _, u64>(&value(&snapshot), None)?;
         }
         let help = "Frames dropped before the engine, by reason";
         let mut metric =
             to.encode_descriptor("unmask_frames_dropped", help, None, MetricType::Counter)?;
-        for (reason, frames) in DropCause::ALL.into_iter().zip(look.dropped) {
+        for (reason, frames) in DropCause::ALL.into_iter().zip(snapshot.dropped) {
             metric
                 .encode_family(&[("reason", reason.name())])?
                 .encode_counter::<NoLabelSet, _, u64>(&frames, None)?;
@@ -250,7 +250,7 @@ impl Collector for RunLabels {
             None,
             MetricType::Gauge,
         )?
-        .encode_gauge(&look.up.as_secs_f64())?;
+        .encode_gauge(&snapshot.up.as_secs_f64())?;
         to.encode_descriptor(
             "unmask_frame_age_seconds",
             "Age of frames when their alerts were emitted",
@@ -258,9 +258,9 @@ impl Collector for RunLabels {
             MetricType::Histogram,
         )?
         .encode_histogram::<NoLabelSet>(
-            look.age_us as f64 / 1e6,
-            look.aged(),
-            &look.histogram(),
+            snapshot.age_us as f64 / 1e6,
+            snapshot.aged(),
+            &snapshot.histogram(),
             None,
         )?;
         let reports: Vec<SinkReport> = self

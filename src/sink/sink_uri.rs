@@ -162,8 +162,8 @@ fn broker(tls: bool, rest: &str) -> Result<BrokerAddress, &'static str> {
     if topic.contains(['+', '#', '\0']) || topic.len() > 1024 {
         return Err("a topic to write to has no + and no #, and at most 1024 bytes");
     }
-    let (login, place) = match address.rsplit_once('@') {
-        Some((login, place)) => (Some(login), place),
+    let (login, uri) = match address.rsplit_once('@') {
+        Some((login, uri)) => (Some(login), uri),
         None => (None, address),
     };
     let (user, password) = match login.map(|login| login.split_once(':').ok_or(login)) {
@@ -171,14 +171,14 @@ fn broker(tls: bool, rest: &str) -> Result<BrokerAddress, &'static str> {
         Some(Ok((user, password))) => (Some(decoded(user)?), Some(decoded(password)?)),
         Some(Err(user)) => (Some(decoded(user)?), None),
     };
-    let (host, port) = match place.strip_prefix('[') {
+    let (host, port) = match uri.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("] is missing")?;
             (host, port.strip_prefix(':'))
         }
-        None => match place.split_once(':') {
+        None => match uri.split_once(':') {
             Some((host, port)) => (host, Some(port)),
-            None => (place, None),
+            None => (uri, None),
         },
     };
     if host.is_empty() {

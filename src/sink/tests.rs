@@ -48,9 +48,9 @@ fn one_alert_goes_to_every_place() {
     let folder = tempfile::tempdir().unwrap();
     let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
     let socket = bind(&path);
-    let targets = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
-    for overflow in [WhenFull::Drop, WhenFull::Block] {
-        let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), overflow).unwrap();
+    let uris = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
+    for when_full in [WhenFull::Drop, WhenFull::Block] {
+        let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), when_full).unwrap();
         for frame in 0..20 {
             sinks.publish(&alert(frame)).unwrap();
             assert_eq!(receive(&socket), frame);
@@ -71,11 +71,11 @@ fn one_alert_goes_to_every_place() {
 fn a_receiver_that_comes_late_gets_what_was_held() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let targets = [SinkUri::Socket(path.clone())];
+    let uris = [SinkUri::Socket(path.clone())];
     let mut settings = SinkSettings::default();
     settings.socket.retry_interval_ms = 5;
     settings.socket.send_timeout_ms = 20_000;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     for frame in 0..3 {
         sinks.publish(&alert(frame)).unwrap();
     }
@@ -98,12 +98,12 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
 #[test]
 fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let uris = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
     settings.socket.send_timeout_ms = 200;
     settings.socket.retry_interval_ms = 5;
     settings.queue_capacity = 8;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     let start = Instant::now();
     for frame in 0..200 {
         sinks.publish(&alert(frame)).unwrap();
@@ -143,15 +143,15 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
 
 #[test]
 fn a_full_disk_is_counted_and_the_run_goes_on() {
-    let targets = [SinkUri::File("/dev/full".into())];
-    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Drop).unwrap();
+    let uris = [SinkUri::File("/dev/full".into())];
+    let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Drop).unwrap();
     for frame in 0..10 {
         sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
     assert_eq!((report.delivered, report.lost["write_failed"]), (0, 10));
     // Where frames are waited for, the run ends instead.
-    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Block).unwrap();
+    let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Block).unwrap();
     assert!(sinks.publish(&alert(0)).is_err());
 }
 
@@ -236,10 +236,10 @@ fn ask(exporter: &MetricsExporter, request: &str) -> String {
 #[test]
 fn metrics_are_told_to_those_who_ask_well() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let uris = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
     settings.socket.send_timeout_ms = 0;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     let exporter = MetricsExporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
     sinks.publish(&alert(0)).unwrap();
     let metrics = sinks.metrics();

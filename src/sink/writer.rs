@@ -34,8 +34,8 @@ impl SinkWriter {
 }
 
 /// Writes what comes until nothing more can come.
-pub(super) fn run(outlet: SinkWriter, from: &Receiver<SinkMessage>, shared: &SharedSink) {
-    match outlet {
+pub(super) fn run(writer: SinkWriter, from: &Receiver<SinkMessage>, shared: &SharedSink) {
+    match writer {
         SinkWriter::Stdout => stdout(from, shared),
         SinkWriter::File(file) => write_file(file, from, shared),
         SinkWriter::Socket(socket) => socket.run(from, shared),

@@ -207,7 +207,7 @@ mod tests {
         let mut pictures = PictureSource::open(&list).unwrap().at_rate(4.0);
         assert_eq!(pictures.len(), 4);
         let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
-        let told: Vec<_> = all
+        let reported: Vec<_> = all
             .iter()
             .map(|shot| {
                 let shot = shot.as_ref().ok()?;
@@ -220,7 +220,7 @@ mod tests {
             None,
             Some(("b.png", 750)),
         ];
-        assert_eq!(told, want);
+        assert_eq!(reported, want);
         std::fs::write(&list, "# nothing\n").unwrap();
         let error = PictureSource::open(&list).unwrap_err().to_string();
         assert!(error.contains("names no picture"), "{error}");

@@ -146,15 +146,15 @@ impl SourceReader {
     /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
     /// all that were lost since the one taken before.
     pub fn take(&self) -> Option<(Result<SourceFrame, BadFrame>, MonotonicTime)> {
-        let (item, overtaken) = self.queue.take()?;
-        Some(self.to_next_frame(item, overtaken))
+        let (item, superseded) = self.queue.take()?;
+        Some(self.to_next_frame(item, superseded))
     }
 
     /// Like [`SourceReader::take`], but waits no longer than `patience`.
     pub fn take_within(&self, patience: Duration) -> NextFrame {
         match self.queue.take_until(Instant::now().checked_add(patience)) {
-            QueueItem::Value(item, overtaken) => {
-                let (shot, captured) = self.to_next_frame(item, overtaken);
+            QueueItem::Value(item, superseded) => {
+                let (shot, captured) = self.to_next_frame(item, superseded);
                 NextFrame::Frame(shot, captured)
             }
             QueueItem::Nothing => NextFrame::Nothing,
@@ -165,7 +165,7 @@ impl SourceReader {
     fn to_next_frame(
         &self,
         item: ReaderItem,
-        overtaken: u64,
+        superseded: u64,
     ) -> (Result<SourceFrame, BadFrame>, MonotonicTime) {
         let ReaderItem {
             frame: mut shot,
@@ -173,11 +173,11 @@ impl SourceReader {
             dropped: lost,
         } = item;
         if let Ok(shot) = &mut shot {
-            let overtaken = FrameDrops {
-                superseded: overtaken,
+            let superseded = FrameDrops {
+                superseded,
                 ..FrameDrops::default()
             };
-            let lost = lost + overtaken;
+            let lost = lost + superseded;
             shot.drops = lost - self.lost.replace(lost);
         }
         (shot, captured.unwrap_or_else(|| self.clock.now()))

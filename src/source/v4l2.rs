@@ -60,7 +60,7 @@ impl V4l2Source {
         };
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: fourcc.transpose().map_err(|reason| SourceError::Capture {
                 missing: false,
                 reason: reason.into(),
@@ -70,10 +70,10 @@ impl V4l2Source {
             rate_hz: settings.rate_hz,
             controls: settings.controls.clone().into_iter().collect(),
         };
-        if let Some(fourcc) = wish.fourcc
+        if let Some(fourcc) = request.fourcc
             && PixelLayout::of(fourcc.0).is_none()
         {
-            let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
+            let known: Vec<String> = request.known.iter().map(ToString::to_string).collect();
             return Err(SourceError::Capture {
                 missing: false,
                 reason: format!(
@@ -86,7 +86,7 @@ impl V4l2Source {
             kernel,
             CaptureOptions {
                 path: path.to_path_buf(),
-                request: wish,
+                request,
                 memory,
                 buffers: settings.buffers,
             },
@@ -110,12 +110,12 @@ impl V4l2Source {
     pub fn serve(&mut self, input: &CameraInput) -> Result<(), SourceError> {
         let format = input.format;
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: Some(FourCc(PixelLayout::Graph(format.pixels).fourcc())),
             size: Some((side(format.size.w), side(format.size.h))),
             ..self.capture.settings().request.clone()
         };
-        self.capture.set_request(wish).map_err(to_source_error)?;
+        self.capture.set_request(request).map_err(to_source_error)?;
         self.graph = Some(format);
         self.copies.store(CopyCounter::None as u8, Relaxed);
         Ok(())
@@ -129,8 +129,9 @@ impl V4l2Source {
 
     /// Frames per second, Hz: what the driver says, else what was asked for, else 30.
     pub fn rate_hz(&self) -> f64 {
-        let told = self.capture.handle().report().mode;
-        told.and_then(|mode| mode.rate_hz)
+        let reported = self.capture.handle().report().mode;
+        reported
+            .and_then(|mode| mode.rate_hz)
             .filter(|hz| *hz > 0.0)
             .unwrap_or(1.0 / self.period.as_secs_f64())
     }

@@ -90,16 +90,16 @@ impl AlertGallery {
         for alert in &processed.alerts {
             self.update_span(alert);
         }
-        let told: Vec<&Alert> = processed
+        let reported: Vec<&Alert> = processed
             .alerts
             .iter()
             .filter(|a| a.event != AlertEvent::End)
             .collect();
         let frame = processed.frame.metadata.frame;
         let rank = TileRank {
-            begins: told.iter().any(|a| a.event == AlertEvent::Begin),
-            alerts: !told.is_empty(),
-            score: told.iter().map(|a| a.score_max).fold(0.0, f32::max),
+            begins: reported.iter().any(|a| a.event == AlertEvent::Begin),
+            alerts: !reported.is_empty(),
+            score: reported.iter().map(|a| a.score_max).fold(0.0, f32::max),
         };
         let wanted = self.keeps_rank(rank, frame);
         let drawn = !self.settings.only_alerting || rank.alerts;
@@ -118,7 +118,7 @@ impl AlertGallery {
         if wanted {
             let tile = SheetTile {
                 picture: shrink(&picture, TILE_W),
-                caption: caption(frame, &told),
+                caption: caption(frame, &reported),
             };
             self.keep(KeptTile { rank, frame, tile });
         }
@@ -228,12 +228,12 @@ fn file_name(frame: u64, name: Option<&str>) -> String {
     }
 }
 
-fn caption(frame: u64, told: &[&Alert]) -> String {
+fn caption(frame: u64, reported: &[&Alert]) -> String {
     let mut text = format!("frame {frame}");
-    if told.is_empty() {
+    if reported.is_empty() {
         text.push_str(": no alerts");
     }
-    for alert in told {
+    for alert in reported {
         let number = alert.id.rsplit('-').next().unwrap_or("");
         let verb = match alert.event {
             AlertEvent::Begin => "begins",

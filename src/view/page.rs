@@ -238,10 +238,10 @@ mod tests {
     }
 
     fn page(alerts: &[StageSpan], truth: Option<&[StageSpan]>) -> String {
-        let mut ledger = LatencyStats::new(Duration::from_millis(50), false);
+        let mut latency = LatencyStats::new(Duration::from_millis(50), false);
         for i in 0..20 {
-            ledger.add(FrameStage::Engine, Duration::from_millis(30 + i));
-            ledger.finish_frame(Duration::from_millis(40 + i));
+            latency.add(FrameStage::Engine, Duration::from_millis(30 + i));
+            latency.finish_frame(Duration::from_millis(40 + i));
         }
         html(&RunPage {
             title: "A <run> & more",
@@ -253,7 +253,7 @@ mod tests {
             frames: 20,
             alerts,
             truth,
-            latency: &ledger,
+            latency: &latency,
             budget_ms: 50.0,
             sheet: "contact sheet.png",
             overlay_folder: "overlays/",

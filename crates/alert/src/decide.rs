@@ -126,12 +126,12 @@ impl FilterRules {
         max_rise: 0.5,
     };
 
-    fn accepts(&self, finding: &Detection, threshold: f32) -> bool {
-        finding.contrast >= self.min_contrast * threshold.abs()
-            && finding.fill >= self.min_fill
-            && finding.thickness_px >= self.min_thickness_px
-            && finding.road_share >= self.min_road_share
-            && !(self.reject_truncated && finding.at_edge)
+    fn accepts(&self, detection: &Detection, threshold: f32) -> bool {
+        detection.contrast >= self.min_contrast * threshold.abs()
+            && detection.fill >= self.min_fill
+            && detection.thickness_px >= self.min_thickness_px
+            && detection.road_share >= self.min_road_share
+            && !(self.reject_truncated && detection.at_edge)
     }
 }
 
@@ -243,12 +243,12 @@ impl AlertDecider {
         events: &mut Vec<(AlertEvent, TrackSnapshot)>,
     ) {
         self.picture = picture;
-        let cut = HysteresisThresholds {
+        let thresholds = HysteresisThresholds {
             high: self.settings.threshold,
             low: self.settings.low_threshold,
             min_area_px: self.settings.min_area_px,
         };
-        let found = self.finder.find(scored, picture, cut);
+        let found = self.finder.find(scored, picture, thresholds);
         let settings = &self.settings;
         self.detections.clear();
         self.detections.extend(
@@ -281,17 +281,17 @@ impl AlertDecider {
             self.updates
                 .drain(..)
                 .map(|(event, TrackUpdate { id, last })| {
-                    let place =
+                    let position =
                         settings
                             .camera_geometry
                             .map_or_else(GroundPosition::default, |ground| {
                                 ground.position_of(last.bbox, [picture.w as u32, picture.h as u32])
                             });
-                    let severity = settings.high_severity.severity_of(&last, place, picture);
+                    let severity = settings.high_severity.severity_of(&last, position, picture);
                     let track = TrackSnapshot {
                         id,
                         last,
-                        position: place,
+                        position,
                         severity,
                     };
                     (event, track)
@@ -303,16 +303,16 @@ impl AlertDecider {
 impl HighSeverity {
     fn severity_of(
         &self,
-        finding: &Detection,
-        place: GroundPosition,
+        detection: &Detection,
+        position: GroundPosition,
         picture: Size,
     ) -> AlertSeverity {
-        if !finding.on_road {
+        if !detection.on_road {
             return AlertSeverity::Low;
         }
-        let high = match place.distance_m {
+        let high = match position.distance_m {
             Some(distance_m) => distance_m <= self.distance_m,
-            None => finding.area_px as f32 >= self.area_share * picture.area_px() as f32,
+            None => detection.area_px as f32 >= self.area_share * picture.area_px() as f32,
         };
         if high {
             AlertSeverity::High
@@ -323,8 +323,8 @@ impl HighSeverity {
 }
 
 /// The middle of the lower edge of its box, as shares of the picture.
-fn bottom_centre(finding: &Detection, picture: Size) -> [f32; 2] {
-    let [x, y, w, h] = finding.bbox.map(|v| v as f32);
+fn bottom_centre(detection: &Detection, picture: Size) -> [f32; 2] {
+    let [x, y, w, h] = detection.bbox.map(|v| v as f32);
     [
         (x + w / 2.0) / picture.w.max(1) as f32,
         (y + h) / picture.h.max(1) as f32,

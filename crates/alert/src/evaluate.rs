@@ -67,14 +67,14 @@ impl AlertEvaluator {
         self.frames += 1;
         let odd: Vec<_> = truth.objects.iter().filter(|o| o.anomaly).collect();
         for object in &odd {
-            let thing = self.objects.entry(object.id).or_insert(LabelledObject {
+            let labelled = self.objects.entry(object.id).or_insert(LabelledObject {
                 kind: object.kind,
                 frames: (frame, frame),
                 area_px: 0,
                 found: None,
             });
-            thing.frames.1 = frame;
-            thing.area_px = thing.area_px.max(object.area_px);
+            labelled.frames.1 = frame;
+            labelled.area_px = labelled.area_px.max(object.area_px);
         }
         let shown = |a: &&Alert| matches!(a.event, AlertEvent::Begin | AlertEvent::Update);
         for alert in alerts.iter().filter(shown) {
@@ -88,9 +88,9 @@ impl AlertEvaluator {
             if let Some((pixels, object)) = inside.iter().max_by_key(|(pixels, _)| *pixels)
                 && real
                 && f64::from(*pixels) >= FOUND_SHARE * f64::from(object.area_px)
-                && let Some(thing) = self.objects.get_mut(&object.id)
+                && let Some(labelled) = self.objects.get_mut(&object.id)
             {
-                thing.found.get_or_insert((frame, object.distance_m));
+                labelled.found.get_or_insert((frame, object.distance_m));
             }
             *self.alerts.entry(alert.id.to_string()).or_insert(false) |= real;
         }
@@ -103,7 +103,7 @@ impl AlertEvaluator {
 
     /// The result on everything so far, for a source of `rate_hz` frames per second.
     pub fn evaluation(&self, rate_hz: f64) -> AlertEvaluation {
-        let things: Vec<LabelledObject> = self
+        let labelled_objects: Vec<LabelledObject> = self
             .objects
             .values()
             .filter(|t| t.area_px > self.min_area_px)
@@ -112,8 +112,11 @@ impl AlertEvaluator {
         let false_alerts = self.alerts.values().filter(|real| !**real).count();
         let minutes = self.frames as f64 / rate_hz / 60.0;
         AlertEvaluation {
-            found: things.iter().filter(|t| t.found.is_some()).count(),
-            objects: things,
+            found: labelled_objects
+                .iter()
+                .filter(|t| t.found.is_some())
+                .count(),
+            objects: labelled_objects,
             false_alerts,
             false_per_minute: if minutes > 0.0 {
                 false_alerts as f64 / minutes
@@ -203,19 +206,19 @@ mod tests {
 
     #[test]
     fn found_missed_and_false_are_counted_once_a_thing() {
-        let mut judge = AlertEvaluator::new(400);
-        judge.add(0, &truth(10), &[]);
-        judge.add(
+        let mut evaluator = AlertEvaluator::new(400);
+        evaluator.add(0, &truth(10), &[]);
+        evaluator.add(
             1,
             &truth(25),
             &[alert("a", [5, 5, 30, 30]), alert("b", [70, 10, 20, 20])],
         );
-        judge.add(
+        evaluator.add(
             2,
             &truth(25),
             &[alert("a", [5, 5, 30, 30]), alert("b", [70, 10, 20, 20])],
         );
-        let verdict = judge.evaluation(10.0);
+        let verdict = evaluator.evaluation(10.0);
         assert_eq!(
             (verdict.found, verdict.missed(), verdict.false_alerts),
             (1, 0, 1)
@@ -228,18 +231,21 @@ mod tests {
         // One false alert in 0.3 seconds.
         assert!((verdict.false_per_minute - 200.0).abs() < 1e-9);
         assert_eq!(
-            (judge.is_true_positive("a"), judge.is_true_positive("b")),
+            (
+                evaluator.is_true_positive("a"),
+                evaluator.is_true_positive("b")
+            ),
             (Some(true), Some(false))
         );
-        assert_eq!(judge.is_true_positive("c"), None);
+        assert_eq!(evaluator.is_true_positive("c"), None);
     }
 
     #[test]
     fn an_alert_that_grazes_a_thing_neither_finds_it_nor_is_true() {
-        let mut judge = AlertEvaluator::new(100);
+        let mut evaluator = AlertEvaluator::new(100);
         // One of 625 pixels of the object, one of 900 of the alert.
-        judge.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
-        let verdict = judge.evaluation(10.0);
+        evaluator.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
+        let verdict = evaluator.evaluation(10.0);
         assert_eq!((verdict.found, verdict.false_alerts), (0, 1));
     }
 
@@ -248,18 +254,18 @@ mod tests {
         let mut truth = truth(25);
         // The car becomes a second anomaly, with fewer pixels: 20 x 25 against 25 x 25.
         truth.objects[1].anomaly = true;
-        let mut judge = AlertEvaluator::new(100);
-        judge.add(0, &truth, &[alert("a", [0, 0, 100, 40])]);
-        assert_eq!(judge.evaluation(10.0).found, 1);
-        judge.add(1, &truth, &[alert("a", [65, 5, 30, 35])]);
-        assert_eq!(judge.evaluation(10.0).found, 2);
+        let mut evaluator = AlertEvaluator::new(100);
+        evaluator.add(0, &truth, &[alert("a", [0, 0, 100, 40])]);
+        assert_eq!(evaluator.evaluation(10.0).found, 1);
+        evaluator.add(1, &truth, &[alert("a", [65, 5, 30, 35])]);
+        assert_eq!(evaluator.evaluation(10.0).found, 2);
     }
 
     #[test]
     fn small_things_need_not_be_found_but_alerts_about_them_are_true() {
-        let mut judge = AlertEvaluator::new(400);
-        judge.add(0, &truth(20), &[alert("a", [10, 10, 20, 20])]);
-        let verdict = judge.evaluation(10.0);
+        let mut evaluator = AlertEvaluator::new(400);
+        evaluator.add(0, &truth(20), &[alert("a", [10, 10, 20, 20])]);
+        let verdict = evaluator.evaluation(10.0);
         assert_eq!((verdict.objects.len(), verdict.false_alerts), (0, 0));
         assert_eq!(
             AlertEvaluator::new(400).evaluation(10.0).false_per_minute,

@@ -112,16 +112,18 @@ impl DetectionFinder {
         &mut self,
         scored: &ScoredFrame,
         picture: Size,
-        cut: HysteresisThresholds,
+        thresholds: HysteresisThresholds,
     ) -> &[Detection] {
         self.detections.clear();
         let grid = scored.score.size();
         let score = scored.score.data();
-        self.cells.label(grid, |i| score[i] > cut.low);
+        self.cells.label(grid, |i| score[i] > thresholds.low);
         self.sum_up(scored);
         let cell_px = picture.area_px() as f64 / grid.area_px() as f64;
         let area = |part: &DetectionPart| (part.cells as f64 * cell_px).round() as u32;
-        let passes = |part: &DetectionPart| part.max > cut.high && area(part) >= cut.min_area_px;
+        let passes = |part: &DetectionPart| {
+            part.max > thresholds.high && area(part) >= thresholds.min_area_px
+        };
         if !self.parts.iter().any(passes) {
             return &self.detections;
         }
@@ -132,11 +134,11 @@ impl DetectionFinder {
             if !passes(&part) {
                 continue;
             }
-            let ring = self.contour(k, scored);
+            let contour = self.contour(k, scored);
             let mean = part.sum / part.cells as f64;
             // Where it fills the picture there is nothing that it stands out from.
-            let around = if ring.cells > 0 {
-                ring.sum / ring.cells as f64
+            let around = if contour.cells > 0 {
+                contour.sum / contour.cells as f64
             } else {
                 mean
             };
@@ -150,7 +152,7 @@ impl DetectionFinder {
                 contrast: (mean - around) as f32,
                 thickness_px: area(&part) as f32 / bbox[2].max(bbox[3]).max(1) as f32,
                 fill: part.cells as f32 / ((right - left) * (bottom - top)) as f32,
-                road_share: ring.low_road as f32 / ring.low_cells.max(1) as f32,
+                road_share: contour.low_road as f32 / contour.low_cells.max(1) as f32,
                 at_edge: left == 0 || right == grid.w || bottom == grid.h,
                 on_road: self.contains_below(bottom - 1, part.bottom.0..part.bottom.1),
             });
@@ -206,7 +208,7 @@ impl DetectionFinder {
         let (score, classes) = (scored.score.data(), scored.classes.data());
         let [_, top, _, bottom] = self.parts[k].extent;
         let (own, half) = (k as u32 + 1, (top + bottom) / 2);
-        let mut ring = ContourRing::default();
+        let mut contour = ContourRing::default();
         for run in self.cells.runs_of(k) {
             let rows = around(run.y as usize, run.y as usize + 1, grid.h);
             let columns = around(run.start as usize, run.end as usize, grid.w);
@@ -216,16 +218,16 @@ impl DetectionFinder {
                         continue;
                     }
                     self.contour_owner[i] = own;
-                    ring.cells += 1;
-                    ring.sum += f64::from(score[i]);
+                    contour.cells += 1;
+                    contour.sum += f64::from(score[i]);
                     if y >= half {
-                        ring.low_cells += 1;
-                        ring.low_road += usize::from(self.road[usize::from(classes[i])]);
+                        contour.low_cells += 1;
+                        contour.low_road += usize::from(self.road[usize::from(classes[i])]);
                     }
                 }
             }
         }
-        ring
+        contour
     }
 
     /// From where to where the road reaches in every row of cells.
@@ -258,12 +260,12 @@ impl DetectionFinder {
     /// Whether a foot in row `y` stands on or near the road: in its row or the ones right below,
     /// the road, with a cell more on each side, holds at least half of its width. What merely
     /// reaches to the edge of the road, such as a verge, does not stand on it.
-    fn contains_below(&self, y: usize, foot: Range<usize>) -> bool {
+    fn contains_below(&self, y: usize, bottom: Range<usize>) -> bool {
         let rows = y..(y + BOTTOM_ROWS + 1).min(self.spans.len());
         self.spans[rows].iter().flatten().any(|&(start, end)| {
             let (start, end) = (start.saturating_sub(NEAR_CELLS), end + NEAR_CELLS);
-            let held = end.min(foot.end).saturating_sub(start.max(foot.start));
-            2 * held >= foot.len()
+            let held = end.min(bottom.end).saturating_sub(start.max(bottom.start));
+            2 * held >= bottom.len()
         })
     }
 }

@@ -101,20 +101,20 @@ mod tests {
     const PICTURE: [u32; 2] = [640, 360];
 
     /// A box whose foot is at `(x, y)`.
-    fn foot(x: u32, y: u32) -> [u32; 4] {
+    fn bottom(x: u32, y: u32) -> [u32; 4] {
         [x - 5, y - 10, 10, 10]
     }
 
     #[test]
     fn a_level_camera_sees_by_similar_triangles() {
         // 1.5 m below over 640 px focal: 96 px below the middle is 10 m away.
-        let place = CAMERA.position_of(foot(320, 276), PICTURE);
-        assert!((place.distance_m.unwrap() - 10.0).abs() < 1e-4);
-        assert_eq!(place.bearing_deg, Some(0.0));
+        let position = CAMERA.position_of(bottom(320, 276), PICTURE);
+        assert!((position.distance_m.unwrap() - 10.0).abs() < 1e-4);
+        assert_eq!(position.bearing_deg, Some(0.0));
         // And 1 m to the right of that: 64 px.
-        let place = CAMERA.position_of(foot(384, 276), PICTURE);
-        assert!((place.distance_m.unwrap() - 101f32.sqrt()).abs() < 1e-4);
-        assert!((place.bearing_deg.unwrap() - 0.1f32.atan().to_degrees()).abs() < 1e-4);
+        let position = CAMERA.position_of(bottom(384, 276), PICTURE);
+        assert!((position.distance_m.unwrap() - 101f32.sqrt()).abs() < 1e-4);
+        assert!((position.bearing_deg.unwrap() - 0.1f32.atan().to_degrees()).abs() < 1e-4);
     }
 
     #[test]
@@ -124,20 +124,26 @@ mod tests {
             ..CAMERA
         };
         // Straight along the axis: 1.5 / tan 10 degrees.
-        let place = tipped.position_of(foot(320, 180), PICTURE);
+        let position = tipped.position_of(bottom(320, 180), PICTURE);
         assert!(
-            (place.distance_m.unwrap() - 8.507).abs() < 1e-2,
-            "{place:?}"
+            (position.distance_m.unwrap() - 8.507).abs() < 1e-2,
+            "{position:?}"
         );
     }
 
     #[test]
     fn above_the_horizon_and_too_far_there_is_no_distance() {
-        let up = CAMERA.position_of(foot(400, 100), PICTURE);
+        let up = CAMERA.position_of(bottom(400, 100), PICTURE);
         assert_eq!(up.distance_m, None);
         assert!(up.bearing_deg.unwrap() > 0.0);
-        assert_eq!(CAMERA.position_of(foot(320, 180), PICTURE).distance_m, None);
-        assert_eq!(CAMERA.position_of(foot(320, 182), PICTURE).distance_m, None);
+        assert_eq!(
+            CAMERA.position_of(bottom(320, 180), PICTURE).distance_m,
+            None
+        );
+        assert_eq!(
+            CAMERA.position_of(bottom(320, 182), PICTURE).distance_m,
+            None
+        );
     }
 
     #[test]

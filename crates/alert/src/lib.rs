@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn an_alert_about_the_watch_has_words_and_an_empty_box() {
-        let told = builder().status_alert(
+        let reported = builder().status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             "step 1 of 2: half size".into(),
@@ -403,20 +403,20 @@ mod tests {
             MonotonicTime(2_000_000),
         );
         assert_eq!(
-            (told.event, told.bbox, &*told.id),
+            (reported.event, reported.bbox, &*reported.id),
             (AlertEvent::Degraded, [0; 4], "w-1")
         );
-        assert_eq!(told.detail.as_deref(), Some("step 1 of 2: half size"));
-        let line = serde_json::to_string(&told).unwrap();
-        assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), told);
+        assert_eq!(reported.detail.as_deref(), Some("step 1 of 2: half size"));
+        let line = serde_json::to_string(&reported).unwrap();
+        assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), reported);
         assert!(line.contains(r#""event":"degraded""#), "{line}");
     }
 
     #[test]
     fn an_alert_says_how_far_its_clock_is_known() {
-        let mut author = builder();
-        author.set_clock_error(Some(Duration::from_micros(1500)));
-        let told = author.status_alert(
+        let mut builder = builder();
+        builder.set_clock_error(Some(Duration::from_micros(1500)));
+        let reported = builder.status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             String::new(),
@@ -424,9 +424,9 @@ mod tests {
             &metadata(),
             MonotonicTime(0),
         );
-        assert_eq!(told.clock_error_ms, Some(1.5));
+        assert_eq!(reported.clock_error_ms, Some(1.5));
         // Alerts of earlier versions, in an outbox, do not say it.
-        let line = serde_json::to_string(&told).unwrap();
+        let line = serde_json::to_string(&reported).unwrap();
         let old = line.replace(r#""clock_error_ms":1.5,"#, "");
         assert_ne!(old, line);
         assert_eq!(

@@ -116,10 +116,10 @@ struct TrackState {
 }
 
 impl TrackState {
-    fn new(finding: Detection, counts: bool) -> Self {
+    fn new(detection: Detection, counts: bool) -> Self {
         Self {
-            first: finding,
-            last: finding,
+            first: detection,
+            last: detection,
             shift: [0.0; 2],
             frames_since_update: 0,
             history: 1,
@@ -128,11 +128,11 @@ impl TrackState {
         }
     }
 
-    fn update(&mut self, finding: Detection, counts: bool) {
-        let (old, new) = (middle(self.last.bbox), middle(finding.bbox));
+    fn update(&mut self, detection: Detection, counts: bool) {
+        let (old, new) = (middle(self.last.bbox), middle(detection.bbox));
         let frames = self.frames_since_update.max(1) as f32;
         self.shift = [0, 1].map(|i| (new[i] - old[i]) / frames);
-        self.last = finding;
+        self.last = detection;
         self.frames_since_update = 0;
         self.history |= 1;
         self.counted |= u32::from(counts);
@@ -149,8 +149,8 @@ impl TrackState {
     /// Whether it behaves as something that is approached, or at least stays.
     fn is_approached(&self, rule: &TrackFilter) -> bool {
         let grown = self.last.area_px as f32 >= rule.min_growth * self.first.area_px as f32;
-        let foot = |f: &Detection| (f.bbox[1] + f.bbox[3]) as f32;
-        let rise = foot(&self.first) - foot(&self.last);
+        let bottom = |f: &Detection| (f.bbox[1] + f.bbox[3]) as f32;
+        let rise = bottom(&self.first) - bottom(&self.last);
         grown && rise <= rule.max_rise * self.last.bbox[3] as f32
     }
 }
@@ -197,22 +197,24 @@ impl Tracker {
     pub fn step(
         &mut self,
         unix_ns: i128,
-        findings: &[(Detection, bool)],
+        detections: &[(Detection, bool)],
         events: &mut Vec<(AlertEvent, TrackUpdate)>,
     ) {
         self.prefix
             .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000).into());
-        for thing in &mut self.tracks {
-            thing.history <<= 1;
-            thing.counted <<= 1;
-            thing.frames_since_update = thing.frames_since_update.saturating_add(1);
+        for object in &mut self.tracks {
+            object.history <<= 1;
+            object.counted <<= 1;
+            object.frames_since_update = object.frames_since_update.saturating_add(1);
         }
-        self.association.associate(&self.tracks, findings);
-        for (&(finding, counts), partner) in findings.iter().zip(&self.association.matched_track) {
+        self.association.associate(&self.tracks, detections);
+        for (&(detection, counts), partner) in
+            detections.iter().zip(&self.association.matched_track)
+        {
             match *partner {
-                Some(i) => self.tracks[i].update(finding, counts),
+                Some(i) => self.tracks[i].update(detection, counts),
                 None if self.tracks.len() < TRACKS_LIMIT => {
-                    self.tracks.push(TrackState::new(finding, counts));
+                    self.tracks.push(TrackState::new(detection, counts));
                 }
                 None => {}
             }
@@ -223,9 +225,9 @@ impl Tracker {
 
     /// Ends everything that is tracked.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        events.extend(self.tracks.drain(..).filter_map(|thing| {
-            let last = thing.last;
-            thing
+        events.extend(self.tracks.drain(..).filter_map(|object| {
+            let last = object.last;
+            object
                 .id
                 .map(|id| (AlertEvent::End, TrackUpdate { id, last }))
         }));
@@ -234,18 +236,18 @@ impl Tracker {
     /// Ends what was not seen for a whole window.
     fn remove_lost(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
         let (window, ended) = (self.filter.confirm.mask(), &mut self.ended);
-        self.tracks.retain_mut(|thing| {
-            let stays = thing.history & window != 0;
-            if !stays && let Some(id) = thing.id.take() {
+        self.tracks.retain_mut(|object| {
+            let stays = object.history & window != 0;
+            if !stays && let Some(id) = object.id.take() {
                 if ended.len() == ENDED_LIMIT {
                     ended.remove(0);
                 }
                 ended.push(EndedTrack {
-                    bbox: thing.last.bbox,
-                    area_px: thing.last.area_px,
+                    bbox: object.last.bbox,
+                    area_px: object.last.area_px,
                     unix_ns,
                 });
-                let last = thing.last;
+                let last = object.last;
                 events.push((AlertEvent::End, TrackUpdate { id, last }));
             }
             stays
@@ -259,32 +261,32 @@ impl Tracker {
         let TrackFilter { confirm, .. } = self.filter;
         let ended = &self.ended;
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        for thing in self.tracks.iter_mut().filter(|t| t.history & 1 == 1) {
-            let last = thing.last;
-            if let Some(id) = &thing.id {
+        for object in self.tracks.iter_mut().filter(|t| t.history & 1 == 1) {
+            let last = object.last;
+            if let Some(id) = &object.id {
                 let id = id.clone();
                 events.push((AlertEvent::Update, TrackUpdate { id, last }));
                 continue;
             }
-            let hits = (thing.counted & confirm.mask()).count_ones();
+            let hits = (object.counted & confirm.mask()).count_ones();
             // It begins with a sighting that counts, not with a doubtful one after them.
-            let ready = thing.counted & 1 == 1 && hits >= confirm.hits;
-            if !ready || !thing.is_approached(&self.filter) || is_in_cooldown(ended, &last) {
+            let ready = object.counted & 1 == 1 && hits >= confirm.hits;
+            if !ready || !object.is_approached(&self.filter) || is_in_cooldown(ended, &last) {
                 continue;
             }
             self.confirmed += 1;
             let id: Arc<str> = format!("{prefix}-{}", self.confirmed).into();
-            thing.id = Some(id.clone());
+            object.id = Some(id.clone());
             events.push((AlertEvent::Begin, TrackUpdate { id, last }));
         }
     }
 }
 
 /// Whether `detection` lies where something ended a short while ago, and has not grown much since.
-fn is_in_cooldown(ended: &[EndedTrack], finding: &Detection) -> bool {
+fn is_in_cooldown(ended: &[EndedTrack], detection: &Detection) -> bool {
     ended.iter().any(|e| {
-        overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
-            && u64::from(finding.area_px) < GROWN * u64::from(e.area_px)
+        overlap(e.bbox.map(|v| v as f32), detection.bbox.map(|v| v as f32)) >= OVERLAP
+            && u64::from(detection.area_px) < GROWN * u64::from(e.area_px)
     })
 }
 
@@ -299,13 +301,13 @@ struct TrackAssociation {
 
 impl TrackAssociation {
     /// Best overlap first, each taken once.
-    fn associate(&mut self, followed: &[TrackState], findings: &[(Detection, bool)]) {
+    fn associate(&mut self, tracks: &[TrackState], detections: &[(Detection, bool)]) {
         self.candidates.clear();
-        for (i, thing) in followed.iter().enumerate() {
-            let last = thing.last.bbox.map(|v| v as f32);
-            let expected = thing.expected();
-            for (j, (finding, _)) in findings.iter().enumerate() {
-                let bbox = finding.bbox.map(|v| v as f32);
+        for (i, object) in tracks.iter().enumerate() {
+            let last = object.last.bbox.map(|v| v as f32);
+            let expected = object.expected();
+            for (j, (detection, _)) in detections.iter().enumerate() {
+                let bbox = detection.bbox.map(|v| v as f32);
                 let share = overlap(last, bbox).max(overlap(expected, bbox));
                 if share >= OVERLAP {
                     self.candidates.push((share, i, j));
@@ -315,9 +317,9 @@ impl TrackAssociation {
         self.candidates
             .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         self.matched_track.clear();
-        self.matched_track.resize(findings.len(), None);
+        self.matched_track.resize(detections.len(), None);
         self.taken.clear();
-        self.taken.resize(followed.len(), false);
+        self.taken.resize(tracks.len(), false);
         for &(_, i, j) in &self.candidates {
             if !self.taken[i] && self.matched_track[j].is_none() {
                 self.taken[i] = true;

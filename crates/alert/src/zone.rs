@@ -33,8 +33,8 @@ impl TryFrom<Vec<[f32; 2]>> for ImageZone {
 }
 
 impl From<ImageZone> for Vec<[f32; 2]> {
-    fn from(region: ImageZone) -> Self {
-        region.corners
+    fn from(zone: ImageZone) -> Self {
+        zone.corners
     }
 }
 

@@ -223,14 +223,14 @@ impl Drive {
         let time = frame as f64 / self.settings.rate_hz % LAP_S;
         let time = if time.is_finite() { time } else { 0.0 };
         let s0 = time * style.speed_mps;
-        let oddities = if self.settings.anomalies {
+        let obstacles = if self.settings.anomalies {
             // All that the street ahead swerves around, long before it is seen.
             let reach = f64::from(layout::REACH_M) + 40.0;
             obstacle::along_drive(style, s0 - 60.0, s0 + reach)
         } else {
             Vec::new()
         };
-        let course = |z: f32| swerve(style, &oddities, s0, z, style.own_lane());
+        let course = |z: f32| swerve(style, &obstacles, s0, z, style.own_lane());
         let d = course(0.0);
         let yaw = (course(1.0) - course(-1.0)) * 0.5;
         // The car nods and rolls a little on its springs.
@@ -243,7 +243,7 @@ impl Drive {
             yaw: yaw * 0.8,
             pitch: style.pitch + 0.0016 * wave(1.3, 0.1) + 0.0009 * wave(3.1, 0.6),
             roll: 0.0018 * wave(0.7, 0.3),
-            obstacles: oddities,
+            obstacles,
             view: frame,
         };
         self.render(style, &view)
@@ -270,7 +270,7 @@ impl Drive {
             let mut own = SeededRng::new(&[seed, 0x5713]);
             s0 = layout::crossing_after(&style, s0) - f64::from(own.range(2.0, 25.0));
         }
-        let oddities = obstacle::for_image(&style, s0, &mut rng);
+        let obstacles = obstacle::for_image(&style, s0, &mut rng);
         let view = ViewPoint {
             s0,
             time: f64::from(rng.range(0.0, 500.0)),
@@ -279,7 +279,7 @@ impl Drive {
             pitch: style.pitch,
             roll: rng.range(-0.025, 0.025),
             obstacles: if self.settings.anomalies {
-                oddities
+                obstacles
             } else {
                 Vec::new()
             },
@@ -331,9 +331,9 @@ impl Drive {
 
 /// Lateral position, m, of a car that keeps to the lane with its middle at `base` but swerves around
 /// what lies in it, `z` ahead.
-fn swerve(style: &StreetStyle, oddities: &[ObstacleKind], s0: f64, z: f32, base: f32) -> f32 {
+fn swerve(style: &StreetStyle, obstacles: &[ObstacleKind], s0: f64, z: f32, base: f32) -> f32 {
     let mut push = 0.0f32;
-    for o in oddities {
+    for o in obstacles {
         let away = base - o.d;
         let need = 2.0 - away.abs();
         if need <= 0.0 {
@@ -360,11 +360,11 @@ fn scene(
 ) -> LabelledScene {
     let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.objects.len()];
     let mut instances = PixelMap::filled(size, 0u16);
-    for (i, (&thing, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
-        if thing == 0 {
+    for (i, (&object, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
+        if object == 0 {
             continue;
         }
-        let index = usize::from(thing) - 1;
+        let index = usize::from(object) - 1;
         *out = stage.objects[index].id as u16;
         let (x, y) = (i % size.w, i / size.w);
         let (span, area) = found[index].get_or_insert(([x, y, x, y], 0));
@@ -379,13 +379,13 @@ fn scene(
     let mut objects: Vec<SceneObject> = found
         .iter()
         .zip(&stage.objects)
-        .filter_map(|(found, thing)| {
+        .filter_map(|(found, object)| {
             let (span, area_px) = (*found)?;
             Some(SceneObject {
-                id: thing.id,
-                kind: thing.kind,
-                anomaly: thing.class.is_none(),
-                class: thing.class,
+                id: object.id,
+                kind: object.kind,
+                anomaly: object.class.is_none(),
+                class: object.class,
                 bbox: [
                     span[0] as u32,
                     span[1] as u32,
@@ -393,7 +393,7 @@ fn scene(
                     (span[3] - span[1] + 1) as u32,
                 ],
                 area_px,
-                distance_m: thing.distance_m,
+                distance_m: object.distance_m,
             })
         })
         .collect();

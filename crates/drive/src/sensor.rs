@@ -50,14 +50,14 @@ fn tone_table() -> &'static [f32] {
 
 /// Develops linear colours into a picture. `shot` numbers the exposure: noise and rain differ from
 /// one to the next.
-pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], shot: u64) -> Picture {
+pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], view: u64) -> Picture {
     let sensor = &style.sensor;
     // Contrast about middle grey, and rounding, are part of the table.
     let table: Vec<u8> = tone_table()
         .iter()
         .map(|tone| (118.5 + (tone - 118.0) * sensor.contrast).clamp(0.0, 255.0) as u8)
         .collect();
-    let shot_seed = super::noise::seed_of(&[style.seed, shot]) as u32;
+    let shot_seed = super::noise::seed_of(&[style.seed, view]) as u32;
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
     let side = sensor.blur;

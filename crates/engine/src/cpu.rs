@@ -128,7 +128,7 @@ impl CpuEngine {
             kind: PixelScore::default(),
             scorer: MaskScorer::new(),
             times: EngineTimes::default(),
-            metadata: metadata,
+            metadata,
             network,
             threads,
             precision,

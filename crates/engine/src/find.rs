@@ -48,10 +48,10 @@ fn candidates(named: Option<PathBuf>, exe: Option<&Path>) -> Vec<PathBuf> {
         .collect()
 }
 
-fn first_of(looked: Vec<PathBuf>) -> Result<PathBuf, ModelNotFound> {
-    match looked.iter().find(|path| path.is_file()) {
+fn first_of(searched: Vec<PathBuf>) -> Result<PathBuf, ModelNotFound> {
+    match searched.iter().find(|path| path.is_file()) {
         Some(found) => Ok(found.clone()),
-        None => Err(ModelNotFound { searched: looked }),
+        None => Err(ModelNotFound { searched }),
     }
 }
 

@@ -100,7 +100,7 @@ impl Checkpoint {
         .map_err(|(name, what)| key(&name, what))?;
         Ok(Self {
             config,
-            metadata: metadata,
+            metadata,
             weights,
             origin: CheckpointOrigin::Unmask,
         })

@@ -55,7 +55,7 @@ pub fn read(path: &Path, metadata: Option<&Path>) -> Result<Checkpoint, GraphErr
         let metadata = metadata::read(path, metadata, config.classes, labels)?;
         return Ok(Checkpoint {
             config,
-            metadata: metadata,
+            metadata,
             weights,
             origin: CheckpointOrigin::HuggingFace,
         });
@@ -71,7 +71,7 @@ pub fn read(path: &Path, metadata: Option<&Path>) -> Result<Checkpoint, GraphErr
     let metadata = metadata::read(path, metadata, config.classes, None)?;
     Ok(Checkpoint {
         config,
-        metadata: metadata,
+        metadata,
         weights,
         origin: CheckpointOrigin::Detectron2,
     })

@@ -111,7 +111,7 @@ pub fn prepare(path: &Path, options: &PrepareOptions) -> Result<PreparedGraph, P
         .clone();
     Ok(PreparedGraph {
         bytes,
-        metadata: metadata,
+        metadata,
         outputs,
         preprocess_nodes: joined.front_nodes,
         postprocess_nodes: joined.head_nodes,

@@ -169,12 +169,12 @@ impl CaptureSession {
     pub fn open_with_allocator(
         kernel: Arc<dyn V4l2Api>,
         settings: CaptureOptions,
-        lend: Box<MemoryLending>,
+        allocator: Box<MemoryLending>,
     ) -> Result<Self, CaptureError> {
         let mut capture = Self {
             kernel,
             options: settings,
-            allocator: lend,
+            allocator,
             buffer_pool: Vec::new(),
             pool_kind: None,
             live: None,
@@ -201,8 +201,8 @@ impl CaptureSession {
     ///
     /// # Errors
     /// As [`CaptureSession::open`].
-    pub fn set_request(&mut self, wish: FormatRequest) -> Result<(), CaptureError> {
-        self.options.request = wish;
+    pub fn set_request(&mut self, request: FormatRequest) -> Result<(), CaptureError> {
+        self.options.request = request;
         match self.set() {
             Err(error) if error.kernel_error().is_some_and(V4l2Error::is_busy) => Ok(()),
             set => set.map(|_| ()),
@@ -236,8 +236,8 @@ impl CaptureSession {
                 None => live.stream.next(WAIT_SLICE),
             };
             match taken {
-                Ok(Some(filled)) => {
-                    if let Some(frame) = self.newest(filled) {
+                Ok(Some(buffer)) => {
+                    if let Some(frame) = self.newest(buffer) {
                         return Some(frame);
                     }
                 }
@@ -281,10 +281,6 @@ impl CaptureSession {
 
     fn report_event(&mut self, reason: LossReason, text: String) {
         let at = self.kernel.monotonic();
-        self.handle.tell(CaptureEvent {
-            at,
-            reason: reason,
-            text,
-        });
+        self.handle.tell(CaptureEvent { at, reason, text });
     }
 }

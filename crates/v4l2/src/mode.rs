@@ -120,40 +120,40 @@ impl ModeError {
 ///
 /// # Errors
 /// The device cannot do that; it is busy or gone.
-pub fn set(node: &dyn VideoNode, wish: &FormatRequest) -> Result<CaptureMode, ModeError> {
+pub fn set(node: &dyn VideoNode, request: &FormatRequest) -> Result<CaptureMode, ModeError> {
     let now = node.format()?;
     let formats = node.formats()?;
-    let knows = |fourcc: &FourCc| wish.known.is_empty() || wish.known.contains(fourcc);
+    let knows = |fourcc: &FourCc| request.known.is_empty() || request.known.contains(fourcc);
     let usual = || {
         let own = Some(now.fourcc).filter(knows);
-        let ours = || wish.known.iter().copied().find(|f| formats.contains(f));
+        let ours = || request.known.iter().copied().find(|f| formats.contains(f));
         own.or_else(ours).ok_or_else(|| ModeError::Formats {
             have: format_list(&formats),
-            want: format_list(&wish.known),
+            want: format_list(&request.known),
         })
     };
-    let fourcc = match wish.fourcc {
+    let fourcc = match request.fourcc {
         Some(fourcc) => fourcc,
         None => usual()?,
     };
-    let (width, height) = wish.size.unwrap_or((now.width, now.height));
+    let (width, height) = request.size.unwrap_or((now.width, now.height));
     let format = node.set_format(fourcc, width, height)?;
     if (format.fourcc, format.width, format.height) != (fourcc, width, height) {
         return Err(ModeError::Mode {
             requested: format!("{fourcc} {width}x{height}"),
             nearest: nearest(node, &formats, &format, (fourcc, width, height)),
-            have: describe_modes(node, &usable_formats(&formats, wish)),
+            have: describe_modes(node, &usable_formats(&formats, request)),
         });
     }
-    let rate_hz = match wish.rate_hz {
-        Some(wanted) => {
-            let offered = node.set_rate(wanted)?;
+    let rate_hz = match request.rate_hz {
+        Some(requested) => {
+            let offered = node.set_rate(requested)?;
             if let Some(offered) = offered
-                && (offered - wanted).abs() > wanted * RATE_TOLERANCE
+                && (offered - requested).abs() > requested * RATE_TOLERANCE
             {
                 let rates = node.rates(fourcc, width, height).ok();
                 return Err(ModeError::Rate {
-                    requested: wanted,
+                    requested,
                     offered,
                     rates: rates.map_or_else(String::new, |rates| describe_rates(&rates)),
                 });
@@ -162,15 +162,15 @@ pub fn set(node: &dyn VideoNode, wish: &FormatRequest) -> Result<CaptureMode, Mo
         }
         None => node.rate()?,
     };
-    if !wish.controls.is_empty() {
-        set_controls(node, &wish.controls)?;
+    if !request.controls.is_empty() {
+        set_controls(node, &request.controls)?;
     }
     Ok(CaptureMode { format, rate_hz })
 }
 
-fn set_controls(node: &dyn VideoNode, wanted: &[(String, i64)]) -> Result<(), ModeError> {
+fn set_controls(node: &dyn VideoNode, requested: &[(String, i64)]) -> Result<(), ModeError> {
     let controls = node.controls()?;
-    for (name, value) in wanted {
+    for (name, value) in requested {
         let number = name.parse::<u32>().ok();
         let named = |control: &&ControlInfo| control.name == *name || Some(control.id) == number;
         let Some(control) = controls.iter().find(named) else {
@@ -227,8 +227,8 @@ fn nearest(
 }
 
 /// Those that can be processed, where there are any.
-fn usable_formats(formats: &[FourCc], wish: &FormatRequest) -> Vec<FourCc> {
-    let known = formats.iter().filter(|f| wish.known.contains(f));
+fn usable_formats(formats: &[FourCc], request: &FormatRequest) -> Vec<FourCc> {
+    let known = formats.iter().filter(|f| request.known.contains(f));
     let known: Vec<FourCc> = known.copied().collect();
     if known.is_empty() {
         formats.to_vec()
@@ -281,8 +281,8 @@ mod tests {
     use crate::fake::{FakeCall, FakeEvent, FakeKernel};
     use std::path::Path;
 
-    fn set_fake(fake: &FakeKernel, wish: &FormatRequest) -> Result<CaptureMode, ModeError> {
-        set(&*fake.open(Path::new("fake")).unwrap(), wish)
+    fn set_fake(fake: &FakeKernel, request: &FormatRequest) -> Result<CaptureMode, ModeError> {
+        set(&*fake.open(Path::new("fake")).unwrap(), request)
     }
 
     fn of(letters: &[u8; 4]) -> FourCc {
@@ -300,24 +300,27 @@ mod tests {
         );
         assert_eq!(mode.rate_hz, Some(30.0));
         let known = vec![of(b"H264"), of(b"NV12"), of(b"RGB3")];
-        let wish = FormatRequest {
+        let request = FormatRequest {
             known,
             ..FormatRequest::default()
         };
-        assert_eq!(set_fake(&fake, &wish).unwrap().format.fourcc, of(b"NV12"));
+        assert_eq!(
+            set_fake(&fake, &request).unwrap().format.fourcc,
+            of(b"NV12")
+        );
     }
 
     #[test]
     fn everything_can_be_asked_for() {
         let fake = FakeKernel::virtual_time();
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: Some(of(b"RGB3")),
             size: Some((128, 96)),
             rate_hz: Some(15.0),
             controls: vec![("gain".into(), 7), ("2".into(), 400)],
             ..FormatRequest::default()
         };
-        let mode = set_fake(&fake, &wish).unwrap();
+        let mode = set_fake(&fake, &request).unwrap();
         assert_eq!((mode.format.stride, mode.format.bytes), (384, 128 * 96 * 3));
         assert_eq!(mode.rate_hz, Some(15.0));
         let values = ["gain", "exposure_time_absolute"].map(|name| fake.control(name));
@@ -327,45 +330,45 @@ mod tests {
     #[test]
     fn what_cannot_be_says_what_can() {
         let fake = FakeKernel::virtual_time();
-        let refused = |wish: FormatRequest| {
-            let error = set_fake(&fake, &wish).unwrap_err();
+        let refused = |request: FormatRequest| {
+            let error = set_fake(&fake, &request).unwrap_err();
             assert!(error.kernel_error().is_none());
             error.to_string()
         };
-        let wish = FormatRequest {
+        let request = FormatRequest {
             size: Some((120, 90)),
             ..FormatRequest::default()
         };
-        let text = refused(wish);
+        let text = refused(request);
         assert!(
             text.contains("YUYV 120x90; the nearest is YUYV 128x96"),
             "{text}"
         );
         assert!(text.contains("in 64x48, 128x96"), "{text}");
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: Some(of(b"H264")),
             ..FormatRequest::default()
         };
-        let text = refused(wish);
+        let text = refused(request);
         assert!(text.contains("the nearest is YUYV 128x96"), "{text}");
-        let wish = FormatRequest {
+        let request = FormatRequest {
             known: vec![of(b"H264")],
             ..FormatRequest::default()
         };
-        let text = refused(wish);
+        let text = refused(request);
         assert!(text.contains("deal with H264"), "{text}");
-        let wish = FormatRequest {
+        let request = FormatRequest {
             size: Some((1, 1)),
             known: vec![of(b"RGB3"), of(b"YUYV")],
             ..FormatRequest::default()
         };
-        let text = refused(wish);
+        let text = refused(request);
         assert!(text.contains("It has YUYV, RGB3 in 64x48"), "{text}");
-        let wish = FormatRequest {
+        let request = FormatRequest {
             rate_hz: Some(50.0),
             ..FormatRequest::default()
         };
-        let text = refused(wish);
+        let text = refused(request);
         assert!(
             text.contains("30.000 frames") && text.contains("it can 30.000, 15.000"),
             "{text}"

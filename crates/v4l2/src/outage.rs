@@ -95,7 +95,10 @@ mod tests {
         let mut outage = CaptureOutage::default();
         outage.fault_occurred(ms(0));
         outage.frame_arrived(ms(60));
-        assert!(outage.fault_occurred(ms(500)), "a new outage, reported again");
+        assert!(
+            outage.fault_occurred(ms(500)),
+            "a new outage, reported again"
+        );
         assert_eq!(outage.remaining_wait(ms(500)), ms(100));
         outage.frame_arrived(ms(700));
         assert!(outage.fault_occurred(ms(700) + STEADY_TIME));

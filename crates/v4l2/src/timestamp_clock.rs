@@ -181,8 +181,8 @@ impl TimestampClock {
         }
         if self.domain == ClockDomain::Unknown {
             // Looked at again and again: what kept frames waiting may be over.
-            let (age, finding) = self.measure(stamp, flags, lags);
-            let found = finding.filter(|_| self.domain != ClockDomain::Unknown);
+            let (age, event) = self.measure(stamp, flags, lags);
+            let found = event.filter(|_| self.domain != ClockDomain::Unknown);
             return (found.map_or(FrameAge::Unknown, |_| age), found);
         }
         let lag = match self.domain {
@@ -298,7 +298,7 @@ mod tests {
 
     /// Stamps of frames that arrive every period, `delay_ms` after their capture.
     struct ClockRun {
-        doctor: TimestampClock,
+        clock: TimestampClock,
         now: Duration,
         flags: BufferFlags,
     }
@@ -306,7 +306,7 @@ mod tests {
     impl ClockRun {
         fn new(flags: BufferFlags) -> Self {
             Self {
-                doctor: TimestampClock::new(PERIOD),
+                clock: TimestampClock::new(PERIOD),
                 now: Duration::from_secs(5000),
                 flags,
             }
@@ -322,7 +322,7 @@ mod tests {
                 self.now += PERIOD;
                 let stamp = stamp(self.now, i);
                 let noted = self
-                    .doctor
+                    .clock
                     .observe(stamp, self.flags, self.now, EPOCH + self.now);
                 age = noted.0;
                 findings.extend(noted.1);
@@ -477,9 +477,9 @@ mod tests {
     fn a_new_stream_is_measured_anew() {
         let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now + ms(30));
-        run.doctor.restart();
-        assert_eq!(run.doctor.domain(), ClockDomain::Measuring);
-        assert_eq!(run.doctor.offset_ns(), 0);
+        run.clock.restart();
+        assert_eq!(run.clock.domain(), ClockDomain::Measuring);
+        assert_eq!(run.clock.offset_ns(), 0);
         let (age, _) = run.frames(8, |now, _| now - ms(1));
         assert_eq!(age, FrameAge::Known(ms(1)));
     }

@@ -73,9 +73,13 @@ fn where_the_driver_does_not_take_our_memory_its_own_is_mapped() {
     let mut capture = open(&fake);
     next(&mut capture);
     assert_eq!(capture.handle().report().memory, Some(MemoryKind::Mmap));
-    let told = events(&capture);
-    assert_eq!(told[0].reason, LossReason::Fallback);
-    assert!(told[0].text.contains("does not take ours"), "{}", told[0]);
+    let reported = events(&capture);
+    assert_eq!(reported[0].reason, LossReason::Fallback);
+    assert!(
+        reported[0].text.contains("does not take ours"),
+        "{}",
+        reported[0]
+    );
 }
 
 #[test]
@@ -118,12 +122,12 @@ fn a_wrong_wish_or_path_shows_at_once() {
 fn another_wish_before_the_first_frame_counts() {
     let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
-    let wish = FormatRequest {
+    let request = FormatRequest {
         fourcc: Some(FourCc(*b"NV12")),
         size: Some((128, 96)),
         ..FormatRequest::default()
     };
-    capture.set_request(wish).unwrap();
+    capture.set_request(request).unwrap();
     let frame = next(&mut capture);
     assert_eq!(
         (frame.format.width, frame.buffer.len()),
@@ -175,9 +179,9 @@ fn lost_frames_are_counted_by_cause() {
     );
     assert_eq!(report.count(LossReason::Corrupt), 3);
     // A row of damaged frames is reported once.
-    let told = causes(&capture);
+    let reported = causes(&capture);
     assert_eq!(
-        told,
+        reported,
         [LossReason::Clock, LossReason::Corrupt, LossReason::Corrupt]
     );
 }
@@ -243,10 +247,10 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
     let took = fake.monotonic() - began;
     // A buffer that cannot be given back is noticed one frame later.
     next(&mut capture);
-    let mut told = causes(&capture);
+    let mut reported = causes(&capture);
     // A driver that refuses our memory once is given its own.
-    told.retain(|reason| *reason != LossReason::Fallback);
-    assert_eq!(told, [want, LossReason::Recovered], "{what}");
+    reported.retain(|reason| *reason != LossReason::Fallback);
+    assert_eq!(reported, [want, LossReason::Recovered], "{what}");
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     let report = capture.handle().report();
     assert_eq!((report.recovered, report.count(want)), (1, 1), "{what}");

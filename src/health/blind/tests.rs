@@ -112,7 +112,7 @@ fn a_judgement_once_raised_is_kept_until_it_is_clearly_over() {
 struct Run {
     watch: TamperMonitor,
     now: Duration,
-    told: Vec<(u128, BlindChange)>,
+    changes: Vec<(u128, BlindChange)>,
 }
 
 impl Run {
@@ -120,14 +120,15 @@ impl Run {
         Self {
             watch: TamperMonitor::new(BlindLimits::default(), PERIOD),
             now: Duration::ZERO,
-            told: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
     fn see(&mut self, frames: usize, picture: impl Fn(usize) -> Vec<u8>) {
         for i in 0..frames {
             let change = self.watch.observe(W, H, &picture(i), self.now);
-            self.told.extend(change.map(|c| (self.now.as_millis(), c)));
+            self.changes
+                .extend(change.map(|c| (self.now.as_millis(), c)));
             self.now += PERIOD;
         }
     }
@@ -148,18 +149,18 @@ fn blindness_is_raised_within_a_second_and_cleared() {
     for (reason, picture) in ways {
         let mut run = Run::new();
         run.see(5, scene);
-        assert_eq!(run.told, [], "{reason}");
+        assert_eq!(run.changes, [], "{reason}");
         run.see(12, picture);
-        let [(at_ms, change)] = run.told[..] else {
-            panic!("{reason}: {:?}", run.told)
+        let [(at_ms, change)] = run.changes[..] else {
+            panic!("{reason}: {:?}", run.changes)
         };
         assert_eq!(change, BlindChange::Raised(reason));
         assert!(at_ms <= 500 + 1000, "{reason} raised at {at_ms} ms");
         assert_eq!(run.watch.raised(), Some(reason));
         run.see(15, scene);
-        assert_eq!(run.told.len(), 2, "{reason}: {:?}", run.told);
-        assert_eq!(run.told[1].1, BlindChange::Cleared(reason));
-        assert!(run.told[1].0 <= 1700 + 1300);
+        assert_eq!(run.changes.len(), 2, "{reason}: {:?}", run.changes);
+        assert_eq!(run.changes[1].1, BlindChange::Cleared(reason));
+        assert!(run.changes[1].0 <= 1700 + 1300);
         assert_eq!(run.watch.raised(), None);
     }
 }
@@ -172,7 +173,7 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
     run.see(5, scene);
     run.see(2, |_| scene(9));
     run.see(5, scene);
-    assert_eq!(run.told, []);
+    assert_eq!(run.changes, []);
     // Flickering between two causes is one blindness.
     run.see(10, |i| {
         if i % 2 == 0 {
@@ -181,11 +182,11 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
             blur(&scene(i), 12)
         }
     });
-    assert_eq!(run.told.len(), 1, "{:?}", run.told);
+    assert_eq!(run.changes.len(), 1, "{:?}", run.changes);
     // One good frame in between does not clear it, nor raise it again.
     run.see(1, scene);
     run.see(10, covered);
-    assert_eq!(run.told.len(), 1, "{:?}", run.told);
+    assert_eq!(run.changes.len(), 1, "{:?}", run.changes);
 }
 
 #[test]
@@ -236,18 +237,18 @@ fn every_cause_has_a_word_of_its_own() {
 fn frames_that_are_old_when_they_arrive_are_not_silence() {
     let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
     let late = Duration::from_millis(280);
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     for i in 1..60 {
         let now = late + i as u32 * PERIOD;
         // Twice a period a run looks whether frames fail to come.
-        told.extend(watch.check_silence(now - PERIOD / 2));
-        told.extend(watch.observe(W, H, &scene(3 * i), now - late));
+        changes.extend(watch.check_silence(now - PERIOD / 2));
+        changes.extend(watch.observe(W, H, &scene(3 * i), now - late));
         watch.frame_arrived(now);
     }
     // Before the first frame nothing had come for three periods.
     let reason = BlindReason::Silent;
     assert_eq!(
-        told,
+        changes,
         [BlindChange::Raised(reason), BlindChange::Cleared(reason)]
     );
 }

@@ -60,13 +60,13 @@ pub(super) struct FaultContext {
 }
 
 /// A failure of the MQTT 3.1.1 client.
-pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &FaultContext) -> BrokerFault {
+pub(super) fn read_v3(error: &rumqttc::ConnectionError, context: &FaultContext) -> BrokerFault {
     use rumqttc::{ConnectReturnCode as Code, ConnectionError};
     match error {
         ConnectionError::ConnectionRefused(code) => match code {
             Code::BadUserNamePassword => invalid_login(),
             Code::NotAuthorized => not_authorized(),
-            Code::BadClientId => invalid_client_id(place),
+            Code::BadClientId => invalid_client_id(context),
             Code::RefusedProtocolVersion => BrokerFault::permanent(
                 "the broker does not speak MQTT 3.1.1; set sink.mqtt.version",
             ),
@@ -76,12 +76,12 @@ pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &FaultContext) ->
         },
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => no_answer(),
         ConnectionError::MqttState(rumqttc::StateError::ConnectionAborted) => closed(),
-        error => read_chain(error, place),
+        error => read_chain(error, context),
     }
 }
 
 /// A failure of the MQTT 5 client.
-pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultContext) -> BrokerFault {
+pub(super) fn read_v5(error: &v5::ConnectionError, context: &FaultContext) -> BrokerFault {
     use v5::StateError;
     use v5::mqttbytes::v5::ConnectReturnCode as Code;
     match error {
@@ -89,7 +89,7 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultContext) -> Brok
         | v5::ConnectionError::MqttState(StateError::ConnFail { reason: code }) => match code {
             Code::BadUserNamePassword | Code::BadAuthenticationMethod => invalid_login(),
             Code::NotAuthorized | Code::Banned => not_authorized(),
-            Code::BadClientId | Code::ClientIdentifierNotValid => invalid_client_id(place),
+            Code::BadClientId | Code::ClientIdentifierNotValid => invalid_client_id(context),
             Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => {
                 BrokerFault::permanent(
                     "the broker does not speak MQTT 5; use --mqtt-version 3.1.1 \
@@ -109,10 +109,10 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultContext) -> Brok
         v5::ConnectionError::MqttState(StateError::ServerDisconnect {
             reason_code,
             reason_string,
-        }) => disconnected(*reason_code, reason_string.as_deref(), place),
+        }) => disconnected(*reason_code, reason_string.as_deref(), context),
         v5::ConnectionError::Timeout(_) => no_answer(),
         v5::ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
-        error => read_chain(error, place),
+        error => read_chain(error, context),
     }
 }
 
@@ -120,11 +120,11 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultContext) -> Brok
 pub(super) fn disconnected(
     code: DisconnectReasonCode,
     more: Option<&str>,
-    place: &FaultContext,
+    context: &FaultContext,
 ) -> BrokerFault {
     let more = more.map_or_else(String::new, |more| format!(" ({})", more.escape_debug()));
     match code {
-        DisconnectReasonCode::SessionTakenOver => taken_over(place),
+        DisconnectReasonCode::SessionTakenOver => taken_over(context),
         DisconnectReasonCode::NotAuthorized => not_authorized(),
         DisconnectReasonCode::PacketTooLarge => BrokerFault::outage(format!(
             "the broker ended the connection: an alert is larger than it takes{more}; raise its \
@@ -135,11 +135,11 @@ pub(super) fn disconnected(
 }
 
 /// Another client came with the same id.
-pub(super) fn taken_over(place: &FaultContext) -> BrokerFault {
+pub(super) fn taken_over(context: &FaultContext) -> BrokerFault {
     BrokerFault::permanent(format!(
         "another client uses the client id `{}`, and the broker lets only one of the two in; give \
          each sender an id of its own with sink.mqtt.client_id",
-        place.client_id
+        context.client_id
     ))
 }
 
@@ -157,10 +157,10 @@ fn not_authorized() -> BrokerFault {
     )
 }
 
-fn invalid_client_id(place: &FaultContext) -> BrokerFault {
+fn invalid_client_id(context: &FaultContext) -> BrokerFault {
     BrokerFault::permanent(format!(
         "the broker refuses the client id `{}`; choose another with sink.mqtt.client_id",
-        place.client_id
+        context.client_id
     ))
 }
 
@@ -189,12 +189,12 @@ pub(super) fn refused(reason: v5::mqttbytes::v5::PubAckReason) -> BrokerFault {
 }
 
 /// The broker closes connections again and again soon after it accepted them.
-pub(super) fn closed_early(place: &FaultContext, times: u32) -> BrokerFault {
+pub(super) fn closed_early(context: &FaultContext, times: u32) -> BrokerFault {
     BrokerFault::permanent(format!(
         "the broker closed {times} connections in a row soon after it had accepted them. Does \
          another client use the client id `{}`? Then give each an id of its own with \
          sink.mqtt.client_id. May this client write to the topic? The broker's log says which",
-        place.client_id
+        context.client_id
     ))
 }
 
@@ -203,15 +203,15 @@ fn no_answer() -> BrokerFault {
 }
 
 /// Looks through an error and its causes for what can be named.
-fn read_chain(error: &(dyn Error + 'static), place: &FaultContext) -> BrokerFault {
+fn read_chain(error: &(dyn Error + 'static), context: &FaultContext) -> BrokerFault {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<TlsError>() {
-            return read_tls(tls, place);
+            return read_tls(tls, context);
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<TlsError>()) {
-                return read_tls(tls, place);
+                return read_tls(tls, context);
             }
             return read_io(io);
         }
@@ -255,7 +255,7 @@ const fn libc_enfile() -> i32 {
     23
 }
 
-fn read_tls(error: &TlsError, place: &FaultContext) -> BrokerFault {
+fn read_tls(error: &TlsError, context: &FaultContext) -> BrokerFault {
     use TlsError::{AlertReceived, InvalidCertificate};
     match error {
         // Words of our own: see `tls`.
@@ -265,7 +265,7 @@ fn read_tls(error: &TlsError, place: &FaultContext) -> BrokerFault {
         ) => BrokerFault::outage(
             "the broker's certificate is not valid yet by this machine's clock; is the clock set?",
         ),
-        InvalidCertificate(why) => BrokerFault::permanent(certificate(why, place)),
+        InvalidCertificate(why) => BrokerFault::permanent(certificate(why, context)),
         AlertReceived(alert) => BrokerFault::permanent(format!(
             "the broker ends the TLS handshake ({alert:?}); does it want a client certificate \
              (sink.mqtt.cert_file and key_file), or another one?"
@@ -279,8 +279,8 @@ fn read_tls(error: &TlsError, place: &FaultContext) -> BrokerFault {
 }
 
 /// What is wrong with the broker's certificate, and the fix.
-fn certificate(why: &CertificateError, place: &FaultContext) -> String {
-    let host = &place.host;
+fn certificate(why: &CertificateError, context: &FaultContext) -> String {
+    let host = &context.host;
     match why {
         CertificateError::UnknownIssuer => {
             "the broker's certificate is signed by an authority that is not trusted here; name its \

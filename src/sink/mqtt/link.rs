@@ -60,7 +60,7 @@ impl MqttLink {
         };
         let made = || format!("unmask-{}-{:08x}", host_name(), fingerprint(broker));
         let id = settings.client_id.clone().unwrap_or_else(made);
-        let place = FaultContext {
+        let context = FaultContext {
             host: broker.host.clone(),
             client_id: id.clone(),
             tls: broker.tls,
@@ -118,7 +118,7 @@ impl MqttLink {
         Ok(Self {
             name,
             topic: broker.topic.clone(),
-            context: place,
+            context,
             port: broker.port,
             options,
             max_in_flight: usize::from(window),
@@ -134,23 +134,23 @@ impl MqttLink {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
         let mut early = 0;
-        let mut reported: Option<String> = None;
+        let mut last_fault: Option<String> = None;
         while !closing() {
             let start = Instant::now();
             let (up, mut fault) = self.connect_safely(to);
-            // At the end of a run, too: the courier stops waiting for what cannot come.
+            // At the end of a run, too: the session stops waiting for what cannot come.
             let down = || to.send(SinkMessage::Link(LinkEvent::Down)).is_ok();
             // A broker that was there is reported at once. What keeps one from being there is found
             // out first: a run that ends with the news would end without a word about it. Of one
             // that does not answer there is nothing to find out.
-            let told = up.is_some() || (!fault.permanent && start.elapsed() > ANSWER);
-            if told && (!down() || closing()) {
+            let reported = up.is_some() || (!fault.permanent && start.elapsed() > ANSWER);
+            if reported && (!down() || closing()) {
                 return;
             }
             match &up {
                 Some(up) if up.since.elapsed() >= STABLE => {
                     (pause, early) = (self.backoff, 0);
-                    reported = None;
+                    last_fault = None;
                 }
                 Some(_) if fault.closed => early += 1,
                 Some(_) => {}
@@ -165,12 +165,12 @@ impl MqttLink {
             // Once for every loss, not once for every try; and not again what was reported.
             let lost = up.as_ref().is_some_and(|up| up.acknowledged);
             // There is no next try of what waiting fixes where the run ends.
-            let told_of = fault.permanent || !closing();
-            if told_of && (lost || reported.as_deref() != Some(&fault.text)) {
+            let worth_reporting = fault.permanent || !closing();
+            if worth_reporting && (lost || last_fault.as_deref() != Some(&fault.text)) {
                 self.report(&fault, pause);
             }
-            reported = Some(fault.text);
-            if !told && (!down() || closing()) {
+            last_fault = Some(fault.text);
+            if !reported && (!down() || closing()) {
                 return;
             }
             let until = Instant::now() + pause;
@@ -420,7 +420,7 @@ fn read_v3(event: &rumqttc::Event) -> LinkStep {
     }
 }
 
-fn read_v5(event: &v5::Event, place: &FaultContext) -> LinkStep {
+fn read_v5(event: &v5::Event, context: &FaultContext) -> LinkStep {
     use v5::mqttbytes::v5::{Packet, PubAckReason};
     match event {
         v5::Event::Incoming(Packet::ConnAck(answer)) => {
@@ -444,7 +444,7 @@ fn read_v5(event: &v5::Event, place: &FaultContext) -> LinkStep {
             reason => LinkStep::Broken(fault::refused(*reason)),
         },
         v5::Event::Incoming(Packet::Disconnect(bye)) => {
-            LinkStep::Broken(fault::disconnected(bye.reason_code, None, place))
+            LinkStep::Broken(fault::disconnected(bye.reason_code, None, context))
         }
         v5::Event::Outgoing(outgoing) => read_outgoing(outgoing),
         v5::Event::Incoming(_) => LinkStep::Nothing,

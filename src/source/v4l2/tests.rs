@@ -91,15 +91,15 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
     assert_eq!((report.frames, report.drops.corrupt), (4, 5));
     assert_eq!(report.events["corrupt"], 5);
     // A row of them is one line in the log.
-    let told: Vec<String> = std::iter::from_fn(|| watch.event())
+    let reported: Vec<String> = std::iter::from_fn(|| watch.event())
         .filter(|(reason, _)| *reason == "corrupt")
         .map(|(_, text)| text)
         .collect();
-    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(reported.len(), 3, "{reported:?}");
     assert!(
-        told[0].contains("frame 1 is damaged: the JPEG is"),
+        reported[0].contains("frame 1 is damaged: the JPEG is"),
         "{}",
-        told[0]
+        reported[0]
     );
 }
 

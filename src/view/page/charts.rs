@@ -45,13 +45,13 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     }
     for (row, (span, is_truth)) in rows.iter().take(TIMELINE_ROWS).enumerate() {
         let y = row as f64 * ROW;
-        let (class, label, told) = if *is_truth {
+        let (class, label, reported) = if *is_truth {
             let (class, said) = match span.real {
                 Some(true) => ("found", "found"),
                 _ => ("missed", "missed"),
             };
-            let told = format!("{}: {said}, up to {} px", span.id, span.area_px);
-            (class, span.id.clone(), told)
+            let reported = format!("{}: {said}, up to {} px", span.id, span.area_px);
+            (class, span.id.clone(), reported)
         } else {
             let number = span.id.rsplit('-').next().unwrap_or("");
             let (class, said) = match (span.real, span.late) {
@@ -59,11 +59,11 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
                 (_, true) => ("late", ", late"),
                 _ => ("told", ""),
             };
-            let told = format!(
+            let reported = format!(
                 "alert {}: score {:.2}, up to {} px{said}",
                 span.id, span.score_max, span.area_px
             );
-            (class, format!("alert #{number}"), told)
+            (class, format!("alert #{number}"), reported)
         };
         let from = x(span.first);
         let width = (x(span.last + 1) - from).max(3.0);
@@ -77,7 +77,7 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
             escape(&label),
             y + 3.0,
             ROW - 6.0,
-            escape(&told),
+            escape(&reported),
             span.first,
             span.last
         );

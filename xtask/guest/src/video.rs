@@ -413,10 +413,10 @@ impl PictureFeeder {
         }
         device.switch(true)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let reported = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut shown = 0;
-            while !told.load(Ordering::Relaxed) {
+            while !reported.load(Ordering::Relaxed) {
                 if let Some(done) = device.take(Duration::from_millis(200))? {
                     let mapped = memory.get_mut(done.index as usize);
                     let mapped = mapped.context("the driver gave a buffer it does not have")?;

@@ -53,9 +53,9 @@ fn things_off_the_road_are_told_only_where_asked_for() {
     assert!(step(&mut near, &frame(3, 0)).is_empty());
     assert_eq!(step(&mut near, &frame(3, 5))[0].0, AlertEvent::Begin);
     let mut all = AlertDecider::new(settings(false), &[0]).unwrap();
-    let told = step(&mut all, &frame(3, 0));
-    assert_eq!(told[0].0, AlertEvent::Begin);
-    assert!(!told[0].1.last.on_road);
+    let reported = step(&mut all, &frame(3, 0));
+    assert_eq!(reported[0].0, AlertEvent::Begin);
+    assert!(!reported[0].1.last.on_road);
     let mut ended = Vec::new();
     all.finish(&mut ended);
     assert_eq!(ended[0].0, AlertEvent::End);
@@ -119,10 +119,10 @@ fn each_rule_alone_holds_a_thing_back() {
 #[test]
 fn the_region_holds_the_foot() {
     let with = |corners: Vec<[f32; 2]>| {
-        let region = Some(ImageZone::try_from(corners).unwrap());
+        let zone = Some(ImageZone::try_from(corners).unwrap());
         tells(
             AlertSettings {
-                zone: region,
+                zone,
                 ..settings(false)
             },
             &frame(3, 5),

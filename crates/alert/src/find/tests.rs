@@ -8,12 +8,14 @@ fn find(
     high: f32,
     min_area_px: u32,
 ) -> Vec<Detection> {
-    let cut = HysteresisThresholds {
+    let thresholds = HysteresisThresholds {
         high,
         low: high,
         min_area_px,
     };
-    DetectionFinder::new(road).find(map, picture, cut).to_vec()
+    DetectionFinder::new(road)
+        .find(map, picture, thresholds)
+        .to_vec()
 }
 
 /// Cells as text: a digit is ten times the score on road (class 0), a letter `a` to `j` the
@@ -156,20 +158,23 @@ fn a_thing_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
 #[test]
 fn a_component_reaches_down_to_the_low_threshold_but_needs_the_high_one() {
     let map = scored(&["00000000", "05900550", "00600000", "00000000"]);
-    let cut = |high, low| HysteresisThresholds {
+    let thresholds = |high, low| HysteresisThresholds {
         high,
         low,
         min_area_px: 1,
     };
     let mut finder = DetectionFinder::new(&[0]);
     let picture = Size::new(80, 40);
-    let found = finder.find(&map, picture, cut(0.8, 0.4)).to_vec();
+    let found = finder.find(&map, picture, thresholds(0.8, 0.4)).to_vec();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].bbox, found[0].area_px), ([10, 10, 20, 20], 300));
     // The low threshold alone finds both; the high one alone only the peak.
-    assert_eq!(finder.find(&map, picture, cut(0.4, 0.4)).len(), 2);
-    assert_eq!(finder.find(&map, picture, cut(0.8, 0.8))[0].area_px, 100);
-    assert!(finder.find(&map, picture, cut(0.9, 0.4)).is_empty());
+    assert_eq!(finder.find(&map, picture, thresholds(0.4, 0.4)).len(), 2);
+    assert_eq!(
+        finder.find(&map, picture, thresholds(0.8, 0.8))[0].area_px,
+        100
+    );
+    assert!(finder.find(&map, picture, thresholds(0.9, 0.4)).is_empty());
 }
 
 #[test]
@@ -208,13 +213,13 @@ fn a_line_is_thin_and_the_upper_edge_is_no_edge() {
 #[test]
 fn a_finder_forgets_the_frame_before() {
     let (a, b) = (scored(&["090", "000", "009"]), scored(&["00", "99"]));
-    let cut = HysteresisThresholds {
+    let thresholds = HysteresisThresholds {
         high: 0.8,
         low: 0.5,
         min_area_px: 1,
     };
     let mut finder = DetectionFinder::new(&[0]);
-    let first = finder.find(&a, Size::new(30, 30), cut).to_vec();
-    finder.find(&b, Size::new(20, 20), cut);
-    assert_eq!(finder.find(&a, Size::new(30, 30), cut), first);
+    let first = finder.find(&a, Size::new(30, 30), thresholds).to_vec();
+    finder.find(&b, Size::new(20, 20), thresholds);
+    assert_eq!(finder.find(&a, Size::new(30, 30), thresholds), first);
 }

@@ -28,11 +28,11 @@ fn rule(confirm: TrackConfirmation) -> TrackFilter {
 fn step(
     tracker: &mut Tracker,
     unix_ns: i128,
-    findings: &[Detection],
+    detections: &[Detection],
 ) -> Vec<(AlertEvent, TrackUpdate)> {
-    let findings: Vec<(Detection, bool)> = findings.iter().map(|f| (*f, true)).collect();
+    let detections: Vec<(Detection, bool)> = detections.iter().map(|f| (*f, true)).collect();
     let mut events = Vec::new();
-    tracker.step(unix_ns, &findings, &mut events);
+    tracker.step(unix_ns, &detections, &mut events);
     events
 }
 

@@ -384,7 +384,7 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> 
     lower(&mut graph).map_err(refuse)?;
     Ok(Lowered {
         graph,
-        metadata: metadata,
+        metadata,
         precision,
         sha256,
     })

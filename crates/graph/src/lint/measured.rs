@@ -206,7 +206,9 @@ impl<'a> LintReport<'a> {
             return;
         };
         let what = match self.types.get(first) {
-            Some(DataType::Float) => "it is float32 with four axes, for which there is not a kernel",
+            Some(DataType::Float) => {
+                "it is float32 with four axes, for which there is not a kernel"
+            }
             Some(_) if shape[3] == Some(8) => "its heads have 8 channels: 16 to 128 are taken",
             _ => return,
         };

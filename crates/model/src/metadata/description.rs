@@ -54,11 +54,11 @@ impl<'a> MetadataPaths<'a> {
     pub(super) fn pick<T>(
         &self,
         inside: Option<T>,
-        beside: Option<T>,
+        sidecar: Option<T>,
     ) -> Option<MetadataOrigin<'a, T>> {
         inside
             .map(|v| (v, self.model))
-            .or(beside.map(|v| (v, self.sidecar)))
+            .or(sidecar.map(|v| (v, self.sidecar)))
     }
 
     fn invalid(&self, place: &Path, key: &str, reason: String) -> MetadataError {
@@ -74,15 +74,15 @@ impl<'a> MetadataPaths<'a> {
     pub(super) fn describe(
         &self,
         inside: WrittenMetadata,
-        beside: WrittenMetadata,
+        sidecar: WrittenMetadata,
         known: usize,
         masks: bool,
     ) -> Result<ModelDescription, MetadataError> {
-        let mean = self.pick(inside.mean, beside.mean);
-        let std = self.pick(inside.std, beside.std);
-        let classes = self.pick(inside.classes, beside.classes);
-        let road = self.pick(inside.road, beside.road);
-        let mut stuff = self.pick(inside.stuff, beside.stuff);
+        let mean = self.pick(inside.mean, sidecar.mean);
+        let std = self.pick(inside.std, sidecar.std);
+        let classes = self.pick(inside.classes, sidecar.classes);
+        let road = self.pick(inside.road, sidecar.road);
+        let mut stuff = self.pick(inside.stuff, sidecar.stuff);
         if !masks {
             // A per-pixel model has no masks to refine with: it need not say what is stuff.
             stuff = stuff.or(Some((Vec::new(), self.model)));
@@ -114,7 +114,7 @@ impl<'a> MetadataPaths<'a> {
             std,
             road: self.indices("road", road, &classes, 1)?,
             stuff: self.indices("stuff", stuff, &classes, 0)?,
-            threshold: self.threshold(self.pick(inside.threshold, beside.threshold))?,
+            threshold: self.threshold(self.pick(inside.threshold, sidecar.threshold))?,
             classes,
         })
     }
@@ -128,7 +128,9 @@ impl<'a> MetadataPaths<'a> {
             <[f32; 3]>::try_from(values.as_slice())
                 .ok()
                 .filter(|v| v.iter().all(|x| x.is_finite()))
-                .ok_or_else(|| self.invalid(place, key, "expected three finite numbers (RGB)".into()))
+                .ok_or_else(|| {
+                    self.invalid(place, key, "expected three finite numbers (RGB)".into())
+                })
         };
         let std_place = std.1;
         let (mean, std) = (three("mean", mean)?, three("std", std)?);

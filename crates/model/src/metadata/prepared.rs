@@ -67,9 +67,12 @@ pub fn prepared<'a>(
     let Some(head) = get("unmask.head") else {
         return Ok(None);
     };
-    let head = head
-        .parse()
-        .map_err(|_| bad("unmask.head", format!("`{}` is not a score head", shorten(head))))?;
+    let head = head.parse().map_err(|_| {
+        bad(
+            "unmask.head",
+            format!("`{}` is not a score head", shorten(head)),
+        )
+    })?;
     let text = |key: &str| get(key).ok_or_else(|| bad(key, "it is missing".into()));
     fn named<T: ValueEnum>(text: &str) -> Option<T> {
         T::from_str(text, false).ok()

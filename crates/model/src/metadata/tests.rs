@@ -161,19 +161,19 @@ fn model_toml_fills_what_the_file_lacks() {
                 classes = ['a', 'b', 'c']\nroad = [0]\nstuff = ['b', 2]\n\
                 [outputs]\nlogits = 'out'\n";
     std::fs::write(folder.path().join("model.toml"), text).unwrap();
-    let beside = WrittenMetadata::from_sidecar(&model).unwrap();
-    assert!(beside.is_complete());
-    assert_eq!(beside.outputs.logits.as_deref(), Some("out"));
+    let sidecar = WrittenMetadata::from_sidecar(&model).unwrap();
+    assert!(sidecar.is_complete());
+    assert_eq!(sidecar.outputs.logits.as_deref(), Some("out"));
     let file = inside(&[("unmask.mean", "7,8,9")]).unwrap();
     assert!(!file.is_complete());
-    let metadata = settle(&model, file, beside.clone(), measured(3)).unwrap();
+    let metadata = settle(&model, file, sidecar.clone(), measured(3)).unwrap();
     assert_eq!(
         (metadata.mean, metadata.std),
         ([7.0, 8.0, 9.0], [4.0, 5.0, 6.0])
     );
     assert_eq!(metadata.stuff, [1, 2]);
     // A fault in model.toml names that file.
-    let error = settle(&model, WrittenMetadata::default(), beside, measured(2)).unwrap_err();
+    let error = settle(&model, WrittenMetadata::default(), sidecar, measured(2)).unwrap_err();
     assert!(
         error
             .to_string()

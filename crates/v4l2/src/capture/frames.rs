@@ -8,16 +8,16 @@ use std::time::Instant;
 
 impl CaptureSession {
     /// Of `filled` and what came after it the newest frame that is good.
-    pub(super) fn newest(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
-        let mut best = self.process_buffer(filled);
+    pub(super) fn newest(&mut self, buffer: FilledBuffer) -> Option<CapturedFrame> {
+        let mut best = self.process_buffer(buffer);
         loop {
             let taken = match &self.live {
                 Some(live) => live.stream.take(),
                 None => return best,
             };
             match taken {
-                Ok(Some(filled)) => {
-                    if let Some(newer) = self.process_buffer(filled)
+                Ok(Some(buffer)) => {
+                    if let Some(newer) = self.process_buffer(buffer)
                         && best.replace(newer).is_some()
                     {
                         self.count_lost(|lost| lost.superseded += 1);
@@ -80,13 +80,13 @@ impl CaptureSession {
     }
 
     /// Counts a buffer, and makes a frame of it if it is good.
-    fn process_buffer(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
+    fn process_buffer(&mut self, buffer: FilledBuffer) -> Option<CapturedFrame> {
         let (now, wall, arrived) = (
             self.kernel.monotonic(),
             self.kernel.realtime(),
             Instant::now(),
         );
-        let done = *filled.dequeued();
+        let done = *buffer.dequeued();
         let live = self.live.as_mut()?;
         live.last_buffer = now;
         let format = live.format;
@@ -110,12 +110,12 @@ impl CaptureSession {
         } else {
             1
         };
-        let short = filled.len() < least;
+        let short = buffer.len() < least;
         if done.flags.is_corrupt() || short {
             self.count_lost(|lost| lost.corrupt += 1);
             if !std::mem::replace(&mut self.damaged, true) {
                 let why = if short {
-                    format!("it has {} of {least} bytes", filled.len())
+                    format!("it has {} of {least} bytes", buffer.len())
                 } else {
                     "the driver says so".into()
                 };
@@ -129,13 +129,13 @@ impl CaptureSession {
             return None;
         }
         self.damaged = false;
-        let (age, finding) = self
+        let (age, event) = self
             .timestamp_clock
             .observe(done.stamp, done.flags, now, wall);
-        if let Some(finding) = finding {
-            let doctor = &self.timestamp_clock;
-            self.handle.update(|report| report.set_clock(doctor));
-            self.report_clock_event(finding);
+        if let Some(event) = event {
+            let clock = &self.timestamp_clock;
+            self.handle.update(|report| report.set_clock(clock));
+            self.report_clock_event(event);
         }
         if let FrameAge::Known(age) = age
             && age > late
@@ -144,7 +144,7 @@ impl CaptureSession {
             return None;
         }
         Some(CapturedFrame {
-            buffer: filled,
+            buffer,
             format,
             number,
             age,
@@ -153,9 +153,9 @@ impl CaptureSession {
         })
     }
 
-    fn report_clock_event(&mut self, finding: ClockEvent) {
+    fn report_clock_event(&mut self, event: ClockEvent) {
         let ms = |ns: i64| ns as f64 / 1e6;
-        match finding {
+        match event {
             ClockEvent::Settled(domain, offset) => {
                 let word = domain.as_str();
                 let text = if offset == 0 {

@@ -224,11 +224,11 @@ impl ReportHandle {
     }
 
     pub(super) fn tell(&self, event: CaptureEvent) {
-        let mut told = self.lock();
-        told.report.events[event.reason as usize] += 1;
-        if told.events.len() >= EVENTS_LIMIT {
-            told.events.pop_front();
+        let mut reported = self.lock();
+        reported.report.events[event.reason as usize] += 1;
+        if reported.events.len() >= EVENTS_LIMIT {
+            reported.events.pop_front();
         }
-        told.events.push_back(event);
+        reported.events.push_back(event);
     }
 }

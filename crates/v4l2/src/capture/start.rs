@@ -116,12 +116,12 @@ impl CaptureSession {
             .retain(|region| Arc::strong_count(region) == 1 && region.bytes() >= bytes);
         let mut free: Vec<Arc<dyn Region>> = std::mem::take(&mut self.buffer_pool);
         let mut lent = Vec::new();
-        let (lend, kernel) = (&self.allocator, &self.kernel);
+        let (allocator, kernel) = (&self.allocator, &self.kernel);
         let mut make = || {
             let region = match (free.pop(), kind) {
                 (Some(region), _) => region,
                 (None, MemoryKind::Shared) => Arc::new(kernel.share(bytes)?),
-                (None, _) => lend(bytes)?,
+                (None, _) => allocator(bytes)?,
             };
             lent.push(region.clone());
             Ok(region)

@@ -225,7 +225,7 @@ impl VideoNode for FakeNode {
 
     unsafe fn queue(&self, index: u32, place: BufferPlace) -> Result<(), V4l2Error> {
         let mut world = self.call(FakeCall::Queue)?;
-        let wanted = world.format.bytes as usize;
+        let requested = world.format.bytes as usize;
         let refused = || V4l2Error::of(FakeCall::Queue.name(), libc::EINVAL);
         let streaming = world.streaming.as_mut().ok_or_else(refused)?;
         let slot = streaming
@@ -234,10 +234,10 @@ impl VideoNode for FakeNode {
             .ok_or_else(refused)?;
         match (streaming.kind, place) {
             (MemoryKind::Mmap, BufferPlace::Mmap) => {}
-            (MemoryKind::User, BufferPlace::User { start, bytes }) if bytes >= wanted => {
+            (MemoryKind::User, BufferPlace::User { start, bytes }) if bytes >= requested => {
                 slot.memory = Some(WrittenBuffer::At(start, bytes));
             }
-            (MemoryKind::Shared, BufferPlace::Shared { file, bytes }) if bytes >= wanted => {
+            (MemoryKind::Shared, BufferPlace::Shared { file, bytes }) if bytes >= requested => {
                 if slot.memory.is_none() {
                     // SAFETY: the caller keeps the file open while the buffer is queued.
                     let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(file) };

@@ -249,7 +249,7 @@ impl FakeWorld {
         if let Some(content) = content {
             slot.put(content);
         }
-        let filled = content.map_or(self.format.bytes, |content| content.len() as u32);
+        let buffer = content.map_or(self.format.bytes, |content| content.len() as u32);
         let corrupt = self.corrupt > 0;
         self.corrupt = self.corrupt.saturating_sub(1);
         let short = self.short > 0;
@@ -269,7 +269,7 @@ impl FakeWorld {
         streaming.done.push_back(DequeuedBuffer {
             index,
             offset: 0,
-            end: filled / if short { 2 } else { 1 },
+            end: buffer / if short { 2 } else { 1 },
             flags: BufferFlags(clock | if corrupt { BufferFlags::CORRUPT } else { 0 }),
             sequence,
             stamp,

@@ -12,10 +12,10 @@ struct World {
     folder: tempfile::TempDir,
     faults: Arc<Faults>,
     shared: Arc<SharedSink>,
-    courier: MqttSession,
+    session: MqttSession,
     broker: Option<Texts<Vec<u8>>>,
     next_id: u16,
-    told: u64,
+    reported: u64,
     delivered: BTreeSet<u64>,
 }
 
@@ -39,41 +39,41 @@ impl World {
             ..MqttSettings::default()
         };
         let path = folder.path().to_path_buf();
-        let courier =
+        let session =
             MqttSession::new("test".into(), outbox, path, &settings, ring, shared.clone());
         Self {
             folder,
             faults,
             shared,
-            courier,
+            session,
             broker: None,
             next_id: 0,
-            told: 0,
+            reported: 0,
             delivered: BTreeSet::new(),
         }
     }
 
     fn tell(&mut self, bytes: usize) {
         self.shared.counters.received.fetch_add(1, Relaxed);
-        let mut line = text(self.told, bytes);
+        let mut line = text(self.reported, bytes);
         line.push(b'\n');
-        self.told += 1;
-        self.courier.handle(SinkMessage::Line(Arc::new(line)));
-        self.courier.work();
+        self.reported += 1;
+        self.session.handle(SinkMessage::Line(Arc::new(line)));
+        self.session.work();
     }
 
     fn up(&mut self, limit: Option<usize>) {
         let (to, texts) = channel();
         let publisher = MqttPublisher::test(to, limit);
-        self.courier
+        self.session
             .handle(SinkMessage::Link(LinkEvent::Up(publisher)));
         self.broker = Some(texts);
-        self.courier.work();
+        self.session.work();
     }
 
     fn down(&mut self) {
         self.broker = None;
-        self.courier.handle(SinkMessage::Link(LinkEvent::Down));
+        self.session.handle(SinkMessage::Link(LinkEvent::Down));
     }
 
     /// Answers what was sent, as long as `takes` holds; returns whether it held.
@@ -81,31 +81,31 @@ impl World {
         while let Some(Ok(text)) = self.broker.as_ref().map(Texts::try_recv) {
             self.next_id = self.next_id % 1000 + 1;
             let id = self.next_id;
-            self.courier.handle(SinkMessage::Link(LinkEvent::Sent(id)));
+            self.session.handle(SinkMessage::Link(LinkEvent::Sent(id)));
             if !takes(&text) {
                 return false;
             }
-            self.courier.handle(SinkMessage::Link(LinkEvent::Acked(id)));
+            self.session.handle(SinkMessage::Link(LinkEvent::Acked(id)));
             self.delivered.extend(number(&text));
-            self.courier.work();
+            self.session.work();
         }
         true
     }
 
     /// Ends the run; every alert is on disk, delivered, or lost and counted.
     fn finish(mut self, what: &dyn std::fmt::Debug) -> crate::sink::SinkReport {
-        self.courier.finish();
+        self.session.finish();
         let report = self.shared.counters.report("test");
         let on_disk = on_disk(self.folder.path());
         let known: BTreeSet<u64> = on_disk.union(&self.delivered).copied().collect();
-        let missing = self.told - known.len() as u64;
+        let missing = self.reported - known.len() as u64;
         assert!(
             missing <= report.total_discarded(),
             "{missing}: {report} {what:?}"
         );
         assert_eq!(report.delivered, self.delivered.len() as u64, "{what:?}");
         let both = report.delivered + report.total_discarded();
-        assert!(both <= self.told, "{report} {what:?}");
+        assert!(both <= self.reported, "{report} {what:?}");
         assert_eq!(report.in_memory, 0, "{what:?}");
         let waiting = on_disk.difference(&self.delivered).count() as u64;
         assert!(report.buffered <= waiting, "{report}: {waiting} {what:?}");
@@ -149,7 +149,7 @@ fn what_only_memory_holds_is_written_as_soon_as_the_disk_works() {
         (1, 1, 5)
     );
     world.faults.set(Plan::NONE);
-    world.courier.work();
+    world.session.work();
     let report = world.shared.counters.report("test");
     assert_eq!(
         (report.stored, report.buffered, report.in_memory),
@@ -266,8 +266,8 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
                             _ => {}
                         }
                         if i % 4 == 0 {
-                            world.courier.flush();
-                            world.courier.check_outbox();
+                            world.session.flush();
+                            world.session.check_outbox();
                         }
                     }
                     let faults = world.faults.failed();

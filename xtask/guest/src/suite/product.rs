@@ -101,8 +101,8 @@ fn alerts() -> FoundCamera {
         camera["copies_per_frame"] == 0 && camera["memory"] == "userptr",
         "the camera's part of the summary: {camera}"
     );
-    let told = std::fs::read_to_string(file)?;
-    let begun = told
+    let reported = std::fs::read_to_string(file)?;
+    let begun = reported
         .lines()
         .map(serde_json::from_str::<Value>)
         .collect::<Result<Vec<_>, _>>()?
@@ -146,7 +146,7 @@ fn blind() -> FoundCamera {
     let mut feeder = show(ShownScene::Square)?;
     let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
     run.alert("a thing", |alert| alert["event"] == "begin")?;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     // On a slow machine frames may fail to come, which is reported as what it is: then once more.
     for _ in 0..BLACK_TIMES {
         let before = seeing(&run)?;
@@ -160,7 +160,7 @@ fn blind() -> FoundCamera {
         })?;
         let id = raised["id"].as_str().unwrap_or_default().to_string();
         let black = id.ends_with("-black");
-        told.push(id);
+        reported.push(id);
         if black {
             run.terminate()?;
             run.ends_with(0)?;
@@ -168,7 +168,7 @@ fn blind() -> FoundCamera {
             return Ok("reported as `black`; over once something is seen".into());
         }
     }
-    bail!("reported as {}", told.join(", "))
+    bail!("reported as {}", reported.join(", "))
 }
 
 fn unplug() -> FoundCamera {
@@ -275,15 +275,17 @@ fn summary(of: &RunningProgram) -> anyhow::Result<Value> {
 fn busy() -> FoundCamera {
     let other = other_reader()?;
     let mut run = run(SMALL_MODEL, "--camera-format YUYV --camera-size 640x360")?;
-    let told = run.said("Device or resource busy")?;
-    ensure!(told.contains(CAMERA), "{told}");
+    let reported = run.said("Device or resource busy")?;
+    ensure!(reported.contains(CAMERA), "{reported}");
     other.frame().context("the first reader was disturbed")?;
     drop(other);
     run.said("frames come again")?;
     run.terminate()?;
     run.ends_with(0)?;
-    let told = told.strip_prefix("unmask: ").unwrap_or(&told);
-    Ok(format!("reported once: {told}; frames once it was free"))
+    let reported = reported.strip_prefix("unmask: ").unwrap_or(&reported);
+    Ok(format!(
+        "reported once: {reported}; frames once it was free"
+    ))
 }
 
 fn shipped() -> FoundCamera {

@@ -76,9 +76,9 @@ fn replug(cycles: u64) -> FoundCamera {
     watch.frames(1)?;
     let found = many(cycles, |number| {
         plug(false)?;
-        let told = watch.until("event", |report| report.count(LossReason::Gone) == number);
+        let reported = watch.until("event", |report| report.count(LossReason::Gone) == number);
         plug(true)?;
-        told?;
+        reported?;
         watch.until("recovery", |report| report.recovered == number)?;
         watch.frames(1)?;
         Ok(())

@@ -58,13 +58,13 @@ fn outage(reason: LossReason, name: &str) -> FoundCamera {
     watch.until("event", |report| report.count(reason) == 1)?;
     watch.until("recovery", |report| report.recovered == 1)?;
     watch.frames(3)?;
-    let told = watch.told();
+    let reported = watch.reported();
     let report = watch.end(Some(reason), 1)?;
-    Ok(survived(&told, report.longest_outage.as_secs_f64()))
+    Ok(survived(&reported, report.longest_outage.as_secs_f64()))
 }
 
-fn survived(told: &str, took_s: f64) -> String {
-    format!("reported once: {told}; frames again after {took_s:.2} s")
+fn survived(reported: &str, took_s: f64) -> String {
+    format!("reported once: {reported}; frames again after {took_s:.2} s")
 }
 
 fn start_fails(call: &str) -> FoundCamera {
@@ -74,9 +74,9 @@ fn start_fails(call: &str) -> FoundCamera {
     let mut watch = EventWatch::start()?;
     watch.until("recovery", |report| report.recovered == 1)?;
     watch.frames(3)?;
-    let told = watch.told();
+    let reported = watch.reported();
     let report = watch.end(Some(LossReason::Refused), 1)?;
-    Ok(survived(&told, report.longest_outage.as_secs_f64()))
+    Ok(survived(&reported, report.longest_outage.as_secs_f64()))
 }
 
 fn corrupt() -> FoundCamera {
@@ -101,7 +101,10 @@ fn half() -> FoundCamera {
     let report = watch.end(None, 0)?;
     let gap = report.lost.gap;
     ensure!(gap >= 8, "only {gap} missing next to {}", report.frames);
-    Ok(format!("{gap} counted as missing next to {}", report.frames))
+    Ok(format!(
+        "{gap} counted as missing next to {}",
+        report.frames
+    ))
 }
 
 fn silent() -> FoundCamera {
@@ -113,10 +116,10 @@ fn silent() -> FoundCamera {
     drop(held);
     watch.until("recovery", |report| report.recovered == 1)?;
     watch.frames(3)?;
-    let told = watch.told();
+    let reported = watch.reported();
     let report = watch.end(Some(LossReason::Timeout), 1)?;
     ensure!(quiet < 5.0, "reported only after {quiet:.1} s");
-    Ok(survived(&told, report.longest_outage.as_secs_f64()))
+    Ok(survived(&reported, report.longest_outage.as_secs_f64()))
 }
 
 fn sequence() -> FoundCamera {
@@ -148,9 +151,9 @@ fn busy() -> FoundCamera {
     drop(other);
     watch.until("recovery", |report| report.recovered == 1)?;
     watch.frames(3)?;
-    let told = watch.told();
+    let reported = watch.reported();
     let report = watch.end(Some(LossReason::Busy), 1)?;
-    Ok(survived(&told, report.longest_outage.as_secs_f64()))
+    Ok(survived(&reported, report.longest_outage.as_secs_f64()))
 }
 
 /// Pulls the device out of the kernel, or plugs it in.
@@ -189,11 +192,11 @@ fn unplug() -> FoundCamera {
     watch.until("recovery", |report| report.recovered == 1)?;
     let took = sys::monotonic_s() - from;
     watch.frames(3)?;
-    let told = watch.told();
+    let reported = watch.reported();
     watch.end(Some(LossReason::Gone), 1)?;
     ensure!(took <= 2.0, "frames only {took:.2} s after plugging in");
     Ok(format!(
-        "reported once: {told}; frames {took:.2} s after plugging in"
+        "reported once: {reported}; frames {took:.2} s after plugging in"
     ))
 }
 

@@ -111,13 +111,13 @@ impl EventWatch {
     }
 
     /// What was reported last about a fault of the device, in words.
-    pub fn told(&self) -> String {
-        let told = self
+    pub fn reported(&self) -> String {
+        let reported = self
             .texts
             .iter()
             .rev()
             .find(|text| text.contains(" fails: "));
-        let text = told.map_or("", String::as_str);
+        let text = reported.map_or("", String::as_str);
         let text = text.split(" fails: ").last().unwrap_or(text);
         text.split("; trying").next().unwrap_or(text).to_string()
     }
@@ -133,10 +133,10 @@ impl EventWatch {
         let report = self.report();
         for outage in LossReason::OUTAGES {
             let wanted = if reason == Some(outage) { times } else { 0 };
-            let told = report.count(outage);
+            let reported = report.count(outage);
             ensure!(
-                told == wanted,
-                "`{}` was reported {told} times, not {wanted}: {}",
+                reported == wanted,
+                "`{}` was reported {reported} times, not {wanted}: {}",
                 outage.as_str(),
                 self.texts.join(" / ")
             );

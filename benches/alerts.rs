@@ -1,4 +1,4 @@
-//! What is found and what is falsely told on the synthetic drive, at several thresholds at once:
+//! What is found and what is falsely reported on the synthetic drive, at several thresholds at once:
 //! `cargo bench --bench alerts -- [--seeds 101-120] [--frames 150] [--model FILE]`.
 //!
 //! The rules are those of `unmask run`; the shipped threshold is marked.
@@ -47,7 +47,7 @@ fn args() -> Result<Args, Box<dyn Error>> {
 /// Place of the model's own threshold among those tried.
 const OWN: usize = 4;
 
-/// Found, to be found, falsely told.
+/// Found, to be found, falsely reported.
 type Sum = [usize; 3];
 
 fn main() -> Result<(), Box<dyn Error>> {

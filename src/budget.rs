@@ -202,7 +202,7 @@ impl LatencyStats {
         }
     }
 
-    /// Records a frame whose alerts are written, but of which nobody knows when it was captured: it
+    /// Records a frame whose alerts are written, but whose capture time is unknown: it
     /// is neither on time nor late.
     pub fn finish_frame_of_unknown_age(&mut self) {
         self.unknown += 1;
@@ -252,7 +252,7 @@ impl LatencyStats {
         self.age.histogram.len() + self.unknown
     }
 
-    /// Frames finished of which nobody knows when they were captured.
+    /// Frames finished whose capture time is unknown.
     pub fn unknown_age(&self) -> u64 {
         self.unknown
     }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_is_told_apart() {
+    fn the_tail_is_distinguished() {
         let mut ledger = LatencyStats::new(ms(95), false);
         (1..=1000).for_each(|i| ledger.add(FrameStage::Queue, ms(i)));
         let queue = ledger.stage(FrameStage::Queue);

@@ -3,9 +3,9 @@
 //! ```text
 //!            ┌─ ring ─ thread ─► stdout | file (rotated) | Unix datagram socket
 //! Sinks ─────┤
-//! (tell)     └─ ring ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
+//! (publish)  └─ queue ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
 //! ```
-//! [`SinkFanout::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
+//! [`SinkFanout::publish`] writes an alert once, as one line of JSON, into a line that was used before, and
 //! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
 //! Next to the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
 //! behind alerts, a bounded ring on disk) and [`StatusPanel`] (the overlay on a framebuffer).

@@ -199,7 +199,7 @@ impl SourceFrame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameTimestamp {
     /// Since the source's first frame. Pictures and the synthetic drive count `1 / rate` a frame,
-    /// a recording tells what it recorded.
+    /// a recording reports what it recorded.
     pub at: Duration,
     /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
     pub unix_ns: Option<i64>,
@@ -213,7 +213,7 @@ pub enum CaptureTime {
     /// The frame has no time there: the pace of the run gives it one.
     #[default]
     Paced,
-    /// As `Paced`; how old it was when it was recorded, nobody knew.
+    /// As `Paced`; its age was unknown when it was recorded.
     PacedUnknown,
     /// Then.
     Known(Instant),
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_make_no_sense_are_refused() {
+    fn rates_out_of_range_are_refused() {
         for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             let error = OpenSource::open(&SourceUri::Synthetic(1), rate_hz).unwrap_err();
             assert!(error.to_string().contains("--rate"), "{error}");

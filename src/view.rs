@@ -10,7 +10,7 @@ mod sheet;
 pub(crate) use gallery::tests as gallery_tests;
 pub use gallery::{AlertGallery, GallerySettings};
 pub use overlay::{OverlayDrawer, overlay};
-pub use page::{PageFigure, RunPage, StageSpan, html};
+pub use page::{PageFigure, RunPage, AlertSpan, html};
 pub use sheet::{SheetTile, contact_sheet};
 
 use std::path::{Path, PathBuf};

@@ -255,7 +255,7 @@ fn without_anomalies_everything_belongs() {
 }
 
 #[test]
-fn stills_show_none_to_three_things_of_many_sizes_and_kinds() {
+fn images_show_none_to_three_objects_of_many_sizes_and_kinds() {
     let d = drive(1, SMALL);
     let mut counts = BTreeSet::new();
     let mut kinds = BTreeSet::new();

@@ -176,7 +176,7 @@ fn a_configuration_printed_is_valid_and_is_used() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_with_line_key_and_mend() {
+fn a_bad_configuration_is_refused_with_line_key_and_fix() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |config: &str| {
         std::fs::write(folder.path().join("my.toml"), config).unwrap();

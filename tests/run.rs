@@ -177,7 +177,7 @@ fn what_to_give_is_said_where_it_is_missing() {
 }
 
 #[test]
-fn without_a_model_the_places_looked_at_are_listed() {
+fn without_a_model_the_searched_places_are_listed() {
     let folder = Folder::new();
     // Away from the repository, where the shipped model would be found.
     let binary = folder.path().join("unmask");

@@ -127,7 +127,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
-fn external_data_is_read_beside_the_model() {
+fn external_data_is_read_next_to_the_model() {
     let folder = folder();
     let mut data = Vec::new();
     let data_file = folder.path().join("big.onnx.data");

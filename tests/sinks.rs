@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 #[test]
-fn a_run_tells_file_socket_evidence_and_systemd() {
+fn a_run_reports_file_socket_evidence_and_systemd() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("in")).unwrap();
@@ -82,7 +82,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
 }
 
 #[test]
-fn places_that_make_no_sense_are_refused_before_anything_runs() {
+fn places_out_of_range_are_refused_before_anything_runs() {
     let run = |args: &[&str]| {
         let out = Command::new(env!("CARGO_BIN_EXE_unmask"))
             .args(["run", "--source", "synthetic", "--frames", "1"])

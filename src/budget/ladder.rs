@@ -160,7 +160,7 @@ mod tests {
             until(&mut ladder, false),
             (30, LadderChange { from: 1, to: 0 })
         );
-        // It fails within its first window: twice the calm is wanted.
+        // It fails within its first window: twice as many good windows are required.
         assert_eq!(until(&mut ladder, true).0, 3);
         assert_eq!(until(&mut ladder, false).0, 60);
         // It holds for a window, then fails: no longer wait than before.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn one_miss_restarts_the_calm() {
+    fn one_miss_restarts_the_count() {
         let mut ladder = ladder();
         until(&mut ladder, true);
         (0..20).for_each(|_| assert!(ladder.record(false).is_none()));

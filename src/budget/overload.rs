@@ -15,7 +15,7 @@ pub const PERIOD: Duration = Duration::from_millis(33);
 
 /// Result of a run on virtual time.
 #[derive(Debug, Default)]
-pub(super) struct ArrivedFrame {
+pub(super) struct OverloadRun {
     pub arrivals: u64,
     pub superseded: u64,
     pub dropped: u64,
@@ -27,7 +27,7 @@ pub(super) struct ArrivedFrame {
     pub ages: Vec<u64>,
 }
 
-impl ArrivedFrame {
+impl OverloadRun {
     pub fn age_p99(&mut self) -> u64 {
         self.ages.sort_unstable();
         let rank = (self.ages.len() * 99).div_ceil(100);
@@ -42,9 +42,9 @@ pub(super) fn simulate(
     period: u64,
     budget: u64,
     service: impl Fn(u64) -> u64,
-) -> ArrivedFrame {
+) -> OverloadRun {
     let mut policy = DeadlinePolicy::new(PolicySettings::default());
-    let mut came = ArrivedFrame::default();
+    let mut came = OverloadRun::default();
     let mut waiting: Option<u64> = None;
     let mut free_at = 0;
     for i in 0..=frames {

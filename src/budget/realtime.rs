@@ -64,7 +64,7 @@ pub enum RealtimeError {
 }
 
 impl RealtimeSettings {
-    /// The first value that cannot be: its key below `[realtime]`, and what is wanted.
+    /// The first invalid value: its key below `[realtime]`, and what is expected.
     pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         if self
             .priority
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_that_are_not_there_are_refused_with_the_mend() {
+    fn cores_that_are_not_there_are_refused_with_the_fix() {
         let none = RealtimeSettings {
             cores: vec![CpuSet::MAX_CPU - 1],
             ..RealtimeSettings::default()
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_is_given_or_refused_with_the_mend() {
+    fn a_priority_is_given_or_refused_with_the_fix() {
         std::thread::spawn(|| {
             let wanted = RealtimeSettings {
                 priority: Some(7),

@@ -1,4 +1,4 @@
-//! What is reported: the tables `[decide]` and `[decide.rules]`.
+//! Which detections become alerts: the tables `[filter]` and `[filter.rules]`.
 
 use serde::Deserialize;
 use std::time::Duration;

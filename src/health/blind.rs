@@ -135,7 +135,7 @@ impl std::fmt::Display for BlindChange {
     }
 }
 
-/// Follows frames and tells when the watch is blind and when it sees again.
+/// Follows frames and reports when the camera is blind and when it recovers.
 #[derive(Debug)]
 pub struct TamperMonitor {
     limits: BlindLimits,
@@ -183,7 +183,7 @@ impl TamperMonitor {
         self.update(signs, at)
     }
 
-    /// As [`TamperMonitor::see`], for a frame that is not a picture: `pixel` gives the colour at column and
+    /// As [`TamperMonitor::observe`], for a frame that is not a picture: `pixel` gives the colour at column and
     /// row.
     pub fn observe_pixels(
         &mut self,

@@ -17,7 +17,7 @@ const HYSTERESIS_C: f64 = 3.0;
 /// A clock is reported where it may run at less than this share of the most it was ever allowed.
 const LOWERED_SHARE: f64 = 0.95;
 
-/// How the machine is watched: the table `[board]`.
+/// How the machine is watched: the table `[host]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostSettings {
@@ -192,7 +192,7 @@ impl Drop for HostWatch {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // It has nothing to tell any more.
+            // It has nothing to report any more.
             let _ = thread.join();
         }
     }
@@ -212,7 +212,7 @@ mod tests {
                     temperature_c,
                     limit_c: Some(97.0),
                 },
-                // One without a limit is never told.
+                // One without a limit is never reported.
                 ThermalZone {
                     name: "wifi".into(),
                     temperature_c: 200.0,
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn heat_is_told_before_the_limit_once_and_when_it_is_over() {
+    fn heat_is_reported_before_the_limit_once_and_when_it_is_over() {
         let mut judge = HostMonitor::default();
         assert_eq!(judge.update(&hot(91.9)), []);
         let changes = judge.update(&hot(92.0));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_held_down_is_told_and_an_idle_one_is_not() {
+    fn a_clock_that_is_held_down_is_reported_and_an_idle_one_is_not() {
         let mut judge = HostMonitor::default();
         assert_eq!(judge.update(&clocked(1500.0)), []);
         assert_eq!(judge.update(&clocked(1430.0)), []);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn another_power_mode_is_told() {
+    fn another_power_mode_is_reported() {
         let mode = |name: &str| HostPower {
             power_mode: Some(name.into()),
             ..HostPower::default()

@@ -1,4 +1,4 @@
-//! Power mode, clocks and memory, as Linux and Jetson tell them.
+//! Power mode, clocks and memory, as Linux and Jetson report them.
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 
@@ -35,7 +35,7 @@ pub struct HostPower {
     pub peak_memory_mib: Option<f64>,
 }
 
-/// Reads all that the machine tells. What it does not tell is absent.
+/// Reads all that the machine reports. What it does not report is absent.
 pub fn host(root: &Path) -> HostPower {
     let status = std::fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
     HostPower {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_board_tells_mode_clocks_temperatures_and_memory() {
+    fn a_board_reports_mode_clocks_temperatures_and_memory() {
         let root = tempfile::tempdir().unwrap();
         let put = |file: &str, text: &str| {
             let path = root.path().join(file);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_tells_nothing_is_empty() {
+    fn a_machine_that_reports_nothing_is_empty() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(host(root.path()), HostPower::default());
     }

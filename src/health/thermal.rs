@@ -1,4 +1,4 @@
-//! Temperatures, as Linux tells them under `/sys/class/thermal`.
+//! Temperatures, as Linux reports them under `/sys/class/thermal`.
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 

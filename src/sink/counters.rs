@@ -4,14 +4,14 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-/// Why an alert was lost.
+/// Why an alert was discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DiscardReason {
-    /// The sink's ring was full: the sink is slower than the alerts come.
+    /// The queue of the sink was full: the sink is slower than alerts arrive.
     QueueFull,
-    /// Nobody listened at the socket for as long as an alert is held.
+    /// Nobody listened at the socket within the send timeout.
     NoReceiver,
-    /// The file or stdout refused it.
+    /// The file or stdout could not be written.
     WriteFailed,
     /// It does not fit into one datagram.
     TooLarge,
@@ -64,15 +64,15 @@ pub struct SinkCounters {
     pub(super) received: AtomicU64,
     /// Alerts on their own disk (MQTT only): these survive the end of the process.
     pub(super) stored: AtomicU64,
-    /// Alerts that the other end has.
+    /// Alerts delivered.
     pub(super) delivered: AtomicU64,
-    /// Tries that failed and were made again.
+    /// Attempts that failed and were repeated.
     pub(super) retries: AtomicU64,
     /// Connections made (MQTT only).
     pub(super) connections: AtomicU64,
     /// Whether the other end is there (MQTT only).
     pub(super) connected: AtomicBool,
-    /// Alerts that wait in the outbox, on disk (MQTT only).
+    /// Alerts in the outbox on disk, not yet acknowledged (MQTT only).
     pub(super) buffered: AtomicU64,
     /// Alerts that only memory holds, since the outbox cannot be written (MQTT only).
     pub(super) in_memory: AtomicU64,
@@ -143,7 +143,7 @@ impl SinkCounters {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             damaged: self.damaged.load(Relaxed),
-            lost: DiscardReason::ALL
+            discarded: DiscardReason::ALL
                 .iter()
                 .map(|&reason| (reason.name(), self.discarded(reason)))
                 .filter(|(_, alerts)| *alerts > 0)
@@ -161,15 +161,15 @@ pub struct SinkReport {
     pub received: u64,
     /// Alerts on disk in the outbox (MQTT only).
     pub stored: u64,
-    /// Alerts that the other end has; with MQTT those of earlier runs, too.
+    /// Alerts delivered; with MQTT those of earlier runs, too.
     pub delivered: u64,
-    /// Tries that failed and were made again.
+    /// Attempts that failed and were repeated.
     pub retries: u64,
     /// Connections made (MQTT only).
     pub connections: u64,
     /// Whether the broker is connected (MQTT only).
     pub connected: bool,
-    /// Alerts that wait in the outbox, on disk and whole, for a later run (MQTT only).
+    /// Alerts in the outbox on disk, not yet acknowledged and whole, for a later run (MQTT only).
     pub buffered: u64,
     /// Alerts that only memory holds (MQTT only): lost where the run ends first.
     pub in_memory: u64,
@@ -178,13 +178,13 @@ pub struct SinkReport {
     /// What keeps the broker from taking alerts, and that waiting does not fix (MQTT only).
     pub fault: Option<String>,
     /// Alerts lost, by reason; causes without losses are left out.
-    pub lost: std::collections::BTreeMap<&'static str, u64>,
+    pub discarded: std::collections::BTreeMap<&'static str, u64>,
 }
 
 impl SinkReport {
     /// Alerts lost for any reason.
     pub fn total_discarded(&self) -> u64 {
-        self.lost.values().sum()
+        self.discarded.values().sum()
     }
 }
 
@@ -201,8 +201,8 @@ impl std::fmt::Display for SinkReport {
         if self.in_memory > 0 {
             write!(f, ", {} only in memory", self.in_memory)?;
         }
-        for (reason, alerts) in &self.lost {
-            write!(f, ", {alerts} lost ({reason})")?;
+        for (reason, alerts) in &self.discarded {
+            write!(f, ", {alerts} discarded ({reason})")?;
         }
         if let Some(fault) = &self.fault {
             write!(f, "; needs a fix: {fault}")?;

@@ -60,7 +60,7 @@ pub enum SinkError {
     Range {
         /// The key in the configuration file, below `[sink]`.
         key: &'static str,
-        /// What is wanted.
+        /// What is expected.
         want: &'static str,
     },
     /// TLS cannot be set up.

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_kept_with_its_overlay_and_facts() {
+    fn a_frame_is_kept_with_its_overlay_and_metadata() {
         let folder = tempfile::tempdir().unwrap();
         let mut evidence = open(folder.path(), &settings(10, 1 << 20, 1000));
         assert!(evidence.add(&frame(1, AlertEvent::Begin)).unwrap());

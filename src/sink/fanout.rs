@@ -17,7 +17,7 @@ use unmask_frame::WhenFull;
 
 /// Bytes set aside for a line; longer ones grow it once.
 const LINE_BYTES: usize = 1024;
-/// How often the end of a run looks whether a sink is done.
+/// How often the end of a run checks whether a sink has finished.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 struct SinkWorker {
@@ -36,12 +36,12 @@ pub struct SinkFanout {
     lines: Vec<Line>,
     next: usize,
     /// With [`WhenFull::Drop`] an alert is lost for a sink that does not keep up, and counted, and
-    /// files are appended to and rotated. With [`WhenFull::Wait`] the caller waits; a file is made
+    /// files are appended to and rotated. With [`WhenFull::Block`] the caller waits; a file is made
     /// again and not rotated, since it is the result of this one run, and files and stdout are
     /// written on the caller's own thread, so that their failures end the run at once.
     when_full: WhenFull,
     shutdown_timeout: Duration,
-    /// Sinks that have ended, and what became of them.
+    /// Sinks that have ended, with their result.
     ended: Vec<(SinkReport, Option<SinkError>)>,
     metrics: Arc<RunMetrics>,
 }
@@ -65,8 +65,8 @@ impl From<JsonLines> for SinkFanout {
 }
 
 impl SinkFanout {
-    /// Opens every place of `targets`; stdout, where there is none. For real time with
-    /// [`WhenFull::Drop`]: nothing ever waits. For recorded frames with [`WhenFull::Wait`]: nothing
+    /// Opens every sink of `uris`; stdout, where there is none. For real time with
+    /// [`WhenFull::Drop`]: nothing ever waits. For recorded frames with [`WhenFull::Block`]: nothing
     /// is lost, a file is made again, and one that cannot be written ends the run.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl SinkFanout {
         }
     }
 
-    /// Starts the thread of `target`.
+    /// Starts the thread of `uri`.
     fn start_worker(&mut self, uri: &SinkUri, settings: &SinkSettings) -> Result<(), SinkError> {
         let (to, from) = sync_channel(settings.queue_capacity);
         let shared = Arc::new(SharedSink::default());
@@ -161,11 +161,11 @@ impl SinkFanout {
         Ok(())
     }
 
-    /// Tells `alert` to every sink. With [`WhenFull::Drop`] it never waits, and allocates only
+    /// Hands `alert` to every sink. With [`WhenFull::Drop`] it never waits, and allocates only
     /// where a slow sink still holds every line.
     ///
     /// # Errors
-    /// Stdout is closed, or a file cannot be written (with [`WhenFull::Wait`] only).
+    /// Stdout is closed, or a file cannot be written (with [`WhenFull::Block`] only).
     pub fn publish(&mut self, alert: &Alert) -> Result<(), SinkError> {
         for lines in &mut self.direct {
             lines.write_alert(alert)?;
@@ -202,12 +202,12 @@ impl SinkFanout {
         Ok(slot.clone())
     }
 
-    /// Numbers of the run, for those who show them.
+    /// Metrics of the run.
     pub fn metrics(&self) -> &Arc<RunMetrics> {
         &self.metrics
     }
 
-    /// What became of the alerts so far, sink by sink.
+    /// The counters of every sink so far.
     pub fn reports(&self) -> Vec<SinkReport> {
         let direct = self.direct.iter().map(|lines| SinkReport {
             received: self.direct_received,
@@ -220,7 +220,7 @@ impl SinkFanout {
             .collect()
     }
 
-    /// The counters, for those who read them while the run continues.
+    /// The counters, to be read while the run continues.
     pub(super) fn shared_counters(&self) -> Vec<(String, Arc<SharedSink>)> {
         let handed = self.workers.iter();
         handed
@@ -228,7 +228,7 @@ impl SinkFanout {
             .collect()
     }
 
-    /// Delivers what waits, for at most `close_ms`, and ends all threads. What a broker did not
+    /// Delivers what is queued, for at most `shutdown_timeout_ms`, and ends all threads. What a broker did not
     /// take stays in its outbox for the next run.
     ///
     /// # Errors
@@ -250,7 +250,7 @@ impl SinkFanout {
         failed.map_or(Ok(reports), Err)
     }
 
-    /// Delivers what waits, for at most `limit` and `close_ms`, and ends all threads before
+    /// Delivers what is queued, for at most `limit` and `shutdown_timeout_ms`, and ends all threads before
     /// [`SinkFanout::close`] does: for a run that is asked to stop. No alert may be reported after it.
     pub fn deliver(&mut self, limit: Duration) {
         self.shutdown_timeout = self.shutdown_timeout.min(limit);

@@ -56,12 +56,12 @@ impl RunMetrics {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// A frame's alerts are written; nobody knows when it was captured.
+    /// A frame's alerts are written; its capture time is unknown.
     pub fn finish_frame_of_unknown_age(&self) {
         self.unknown.fetch_add(1, Relaxed);
     }
 
-    /// A frame could not be used.
+    /// A frame could not be decoded or scored.
     pub fn count_invalid(&self) {
         self.invalid.fetch_add(1, Relaxed);
     }

@@ -1,8 +1,8 @@
 //! MQTT: first to the outbox on disk, from there to the broker, QoS 1.
 //!
-//! Two threads: the courier owns the outbox and decides what is sent; the link owns the connection
-//! and tells the courier what happens on it. After every loss of the connection the link starts
-//! again with a clean session, and the courier sends everything again that was not acknowledged:
+//! Two threads: the session owns the outbox and decides what is sent; the link owns the connection
+//! and reports to the session what happens on it. After every loss of the connection the link starts
+//! again with a clean session, and the session sends everything again that was not acknowledged:
 //! the outbox, not the broker's session, is what remembers.
 
 mod fault;

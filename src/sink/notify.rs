@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_status_watchdog_and_the_end_are_told() {
+    fn ready_status_watchdog_and_the_end_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let systemd = UnixDatagram::bind(&path).unwrap();

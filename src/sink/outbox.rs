@@ -7,7 +7,7 @@
 //! A new run starts a new segment, and a torn or damaged line is skipped by its checksum. `acked`
 //! may lag behind, so a line may come twice; it is never skipped.
 //!
-//! An index in memory knows each line that is on disk: what [`Outbox::waiting`] counts is there,
+//! An index in memory knows each line that is on disk: what [`AlertOutbox::buffered`] counts is there,
 //! whole. A line that could not be written whole is not in the index, and its rest is overwritten
 //! by the next one.
 
@@ -56,7 +56,7 @@ pub struct PendingAlert {
     pub text: Vec<u8>,
 }
 
-/// Why a line is no longer on disk though nobody acknowledged it.
+/// Why a line is no longer on disk though it was not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LossReason {
     /// It made room for newer ones.

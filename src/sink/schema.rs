@@ -1,4 +1,4 @@
-//! Checks lines against `docs/schema/unmask.alert-1.json`. Every alert that a test tells goes
+//! Checks lines against `docs/schema/unmask.alert-1.json`. Every alert that a test emits goes
 //! through here. Knows the keywords of that file and refuses others, so that a schema that grows
 //! is never half checked.
 

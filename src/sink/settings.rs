@@ -51,7 +51,7 @@ impl Default for SinkSettings {
 }
 
 impl SinkSettings {
-    /// The first value that cannot be: its key below `[sink]`, and what is wanted.
+    /// The first invalid value: its key below `[sink]`, and what is expected.
     pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let mqtt = &self.mqtt;
         let checks = [

@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_tells_a_password_however_it_is_written() {
+    fn errors_never_contain_a_password() {
         for text in [
             "mqtt://me:secret@h:0",
             "mqtt:/me:secret@h",
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_addresses_are_refused_without_telling_the_password() {
+    fn bad_addresses_are_refused_without_printing_the_password() {
         for (text, reason) in [
             ("", "no path"),
             ("unix:", "no path"),

@@ -114,7 +114,7 @@ fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     let report = &sinks.close().unwrap()[0];
     assert_eq!((report.received, report.delivered), (200, 0));
     assert_eq!(report.total_discarded(), 200, "{report}");
-    assert!(report.lost["no_receiver"] > 0, "{report}");
+    assert!(report.discarded["no_receiver"] > 0, "{report}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_full_disk_is_counted_and_the_run_goes_on() {
         sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.lost["write_failed"]), (0, 10));
+    assert_eq!((report.delivered, report.discarded["write_failed"]), (0, 10));
     // Where frames are waited for, the run ends instead.
     let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Block).unwrap();
     assert!(sinks.publish(&alert(0)).is_err());
@@ -234,7 +234,7 @@ fn ask(exporter: &MetricsExporter, request: &str) -> String {
 }
 
 #[test]
-fn metrics_are_told_to_those_who_ask_well() {
+fn metrics_are_reported_to_those_who_ask_well() {
     let folder = tempfile::tempdir().unwrap();
     let uris = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();

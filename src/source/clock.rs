@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_on_and_is_tied_to_the_wall_clock() {
+    fn time_continues_and_is_tied_to_the_wall_clock() {
         let clock = SourceClock::start();
         let early = clock.now();
         clock.sleep_until(early.after(Duration::from_millis(5)));

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_listed_by_name_and_goes_on_after_a_bad_picture() {
+    fn a_folder_is_listed_by_name_and_continues_after_a_bad_picture() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, bytes: &[u8]| {
             std::fs::write(folder.path().join(name), bytes).unwrap();

@@ -62,7 +62,7 @@ impl<T> FrameQueue<T> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends; `false` where nobody will take it any more.
+    /// Sends; `false` where it will not be taken any more.
     pub fn send(&self, value: T) -> bool {
         let mut state = self.lock();
         while state.items.len() >= self.capacity && !state.closed {
@@ -114,7 +114,7 @@ impl<T> FrameQueue<T> {
         }
     }
 
-    /// Waits for `time`, or until nobody takes any more; `false` then.
+    /// Waits for `time`, or until the receiver has gone; `false` then.
     pub fn pause(&self, time: Duration) -> bool {
         let deadline = Instant::now().checked_add(time);
         let mut state = self.lock();

@@ -20,7 +20,7 @@ const NEWEST: usize = 1;
 /// How long the end of a run waits for the reading thread: one that hangs in a read of a network
 /// mount or a device is left behind.
 const JOIN_PATIENCE: Duration = Duration::from_millis(500);
-/// How often it looks whether the thread has ended.
+/// How often it checks whether the thread has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// When frames come.
@@ -226,7 +226,7 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// Gives what `camera` gives until it ends, or nobody takes it any more.
+/// Gives what `camera` gives until it ends, or the receiver has gone.
 fn read(
     mut camera: OpenSource,
     clock: SourceClock,
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn in_real_time_the_newest_is_taken_and_the_overtaken_are_counted() {
+    fn in_real_time_the_newest_is_taken_and_the_superseded_are_counted() {
         let clock = SourceClock::start();
         let pace = RunPace::Realtime { rate_hz: 1000.0 };
         let reader = SourceReader::start(camera(), clock, pace, Some(6)).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_does_not_come_is_told() {
+    fn a_frame_that_does_not_come_is_reported() {
         let pace = RunPace::Realtime { rate_hz: 1.0 };
         let reader = SourceReader::start(camera(), SourceClock::start(), pace, Some(2)).unwrap();
         let long = Duration::from_secs(60);

@@ -108,7 +108,7 @@ struct RecordingLine {
 #[serde(untagged)]
 enum RecordedEvent {
     /// A frame.
-    Seen {
+    Frame {
         /// The frame's file, in the same folder.
         file: String,
         /// Captured so long after the first frame, ns.
@@ -123,7 +123,7 @@ enum RecordedEvent {
         bytes: Option<RecordedLayout>,
     },
     /// Nothing: why not.
-    Bad {
+    Invalid {
         /// What was wrong with it.
         bad: String,
     },

@@ -54,7 +54,7 @@ impl Default for CaptureSettings {
 }
 
 impl CaptureSettings {
-    /// The first value that cannot be: its key and what is wanted.
+    /// The first invalid value: its key and what is expected.
     pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let letters = |text: &String| {
             (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())

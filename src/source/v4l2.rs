@@ -20,7 +20,7 @@ use unmask_v4l2::{
     MemoryChoice, MemoryKind, V4l2Api, VideoFormat,
 };
 
-use watch::{CopyCounter, FaultWatch};
+use watch::{CopyCounter, V4l2Watch};
 
 /// A camera.
 #[derive(Debug)]
@@ -136,10 +136,10 @@ impl V4l2Source {
             .unwrap_or(1.0 / self.period.as_secs_f64())
     }
 
-    /// What others may ask and tell it.
+    /// Handle for other threads.
     pub fn watch(&self) -> CaptureWatch {
         CaptureWatch {
-            inner: FaultWatch {
+            inner: V4l2Watch {
                 handle: self.capture.handle(),
                 path: self.path.clone(),
                 copies: self.copies.clone(),

@@ -6,7 +6,7 @@ use super::capture_report::CaptureReport;
 #[derive(Clone, Debug)]
 pub struct CaptureWatch {
     #[cfg(target_os = "linux")]
-    pub(super) inner: super::v4l2::watch::FaultWatch,
+    pub(super) inner: super::v4l2::watch::V4l2Watch,
 }
 
 impl CaptureWatch {

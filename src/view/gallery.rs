@@ -1,6 +1,6 @@
 //! Keeps what a page about a run shows while the run continues.
 
-use super::page::StageSpan;
+use super::page::AlertSpan;
 use super::sheet::{TILE_W, shrink};
 use super::{OverlayDrawer, SheetTile, ViewError, contact_sheet};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct AlertGallery {
     settings: GallerySettings,
     overlay: OverlayDrawer,
     tiles: Vec<KeptTile>,
-    spans: Vec<StageSpan>,
+    spans: Vec<AlertSpan>,
     /// Objects beyond those listed.
     more_spans: u64,
     links: Vec<String>,
@@ -82,7 +82,7 @@ impl AlertGallery {
         })
     }
 
-    /// Takes a frame: draws it, and keeps a tile of it where it is among the most telling.
+    /// Takes a frame: draws it, and keeps a tile of it if its scores are among the highest.
     ///
     /// # Errors
     /// The overlay cannot be written.
@@ -147,7 +147,7 @@ impl AlertGallery {
         }
         self.tiles.push(new);
         if self.tiles.len() > TILES {
-            // The least telling goes; of equals the latest.
+            // The one with the lowest scores is removed; of equals the latest.
             let least = (0..self.tiles.len())
                 .min_by(|&a, &b| {
                     let (a, b) = (&self.tiles[a], &self.tiles[b]);
@@ -170,7 +170,7 @@ impl AlertGallery {
                 span.area_px = span.area_px.max(alert.area_px);
                 span.late |= !alert.on_time;
             }
-            (None, AlertEvent::Begin) if room => self.spans.push(StageSpan {
+            (None, AlertEvent::Begin) if room => self.spans.push(AlertSpan {
                 id: alert.id.to_string(),
                 first: alert.frame,
                 last: alert.frame,
@@ -195,12 +195,12 @@ impl AlertGallery {
     }
 
     /// The objects reported, in the order they began.
-    pub fn spans(&self) -> &[StageSpan] {
+    pub fn spans(&self) -> &[AlertSpan] {
         &self.spans
     }
 
     /// The objects reported, to note what is true of them.
-    pub fn spans_mut(&mut self) -> &mut [StageSpan] {
+    pub fn spans_mut(&mut self) -> &mut [AlertSpan] {
         &mut self.spans
     }
 
@@ -349,7 +349,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_thing_is_one_span_from_first_to_last() {
+    fn one_object_is_one_span_from_first_to_last() {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);
@@ -370,7 +370,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_most_telling_frames_stay_and_memory_is_bounded() {
+    fn the_highest_scored_frames_stay_and_memory_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);

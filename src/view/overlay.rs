@@ -36,7 +36,7 @@ pub struct OverlayDrawer {
 }
 
 impl OverlayDrawer {
-    /// For a run that tells of scores above `threshold`, within `budget`.
+    /// For a run that reports scores above `threshold`, within `budget`.
     pub fn new(threshold: f32, budget: Duration) -> Self {
         Self {
             threshold,

@@ -37,7 +37,7 @@ impl PageFigure {
 
 /// An object reported, or an object that was truly there, over the frames of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StageSpan {
+pub struct AlertSpan {
     /// Its id, or what it is.
     pub id: String,
     /// First frame.
@@ -66,9 +66,9 @@ pub struct RunPage<'a> {
     /// Frames of the run: length of the timeline.
     pub frames: u64,
     /// Objects reported.
-    pub alerts: &'a [StageSpan],
+    pub alerts: &'a [AlertSpan],
     /// Objects truly there, where that is known.
-    pub truth: Option<&'a [StageSpan]>,
+    pub truth: Option<&'a [AlertSpan]>,
     /// Times of the run.
     pub latency: &'a LatencyStats,
     /// How old an alert may be, ms.
@@ -225,8 +225,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn span(id: &str, real: Option<bool>, late: bool) -> StageSpan {
-        StageSpan {
+    fn span(id: &str, real: Option<bool>, late: bool) -> AlertSpan {
+        AlertSpan {
             id: id.into(),
             first: 3,
             last: 9,
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    fn page(alerts: &[StageSpan], truth: Option<&[StageSpan]>) -> String {
+    fn page(alerts: &[AlertSpan], truth: Option<&[AlertSpan]>) -> String {
         let mut latency = LatencyStats::new(Duration::from_millis(50), false);
         for i in 0..20 {
             latency.add(FrameStage::Engine, Duration::from_millis(30 + i));
@@ -324,7 +324,7 @@ mod tests {
         let html = page(&[], None);
         assert!(html.contains("No alerts"));
         assert_balanced(&html);
-        let many: Vec<StageSpan> = (0..100)
+        let many: Vec<AlertSpan> = (0..100)
             .map(|i| span(&format!("f-{i}"), None, false))
             .collect();
         let html = page(&many, None);

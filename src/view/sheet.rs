@@ -1,4 +1,4 @@
-//! The contact sheet: a run's most telling frames on one picture.
+//! The contact sheet: the frames of a run with the highest scores on one picture.
 
 use super::canvas::PictureCanvas;
 use unmask_frame::{Picture, Size};

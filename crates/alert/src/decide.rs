@@ -16,7 +16,7 @@ const LOW_SHARE: f32 = 0.25;
 /// How often an object must be seen in a video.
 const VIDEO_CONFIRM: TrackConfirmation = TrackConfirmation::new(4, 6).unwrap();
 
-/// What counts as an object to tell.
+/// Which detections become alerts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertSettings {
     /// Score above which a cell counts as anomalous: an object holds such a cell.

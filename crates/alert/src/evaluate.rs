@@ -1,4 +1,4 @@
-//! Compares alerts with the truth of the synthetic drive: what was found, missed, falsely told.
+//! Compares alerts with the truth of the synthetic drive: what was found, missed, falsely reported.
 
 use super::{Alert, AlertEvent};
 use std::collections::BTreeMap;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_grazes_a_thing_neither_finds_it_nor_is_true() {
+    fn an_alert_that_grazes_an_object_neither_finds_it_nor_is_true() {
         let mut evaluator = AlertEvaluator::new(100);
         // One of 625 pixels of the object, one of 900 of the alert.
         evaluator.add(0, &truth(25), &[alert("a", [34, 34, 30, 30])]);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_finds_one_thing_only() {
+    fn an_alert_finds_one_object_only() {
         let mut truth = truth(25);
         // The car becomes a second anomaly, with fewer pixels: 20 x 25 against 25 x 25.
         truth.objects[1].anomaly = true;
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn small_things_need_not_be_found_but_alerts_about_them_are_true() {
+    fn small_objects_need_not_be_found_but_alerts_about_them_are_true() {
         let mut evaluator = AlertEvaluator::new(400);
         evaluator.add(0, &truth(20), &[alert("a", [10, 10, 20, 20])]);
         let verdict = evaluator.evaluation(10.0);

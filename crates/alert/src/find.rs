@@ -64,7 +64,7 @@ pub(super) struct DetectionFinder {
     cells: ComponentLabeller,
     road_cells: ComponentLabeller,
     spans: Vec<Option<(usize, usize)>>,
-    parts: Vec<DetectionPart>,
+    parts: Vec<ComponentSums>,
     /// Component per cell, plus one; 0 = none.
     owner: Vec<u32>,
     /// Component in whose ring a cell was counted last, plus one.
@@ -74,7 +74,7 @@ pub(super) struct DetectionFinder {
 
 /// What is summed up over the cells of a component.
 #[derive(Clone, Copy, Debug)]
-struct DetectionPart {
+struct ComponentSums {
     cells: usize,
     max: f32,
     sum: f64,
@@ -120,8 +120,8 @@ impl DetectionFinder {
         self.cells.label(grid, |i| score[i] > thresholds.low);
         self.sum_up(scored);
         let cell_px = picture.area_px() as f64 / grid.area_px() as f64;
-        let area = |part: &DetectionPart| (part.cells as f64 * cell_px).round() as u32;
-        let passes = |part: &DetectionPart| {
+        let area = |part: &ComponentSums| (part.cells as f64 * cell_px).round() as u32;
+        let passes = |part: &ComponentSums| {
             part.max > thresholds.high && area(part) >= thresholds.min_area_px
         };
         if !self.parts.iter().any(passes) {
@@ -163,7 +163,7 @@ impl DetectionFinder {
     }
 
     fn sum_up(&mut self, scored: &ScoredFrame) {
-        let none = DetectionPart {
+        let none = ComponentSums {
             cells: 0,
             max: f32::NEG_INFINITY,
             sum: 0.0,

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_named() {
+    fn numbers_out_of_range_are_named() {
         assert_eq!(CAMERA.invalid_value(), None);
         let bad = [
             (

@@ -185,7 +185,7 @@ impl AlertBuilder {
         }
     }
 
-    /// From here on the wall clock may be off by so much; nobody knows by how much, where `None`.
+    /// From here on the wall clock may be off by so much; by an unknown amount, where `None`.
     pub fn set_clock_error(&mut self, error: Option<Duration>) {
         let ns = error.map(|error| u64::try_from(error.as_nanos()).unwrap_or(u64::MAX));
         self.clock_error_ms = ns.map(milliseconds);

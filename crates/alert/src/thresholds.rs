@@ -1,6 +1,6 @@
 //! The threshold for a wanted rate of false alarms, from normal driving.
 //!
-//! Many deciders watch the same frames, one a threshold. Whatever they tell is false, as nothing was
+//! Many deciders watch the same frames, one a threshold. Every alert of theirs is false, as nothing was
 //! there. The answer is the lowest threshold at which, and above which, the wanted number is kept.
 
 use super::{AlertDecider, AlertEvent, AlertSettings, DecideError, TrackSnapshot};
@@ -18,7 +18,7 @@ pub struct ScoreBank {
     frames: u64,
 }
 
-/// A threshold and what it would have told.
+/// A threshold and how many alerts it would have begun.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ThresholdTrial {
     /// The threshold.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn where_even_the_highest_tells_too_much_there_is_none() {
+    fn no_threshold_where_the_highest_reports_too_much() {
         let tried = [(0.5, 1), (0.6, 0), (0.7, 4)]
             .map(|(threshold, alarms)| ThresholdTrial { threshold, alarms });
         assert_eq!(lowest(&tried, 3), None);

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_inside_and_outside_are_told_apart() {
+    fn points_inside_and_outside_are_distinguished() {
         let road =
             ImageZone::try_from(vec![[0.4, 0.5], [0.6, 0.5], [1.0, 1.0], [0.0, 1.0]]).unwrap();
         assert!(road.contains([0.5, 0.75]) && road.contains([0.1, 0.95]));

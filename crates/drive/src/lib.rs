@@ -360,7 +360,7 @@ fn scene(
 ) -> LabelledScene {
     let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.objects.len()];
     let mut instances = PixelMap::filled(size, 0u16);
-    for (i, (&object, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
+    for (i, (&object, out)) in drawn.objects.iter().zip(instances.data_mut()).enumerate() {
         if object == 0 {
             continue;
         }

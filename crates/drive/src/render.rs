@@ -66,7 +66,7 @@ pub(super) struct RenderedScene {
     pub colours: Vec<V>,
     pub classes: Vec<u8>,
     /// Index into the stage's objects plus 1; 0 for none.
-    pub things: Vec<u16>,
+    pub objects: Vec<u16>,
 }
 
 /// The mean of colours that hardly differ: by no more than `spread`, relative.
@@ -238,7 +238,7 @@ impl RenderScene<'_> {
         RenderedScene {
             colours,
             classes,
-            things,
+            objects: things,
         }
     }
 

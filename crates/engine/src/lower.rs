@@ -1,7 +1,7 @@
 //! Lowers a graph to what the runtime computes as the standard says.
 //!
 //! The runtime (`rten` 0.27) loads more than it computes right: some forms it approximates, of some
-//! attributes it takes no notice. ONNX's own node tests tell which. Every node is either of a form
+//! attributes it takes no notice. ONNX's own node tests show which. Every node is either of a form
 //! that passes them ([`forms`]), is rewritten into such forms (the other modules), or is refused
 //! here with its name, when the file is opened. An operator that is not listed is refused too: the
 //! list is what was tested.

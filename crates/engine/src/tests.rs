@@ -26,7 +26,7 @@ fn half_red(size: Size) -> Picture {
 }
 
 #[test]
-fn facts_are_read_and_measured() {
+fn metadata_is_read_and_measured() {
     let engine = open("mask.onnx").unwrap();
     let metadata = engine.model_metadata();
     assert_eq!(metadata.classes, ["road", "sky", "car"]);
@@ -51,7 +51,7 @@ fn facts_are_read_and_measured() {
 }
 
 #[test]
-fn facts_with_commas_on_the_unit_scale_and_outputs_in_another_order_give_the_same() {
+fn metadata_in_other_forms_gives_the_same_result() {
     let picture = half_red(Size::new(128, 64));
     let want = open("mask.onnx").unwrap().score(&picture, true).unwrap();
     let mut other = open("mask_commas.onnx").unwrap();
@@ -265,7 +265,7 @@ fn models_outside_the_contract_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_foreign_model_gets_its_facts_and_output_names_from_model_toml() {
+fn a_foreign_model_gets_its_metadata_and_output_names_from_model_toml() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bare.onnx");
     std::fs::copy(model("bare.onnx"), &path).unwrap();

@@ -215,7 +215,7 @@ pub struct FrameMetadata {
     pub frame: u64,
     /// When the frame was captured, on the run's clock.
     pub captured: MonotonicTime,
-    /// Whether `captured` is that: else nobody knows, and it is when the frame arrived.
+    /// Whether `captured` is that: else the capture time is unknown, and it is the time of arrival.
     pub age_known: bool,
     /// When the frame was captured, wall clock, nanoseconds since the Unix epoch.
     pub captured_unix_ns: i128,

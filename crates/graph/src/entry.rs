@@ -15,7 +15,7 @@ pub(crate) enum GraphEntry {
 }
 
 impl GraphEntry {
-    /// The way into the model that `metadata` tell of.
+    /// The way into the model that `metadata` describes.
     pub fn new(metadata: &ModelMetadata) -> Self {
         match &metadata.camera {
             Some(camera) => Self::Frame(FrameEncoder::new(camera.format)),

@@ -40,7 +40,7 @@ pub struct LayerTime {
 /// (0 = all), `passes` times; the blocks in the order in which they run first.
 ///
 /// # Errors
-/// The file cannot be read as a graph ([`OnnxGraph::from_model`]), or is not the one that `metadata` tell
+/// The file cannot be read as a graph ([`OnnxGraph::from_model`]), or is not the one that `metadata` describes
 /// of; the CPU engine does not run a piece of it; the picture has no pixels.
 pub fn measure(
     path: &Path,

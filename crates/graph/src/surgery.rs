@@ -1,6 +1,6 @@
 //! Surgery on graphs: changes that keep the outputs equal and cost less.
 //!
-//! Each pass is a file of its own; [`run`] runs them all in a fixed order and tells what each one
+//! Each pass is a file of its own; [`run`] runs them all in a fixed order and reports what each one
 //! saved.
 
 mod common_subexpressions;
@@ -49,7 +49,7 @@ impl SurgeryReport {
     }
 }
 
-/// A pass: its name, and what it does to a graph, telling at how many places.
+/// A pass: its name, and what it does to a graph, returning at how many places.
 type SurgeryPass = (&'static str, fn(&mut OnnxGraph) -> usize);
 
 /// All passes, in the order in which they run: constants and norms first, since others look for

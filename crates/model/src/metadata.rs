@@ -150,7 +150,7 @@ pub enum MetadataError {
         place: PathBuf,
         /// The key in it.
         key: String,
-        /// What is wrong and what was wanted.
+        /// What is wrong and what is expected.
         reason: String,
     },
     /// `model.toml` is there but cannot be read.

@@ -1,4 +1,4 @@
-//! How much memory a graph takes while it runs, told from its shapes before it does.
+//! How much memory a graph takes while it runs, computed from its shapes before it does.
 
 use super::ir::{OnnxGraph, ValueId, ValueSource, element_bytes};
 use super::shape_inference::elements;

@@ -199,7 +199,7 @@ fn plan_is_built_and_all_is_freed_in_order() {
 }
 
 #[test]
-fn parser_tells_all_its_errors() {
+fn parser_reports_all_its_errors() {
     Double::each("parser_tells_all_its_errors", |double| {
         let library = double.open();
         let builder = library.builder().unwrap();

@@ -245,7 +245,7 @@ fn external_data_stays_in_its_folder() {
 }
 
 #[test]
-fn builder_refusal_is_told() {
+fn builder_refusal_is_reported() {
     let Some((library, log, _alone)) = open("builder_refusal_is_told") else {
         return;
     };
@@ -351,7 +351,7 @@ fn timing_cache_goes_round() {
 }
 
 #[test]
-fn too_little_workspace_is_told() {
+fn too_little_workspace_is_reported() {
     let Some((library, _, _alone)) = open("too_little_workspace_is_told") else {
         return;
     };

@@ -281,6 +281,6 @@ impl CaptureSession {
 
     fn report_event(&mut self, reason: LossReason, text: String) {
         let at = self.kernel.monotonic();
-        self.handle.tell(CaptureEvent { at, reason, text });
+        self.handle.push_event(CaptureEvent { at, reason, text });
     }
 }

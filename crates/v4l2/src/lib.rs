@@ -1,6 +1,6 @@
 //! Video4Linux2 capture with memory that the caller owns.
 //!
-//! A [`V4l2Api`] opens [`VideoNode`]s: devices that tell their formats and controls, and that stream. A
+//! A [`V4l2Api`] opens [`VideoNode`]s: devices that report their formats and controls, and that stream. A
 //! [`VideoStream`] has the driver fill buffers in its own memory ([`MemoryPreference::Mmap`]), in that of the
 //! caller ([`MemoryPreference::User`]) or in memory shared by file ([`MemoryPreference::Shared`]). What was filled is
 //! the reader's until it drops its [`FilledBuffer`]; only then has the driver that buffer again, so that

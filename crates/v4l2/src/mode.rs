@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_the_device_are_told_from_wrong_wishes() {
+    fn device_faults_differ_from_wrong_requests() {
         let fake = FakeKernel::virtual_time();
         for call in [
             FakeCall::Format,

@@ -49,7 +49,7 @@ pub struct BufferFlags(pub u32);
 impl BufferFlags {
     /// The content may be damaged.
     pub const CORRUPT: u32 = 0x40;
-    /// The bits that tell the clock of the stamp.
+    /// The bits that state the clock of the stamp.
     pub const CLOCK: u32 = 0xe000;
     /// The stamp is of the monotonic clock.
     pub const MONOTONIC: u32 = 0x2000;
@@ -91,7 +91,7 @@ pub enum WaitOutcome {
     Ready,
     /// Nothing came in time.
     Nothing,
-    /// The device has failed: taking a buffer tells how.
+    /// The device has failed: dequeuing a buffer gives the error.
     Failed,
 }
 

@@ -5,7 +5,7 @@
 pub enum SequenceStep {
     /// So many frames are missing before it; 0 where it follows.
     After(u32),
-    /// The count has started again, or jumped: nobody knows what is missing.
+    /// The count has started again, or jumped: the number of missing frames is unknown.
     Anew,
 }
 
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_comes_twice_or_goes_back_begins_anew() {
+    fn a_number_that_comes_twice_or_goes_back_begins_again() {
         let mut sequence = SequenceCounter::default();
         assert_eq!(
             [7, 7, 3, 4].map(|n| sequence.update(n)),

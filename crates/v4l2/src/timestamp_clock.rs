@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_is_seen_and_looked_at_anew() {
+    fn a_jump_is_seen_and_measured_again() {
         let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now - ms(5));
         let far = Duration::from_secs(1 << 31);
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stream_is_measured_anew() {
+    fn a_new_stream_is_measured_again() {
         let mut run = ClockRun::new(MONOTONIC);
         run.frames(10, |now, _| now + ms(30));
         run.clock.restart();

@@ -262,7 +262,7 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
 }
 
 #[test]
-fn faults_that_last_are_told_once_and_survived() {
+fn faults_that_last_are_reported_once_and_survived() {
     let cases: [(&str, &[Befall], &[Befall], LossReason); 4] = [
         (
             "unplug",

@@ -57,7 +57,7 @@ fn judge(rgb: &[u8]) -> Option<BlindReason> {
 }
 
 #[test]
-fn each_sign_is_told_from_one_picture() {
+fn each_reason_is_found_in_one_picture() {
     assert_eq!(judge(&scene(0)), None);
     assert_eq!(
         judge(&each(&scene(0), |v| v / 40)),
@@ -190,7 +190,7 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
 }
 
 #[test]
-fn silence_is_told_after_three_periods_and_ends_with_frames() {
+fn silence_is_reported_after_three_periods_and_ends_with_frames() {
     let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
     let ms = Duration::from_millis;
     assert_eq!(watch.patience(), ms(300));
@@ -240,7 +240,7 @@ fn frames_that_are_old_when_they_arrive_are_not_silence() {
     let mut changes = Vec::new();
     for i in 1..60 {
         let now = late + i as u32 * PERIOD;
-        // Twice a period a run looks whether frames fail to come.
+        // Twice per period a run checks whether frames fail to come.
         changes.extend(watch.check_silence(now - PERIOD / 2));
         changes.extend(watch.observe(W, H, &scene(3 * i), now - late));
         watch.frame_arrived(now);

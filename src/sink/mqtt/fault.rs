@@ -124,7 +124,7 @@ pub(super) fn disconnected(
 ) -> BrokerFault {
     let more = more.map_or_else(String::new, |more| format!(" ({})", more.escape_debug()));
     match code {
-        DisconnectReasonCode::SessionTakenOver => taken_over(context),
+        DisconnectReasonCode::SessionTakenOver => client_id_taken(context),
         DisconnectReasonCode::NotAuthorized => not_authorized(),
         DisconnectReasonCode::PacketTooLarge => BrokerFault::outage(format!(
             "the broker ended the connection: an alert is larger than it takes{more}; raise its \
@@ -135,7 +135,7 @@ pub(super) fn disconnected(
 }
 
 /// Another client came with the same id.
-pub(super) fn taken_over(context: &FaultContext) -> BrokerFault {
+pub(super) fn client_id_taken(context: &FaultContext) -> BrokerFault {
     BrokerFault::permanent(format!(
         "another client uses the client id `{}`, and the broker lets only one of the two in; give \
          each sender an id of its own with sink.mqtt.client_id",

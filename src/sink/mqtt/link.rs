@@ -18,7 +18,7 @@ const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 const ANSWER: Duration = Duration::from_secs(1);
 /// A connection that held this long was a good one: the next pause is short again.
 const STABLE: Duration = Duration::from_secs(30);
-/// How often a pause looks whether the run ends.
+/// How often a pause checks whether the run ends.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How often a connection is asked whether the broker still acknowledges.
 const TICK: Duration = Duration::from_millis(250);

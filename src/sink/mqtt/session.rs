@@ -20,9 +20,9 @@ mod suspect;
 #[cfg(test)]
 mod tests;
 
-/// How often the courier looks whether the run ends.
+/// How often the session checks whether the run ends.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// How often it looks whether the outbox is still there.
+/// How often it checks whether the outbox is still there.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the end of a connection is waited for.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -139,7 +139,7 @@ impl MqttSession {
         let publisher = self.publisher.take();
         self.finish();
         if let Some(publisher) = publisher {
-            publisher.leave();
+            publisher.disconnect();
             // A goodbye that does not get through is what the last will is for.
             let until = Instant::now() + GOODBYE_TIMEOUT;
             while link.as_ref().is_some_and(|link| !link.is_finished()) && Instant::now() < until {
@@ -187,7 +187,7 @@ impl MqttSession {
                 counters.connections.fetch_add(1, Relaxed);
                 counters.connected.store(true, Relaxed);
                 counters.set_fault(None);
-                if publisher.arrive() {
+                if publisher.announce_online() {
                     self.submitted.push_back(OutboxEntry::Status);
                 }
                 self.publisher = Some(publisher);

@@ -122,7 +122,7 @@ fn a_file_that_was_moved_or_removed_is_made_again_and_what_was_kept_stays() {
 }
 
 #[test]
-fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
+fn a_file_that_is_truncated_by_others_continues_from_its_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let mut file = RotatingFile::open(&path, &settings(40, 3)).unwrap();

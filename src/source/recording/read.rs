@@ -106,14 +106,14 @@ impl RecordingSource {
 
     fn shot(&self, line: &RecordingLine) -> Result<SourceFrame, BadFrame> {
         let (file, at_ns, unix_ns, age, layout) = match &line.what {
-            RecordedEvent::Seen {
+            RecordedEvent::Frame {
                 file,
                 at_ns,
                 unix_ns,
                 age,
                 bytes,
             } => (file, *at_ns, *unix_ns, age, bytes),
-            RecordedEvent::Bad { bad } => {
+            RecordedEvent::Invalid { bad } => {
                 return Err(BadFrame {
                     number: line.frame,
                     name: line.name.clone().unwrap_or_default(),

@@ -90,7 +90,7 @@ impl FrameRecorder {
             frame: shot.number,
             name: shot.name.as_deref().map(str::to_string),
             drops: shot.drops,
-            what: RecordedEvent::Seen {
+            what: RecordedEvent::Frame {
                 file,
                 at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
                 unix_ns,
@@ -113,7 +113,7 @@ impl FrameRecorder {
             frame: bad.number,
             name: Some(bad.name.clone()),
             drops: FrameDrops::default(),
-            what: RecordedEvent::Bad {
+            what: RecordedEvent::Invalid {
                 bad: bad.reason.clone(),
             },
         })?;

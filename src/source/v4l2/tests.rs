@@ -315,7 +315,7 @@ fn ages_reach_the_reader_or_are_said_to_be_unknown() {
 }
 
 #[test]
-fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
+fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_reported() {
     let fake = FakeKernel::real_time();
     let camera = open(&fake, &CaptureSettings::default()).unwrap();
     fake.inject_event(FakeEvent::Unplug);

@@ -41,13 +41,13 @@ impl CopyCounter {
 
 /// See [`CaptureWatch`].
 #[derive(Clone, Debug)]
-pub(in crate::source) struct FaultWatch {
+pub(in crate::source) struct V4l2Watch {
     pub(super) handle: ReportHandle,
     pub(super) path: PathBuf,
     pub(super) copies: Arc<AtomicU8>,
 }
 
-impl FaultWatch {
+impl V4l2Watch {
     pub fn report(&self) -> CaptureReport {
         let report = self.handle.report();
         let copies =

@@ -1,6 +1,6 @@
 //! The page's drawings: the timeline and the histogram of ages, as SVG.
 
-use super::{RunPage, StageSpan, escape};
+use super::{RunPage, AlertSpan, escape};
 use std::fmt::Write;
 
 /// Rows of the timeline; the rest is counted.
@@ -14,7 +14,7 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     const WIDTH: f64 = 1000.0;
     const ROW: f64 = 18.0;
     let truth = page.truth.unwrap_or(&[]);
-    let rows: Vec<(&StageSpan, bool)> = truth
+    let rows: Vec<(&AlertSpan, bool)> = truth
         .iter()
         .map(|s| (s, true))
         .chain(page.alerts.iter().map(|s| (s, false)))

@@ -41,14 +41,14 @@ fn step(decider: &mut AlertDecider, scored: &ScoredFrame) -> Vec<(AlertEvent, Tr
     events
 }
 
-/// Whether a decider with `settings` tells of `scored` at once.
-fn tells(settings: AlertSettings, scored: &ScoredFrame) -> bool {
+/// Whether a decider with `settings` begins an alert on `scored` at once.
+fn begins_alert(settings: AlertSettings, scored: &ScoredFrame) -> bool {
     let mut decider = AlertDecider::new(settings, &[0]).unwrap();
     !step(&mut decider, scored).is_empty()
 }
 
 #[test]
-fn things_off_the_road_are_told_only_where_asked_for() {
+fn objects_off_the_road_are_reported_only_where_asked_for() {
     let mut near = AlertDecider::new(settings(true), &[0]).unwrap();
     assert!(step(&mut near, &frame(3, 0)).is_empty());
     assert_eq!(step(&mut near, &frame(3, 5))[0].0, AlertEvent::Begin);
@@ -65,9 +65,9 @@ fn things_off_the_road_are_told_only_where_asked_for() {
 }
 
 #[test]
-fn each_rule_alone_holds_a_thing_back() {
+fn each_rule_alone_holds_an_object_back() {
     let with = |rules: FilterRules| {
-        tells(
+        begins_alert(
             AlertSettings {
                 rules,
                 ..settings(true)
@@ -117,10 +117,10 @@ fn each_rule_alone_holds_a_thing_back() {
 }
 
 #[test]
-fn the_region_holds_the_foot() {
+fn the_zone_holds_the_bottom_centre() {
     let with = |corners: Vec<[f32; 2]>| {
         let zone = Some(ImageZone::try_from(corners).unwrap());
-        tells(
+        begins_alert(
             AlertSettings {
                 zone,
                 ..settings(false)
@@ -169,7 +169,7 @@ fn severity_follows_road_distance_and_size() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn settings_out_of_range_are_refused() {
     let refused = |bad: AlertSettings| AlertDecider::new(bad, &[0]).unwrap_err().to_string();
     let base = || settings(true);
     let nan = AlertSettings {

@@ -88,7 +88,7 @@ fn scores_lie_above_the_threshold_and_areas_from_the_least_on() {
 }
 
 #[test]
-fn on_road_is_what_stands_on_the_road_or_beside_it() {
+fn on_road_is_what_stands_on_the_road_or_next_to_it() {
     // The road narrows upwards; everything else is class 1.
     let rows = [
         "aaaaaaaaaa",
@@ -138,7 +138,7 @@ fn a_verge_that_reaches_to_the_road_is_not_on_it() {
 }
 
 #[test]
-fn a_thing_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
+fn an_object_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
     let mut rows = ["0bbbbb", "bbbbbb", "jjjjjj", "000000", "000000"];
     let found = find(&scored(&rows), &[0], Size::new(6, 5), 0.8, 1);
     assert!(found[0].on_road);
@@ -178,7 +178,7 @@ fn a_component_reaches_down_to_the_low_threshold_but_needs_the_high_one() {
 }
 
 #[test]
-fn the_ring_tells_what_it_stands_out_from_and_stands_on() {
+fn the_ring_reports_what_it_stands_out_from_and_stands_on() {
     // One cell of 0.9 on road of 0.1; below it, and next to it in its own row, all is road.
     let map = scored(&[
         "bbbbbbb", "bbbbbbb", "1119111", "1111111", "1111111", "1111111",

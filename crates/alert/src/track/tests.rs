@@ -61,7 +61,7 @@ fn play(confirm: TrackConfirmation, frames: &[&[Detection]]) -> Vec<String> {
 }
 
 #[test]
-fn one_thing_has_one_id_from_begin_to_end() {
+fn one_object_has_one_id_from_begin_to_end() {
     let frames: [&[Detection]; 5] = [
         &[at(10, 10, 8)],
         &[at(12, 11, 9)],
@@ -80,12 +80,12 @@ fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
     let two_of_three = TrackConfirmation::new(2, 3).unwrap();
     let a: &[Detection] = &[at(10, 10, 8)];
     let none: &[Detection] = &[];
-    // Seen once: never told.
+    // Seen once: never reported.
     assert_eq!(
         play(two_of_three, &[a, none, none, none]),
         ["", "", "", "", ""]
     );
-    // Seen, missed, seen: told; then it stays through two misses and ends at the third.
+    // Seen, missed, seen: reported; then it stays through two misses and ends at the third.
     assert_eq!(
         play(two_of_three, &[a, none, a, none, a, none, none, none]),
         ["", "", "B1", "", "U1", "", "", "E1", ""]
@@ -95,7 +95,7 @@ fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
 }
 
 #[test]
-fn two_things_keep_their_own_ids() {
+fn two_objects_keep_their_own_ids() {
     let (a, b) = (at(10, 10, 8), at(100, 10, 8));
     let frames: [&[Detection]; 3] = [&[a, b], &[b, a], &[b]];
     assert_eq!(
@@ -105,7 +105,7 @@ fn two_things_keep_their_own_ids() {
 }
 
 #[test]
-fn the_better_overlap_wins_and_the_other_begins_anew() {
+fn the_better_overlap_wins_and_the_other_begins_again() {
     let frames: [&[Detection]; 2] = [&[at(10, 10, 10)], &[at(17, 10, 10), at(11, 10, 10)]];
     let mut tracker = Tracker::new(rule(TrackConfirmation::IMMEDIATE));
     step(&mut tracker, 0, frames[0]);
@@ -236,7 +236,7 @@ fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
         [AlertEvent::Begin],
         "another place"
     );
-    // Silent while it cools, told afterwards.
+    // Silent while it cools down, reported afterwards.
     let mut tracker = Tracker::new(cooling);
     step(&mut tracker, 0, &[at(10, 10, 10)]);
     step(&mut tracker, second_ns, &[]);
@@ -264,7 +264,7 @@ fn a_steady_movement_is_followed_through_a_gap() {
 }
 
 #[test]
-fn the_number_of_things_followed_is_bounded() {
+fn the_number_of_tracks_is_bounded() {
     let mut tracker = Tracker::new(rule(TrackConfirmation::IMMEDIATE));
     let many: Vec<Detection> = (0..500).map(|i| at(i * 40, 0, 10)).collect();
     assert_eq!(step(&mut tracker, 0, &many).len(), TRACKS_LIMIT);

@@ -110,7 +110,7 @@ impl DeviceKey {
         self.hmac(bytes).finalize().into_bytes().to_vec()
     }
 
-    /// Whether `mac` is that of `bytes`, in a time that tells nothing of either.
+    /// Whether `mac` is that of `bytes`, in constant time.
     pub(super) fn verifies(&self, bytes: &[u8], mac: &[u8]) -> bool {
         self.hmac(bytes).verify_slice(mac).is_ok()
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_told_from_a_drive() {
+    fn noise_differs_from_a_drive() {
         for picture in [
             noise(Size::new(160, 90), |v| v),
             noise(Size::new(320, 200), |v| if v > 127 { 255 } else { 0 }),

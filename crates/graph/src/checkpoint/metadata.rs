@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_survive_writing_and_reading() {
+    fn metadata_survives_writing_and_reading() {
         let pairs = metadata().to_pairs();
         assert_eq!(read(&pairs).unwrap(), metadata());
         assert!(pairs.contains(&("unmask.size".into(), "256x512".into())));

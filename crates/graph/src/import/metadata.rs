@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_on_the_unit_scale_are_scaled() {
+    fn metadata_on_the_unit_scale_is_scaled() {
         let text = "road = [0]\nmean = [0.4, 0.5, 0.6]\nstd = [0.2, 0.25, 0.2]\n";
         let said = metadata(Some(text), 2, Some(&["a", "b"])).unwrap();
         assert_eq!(said.std, [51.0, 63.75, 51.0]);

@@ -78,7 +78,7 @@ fn the_unit_scale_is_seen() {
 }
 
 #[test]
-fn missing_facts_are_all_named() {
+fn missing_metadata_is_named() {
     let error = whole(&JSON[..2]).unwrap_err().to_string();
     for part in [
         "net.onnx lacks unmask.classes, unmask.road, unmask.stuff.",

@@ -435,7 +435,7 @@ impl NodeCall<'_> {
         Ok(vec![(self.input_type(2)?.0, shape)])
     }
 
-    /// The first and one past the last axis that a Shape node tells.
+    /// The first and one past the last axis that a Shape node returns.
     pub(super) fn shape_range(&self) -> Result<(usize, usize), InferenceError> {
         let rank = self.shape(0)?.len() as i64;
         let place = |v: i64| (if v < 0 { v.saturating_add(rank) } else { v }).clamp(0, rank);

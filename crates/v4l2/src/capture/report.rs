@@ -1,4 +1,4 @@
-//! What a capture tells of itself.
+//! Report of a capture.
 
 use crate::mode::CaptureMode;
 use crate::timestamp_clock::{ClockDomain, TimestampClock};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Events that wait to be reported; where nobody asks, the oldest go.
+/// Events that wait to be reported; if they are not fetched, the oldest are dropped.
 const EVENTS_LIMIT: usize = 64;
 
 /// Frames lost, by reason.
@@ -47,7 +47,7 @@ pub enum LossReason {
     Jump,
     /// The clock of the stamps is known.
     Clock,
-    /// Frames lie in other memory than was wanted.
+    /// Frames lie in other memory than was requested.
     Fallback,
     /// Frames come again.
     Recovered,
@@ -223,7 +223,7 @@ impl ReportHandle {
         self.update(|report| report.events[reason as usize] += 1);
     }
 
-    pub(super) fn tell(&self, event: CaptureEvent) {
+    pub(super) fn push_event(&self, event: CaptureEvent) {
         let mut reported = self.lock();
         reported.report.events[event.reason as usize] += 1;
         if reported.events.len() >= EVENTS_LIMIT {

@@ -75,7 +75,7 @@ impl CaptureSession {
         Ok(())
     }
 
-    /// Starts the stream in the memory that is wanted; where it is another, with the reason.
+    /// Starts the stream in the requested memory; where it is another, with the reason.
     fn stream(
         &mut self,
         node: &Arc<dyn VideoNode>,

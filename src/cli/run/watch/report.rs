@@ -4,7 +4,7 @@ use super::super::super::ExitOutcome;
 use super::{EvaluatedRun, RunResult, WatchRun};
 use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
 use crate::pipeline::RunSummary;
-use crate::view::{AlertGallery, PageFigure, RunPage, StageSpan, html};
+use crate::view::{AlertGallery, PageFigure, RunPage, AlertSpan, html};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -255,12 +255,12 @@ impl RunResult {
         &self,
         gallery: &mut AlertGallery,
         judged: Option<&EvaluatedRun<'_>>,
-    ) -> Option<Vec<StageSpan>> {
+    ) -> Option<Vec<AlertSpan>> {
         let (judge, judged) = (self.judge.as_ref()?, judged?);
         for span in gallery.spans_mut() {
             span.real = judge.is_true_positive(&span.id);
         }
-        let spans = judged.verdict.objects.iter().map(|thing| StageSpan {
+        let spans = judged.verdict.objects.iter().map(|thing| AlertSpan {
             id: thing.kind.to_string(),
             first: thing.frames.0,
             last: thing.frames.1,

@@ -1,4 +1,4 @@
-//! The courier between a disk that fails and a broker that comes and goes.
+//! The session between a disk that fails and a broker that comes and goes.
 
 use super::*;
 use crate::sink::disk::faults::{Faults, Plan, folder};
@@ -178,7 +178,7 @@ fn what_the_disk_never_took_is_counted_when_the_run_ends() {
     world.answer(|_| false);
     let report = world.finish(&());
     assert_eq!((report.stored, report.buffered), (0, 0));
-    assert_eq!(report.lost["outbox_write_failed"], 5);
+    assert_eq!(report.discarded["outbox_write_failed"], 5);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn an_alert_larger_than_the_broker_takes_holds_nothing_up() {
     assert!(world.answer(|_| true));
     assert_eq!(world.delivered, [0, 2].into());
     let report = world.finish(&());
-    assert_eq!((report.lost["refused"], report.buffered), (1, 0));
+    assert_eq!((report.discarded["refused"], report.buffered), (1, 0));
     // One that only ends the connection.
     let mut world = World::new(ROOM, 10);
     for bytes in [500, 10, 10, 20] {
@@ -210,7 +210,7 @@ fn an_alert_larger_than_the_broker_takes_holds_nothing_up() {
     }
     assert_eq!(world.delivered, [1, 2, 3].into());
     let report = world.finish(&());
-    assert_eq!((report.lost["refused"], report.buffered), (1, 0));
+    assert_eq!((report.discarded["refused"], report.buffered), (1, 0));
 }
 
 #[test]

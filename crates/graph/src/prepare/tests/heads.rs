@@ -185,7 +185,7 @@ fn the_no_object_column_may_stand_anywhere() {
 }
 
 #[test]
-fn queries_are_told_with_their_class_and_probability() {
+fn queries_are_reported_with_their_class_and_probability() {
     let case = Case::new(5, &[(1, 2, 9.0), (4, 5, 8.0)]);
     let geometry = whole(case.size);
     let part = case.part(&grid(case.size, &geometry, 17), case.known, &[2], true);

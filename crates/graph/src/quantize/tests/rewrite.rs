@@ -158,7 +158,7 @@ fn a_range_that_is_missing_is_named() {
 }
 
 #[test]
-fn the_hash_is_that_of_the_graph_not_of_the_facts() {
+fn the_hash_is_that_of_the_graph_not_of_the_metadata() {
     let mut model = residual().model();
     let hash = QuantizeGraph::new(model.clone()).unwrap().hash().to_owned();
     set_metadata(&mut model, "unmask.threshold", "0.5");

@@ -7,7 +7,7 @@ const TOML: &str = "mean = [128, 128, 128]\nstd = [64, 64, 64]\nclasses = ['road
 const OUTPUTS: &str = "[outputs]\nclass_logits = 'scores'\nmask_logits = 'masks'\n";
 
 #[test]
-fn a_foreign_model_takes_its_facts_into_the_prepared_file() {
+fn a_foreign_model_takes_its_metadata_into_the_prepared_file() {
     let toml = format!("{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
     // The prepared file stands alone: no model.toml lies next to it.

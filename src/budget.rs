@@ -1,5 +1,5 @@
-//! The latency ledger: a histogram a stage, and misses against the budget. `policy` says which
-//! frames can still make their deadline, `ladder` what to do less of when too many do not.
+//! Latency statistics: a histogram per stage, and misses of the budget. `policy` decides which
+//! frames can still meet their deadline, `ladder` degrades the run when too many do not.
 
 pub mod ladder;
 pub mod overload;

@@ -1,4 +1,4 @@
-//! Whether the watch itself is well: what is not watched is an alarm, too.
+//! Health of the system itself: camera tampering and faults, host temperature, clocks and power.
 
 pub mod blind;
 mod file;

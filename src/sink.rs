@@ -1,7 +1,7 @@
-//! Where alerts go, and what the outside sees of a run.
+//! Sinks of alerts, and telemetry of a run.
 //!
 //! ```text
-//!            ┌─ ring ─ thread ─► stdout | file (rotated) | Unix datagram socket
+//!            ┌─ queue ─ thread ─► stdout | file (rotated) | Unix datagram socket
 //! Sinks ─────┤
 //! (publish)  └─ queue ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
 //! ```

@@ -1,4 +1,4 @@
-//! Where frames come from.
+//! Sources of frames.
 //!
 //! A [`SourceUri`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
 //! [`OpenSource`], which gives frames one after the other; a [`SourceReader`] runs the camera on a thread of

@@ -1,4 +1,4 @@
-//! What a frame costs in memory outside the engine: nothing, once the buffers have grown.
+//! Allocations per frame outside the engine: none after warm-up.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! How often good pictures are called blind, and how surely bad ones are: on the synthetic drive
-//! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
+//! False alarms and hits of the tamper monitor: on the synthetic drive always, on road pictures if
+//! they are available. Prints the table of `docs/camera.md`.
 
 use std::path::Path;
 use unmask::health::blind::{BlindLimits, BlindReason, FrameStatistics};

@@ -1,4 +1,4 @@
-//! Brokers that take no alert until someone fixes something: certificates, names, logins, ports,
+//! Permanent faults of brokers: certificates, names, logins, ports,
 //! client ids. Wants mosquitto and openssl.
 
 mod common;

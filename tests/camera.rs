@@ -1,5 +1,4 @@
-//! From a driver inside the process to a prepared model's score, and what the command line says
-//! where there is no camera.
+//! Fake driver to prepared model's score, and errors of the command line without a camera.
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! What the CPU engine's own run allocates: counted over all threads, and shown apart from what
+//! Allocations of the CPU engine's own run: counted over all threads, and shown apart from what
 //! the pipeline costs outside it (`tests/allocations.rs`).
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};

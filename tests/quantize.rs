@@ -1,4 +1,4 @@
-//! Calibration, quantisation and judgement, as a user calls them, on a small network and a
+//! Calibration, quantisation and sensitivity, as a user calls them, on a small network and a
 //! synthetic drive.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Standard output that is closed, full, or gone before the end: in every verb.
+//! Standard output that is closed, full, or gone before the end: in every subcommand.
 
 mod common;
 

@@ -1,8 +1,8 @@
-//! The degrade ladder: what to do less of when frames miss their deadline, and when to do it again.
+//! The degrade ladder: steps down when frames miss their deadline, and up again when they meet it.
 //!
 //! A pure state machine that counts frames. It goes one step down as soon as more than a share of
 //! a window's frames missed, and one step up after a number of good windows; a step up that fails
-//! at once doubles that number, so that the ladder does not swing.
+//! at once doubles that number, so that the ladder does not oscillate.
 
 /// When the ladder moves.
 #[derive(Clone, Copy, Debug, PartialEq)]

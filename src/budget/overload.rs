@@ -1,5 +1,4 @@
-//! What overload does to a run, on virtual time: the policy alone, with an engine that takes a
-//! time given to it. Shown by `unmask profile --overload`.
+//! Simulates overload on virtual time: the policy alone, with given engine times. Shown by `unmask profile --overload`.
 
 use super::policy::{Admission, DeadlinePolicy, PolicySettings};
 use serde::Serialize;

@@ -1,7 +1,7 @@
-//! Whether a frame can still make its deadline: asked before the engine, not after.
+//! Deadline policy: whether a frame can still meet its deadline, checked before the engine.
 //!
 //! A pure state machine over moments that the caller gives: it runs on the run's clock and in tests
-//! on virtual time. Prediction is the 99th percentile of what the rest of the way (prepare, engine,
+//! on virtual time. Prediction is the 99th percentile of what the rest of the pipeline (prepare, engine,
 //! score, decide, emit) took for the last frames, as one time: the sum of each stage's own
 //! percentile would be too large.
 //!

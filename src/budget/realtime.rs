@@ -1,7 +1,7 @@
-//! What the pipeline's threads are given beyond the ordinary: the table `[realtime]`.
+//! Real-time scheduling of the pipeline's threads: the table `[realtime]`.
 //!
-//! The way's threads are those of the engine, of the camera and the one that runs the pipeline.
-//! Sinks, drawing and watching stay ordinary threads: nothing there may delay a frame.
+//! These are the threads of the engine, of the camera, and the one that runs the pipeline. Sinks,
+//! drawing and monitoring keep normal scheduling: they must not delay a frame.
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -15,7 +15,7 @@ use thread_priority::{
 /// Highest priority that is taken: above it run the system's own watchdogs.
 const PRIORITY_LIMIT: u8 = 98;
 
-/// What the pipeline's threads are given. By default nothing.
+/// Scheduling of the pipeline's threads; normal by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RealtimeSettings {

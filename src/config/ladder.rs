@@ -1,4 +1,4 @@
-//! What to do less of: the table `[ladder]`.
+//! The degrade ladder: the table `[ladder]`.
 
 use crate::budget::ladder;
 use crate::pipeline::{DegradeSettings, DegradeStep};

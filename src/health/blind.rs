@@ -1,7 +1,7 @@
-//! Blindness: frames that do not come, do not change, or show nothing.
+//! Camera tampering: frames that are missing, frozen, or show nothing.
 //!
-//! Every frame gets a [`FrameGlance`]: the mean luma of a grid of cells, and single pixels between
-//! them. [`BlindSigns`] are read off the glance, and [`TamperMonitor`] turns signs and times into one state,
+//! Every frame gets a [`FrameStatistics`]: the mean luma of a grid of cells, and single pixels between
+//! them. [`BlindSigns`] are derived from them, and [`TamperMonitor`] turns signs and times into one state,
 //! raised within a second and cleared with hysteresis. Nothing here knows a camera or a clock:
 //! times are given.
 

@@ -1,4 +1,4 @@
-//! Watches the machine while a run continues: heat, lowered clocks, another power mode.
+//! Host monitor: high temperature, lowered clocks, changed power mode.
 //!
 //! Readings are files under `/sys`; they are read on a thread of their own, a few times per minute.
 //! A zone is reported 5 °C below the point at which it slows the board down: before frames are late.
@@ -17,11 +17,11 @@ const HYSTERESIS_C: f64 = 3.0;
 /// A clock is reported where it may run at less than this share of the most it was ever allowed.
 const LOWERED_SHARE: f64 = 0.95;
 
-/// How the machine is watched: the table `[host]`.
+/// How the host is monitored: the table `[host]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostSettings {
-    /// Time between two looks, s; 0 = never.
+    /// Time between two readings, s; 0 = never.
     #[serde(alias = "every_s")]
     pub interval_s: f64,
     /// The folder in which `sys`, `proc` and `var` lie.

@@ -1,4 +1,4 @@
-//! What became of the alerts of one sink.
+//! Counters of one sink.
 
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

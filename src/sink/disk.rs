@@ -1,4 +1,4 @@
-//! The file operations of files and outboxes, in one place: tests put a disk that fails here.
+//! File operations of files and outboxes, in one place: tests inject faults here.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! What can go wrong with sinks.
+//! Errors of sinks.
 
 use std::path::{Path, PathBuf};
 

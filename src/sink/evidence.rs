@@ -1,4 +1,4 @@
-//! The frames behind alerts: a bounded ring on disk.
+//! Evidence: the frames of alerts, in a bounded folder on disk.
 //!
 //! Three files per frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
 //! and `NAME.json` with its alerts and times. Each is written under a temporary name and renamed; the

@@ -1,4 +1,4 @@
-//! From one alert to all sinks.
+//! Fan-out: serialises an alert once and hands it to all sinks.
 
 use super::counters::{DiscardReason, SinkCounters, SinkReport};
 use super::rotate::RotatingFile;

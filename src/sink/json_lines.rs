@@ -1,4 +1,4 @@
-//! JSON Lines straight to a writer, on the caller's own thread.
+//! JSON Lines to a writer, on the caller's own thread.
 
 use super::SinkError;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Numbers of a run that others look at while it continues.
+//! Metrics of a run, to be read from any thread.
 
 use crate::budget::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! MQTT: first to the outbox on disk, from there to the broker, QoS 1.
+//! MQTT sink: alerts go to the outbox on disk first, from there to the broker, QoS 1.
 //!
 //! Two threads: the session owns the outbox and decides what is sent; the link owns the connection
 //! and reports to the session what happens on it. After every loss of the connection the link starts

@@ -1,5 +1,4 @@
-//! A queue on disk: what was put in is there after kill -9, and after a power cut from the last
-//! flush back.
+//! A queue on disk: alerts survive kill -9, and a power cut up to the last flush.
 //!
 //! A folder of segments `NUMBER.log` (the number of their first line), each line
 //! `NUMBER CRC32 TEXT`, and a file `acked` with the number of the first line that was not yet

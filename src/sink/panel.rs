@@ -1,4 +1,4 @@
-//! The overlay on a panel: a Linux framebuffer, written as a file.
+//! Shows overlays on a Linux framebuffer.
 
 use super::SinkError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

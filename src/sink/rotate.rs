@@ -1,4 +1,4 @@
-//! A file of alerts that does not grow without end.
+//! A rotating alerts file.
 //!
 //! Whatever happens to the file or the disk, no line that was kept is overwritten before the line
 //! that takes its place is on the medium, and `FILE` is there again as soon as it can be.

@@ -1,4 +1,4 @@
-//! Settings of the sinks, as they stand in the configuration file.
+//! Settings of the sinks: the table `[sink]` of the configuration.
 
 use super::{DisplayFormat, SinkUri};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What `--alerts` names: stdout, a file, a socket, a broker.
+//! Sink URIs, as `--alerts` takes them: stdout, a file, a socket, a broker.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

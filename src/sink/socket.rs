@@ -1,4 +1,4 @@
-//! A Unix datagram socket: one datagram per alert.
+//! Unix datagram socket sink: one datagram per alert.
 
 use super::counters::DiscardReason;
 use super::thread::{Line, SharedSink, SinkMessage};

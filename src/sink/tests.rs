@@ -149,7 +149,10 @@ fn a_full_disk_is_counted_and_the_run_goes_on() {
         sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.discarded["write_failed"]), (0, 10));
+    assert_eq!(
+        (report.delivered, report.discarded["write_failed"]),
+        (0, 10)
+    );
     // Where frames are waited for, the run ends instead.
     let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Block).unwrap();
     assert!(sinks.publish(&alert(0)).is_err());

@@ -1,4 +1,4 @@
-//! Sinks that write alerts as they come, each on a thread of its own.
+//! Sink writers for stdout, files and sockets, each on a thread of its own.
 
 use super::counters::DiscardReason;
 use super::rotate::RotatingFile;

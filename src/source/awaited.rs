@@ -1,4 +1,4 @@
-//! A source that is not there yet: it is looked for until it comes.
+//! Waits for a missing source, and opens it once it appears.
 
 use super::{CaptureSettings, CaptureWatch, OpenSource, SourceError, SourceUri};
 use std::time::Duration;

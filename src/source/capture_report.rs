@@ -1,4 +1,4 @@
-//! Result of a camera.
+//! Report of a camera: mode, clock, frames, losses, events.
 
 use super::FrameDrops;
 use serde::Serialize;

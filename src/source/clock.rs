@@ -1,4 +1,4 @@
-//! The clock of a run.
+//! Clock of a run: monotonic time, tied to the wall clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use unmask_frame::MonotonicTime;

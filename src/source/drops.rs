@@ -1,4 +1,4 @@
-//! Frames that were lost, by reason.
+//! Counters of dropped frames, by reason.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Sub};

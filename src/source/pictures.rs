@@ -1,4 +1,4 @@
-//! A folder or a list of pictures as a source.
+//! Picture source: a folder or a list.
 
 use super::{BadFrame, FrameDrops, FrameTimestamp, SourceError, SourceFrame};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A driver's bytes as a picture.
+//! Converts a driver's bytes to a picture.
 
 use unmask_frame::{Picture, Size, decode_jpeg};
 use unmask_model::{ColourMatrix, ColourRange, FrameFormat, PixelFormat};

@@ -1,4 +1,4 @@
-//! The queue between the reading thread and the pipeline.
+//! Queue between the reading thread and the pipeline.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Reads ahead on a thread of its own.
+//! Source reader: reads ahead on a thread of its own.
 
 use super::queue::{FrameQueue, QueueItem};
 use super::{

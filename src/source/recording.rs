@@ -1,4 +1,4 @@
-//! Frames on disk, with their times and losses, to be seen again.
+//! Recordings: frames on disk with their times and losses, for replay.
 //!
 //! A recording is a folder: `recording.json` (what it is), `frames.jsonl` (one line per frame, in
 //! the order of capture) and one file per frame: the bytes as a camera's driver wrote them, or a

@@ -1,4 +1,4 @@
-//! What a camera is asked for.
+//! Capture settings of a camera: the table `[capture]`.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};

@@ -1,4 +1,4 @@
-//! What the user writes to name a source.
+//! Source URIs, as `--source` takes them.
 
 use super::SourceError;
 use std::fmt;

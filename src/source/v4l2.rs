@@ -1,4 +1,4 @@
-//! A V4L2 camera as a source: the driver's frames as pictures, or as the bytes that a prepared
+//! V4L2 source: the driver's frames as pictures, or as the bytes that a prepared
 //! graph takes, in the memory that the driver wrote them to.
 
 pub(in crate::source) mod watch;

@@ -1,4 +1,4 @@
-//! Asking a camera how it goes while another thread reads it.
+//! Handle to a camera for other threads: report, events, stop.
 
 use super::capture_report::CaptureReport;
 

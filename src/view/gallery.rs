@@ -1,4 +1,4 @@
-//! Keeps what a page about a run shows while the run continues.
+//! Gallery: collects what the report page of a run shows.
 
 use super::page::AlertSpan;
 use super::sheet::{TILE_W, shrink};

@@ -1,4 +1,4 @@
-//! One frame with what was seen in it: tinted anomaly map, boxes, labels, latency bar.
+//! Overlay of one frame: tinted anomaly map, boxes, labels, latency bar.
 
 use super::canvas::{Colour, PictureCanvas};
 use std::time::Duration;

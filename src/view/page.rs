@@ -1,4 +1,4 @@
-//! A page about a run: one HTML file that needs nothing but the pictures next to it.
+//! Report page of a run: one HTML file and the pictures next to it.
 
 mod charts;
 

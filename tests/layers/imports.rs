@@ -1,4 +1,4 @@
-//! From the paths that modules name to the modules and files that they come from.
+//! Resolves the paths that modules name to modules and files.
 
 use crate::source::{Binding, Module, Modules};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! The decision: which detections are reported.
+//! Alert decider: which detections begin, update and end alerts.
 
 use super::find::{DetectionFinder, HysteresisThresholds};
 use super::track::{TrackConfirmation, TrackFilter, TrackUpdate, Tracker};

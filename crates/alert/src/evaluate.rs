@@ -1,4 +1,4 @@
-//! Compares alerts with the truth of the synthetic drive: what was found, missed, falsely reported.
+//! Compares alerts with the truth of the synthetic drive: objects found and missed, false alerts.
 
 use super::{Alert, AlertEvent};
 use std::collections::BTreeMap;

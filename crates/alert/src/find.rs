@@ -1,8 +1,8 @@
-//! From an anomaly map to detections: components above a threshold, in pixels of the picture.
+//! Finds detections in an anomaly map: components above a threshold, in image pixels.
 //!
 //! This works on the grid of the network's output, not on the picture: the map between the cells
-//! is only interpolated, so labelling the enlarged map would cost a hundred times as much and say
-//! nothing new. Boxes and areas are those of the cells, carried over to the picture.
+//! is only interpolated, so labelling the enlarged map would cost a hundred times as much and add
+//! no information. Boxes and areas are those of the cells, carried over to the picture.
 //!
 //! A component is made with two thresholds (hysteresis, as in Canny 1986): it must hold a cell
 //! above the high one, and reaches as far as cells above the low one connect. All buffers are kept:

@@ -1,8 +1,8 @@
-//! Where an object stands, from where its bottom edge is in the picture: a camera over a flat road.
+//! Ground position of an object from its bottom edge in the image: a camera above a flat road.
 //!
-//! A pinhole camera `height_m` above the road looks along it, tipped down by `pitch_deg`. The ray
+//! A pinhole camera `height_m` above the road looks along it, with a downward pitch of `pitch_deg`. The ray
 //! through a picture point at or below the horizon meets the road in one place. Hills, a loaded
-//! vehicle and an object that does not touch the ground bend the truth: this is an estimate.
+//! vehicle and an object that does not touch the ground falsify the result: this is an estimate.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,8 @@
-//! Alerts as users receive them.
+//! Detections, tracks and alerts.
 //!
-//! `find` turns an anomaly map into detections (components above two thresholds), `track` follows
-//! detections from frame to frame, `decide` holds the rules of what is reported, `ground` says where it
-//! stands, and [`Alert`] is the fixed form in which events leave: one JSON object per line, schema
-//! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares alerts with the truth,
+//! `find` turns an anomaly map into detections (components above two thresholds), `track` associates
+//! detections over frames, `decide` applies the alert rules, `ground` computes ground positions, and [`Alert`] is the fixed form in which events leave: one JSON object per line, schema
+//! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `evaluate` compares alerts with the truth,
 //! where a source knows it.
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! The threshold for a wanted rate of false alarms, from normal driving.
+//! Chooses the threshold for a given rate of false alarms, from normal driving.
 //!
-//! Many deciders watch the same frames, one a threshold. Every alert of theirs is false, as nothing was
-//! there. The answer is the lowest threshold at which, and above which, the wanted number is kept.
+//! Many deciders process the same frames, one per threshold. Every alert of theirs is false, as nothing was
+//! there. The answer is the lowest threshold at which, and above which, the rate is kept.
 
 use super::{AlertDecider, AlertEvent, AlertSettings, DecideError, TrackSnapshot};
 use unmask_frame::Size;

@@ -1,7 +1,7 @@
-//! Follows detections from frame to frame, so that one object has one id.
+//! Multi-object tracker: associates detections over frames, so that one object keeps one id.
 //!
-//! A detection either counts towards a beginning or it does not (the rules say which). What is
-//! confirmed is kept alive by both: it takes more to begin than to continue.
+//! A detection either counts towards a beginning or it does not (the rules say which). Confirmed
+//! tracks are continued by both: beginning takes more than continuing.
 
 use super::{AlertEvent, Detection};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The part of the picture that counts, as a polygon.
+//! The zone of the image in which objects count: a polygon.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What may touch which tile of the picture.
+//! Bins solids by the image tiles that they may touch.
 
 use super::camera_model::ImageRect;
 

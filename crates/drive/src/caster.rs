@@ -1,4 +1,4 @@
-//! What throws shade on the ground, and where.
+//! Shadow casters on the ground.
 
 use super::camera_model::ImageRect;
 use super::shape::{MISS, RayHit};

@@ -1,4 +1,4 @@
-//! Where the road runs and what kind of ground lies next to it.
+//! Layout of the street: the road and the kinds of ground along it.
 
 use super::noise::SeededRng;
 use super::space::{LocalAxes, V, fract, ramp, v};

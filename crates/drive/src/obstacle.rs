@@ -1,4 +1,4 @@
-//! What does not belong: the list of kinds, and where along a drive they stand.
+//! Obstacles (anomalous objects): their kinds, and where along a drive they are placed.
 
 use super::animals;
 use super::cargo;

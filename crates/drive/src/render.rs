@@ -1,4 +1,4 @@
-//! From a stage to linear colours and a key a pixel: visibility, light, shade, smooth edges.
+//! Renders a stage to linear colours and one key per pixel: visibility, light, shade, smooth edges.
 
 mod shade;
 

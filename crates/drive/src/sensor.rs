@@ -1,4 +1,4 @@
-//! What lens and sensor add: blur, vignette, noise, rain streaks, tone.
+//! Lens and sensor effects: blur, vignette, noise, rain streaks, tone.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! Solid shapes and where rays meet them.
+//! Solid shapes and their intersection with rays.
 //!
 //! Every shape lives in its own unit space, `[-1, 1]³`: a ray is carried there by one affine map, so
 //! a picture's rays, which share their origin, cost three multiply-adds a pixel to carry over.

@@ -1,4 +1,4 @@
-//! What surfaces are made of: pattern, colours, and a point on one of them.
+//! Surface skins: pattern, colours, and a point on one of them.
 
 use super::space::{V, v};
 

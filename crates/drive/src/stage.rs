@@ -1,4 +1,4 @@
-//! What stands in one picture: solids with their skins, grouped into objects, seen by an eye.
+//! The stage of one image: solids with their skins, grouped into objects, seen by a camera.
 
 use super::camera_model::{CameraModel, ImageRect, NEAR_M};
 use super::shape::{CutPlane, MISS, RayHit, SolidForm};

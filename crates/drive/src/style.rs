@@ -1,4 +1,4 @@
-//! What one drive looks like: street, season, weather, light, camera. All drawn from one seed.
+//! Style of a drive: street, season, weather, light, camera. All drawn from one seed.
 
 use super::noise::SeededRng;
 use super::space::{V, srgb, v};

@@ -1,4 +1,4 @@
-//! Cars, pedestrians and cyclists: where they are at a time.
+//! Traffic: positions of cars, pedestrians and cyclists over time.
 
 use std::f64::consts::TAU;
 

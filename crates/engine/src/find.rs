@@ -1,4 +1,4 @@
-//! Where the shipped model lies.
+//! Finds the shipped model.
 
 use std::path::{Path, PathBuf};
 

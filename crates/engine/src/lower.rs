@@ -1,4 +1,4 @@
-//! Lowers a graph to what the runtime computes as the standard says.
+//! Lowers a graph to operators that the runtime computes as the ONNX standard defines.
 //!
 //! The runtime (`rten` 0.27) loads more than it computes right: some forms it approximates, of some
 //! attributes it takes no notice. ONNX's own node tests show which. Every node is either of a form

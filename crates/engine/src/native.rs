@@ -1,4 +1,4 @@
-//! Convolutions, and what lies between them, computed by kernels of our own.
+//! Native kernels for convolutions and the operators between them.
 //!
 //! The runtime takes no operators from outside, and its convolutions take half of a frame. So the
 //! graph is cut in three: what comes before the first convolution, the convolutions with the

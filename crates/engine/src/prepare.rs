@@ -1,4 +1,4 @@
-//! From a picture to the network's input: resize with a triangle filter, normalise, planes.
+//! Preprocessing: resizes a picture with a triangle filter, normalises it, and splits it into planes.
 //!
 //! The filter is the one of PIL's `BILINEAR`: a triangle over two source pixels where the picture
 //! grows, widened by the scale where it shrinks, weights normalised at the edges. Computed in

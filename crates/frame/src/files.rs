@@ -1,4 +1,4 @@
-//! How every reader opens a file: what is not a regular file is refused at once.
+//! Opens files for all readers: anything but a regular file is refused at once.
 //!
 //! A FIFO holds whoever opens it until someone writes into it, and a device may give bytes without
 //! end: a folder of pictures with one of them in it would stop a run for ever. All readers of

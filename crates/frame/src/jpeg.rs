@@ -1,4 +1,4 @@
-//! Whether a JPEG is whole, before it is decoded.
+//! Checks that a JPEG is complete before it is decoded.
 //!
 //! Decoders fill what is missing with grey and report nothing: of a camera's frame whose packets
 //! were lost, half a road would be left, and nothing on it. Here the headers are read, work and

@@ -1,4 +1,4 @@
-//! The words that every layer of unmask shares: images, maps, frame metadata and times, and how
+//! Types shared by all layers of unmask: images, maps, frame metadata and times, and how
 //! pictures are read from and written to files. Imports no other crate of the workspace.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Calibration: which ranges the values of a graph have on real frames.
+//! Calibration: ranges of the values of a graph on real frames.
 //!
 //! The float32 graph runs on the CPU engine over frames of the camera; of every value that
 //! [`QuantizePlan`] would quantise a [`ValueHistogram`] is kept, and a [`RangeMethod`] chooses a range from it.

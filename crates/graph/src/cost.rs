@@ -1,4 +1,4 @@
-//! What a graph costs: multiply-accumulates, bytes moved, parameters; per node and per block.
+//! Cost of a graph: multiply-accumulates, bytes moved, parameters; per node and per block.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use unmask_onnx::ir::{GraphNode, OnnxGraph, ValueId, element_bytes};

@@ -1,4 +1,4 @@
-//! How a picture gets into a graph that runs on the CPU engine.
+//! Feeds pictures to a graph that runs on the CPU engine.
 
 use rten::{ValueOrView, ValueView};
 use rten_tensor::{NdTensorView, TensorView};

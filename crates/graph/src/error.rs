@@ -1,4 +1,4 @@
-//! What can go wrong in this room.
+//! Errors of this crate.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! From a checkpoint to a checked ONNX file.
+//! Exports a checkpoint to a checked ONNX file.
 
 use super::checkpoint::{Checkpoint, CheckpointOrigin};
 use super::error::GraphError;

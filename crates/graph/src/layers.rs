@@ -1,4 +1,4 @@
-//! What each block of a network takes on the CPU engine.
+//! Times each block of a network on the CPU engine.
 //!
 //! `rten` does not hand out the times of its operators, so the graph is cut where one block ends and
 //! the next begins, each piece is loaded as a model of its own, and the pieces run one after the

@@ -1,5 +1,5 @@
-//! What TensorRT 10.3, 10.16 and 11.4 refuse or silently compute wrongly in a model, before an
-//! engine is built on a board.
+//! Lint for TensorRT 10.3, 10.16 and 11.4: finds what they refuse or silently compute wrongly,
+//! before an engine is built on a device.
 //!
 //! Sources: the issues named in each finding, the parser's own lists (`operators`), and what
 //! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs (`seen`).

@@ -1,4 +1,4 @@
-//! Puts the camera and the anomaly head into a model's graph: bytes of a frame in, maps out.
+//! Adds a preprocess and a postprocess subgraph to a model: camera bytes in, maps out.
 //!
 //! The model's own nodes stay as they are; nodes before and behind them are added (`front` and
 //! `head` build them, `splice` joins the three). `docs/graph.md` describes the result.

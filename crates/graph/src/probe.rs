@@ -1,4 +1,4 @@
-//! For tests of this room: networks with made-up weights, and graphs run on the CPU engine.
+//! For tests of this crate: networks with made-up weights, and graphs run on the CPU engine.
 
 use super::checkpoint::{
     Checkpoint, CheckpointMetadata, CheckpointOrigin, CheckpointWeights, WeightTensor,

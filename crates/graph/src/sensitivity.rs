@@ -1,4 +1,4 @@
-//! What INT8 costs, judged by the task: AuPRC and FPR95 of anomalies, block by block.
+//! Sensitivity to INT8 by block: AuPRC and FPR95 of anomalies.
 //!
 //! [`judge()`] measures the float32 model, then each block in INT8 alone, then all together; while
 //! that costs more than allowed, the block that costs most goes back to higher precision.

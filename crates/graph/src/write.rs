@@ -1,4 +1,4 @@
-//! The network, written down as an ONNX graph.
+//! Writes the network as an ONNX graph.
 //!
 //! [`OnnxOps`] interprets [`unmask_network::ops::NetworkOps`]: every call becomes a node (opset 17, static
 //! shapes), or a constant where all that it reads is constant. What does not fit is noted and

@@ -1,5 +1,4 @@
-//! What a camera delivers, in words and numbers: pixel format, colour coding, how the picture
-//! meets the network's input.
+//! Camera frames: pixel format, colour coding, and how the image is fitted to the network's input.
 
 use clap::ValueEnum;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What is known about a model besides its graph: colours, classes, threshold.
 //!
-//! The metadata travel inside the ONNX file (`metadata_props`, keys `unmask.*`). For files made
-//! elsewhere they may lie in `model.toml` next to the file; a key in the file wins over the same
+//! Metadata is stored in the ONNX file (`metadata_props`, keys `unmask.*`). For files made
+//! elsewhere it may be in `model.toml` next to the file; a key in the file wins over the same
 //! key in `model.toml`. Nothing is guessed: wrong mean or class order gives wrong scores silently.
 
 mod description;

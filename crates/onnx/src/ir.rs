@@ -1,5 +1,5 @@
-//! A graph in memory: values with static shapes, nodes, constants. What the writer fills, what
-//! passes change, what becomes an ONNX file.
+//! Intermediate representation: values with static shapes, nodes, constants. The writer builds it,
+//! passes change it, and it is emitted as an ONNX file.
 
 mod data;
 mod edit;

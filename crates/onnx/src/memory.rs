@@ -1,4 +1,4 @@
-//! How much memory a graph takes while it runs, computed from its shapes before it does.
+//! Memory that a graph needs to run, computed from its shapes.
 
 use super::ir::{OnnxGraph, ValueId, ValueSource, element_bytes};
 use super::shape_inference::elements;

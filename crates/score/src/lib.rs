@@ -1,4 +1,4 @@
-//! From a network's output to an anomaly map: the mask score and its refinement, the per-pixel
+//! Anomaly maps from a network's output: the mask score and its refinement, the per-pixel
 //! score, and the way from the grid of the output to the picture.
 //!
 //! Everything here is pure: slices in, maps out. Formulas are those of Mask2Anomaly (arXiv

@@ -1,4 +1,4 @@
-//! Why the library did not do what was asked.
+//! Errors of the library.
 
 use crate::driver::DriverError;
 use crate::version::Version;

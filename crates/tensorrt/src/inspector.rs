@@ -1,4 +1,4 @@
-//! What a loaded plan says about its layers.
+//! Inspector of the layers of a loaded plan.
 
 use crate::engine::Engine;
 use crate::error::RuntimeError;

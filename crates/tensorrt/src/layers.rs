@@ -1,4 +1,4 @@
-//! What the builder made of a network, read from its log.
+//! Layers of a built plan, parsed from the log of the builder.
 //!
 //! With [`ProfilingVerbosity::Detailed`](crate::ProfilingVerbosity::Detailed) the builder of
 //! TensorRT-RTX logs a line per layer of the plan at [`Severity::Verbose`]: kernel, tensors with

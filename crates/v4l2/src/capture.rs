@@ -1,8 +1,8 @@
-//! A camera that is watched for as long as the process lives: the newest frame, its age, what was
-//! lost, and every fault survived.
+//! Capture session: gives the newest frame with its age, counts lost frames, and recovers from
+//! faults for as long as the process runs.
 //!
 //! One outage, one event: it begins with the first fault and ends with the next frame, whatever
-//! is tried in between ([`Outage`] says when). Trying again means opening the device again: after a
+//! is tried in between ([`CaptureOutage`] has the timing). Trying again means opening the device again: after a
 //! fault no part of a stream is trusted.
 
 mod frames;

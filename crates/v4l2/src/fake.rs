@@ -1,5 +1,5 @@
-//! A driver inside the process, for tests: it fills buffers as a real one does, and fails when it
-//! is asked to.
+//! A driver inside the process, for tests: it fills buffers as a real one does, and injects
+//! faults on request.
 //!
 //! Its time is its own ([`Fake::virtual_time`]: waiting moves it on, so that hours of outages take
 //! no time) or that of the machine ([`Fake::real_time`]: frames come when a test calls

@@ -1,4 +1,4 @@
-//! What a camera is to be set to, and whether it can be.
+//! Sets the mode of a camera, and explains what it does not support.
 
 use crate::{ControlInfo, FourCc, FrameRates, FrameSizes, V4l2Error, VideoFormat, VideoNode};
 use std::fmt::Write;

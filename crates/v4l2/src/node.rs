@@ -1,4 +1,4 @@
-//! What a kernel and its devices can be asked: one function a system call.
+//! The kernel interface and its devices: one function per system call.
 
 use crate::{
     AlignedPages, ControlInfo, DeviceIdentity, FourCc, FrameRates, FrameSizes, V4l2Error,

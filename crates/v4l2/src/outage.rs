@@ -1,4 +1,4 @@
-//! Outages: when to try again, and what to say.
+//! Outages: when to retry, and what to report.
 
 use std::time::Duration;
 

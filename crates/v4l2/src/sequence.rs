@@ -1,4 +1,4 @@
-//! The driver's count of frames.
+//! The driver's sequence numbers.
 
 /// What a number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Streaming: buffers go round between driver and reader.
+//! Streaming: buffers are exchanged between driver and reader.
 
 use crate::{BufferPlace, DequeuedBuffer, MemoryKind, Region, V4l2Error, VideoNode, WaitOutcome};
 use std::ops::{Deref, Range};

@@ -1,9 +1,9 @@
-//! The clock doctor: what a driver's stamps are worth.
+//! Timestamp clock: determines which clock a driver's timestamps use.
 //!
 //! Drivers stamp frames on the monotonic clock, on the wall clock, on a clock of their own that
 //! stands a constant time away from both, or at the end of a frame that has not come yet. The
-//! doctor compares the stamps of the first frames with their arrival, says which it is, takes off
-//! what is constant, and says that the age is unknown where it cannot know it.
+//! timestamps of the first frames are compared with their arrival: that gives the clock and its
+//! constant offset, or the age is reported as unknown.
 
 use crate::BufferFlags;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub enum FrameAge {
     Unknown,
 }
 
-/// What the doctor found.
+/// A change of the timestamp clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockEvent {
     /// Stamps are of this clock, and this much is taken off the time from stamp to arrival, ns.
@@ -73,7 +73,7 @@ pub enum ClockEvent {
     Jumped(i64),
 }
 
-/// Looks at stamps.
+/// Determines the clock of timestamps, and the ages of frames.
 #[derive(Clone, Debug)]
 pub struct TimestampClock {
     period_ns: i64,

@@ -1,4 +1,4 @@
-//! A small look at a picture, cheap enough for every frame.
+//! Statistics of an image, cheap enough for every frame.
 
 /// Columns of the grid.
 const COLS: usize = 96;

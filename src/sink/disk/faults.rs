@@ -1,4 +1,4 @@
-//! A disk that fails on purpose.
+//! Fault injection for disk operations.
 
 use super::{DiskOperation, SinkDisk};
 use std::io;

@@ -1,4 +1,5 @@
-//! What the client library says, in words that name the fix, and whether waiting fixes it.
+//! Broker faults: explains errors of the client library, names the fix, and tells outages from
+//! permanent faults.
 
 use rumqttc::v5::{self, mqttbytes::v5::DisconnectReasonCode};
 use rustls::{CertificateError, Error as TlsError};

@@ -1,4 +1,4 @@
-//! The connection to a broker: made, kept, made again after a pause.
+//! The connection to a broker: connects, keeps it alive, reconnects with backoff.
 
 use super::fault::{self, BrokerFault, FaultContext};
 use super::publisher::{LinkEvent, MqttClient, MqttPublisher, status};

@@ -1,4 +1,4 @@
-//! Questions asked where a connection does not come about.
+//! Diagnoses failed connections.
 
 use super::fault::BrokerFault;
 use rustls::pki_types::ServerName;

@@ -1,4 +1,4 @@
-//! One connection, as those see it who have something to send.
+//! Publishes to one connection.
 
 use rumqttc::v5;
 

@@ -1,4 +1,4 @@
-//! Between outbox and connection: what is sent, what is acknowledged, what only memory holds.
+//! MQTT session: moves alerts from the outbox to the connection, and tracks acknowledgements.
 
 use super::publisher::LinkEvent;
 use super::publisher::MqttPublisher;

@@ -1,4 +1,4 @@
-//! The segments of an outbox on disk: found, begun, removed.
+//! The segments of an outbox on disk: reads, starts and removes them.
 
 use super::segment::{self, OutboxSegment, name, read_segment};
 use super::{AlertOutbox, Entry, LossReason, OutboxState};

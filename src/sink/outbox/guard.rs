@@ -1,4 +1,4 @@
-//! Whether the files of an outbox are still there, and what others removed put back.
+//! Guards the files of an outbox: restores what other processes removed.
 
 use super::segment::{self, name};
 use super::{AlertOutbox, LossReason};

@@ -1,4 +1,4 @@
-//! The files of an outbox: segments of lines, and the number that was acknowledged.
+//! The files of an outbox: segments of lines, and the first unacknowledged number.
 
 use super::LINE_LIMIT;
 use crate::sink::disk::{FileId, SinkDisk};

@@ -1,4 +1,4 @@
-//! The outbox through ends of the process, damage, faults of the disk and others' hands.
+//! The outbox across restarts, damage, disk faults and changes by other processes.
 
 mod histories;
 

@@ -1,4 +1,4 @@
-//! What a V4L2 camera came to, asked from another thread than the one that reads it.
+//! Reports on a V4L2 camera from other threads.
 
 use crate::source::FrameDrops;
 use crate::source::capture_report::CaptureReport;

@@ -1,6 +1,6 @@
-//! The page's drawings: the timeline and the histogram of ages, as SVG.
+//! Charts of the report page: timeline and histogram of ages, as SVG.
 
-use super::{RunPage, AlertSpan, escape};
+use super::{AlertSpan, RunPage, escape};
 use std::fmt::Write;
 
 /// Rows of the timeline; the rest is counted.

@@ -1,4 +1,4 @@
-//! From the kernel's start to its end.
+//! Init of the virtual board: from boot to power-off.
 
 use crate::serial::report;
 use crate::{suite, sys};

@@ -1,4 +1,4 @@
-//! The words that the virtual board and its host share: what to do, and what came of it.
+//! Types that the virtual board and its host share: the plan and the results.
 //!
 //! The host puts a [`Plan`] into the board's root file system as `/board/plan.json`; the board
 //! writes one [`Line`] a happening on its serial port, each behind [`MARK`].

@@ -1,4 +1,4 @@
-//! Test pictures: bytes that tell every picture, place and shift from every other.
+//! Test pictures: bytes that identify picture, position and shift.
 
 /// `count` pictures of `size` bytes, each with noise of its own.
 pub fn noise(count: usize, size: usize) -> Vec<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! Calls into the kernel: all that is unsafe on the board stands here.
+//! System calls: all unsafe code of the board.
 
 use std::ffi::CString;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! The board's own way to its video devices: formats, controls, a feeder and a plain reader.
+//! Plain access to the board's video devices: formats, controls, a feeder and a plain reader.
 //!
 //! It shares nothing with the product, so that each tells on the other.
 

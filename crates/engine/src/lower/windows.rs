@@ -1,5 +1,5 @@
-//! Convolutions and pools with all that the file leaves out said: the runtime takes no notice of
-//! the shapes that it follows from, and pads SAME_LOWER as SAME_UPPER.
+//! Makes the defaults of convolutions and pools explicit: the runtime ignores the shapes that they
+//! follow from, and pads SAME_LOWER as SAME_UPPER.
 
 use super::Emit;
 use unmask_onnx::ir::{NodeId, OnnxGraph};

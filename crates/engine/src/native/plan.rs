@@ -1,5 +1,5 @@
-//! From nodes to steps: what follows a convolution alone goes into it, maps that are read no more
-//! give their memory to later ones.
+//! Plans the steps of a section: fuses operators into convolutions, and reuses the memory of maps
+//! that are no longer read.
 
 use super::conv::{Clamp, Conv, Sizes};
 use super::maps::{Border, Geometry, Map, Pool, Rounding};

@@ -1,4 +1,4 @@
-//! Where a graph is cut around its convolutions.
+//! Splits a graph around its convolutions.
 
 use super::NativeSection;
 use super::plan::{Form, form_of, plan};

@@ -1,4 +1,4 @@
-//! A secret of this device.
+//! Device key: the secret that seals plans.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -1,4 +1,4 @@
-//! What a plan depends on.
+//! Plan key: everything that a plan depends on.
 
 use super::sha256_hex;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! A folder of plans.
+//! Plan store: a folder of sealed plans.
 //!
 //! A receipt is named by its key, a plan by key and content, and the receipt says which plan is
 //! its own. So one rename, that of the receipt, takes a new plan into service: whenever a build is

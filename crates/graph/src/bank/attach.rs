@@ -1,4 +1,4 @@
-//! The distance to a bank as nodes of a graph.
+//! Adds the distance to a feature bank to a graph, as nodes.
 
 use super::FeatureBank;
 use crate::checkpoint::CheckpointWeights;

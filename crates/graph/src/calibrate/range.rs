@@ -1,4 +1,4 @@
-//! From a histogram to the range that 8 bits shall cover.
+//! Chooses the INT8 range of a tensor from its histogram.
 //!
 //! All ranges are symmetric: `[-t, t]`, in steps of `t / 127`.
 

@@ -1,4 +1,4 @@
-//! Whether a picture shows anything.
+//! Checks that a calibration picture shows a scene.
 
 use unmask_frame::Picture;
 

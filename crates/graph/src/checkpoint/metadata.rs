@@ -1,4 +1,4 @@
-//! What a model says about itself, in a checkpoint's header and in a model's `metadata_props`.
+//! Metadata of a model, in a checkpoint's header and in a model's `metadata_props`.
 
 use std::path::Path;
 use unmask_frame::Size;

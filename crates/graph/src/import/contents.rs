@@ -1,4 +1,4 @@
-//! What a checkpoint's file holds: one file of tensors, or an index of several.
+//! Contents of a checkpoint file: one file of tensors, or an index of several.
 
 use super::names::KeyMap;
 use super::torch;

@@ -1,4 +1,4 @@
-//! What a foreign model says about itself: `model.toml`, HuggingFace's labels, Cityscapes.
+//! Metadata of an imported model: `model.toml`, HuggingFace's labels, Cityscapes.
 
 use crate::GraphError;
 use crate::checkpoint::{CheckpointMetadata, parse_size};

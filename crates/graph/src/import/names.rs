@@ -1,4 +1,4 @@
-//! Names of parameters: which no network reads, and HuggingFace's in detectron2's words.
+//! Parameter names: those that are ignored, and HuggingFace's mapped to detectron2's.
 
 #[cfg(test)]
 mod tests;

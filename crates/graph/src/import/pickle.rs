@@ -1,4 +1,4 @@
-//! A pickle as a record of what it says, read without doing any of it.
+//! Reads a pickle as data, without executing it.
 //!
 //! A pickle is a program for a stack machine that may call any Python function. This reader knows
 //! the instructions, but a call is only noted down ([`Object::Call`]), and a name outside of a

@@ -1,4 +1,4 @@
-//! What NVIDIA's parser and builder did with small graphs: TensorRT-RTX 1.7.1, SM 8.6, each rule
+//! Rules measured with NVIDIA's parser and builder on small graphs: TensorRT-RTX 1.7.1, SM 8.6, each rule
 //! with a graph in `tests/rtx_operators.rs`. The parser is that of TensorRT 11.
 
 use super::operators::{MEASURED_UNSUPPORTED, PARSED, SINGLE_OUTPUT};

@@ -1,4 +1,4 @@
-//! What TensorRT's ONNX parser takes, by its own list: `docs/operators.md` and `docs/Changelog.md` of
+//! Operators of TensorRT's ONNX parser, by its own list: `docs/operators.md` and `docs/Changelog.md` of
 //! [onnx/onnx-tensorrt](https://github.com/onnx/onnx-tensorrt), read for 10.15; 10.3 has what
 //! the changelog does not date later, 10.16 the same as 10.15, 11.x by NVIDIA's guide to opsets alone.
 

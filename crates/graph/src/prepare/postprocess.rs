@@ -1,4 +1,5 @@
-//! From the network's output to score and classes, as nodes: the formulas of `crate::score`.
+//! Postprocess subgraph: from the network's output to score and classes, with the formulas of
+//! `unmask-score`.
 
 use super::build::NodeBuilder;
 use super::fit::FitGeometry;

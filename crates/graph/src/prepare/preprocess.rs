@@ -1,4 +1,4 @@
-//! From the camera's bytes to the network's input, as nodes.
+//! Preprocess subgraph: from camera bytes to the network's input.
 //!
 //! Rows are summed first, on the bytes as they lie in the buffer, whatever their meaning; then
 //! columns of each plane; then colour, on the small picture. Every step but the last clip is

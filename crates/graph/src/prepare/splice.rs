@@ -1,4 +1,4 @@
-//! Joins front, model and head into one graph.
+//! Joins preprocess subgraph, model and postprocess subgraph into one graph.
 
 use super::postprocess::{CLASS_LOGITS, LOGITS, MASK_LOGITS};
 use super::{PREPROCESS_SCOPE, PrepareError, option, preprocess};

@@ -1,4 +1,4 @@
-//! What can go wrong while calibrating and quantising.
+//! Errors of calibration and quantisation.
 
 use std::path::PathBuf;
 use unmask_engine::EngineError;

@@ -1,4 +1,4 @@
-//! A model file's graph with an index: who writes a value, who reads it, its type and shape.
+//! A graph with an index of producers, readers, types and shapes.
 //!
 //! Works on the file's own names, so that a calibration file and reports name what the user sees
 //! in any viewer.

@@ -1,5 +1,5 @@
-//! Where INT8 goes, and where float32 must stay. Decided by the graph's structure alone, but for
-//! the front that `unmask prepare` puts before a model, which is known by its nodes' names.
+//! Placement of INT8 and float32. It depends on the graph's structure only, except for the
+//! preprocess subgraph of `unmask prepare`, which is known by its node names.
 //!
 //! INT8: convolutions and matrix products with constant weights (their input and their weights),
 //! and the shortcut of a residual addition behind a convolution, so that TensorRT can fuse both

@@ -1,4 +1,4 @@
-//! Writes a graph again in lower precision.
+//! Rewrites a graph in lower precision.
 
 use super::net::{QuantizeGraph, unsupported};
 use super::placement::{QuantizePlan, QuantizedLayer, block_of};

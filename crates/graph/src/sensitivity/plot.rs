@@ -1,4 +1,4 @@
-//! The result as a picture: one bar per block.
+//! Bar chart of a sensitivity report.
 
 use super::report::{BlockDecision, SensitivityReport};
 use crate::quantize::QuantizeError;

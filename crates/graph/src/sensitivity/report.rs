@@ -1,4 +1,4 @@
-//! The result, as a table and as JSON.
+//! Sensitivity report, as a table and as JSON.
 
 use super::bench::BlockMetrics;
 use crate::calibrate::RangeMethod;

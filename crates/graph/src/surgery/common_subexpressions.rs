@@ -1,5 +1,5 @@
-//! One copy of what was repeated: a mask that was written out for every head is kept once and
-//! broadcast where it meets the scores.
+//! Removes repetition: a mask that is repeated for every head is kept once and broadcast to the
+//! scores.
 //!
 //! A value is followed from where it is repeated (Expand, Tile, Concat of itself) through work
 //! that treats all copies alike, until it meets a value that has that axis of its own.

@@ -1,4 +1,4 @@
-//! Equal computations done once: nodes that do the same on the same values become one.
+//! Common subexpression elimination: equal nodes on equal values become one.
 
 use prost::Message;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! From what is written about a network to what is meant, with every value checked.
+//! Resolves and checks the metadata that describes a network.
 
 use super::written::{ClassReference, WrittenMetadata, shorten};
 use super::{MetadataError, OutputForm};

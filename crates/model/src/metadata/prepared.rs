@@ -1,4 +1,4 @@
-//! What a prepared graph says of itself: how it scores, and what it wants of the camera.
+//! Metadata of a prepared graph: its score, and the camera frames that it reads.
 
 use super::{MetadataError, list, shorten};
 use crate::camera_input::{CameraInput, FrameFormat, FrameView};

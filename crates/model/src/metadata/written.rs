@@ -1,4 +1,4 @@
-//! The metadata as they are written: in the metadata of a file or a checkpoint, or in `model.toml`.
+//! Metadata as written in a model file, a checkpoint, or `model.toml`.
 
 use super::MetadataError;
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! Changing a graph: who reads what, replacing values, dropping what is not needed, putting nodes
-//! back into an order in which they can run.
+//! Edits a graph: finds readers, replaces values, removes dead nodes, sorts nodes into running
+//! order.
 
 use super::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId, ValueSource, inside};
 use crate::messages::DataType;

@@ -1,4 +1,4 @@
-//! From a graph in memory to an ONNX model.
+//! Emits a graph as an ONNX model.
 
 use super::{OnnxGraph, TensorData, ValueId, ValueSource};
 use crate::messages::{

@@ -1,5 +1,5 @@
-//! What must hold of every model, whatever is done with it and whatever its operators are: an end
-//! to its nodes, tensors that can be counted, an order in which it can run.
+//! Checks for every model, whatever its operators: number of nodes, sizes of tensors, a running
+//! order without cycles.
 
 use super::limits::ReadLimits;
 use crate::error::OnnxError;

@@ -1,4 +1,4 @@
-//! Connected cells, found again and again without asking for memory.
+//! Component labeller that reuses its buffers.
 //!
 //! Runs are joined with union-find on buffers that are kept: once they have grown to the size of the
 //! map, a frame costs no allocation.

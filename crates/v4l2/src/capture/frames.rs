@@ -1,4 +1,4 @@
-//! From filled buffers to the newest good frame, and what was lost on the way.
+//! Selects the newest valid frame of the filled buffers, and counts those lost.
 
 use super::{CaptureSession, CapturedFrame, LossReason, LostFrames, MIN_SILENCE, SILENT_PERIODS};
 use crate::FilledBuffer;

@@ -1,4 +1,4 @@
-//! From a path to a stream: opening, setting, and whose memory is filled.
+//! Starts a stream: opens the device, sets its mode, chooses the buffer memory.
 
 use super::{
     CaptureError, CaptureSession, DEFAULT_PERIOD, LiveStream, LossReason, MemoryChoice, WAIT_SLICE,

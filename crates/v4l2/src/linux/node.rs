@@ -1,4 +1,4 @@
-//! What the device is asked: one call of the kernel each.
+//! Calls on a device: one system call each.
 
 use super::device::{LinuxDevice, SINGLE, no_planes, text};
 use crate::format::plain_name;

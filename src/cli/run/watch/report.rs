@@ -4,7 +4,7 @@ use super::super::super::ExitOutcome;
 use super::{EvaluatedRun, RunResult, WatchRun};
 use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
 use crate::pipeline::RunSummary;
-use crate::view::{AlertGallery, PageFigure, RunPage, AlertSpan, html};
+use crate::view::{AlertGallery, AlertSpan, PageFigure, RunPage, html};
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;

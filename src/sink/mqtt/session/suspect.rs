@@ -1,4 +1,4 @@
-//! An alert that the broker never takes must not hold up those behind it.
+//! Finds an alert that the broker never accepts, so that it does not block those behind it.
 
 use super::{MqttSession, OutboxEntry};
 

@@ -1,4 +1,4 @@
-//! The streaming floor (`unmask-v4l2`) on a real driver: pictures, memories, faults, endurance.
+//! Streaming with `unmask-v4l2` on a real driver: pictures, memories, faults, endurance.
 
 mod endurance;
 mod faults;

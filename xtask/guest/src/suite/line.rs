@@ -1,4 +1,4 @@
-//! The picture line: what goes into the output comes out of the camera, bit for bit.
+//! Loopback: bytes written to the output arrive at the camera bit for bit.
 
 use super::{CaseTrial, FoundCamera};
 use crate::pictures;

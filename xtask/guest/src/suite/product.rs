@@ -1,4 +1,4 @@
-//! `unmask` itself on the board, as a user starts it: what it tells, and how it ends.
+//! `unmask` itself on the board, as a user starts it: its alerts and its exit.
 
 mod program;
 pub(super) mod scene;

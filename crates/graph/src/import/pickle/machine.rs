@@ -1,4 +1,4 @@
-//! Follows a pickle's instructions, one at a time.
+//! Interprets the instructions of a pickle, one at a time.
 
 use super::{ObjectId, PickleObject};
 use std::collections::HashMap;

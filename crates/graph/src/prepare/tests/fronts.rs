@@ -1,4 +1,4 @@
-//! Fronts against conversions that are written pixel by pixel, in f64.
+//! Preprocess subgraphs against conversions that are written pixel by pixel, in f64.
 
 use super::{bytes, floats, run};
 use crate::prepare::fit::lay;

@@ -1,4 +1,4 @@
-//! Heads against the score room, on random logits.
+//! Postprocess subgraphs against `unmask-score`, on random logits.
 
 use super::{floats, noise, run};
 use crate::prepare::fit::FitGeometry;

@@ -1,4 +1,4 @@
-//! Many times over: what grows by a little each time is found here.
+//! Endurance: many repetitions, to find leaks.
 
 use super::faults::plug;
 use super::watch::{EventWatch, preset};

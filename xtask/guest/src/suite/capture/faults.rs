@@ -1,4 +1,4 @@
-//! Faults of driver and device while a capture runs: each told once, as what it is, and survived.
+//! Faults of driver and device during a capture: each is reported once and recovered from.
 
 use super::super::line::CAMERA;
 use super::watch::{EventWatch, HeldFrames, preset};

@@ -1,4 +1,4 @@
-//! A capture that is watched from outside, as the product runs it: on a thread of its own.
+//! A capture on a thread of its own, monitored from outside, as the product runs it.
 
 use super::super::line::CAMERA;
 use super::{LIMIT_S, WEBCAM, control};

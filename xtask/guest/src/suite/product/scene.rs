@@ -1,4 +1,4 @@
-//! What the camera is shown: a road with a square on it, or nothing.
+//! Scenes for the camera: a road with a square on it, or nothing.
 
 use super::super::line;
 use crate::pictures;

@@ -169,7 +169,7 @@ fn overload(json: bool) -> anyhow::Result<String> {
         "budget ms",
         "served",
         "on time",
-        "overtaken",
+        "superseded",
         "too late",
         "queue",
         "age p99 ms"

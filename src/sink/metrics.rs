@@ -112,7 +112,7 @@ pub(super) struct MetricsSnapshot {
     pub invalid: u64,
     /// Looks at a source that was not there.
     pub waits: u64,
-    /// By reason, in the order of [`Cause::ALL`].
+    /// By reason, in the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
     pub alerts: u64,
     pub age_us: u64,

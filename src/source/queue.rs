@@ -90,7 +90,7 @@ impl<T> FrameQueue<T> {
         }
     }
 
-    /// Like [`Queue::take`], but gives up at `deadline`.
+    /// Like [`FrameQueue::take`], but gives up at `deadline`.
     pub fn take_until(&self, deadline: Option<Instant>) -> QueueItem<T> {
         let mut state = self.lock();
         loop {

@@ -111,7 +111,7 @@ impl ParamStore {
         }
     }
 
-    /// The reverse of [`Params::resting`]: leaves of `device`, with gradients.
+    /// The reverse of [`ParamStore::resting`]: leaves of `device`, with gradients.
     pub fn moving(&self, device: &Device) -> Self {
         let mut out = Self {
             device: device.clone(),

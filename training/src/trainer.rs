@@ -104,9 +104,9 @@ pub enum Ending {
         /// The model.
         model: PathBuf,
     },
-    /// [`Manner::stop_after`] steps ran: the model is not written yet.
+    /// [`RunManner::stop_after`] steps ran: the model is not written yet.
     Stopped {
-        /// The state, from which [`Manner::resume`] continues.
+        /// The state, from which [`RunManner::resume`] continues.
         state: PathBuf,
     },
 }

@@ -202,7 +202,7 @@ impl DetectionFinder {
         }
     }
 
-    /// The cells within [`RING_CELLS`] of component `k`, each once.
+    /// The cells within [`CONTOUR_CELLS`] of component `k`, each once.
     fn contour(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
         let grid = scored.score.size();
         let (score, classes) = (scored.score.data(), scored.classes.data());

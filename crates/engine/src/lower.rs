@@ -41,7 +41,7 @@ pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
 /// [`finish`] it.
 ///
 /// # Errors
-/// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
+/// [`OnnxError::Node`] with the node, its operator and the attribute or input that is not computed.
 pub(crate) fn lower(graph: &mut OnnxGraph) -> Result<(), OnnxError> {
     // The runtime computes half precision in single: it says so from here on, and the rewrites and
     // the kernels of our own need to know one kind of float only.

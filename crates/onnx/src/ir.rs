@@ -281,7 +281,7 @@ impl OnnxGraph {
     }
 
     /// Adds a node with one output of the given type and shape; a node that does the same on the
-    /// same inputs is there only once. It is added at the end: [`OnnxGraph::tidy`] puts nodes where
+    /// same inputs is there only once. It is added at the end: [`OnnxGraph::remove_dead_and_sort`] puts nodes where
     /// they can run.
     pub fn add_node(
         &mut self,

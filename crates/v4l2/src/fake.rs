@@ -1,9 +1,9 @@
 //! A driver inside the process, for tests: it fills buffers as a real one does, and injects
 //! faults on request.
 //!
-//! Its time is its own ([`Fake::virtual_time`]: waiting moves it on, so that hours of outages take
-//! no time) or that of the machine ([`Fake::real_time`]: frames come when a test calls
-//! [`Fake::produce`] on a thread of its own).
+//! Its time is its own ([`FakeKernel::virtual_time`]: waiting moves it on, so that hours of outages take
+//! no time) or that of the machine ([`FakeKernel::real_time`]: frames come when a test calls
+//! [`FakeKernel::produce`] on a thread of its own).
 
 mod calls;
 mod world;
@@ -149,7 +149,7 @@ impl FakeKernel {
         Self::new(None)
     }
 
-    /// The same in the machine's time: frames come when [`Fake::produce`] is called.
+    /// The same in the machine's time: frames come when [`FakeKernel::produce`] is called.
     pub fn real_time() -> Self {
         Self::new(Some(Instant::now()))
     }

@@ -50,7 +50,7 @@ impl FrameStatistics {
         })
     }
 
-    /// As [`FrameGlance::look`], at whatever `pixel` gives for column and row.
+    /// As [`FrameStatistics::measure`], at whatever `pixel` gives for column and row.
     pub fn measure_pixels(
         &mut self,
         w: usize,

@@ -224,7 +224,7 @@ impl MqttLink {
         probe::mixed_up(host, port, self.context.tls, self.connect_timeout).unwrap_or(fault)
     }
 
-    /// As [`Link::connect`]; a panic inside the client library is a lost connection, too.
+    /// As [`MqttLink::connect`]; a panic inside the client library is a lost connection, too.
     fn connect_safely(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
         if let Err(error) = probe::descriptors() {
             return (None, fault::no_descriptors(&error));

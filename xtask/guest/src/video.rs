@@ -383,7 +383,7 @@ impl PictureFeeder {
         Self::start_altered(device, pictures, |_, _| ())
     }
 
-    /// As [`Feeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
+    /// As [`PictureFeeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
     /// many were shown before.
     pub fn start_altered(
         device: VideoDevice,

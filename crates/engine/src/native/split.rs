@@ -49,7 +49,7 @@ enum Side {
 /// Cuts `graph`; none where no convolution is computed here.
 ///
 /// # Errors
-/// [`Error::Model`] where a part's nodes wait for each other.
+/// [`OnnxError::Model`] where a part's nodes wait for each other.
 pub(crate) fn split_graph(graph: &OnnxGraph) -> Result<Option<Cut>, OnnxError> {
     let sides = sides(graph);
     let on = |side: Side| {

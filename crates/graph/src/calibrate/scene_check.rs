@@ -16,7 +16,7 @@ pub enum PictureLook {
     Scene,
     /// One brightness everywhere.
     Flat,
-    /// Like noise: the correlation of neighbouring pixels lies below [`LIKENESS_MIN`].
+    /// Like noise: the correlation of neighbouring pixels lies below [`CORRELATION_MIN`].
     Noise {
         /// The correlation.
         correlation: f64,

@@ -67,7 +67,7 @@ impl CheckpointWeights {
     /// those without one are left out.
     ///
     /// # Errors
-    /// As [`Weights::from_safetensors`]; two keys with the same name.
+    /// As [`CheckpointWeights::from_safetensors`]; two keys with the same name.
     pub(crate) fn from_safetensors_as(
         path: &Path,
         tensors: &SafeTensors<'_>,

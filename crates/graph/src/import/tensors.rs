@@ -59,7 +59,7 @@ const MAX_NESTING: usize = 4;
 const LISTED_KEYS: usize = 8;
 
 /// The named tensors of a checkpoint: the entries of the dict that the pickle is about, or of the
-/// one in it that is called as one of [`NESTS`], and so on inwards. What is not a tensor next to
+/// one in it that is called as one of [`NESTED_KEYS`], and so on inwards. What is not a tensor next to
 /// tensors stays in the list; it is refused where it is read.
 ///
 /// # Errors

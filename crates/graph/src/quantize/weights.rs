@@ -74,7 +74,7 @@ pub fn scale(end: f64) -> f32 {
 /// `tensor` in FP16, under the name `name`; larger values become the largest that FP16 has.
 ///
 /// # Errors
-/// [`Error::Unfit`] where it holds no float32 numbers.
+/// [`QuantizeError::Unfit`] where it holds no float32 numbers.
 pub fn halve(tensor: &TensorProto, name: &str) -> Result<TensorProto, QuantizeError> {
     let data = f32s(tensor)
         .ok_or_else(|| unsupported(format!("the constant `{}` is damaged", tensor.name())))?;

@@ -17,7 +17,7 @@ impl NodeId {
 }
 
 impl OnnxGraph {
-    /// The node `id`. Ids change with [`OnnxGraph::tidy`].
+    /// The node `id`. Ids change with [`OnnxGraph::remove_dead_and_sort`].
     pub fn node(&self, id: NodeId) -> &GraphNode {
         &self.nodes[id.0]
     }

@@ -135,7 +135,7 @@ impl RunningProgram {
         self.ends_within(code, LIMIT_S)
     }
 
-    /// As [`Program::ends_with`], within so many seconds.
+    /// As [`RunningProgram::ends_with`], within so many seconds.
     pub fn ends_within(&mut self, code: i32, limit_s: f64) -> anyhow::Result<()> {
         let from = sys::monotonic_s();
         let status = loop {

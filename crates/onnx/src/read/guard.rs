@@ -28,7 +28,7 @@ pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> OnnxError
 /// Checks `model` against `limits`.
 ///
 /// # Errors
-/// [`OnnxError::NotOnnx`] without a graph; [`Error::Limit`] for more nodes than are read, or a tensor
+/// [`OnnxError::NotOnnx`] without a graph; [`OnnxError::Limit`] for more nodes than are read, or a tensor
 /// with more elements or axes; [`OnnxError::Node`] for nodes that wait for each other, or write the
 /// same value.
 pub(super) fn check(model: &ModelProto, limits: &ReadLimits) -> Result<(), OnnxError> {

@@ -219,7 +219,7 @@ impl<'a> TensorReader<'a> {
 /// hexadecimal; none where nothing was.
 ///
 /// # Errors
-/// [`OnnxError::External`] where a file cannot be read; [`Error::Model`] for tensors that cannot be.
+/// [`OnnxError::External`] where a file cannot be read; [`OnnxError::Model`] for tensors that cannot be.
 pub(super) fn bring_in(
     graph: &mut GraphProto,
     folder: Option<&Path>,

@@ -1,4 +1,4 @@
-//! What is found and what is falsely told on the synthetic drive, at several thresholds at once:
+//! What is found and what is falsely reported on the synthetic drive, at several thresholds at once:
 //! `cargo bench --bench alerts -- [--seeds 101-120] [--frames 150] [--model FILE]`.
 //!
 //! The rules are those of `unmask run`; the shipped threshold is marked.
@@ -11,7 +11,7 @@ use unmask_drive::GroundTruth;
 use unmask_engine::{Engine, EngineOptions};
 use unmask_frame::{FrameMetadata, MonotonicTime};
 
-/// Things larger than this must be found, px of the picture.
+/// Objects larger than this must be found, px of the picture.
 const LEAST_PX: u32 = 400;
 const RATE_HZ: f64 = 10.0;
 const PERIOD_NS: u64 = 100_000_000;
@@ -47,14 +47,14 @@ fn args() -> Result<Args, Box<dyn Error>> {
 /// Place of the model's own threshold among those tried.
 const OWN: usize = 4;
 
-/// Found, to be found, falsely told.
+/// Found, to be found, falsely reported.
 type Sum = [usize; 3];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = args()?;
     let mut engine = Engine::open(&args.model, EngineOptions::default())?;
-    let own = engine.facts().threshold.unwrap_or(0.5);
-    let road = engine.facts().road.clone();
+    let own = engine.model_metadata().threshold.unwrap_or(0.5);
+    let road = engine.model_metadata().road.clone();
     let thresholds: Vec<f32> = (-4..=1).map(|i| own + 0.05 * i as f32).collect();
     let mut sums: Vec<Sum> = vec![[0; 3]; thresholds.len()];
     for seed in args.seeds.0..=args.seeds.1 {
@@ -79,23 +79,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         for (watch, sum) in watches.iter().zip(&mut sums) {
-            let verdict = watch.judge.verdict(RATE_HZ);
+            let verdict = watch.evaluator.evaluation(RATE_HZ);
             sum[0] += verdict.found;
-            sum[1] += verdict.things.len();
+            sum[1] += verdict.objects.len();
             sum[2] += verdict.false_alerts;
         }
-        let [found, things, falsely] = sums[OWN];
-        eprintln!("seed {seed}: so far {found} of {things}, {falsely} false");
+        let [found, objects, false_alerts] = sums[OWN];
+        eprintln!("seed {seed}: so far {found} of {objects}, {false_alerts} false");
     }
     let seeds = args.seeds.1.saturating_sub(args.seeds.0) + 1;
     let minutes = (seeds * args.frames) as f64 / RATE_HZ / 60.0;
-    println!("{seeds} drives, {minutes:.1} minutes; things over {LEAST_PX} px");
+    println!("{seeds} drives, {minutes:.1} minutes; objects over {LEAST_PX} px");
     println!("threshold  found       false alerts  a minute");
-    for (i, (t, [found, things, falsely])) in thresholds.iter().zip(sums).enumerate() {
-        let share = 100.0 * found as f64 / things.max(1) as f64;
-        let rate = falsely as f64 / minutes;
+    for (i, (t, [found, objects, false_alerts])) in thresholds.iter().zip(sums).enumerate() {
+        let share = 100.0 * found as f64 / objects.max(1) as f64;
+        let rate = false_alerts as f64 / minutes;
         let mark = if i == OWN { "  as shipped" } else { "" };
-        println!("{t:.2}  {found:>3} of {things:<3} {share:5.1} %  {falsely:>5}  {rate:9.2}{mark}");
+        println!(
+            "{t:.2}  {found:>3} of {objects:<3} {share:5.1} %  {false_alerts:>5}  {rate:9.2}{mark}"
+        );
     }
     Ok(())
 }
@@ -103,15 +105,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One threshold with its decisions and what they come to.
 struct Watch {
     decider: AlertDecider,
-    judge: AlertEvaluator,
+    evaluator: AlertEvaluator,
     author: AlertBuilder,
 }
 
 impl Watch {
     fn new(threshold: f32, road: &[usize]) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
-            decider: AlertDecider::new(AlertSettings::film(threshold), road)?,
-            judge: AlertEvaluator::new(LEAST_PX),
+            decider: AlertDecider::new(AlertSettings::video(threshold), road)?,
+            evaluator: AlertEvaluator::new(LEAST_PX),
             author: AlertBuilder::new(EngineId {
                 name: "cpu".into(),
                 precision: "fp32".into(),
@@ -122,7 +124,7 @@ impl Watch {
 
     fn step(&mut self, frame: u64, scored: &unmask_score::ScoredFrame, truth: &GroundTruth) {
         let captured = MonotonicTime(frame * PERIOD_NS);
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame,
             captured,
             age_known: true,
@@ -134,11 +136,11 @@ impl Watch {
         let mut events = Vec::new();
         let picture = truth.instances.size();
         self.decider
-            .step(scored, picture, token.captured_unix_ns, &mut events);
+            .step(scored, picture, metadata.captured_unix_ns, &mut events);
         let alerts: Vec<_> = events
             .iter()
-            .map(|(event, track)| self.author.write(*event, track, &token, captured))
+            .map(|(event, track)| self.author.track_alert(*event, track, &metadata, captured))
             .collect();
-        self.judge.add(frame, truth, &alerts);
+        self.evaluator.add(frame, truth, &alerts);
     }
 }

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Four frames of a drive and eight stills, four in a row.
+/// Four frames of a drive and eight images, four in a row.
 fn sheet(file: &str) -> Result<(), Box<dyn Error>> {
     let size = Size::new(480, 270);
     let drive = Drive::new(DriveSettings {

@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 names.extend(python.open(model, threads)?);
             }
             let mut engine = Engine::open(model, EngineOptions { threads })?;
-            let picture = scene(engine.facts().input, 40)?;
+            let picture = scene(engine.model_metadata().input, 40)?;
             let mut times: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
             for round in 0..rounds + 1 {
                 for (name, times) in names.iter().zip(&mut times) {

@@ -1,4 +1,4 @@
-//! Evaluation speed: `unmask eval` on saved score maps at 1280×720, beside NumPy and scikit-learn
+//! Evaluation speed: `unmask eval` on saved score maps at 1280×720, next to NumPy and scikit-learn
 //! on the same files.
 //!
 //! `cargo bench --bench eval`. `UNMASK_BENCH_PICTURES` sets how many (24). Python is

@@ -160,7 +160,7 @@ fn calibration(model: &Path, frames: &Path, rounds: usize) -> Result<(), Box<dyn
     let net = QuantizeGraph::read(model)?;
     let threads = unmask_engine::EngineOptions { threads: THREADS };
     let mut engine = Engine::open(model, threads)?;
-    let facts = engine.facts().clone();
+    let metadata = engine.model_metadata().clone();
     let pictures: Vec<PathBuf> = PictureSource::open(frames)?.paths().to_vec();
     let options = CalibrateOptions {
         method: RangeMethod::Entropy,
@@ -179,7 +179,7 @@ fn calibration(model: &Path, frames: &Path, rounds: usize) -> Result<(), Box<dyn
         let start = Instant::now();
         let made = calibrate(
             &net,
-            &facts,
+            &metadata,
             model,
             frames,
             &pictures,

@@ -23,7 +23,7 @@ const FRAMES: u64 = 2000;
 const WARM_UP: u64 = 20;
 const THRESHOLD: f32 = 0.5;
 
-/// How the map looks beside the things on it.
+/// How the map looks next to the things on it.
 #[derive(Clone, Copy)]
 enum Rest {
     /// Calm: what a trained network mostly gives.
@@ -93,8 +93,8 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         WhenFull::Drop,
     )?;
     let decide = Decide {
-        confirm: TrackConfirmation::AT_ONCE,
-        ..Decide::stills(THRESHOLD)
+        confirm: TrackConfirmation::IMMEDIATE,
+        ..Decide::images(THRESHOLD)
     };
     let mut decider = AlertDecider::new(decide, &[0])?;
     let author = AlertBuilder::new(EngineId {
@@ -104,12 +104,12 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
     });
     let new = || Histogram::<u64>::new(3);
     let (mut way, mut decision, mut parts) = (new()?, new()?, new()?);
-    let (mut told, mut components) = (0, 0);
+    let (mut reported, mut components) = (0, 0);
     let mut events = Vec::new();
     let mut buffer = [0; 4096];
     for frame in 0..FRAMES {
         let scored = scored(frame, rest);
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame,
             captured: MonotonicTime(frame * 100_000_000),
             age_known: true,
@@ -119,11 +119,11 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
             name: None,
         };
         let start = Instant::now();
-        decider.step(&scored, PICTURE, token.captured_unix_ns, &mut events);
+        decider.step(&scored, PICTURE, metadata.captured_unix_ns, &mut events);
         let decided = start.elapsed();
         let alerts = events.len();
         for (event, track) in events.drain(..) {
-            sinks.tell(&author.write(event, &track, &token, token.captured))?;
+            sinks.publish(&author.track_alert(event, &track, &metadata, metadata.captured))?;
         }
         for _ in 0..alerts {
             receiver.recv(&mut buffer)?;
@@ -134,7 +134,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let found = std::hint::black_box(label(&mask)).list().len();
         let labelled = start.elapsed();
-        told += alerts as u64;
+        reported += alerts as u64;
         components += found as u64;
         if alerts > 0 && frame >= WARM_UP {
             way.record(took.as_nanos() as u64)?;
@@ -146,7 +146,7 @@ fn measure(rest: Rest) -> Result<(), Box<dyn Error>> {
         "{GRID} grid, {}: {:.0} components and {:.1} alerts a frame, {} frames, one core",
         rest.name(),
         components as f64 / FRAMES as f64,
-        told as f64 / FRAMES as f64,
+        reported as f64 / FRAMES as f64,
         way.len()
     );
     let line = |what: &str, h: &Histogram<u64>| {

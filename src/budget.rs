@@ -1,5 +1,5 @@
-//! The latency ledger: a histogram a stage, and misses against the budget. `policy` says which
-//! frames can still make their deadline, `ladder` what to do less of when too many do not.
+//! Latency statistics: a histogram per stage, and misses of the budget. `policy` decides which
+//! frames can still meet their deadline, `ladder` degrades the run when too many do not.
 
 pub mod ladder;
 pub mod overload;
@@ -10,12 +10,12 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Longest time that is told apart, ns: ten minutes.
+/// Longest time that is distinguished, ns: ten minutes.
 const LONGEST_NS: u64 = 600_000_000_000;
 /// Significant decimal digits of a histogram.
 const DIGITS: u8 = 3;
 
-/// A part of a frame's way.
+/// A stage of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrameStage {
@@ -40,7 +40,7 @@ pub enum FrameStage {
 }
 
 impl FrameStage {
-    /// All stages, in the order of a frame's way.
+    /// All stages, in pipeline order.
     pub const ALL: [FrameStage; 9] = [
         FrameStage::Read,
         FrameStage::Wait,
@@ -89,27 +89,27 @@ pub struct LatencyPercentiles {
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// A newer one came while it waited.
-    Overtaken,
+    Superseded,
     /// It could not make its deadline any more.
     TooLate,
     /// The degrade ladder leaves it out.
-    LeftOut,
+    Skipped,
 }
 
 impl DropReason {
-    /// All causes.
+    /// All reasons.
     pub const ALL: [DropReason; 3] = [
-        DropReason::Overtaken,
+        DropReason::Superseded,
         DropReason::TooLate,
-        DropReason::LeftOut,
+        DropReason::Skipped,
     ];
 
     /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            DropReason::Overtaken => "overtaken",
+            DropReason::Superseded => "superseded",
             DropReason::TooLate => "too_late",
-            DropReason::LeftOut => "left_out",
+            DropReason::Skipped => "skipped",
         }
     }
 }
@@ -187,12 +187,12 @@ impl LatencyStats {
         }
     }
 
-    /// Notes what `stage` of one frame took.
+    /// Records what `stage` of one frame took.
     pub fn add(&mut self, stage: FrameStage, time: Duration) {
         self.stages[stage as usize].add(time);
     }
 
-    /// Notes the age of a frame whose alerts are written: a miss where it exceeds the budget.
+    /// Records the age of a frame whose alerts are written: a miss where it exceeds the budget.
     pub fn finish_frame(&mut self, age: Duration) {
         self.age.add(age);
         self.misses += u64::from(age > self.budget);
@@ -202,14 +202,14 @@ impl LatencyStats {
         }
     }
 
-    /// Notes a frame whose alerts are written, but of which nobody knows when it was captured: it
+    /// Records a frame whose alerts are written, but whose capture time is unknown: it
     /// is neither on time nor late.
     pub fn finish_frame_of_unknown_age(&mut self) {
         self.unknown += 1;
         self.last_age = None;
     }
 
-    /// Notes what a frame took from its admission to its alerts, without its wait.
+    /// Records what a frame took from its admission to its alerts, without its wait.
     pub fn finish_work(&mut self, took: Duration) {
         self.work.add(took);
     }
@@ -219,17 +219,17 @@ impl LatencyStats {
         self.work.percentiles()
     }
 
-    /// Notes `frames` that did not reach the engine.
-    pub fn drop_frames(&mut self, cause: DropReason, frames: u64) {
-        self.dropped[cause as usize] += frames;
+    /// Records `frames` that did not reach the engine.
+    pub fn count_dropped(&mut self, reason: DropReason, frames: u64) {
+        self.dropped[reason as usize] += frames;
     }
 
     /// Frames that did not reach the engine.
-    pub fn dropped(&self, cause: DropReason) -> u64 {
-        self.dropped[cause as usize]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
     }
 
-    /// Frames that did not reach the engine, whatever the cause.
+    /// Frames that did not reach the engine, for any reason.
     pub fn all_dropped(&self) -> u64 {
         self.dropped.iter().sum()
     }
@@ -252,7 +252,7 @@ impl LatencyStats {
         self.age.histogram.len() + self.unknown
     }
 
-    /// Frames finished of which nobody knows when they were captured.
+    /// Frames finished whose capture time is unknown.
     pub fn unknown_age(&self) -> u64 {
         self.unknown
     }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_is_told_apart() {
+    fn the_tail_is_distinguished() {
         let mut ledger = LatencyStats::new(ms(95), false);
         (1..=1000).for_each(|i| ledger.add(FrameStage::Queue, ms(i)));
         let queue = ledger.stage(FrameStage::Queue);
@@ -356,13 +356,13 @@ mod tests {
         }
         assert!((ledger.jitter_ms() - 14.0 / 3.0).abs() < 1e-9);
         assert_eq!((ledger.on_time(), ledger.misses()), (1, 3));
-        ledger.drop_frames(DropReason::Overtaken, 5);
-        ledger.drop_frames(DropReason::TooLate, 1);
-        ledger.drop_frames(DropReason::TooLate, 1);
-        let dropped = DropReason::ALL.map(|cause| (cause.name(), ledger.dropped(cause)));
+        ledger.count_dropped(DropReason::Superseded, 5);
+        ledger.count_dropped(DropReason::TooLate, 1);
+        ledger.count_dropped(DropReason::TooLate, 1);
+        let dropped = DropReason::ALL.map(|reason| (reason.name(), ledger.dropped(reason)));
         assert_eq!(
             dropped,
-            [("overtaken", 5), ("too_late", 2), ("left_out", 0)]
+            [("superseded", 5), ("too_late", 2), ("skipped", 0)]
         );
         assert_eq!(ledger.all_dropped(), 7);
     }

@@ -1,24 +1,24 @@
-//! Everything a run can be told, in one TOML file.
+//! The configuration of a run: one TOML file.
 //!
-//! `unmask config` prints [`TEMPLATE`]: every key with its default and what it means. A file may
-//! leave out what it does not change. Keys that are not known are refused, and every error names
-//! file, line and key.
+//! `unmask config` prints [`TEMPLATE`]: every key with its default and meaning. A file needs only
+//! the keys that it changes. Unknown keys are errors, and every error names file, line and key.
+//! Keys that were renamed are accepted under their former names, too.
 
 mod check;
-mod decide;
+mod filter;
+mod key_position;
 mod ladder;
-mod place;
 #[cfg(test)]
 mod tests;
 
-pub use decide::FilterConfig;
+pub use filter::FilterConfig;
 pub use ladder::{LadderConfig, LadderStep};
 
 use crate::budget::realtime::RealtimeSettings;
-use crate::health::board;
+use crate::health::host;
 use crate::sink;
 use crate::source::CaptureSettings;
-use place::{key_at, line_of};
+use key_position::{key_at, locate};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use unmask_alert::CameraGeometry;
@@ -27,7 +27,7 @@ use unmask_frame::without_bom;
 /// The default configuration with comments, as `unmask config` prints it.
 pub const TEMPLATE: &str = include_str!("config/template.toml");
 
-/// A configuration is a few pages; more is something else.
+/// A configuration takes a few pages; a larger file is something else.
 const FILE_LIMIT_BYTES: u64 = 16 << 20;
 
 /// Why a configuration cannot be used.
@@ -38,7 +38,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A key or value is wrong.
@@ -50,7 +50,7 @@ pub enum ConfigError {
         line: usize,
         /// The key with its tables; empty where the line holds none.
         key: String,
-        /// What is wrong and what is wanted.
+        /// What is wrong and what is expected.
         reason: String,
     },
 }
@@ -63,21 +63,24 @@ pub struct RunConfig {
     pub source: SourceConfig,
     /// What scores them.
     pub model: ModelConfig,
-    /// How old alerts may be.
+    /// Latency budget.
     pub budget: BudgetConfig,
-    /// What is told.
-    pub decide: FilterConfig,
-    /// Place and optics of the camera.
-    pub camera: Option<CameraGeometry>,
-    /// How a camera is set that frames come from.
+    /// Which detections become alerts.
+    #[serde(alias = "decide")]
+    pub filter: FilterConfig,
+    /// Mounting and optics of the camera.
+    #[serde(alias = "camera")]
+    pub camera_geometry: Option<CameraGeometry>,
+    /// Capture settings of a V4L2 camera.
     pub capture: CaptureSettings,
-    /// What to do less of when frames miss their deadline.
+    /// What to degrade when frames miss their deadline.
     pub ladder: LadderConfig,
-    /// What the threads of the frame's way are given.
+    /// Scheduling of the pipeline's threads.
     pub realtime: RealtimeSettings,
-    /// How the machine is watched.
-    pub board: board::HostSettings,
-    /// Where alerts go, and what the outside sees.
+    /// How the host is monitored.
+    #[serde(alias = "board")]
+    pub host: host::HostSettings,
+    /// Sinks, metrics, evidence and display.
     pub sink: sink::SinkSettings,
 }
 
@@ -85,20 +88,21 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceConfig {
-    /// As `--source`.
-    pub name: Option<String>,
-    /// Frames to take; all, where absent.
+    /// Source URI, as in `--source`.
+    #[serde(alias = "name")]
+    pub uri: Option<String>,
+    /// Number of frames to process; all, where absent.
     pub frames: Option<u64>,
-    /// Frames a second, Hz.
+    /// Frame rate, Hz.
     pub rate_hz: f64,
-    /// Whether frames come at that rate whether or not they can be dealt with.
+    /// Whether frames arrive at that rate even if they cannot be processed in time.
     pub realtime: bool,
-    /// Whether a source that is not there is waited for; where absent: if systemd started the run.
+    /// Whether to wait for a source that is missing; where absent: if systemd started the run.
     pub wait: Option<bool>,
 }
 
 impl SourceConfig {
-    /// Whether a source that is not there is waited for.
+    /// Whether to wait for a source that is missing.
     pub fn waits(&self) -> bool {
         // A boot brings devices in any order: a unit that fails for that stays failed.
         let by_systemd = || std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| !name.is_empty());
@@ -109,7 +113,7 @@ impl SourceConfig {
 impl Default for SourceConfig {
     fn default() -> Self {
         Self {
-            name: None,
+            uri: None,
             frames: None,
             rate_hz: 10.0,
             realtime: false,
@@ -140,11 +144,11 @@ impl Default for ModelConfig {
     }
 }
 
-/// How old alerts may be.
+/// Latency budget.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetConfig {
-    /// From capture to the writing of the alert, ms.
+    /// Time from capture to the emission of the alert, ms.
     pub ms: f64,
 }
 
@@ -158,7 +162,7 @@ impl RunConfig {
     /// Reads and checks `path`.
     ///
     /// # Errors
-    /// A file that cannot be read; the first key that is unknown or whose value cannot be.
+    /// The file cannot be read, or a key is unknown or its value invalid: the first one is named.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = unmask_frame::read_regular_text(path, FILE_LIMIT_BYTES).map_err(|source| {
             ConfigError::Read {
@@ -174,7 +178,7 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let fault = |line: usize, key: String, reason: String| ConfigError::Key {
+        let key_error = |line: usize, key: String, reason: String| ConfigError::Key {
             path: path.to_path_buf(),
             line,
             key,
@@ -190,13 +194,14 @@ impl RunConfig {
             let reason = error.message().trim_end_matches('.').replace('\n', ", ");
             // It may quote an address with a password in it.
             let reason = sink::without_password(&reason);
-            fault(line + 1, key_at(text, line), reason)
+            key_error(line + 1, key_at(text, line), reason)
         })?;
-        match config.fault() {
+        match config.invalid_value() {
             None => Ok(config),
             Some((key, want)) => {
-                let reason = format!("wanted {want}");
-                Err(fault(line_of(text, &key), key, reason))
+                let reason = format!("expected {want}");
+                let (line, key) = locate(text, &key);
+                Err(key_error(line, key, reason))
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Whether the watch itself is well: what is not watched is an alarm, too.
+//! Health of the system itself: camera tampering and faults, host temperature, clocks and power.
 
 pub mod blind;
-pub mod board;
 mod file;
+pub mod host;
 pub mod power;
 pub mod thermal;

@@ -19,7 +19,7 @@ mod settings;
 use crate::budget::ladder::{DegradeLadder, LadderChange};
 use crate::budget::policy::DeadlinePolicy;
 use crate::budget::{DropReason, FrameStage};
-use crate::health::board;
+use crate::health::host;
 use crate::sink::SinkFanout;
 use crate::source::{
     BadFrame, FrameTimestamp, RunPace, SourceClock, SourceFeed, SourceFrame, SourceReader,
@@ -102,7 +102,7 @@ struct AlertPipeline<'a> {
     settings: &'a PipelineSettings,
     sink: &'a mut SinkFanout,
     to_view: Option<SyncSender<ProcessedFrame>>,
-    board: Option<board::HostWatch>,
+    board: Option<host::HostWatch>,
     /// Follows the wall clock.
     clock: SourceClock,
     /// Does not: for what lasts a while.
@@ -150,15 +150,18 @@ impl<'a> AlertPipeline<'a> {
         to_view: Option<SyncSender<ProcessedFrame>>,
     ) -> Result<Self, PipelineError> {
         let clock = SourceClock::start();
-        let mut decider = AlertDecider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let mut decider = AlertDecider::new(
+            settings.decide.clone(),
+            &engines.at(0).model_metadata().road,
+        )?;
         let alert_builders = engines.alert_builders();
         let board = match settings.pace {
             RunPace::Realtime { .. } => {
-                board::HostWatch::start(&settings.board).map_err(PipelineError::Board)?
+                host::HostWatch::start(&settings.board).map_err(PipelineError::Board)?
             }
-            RunPace::AsTaken => None,
+            RunPace::Offline => None,
         };
-        feed.serve(engines.at(0).facts().camera.as_ref())?;
+        feed.serve(engines.at(0).model_metadata().camera.as_ref())?;
         let run_id = new_run_id();
         let recorded = feed.is_recording();
         if !recorded {
@@ -245,7 +248,7 @@ impl<'a> AlertPipeline<'a> {
                 Err(bad) => {
                     on_event(RunEvent::Bad(&bad));
                     self.summary.bad += 1;
-                    self.sink.gauges().count_bad();
+                    self.sink.metrics().count_invalid();
                     self.first_bad.get_or_insert(bad);
                 }
             }
@@ -264,7 +267,10 @@ impl<'a> AlertPipeline<'a> {
         }
         let lost = self.reader.dropped();
         let ledger = &mut self.summary.ledger;
-        ledger.drop_frames(DropReason::Overtaken, lost.saturating_sub(self.lost_before));
+        ledger.count_dropped(
+            DropReason::Superseded,
+            lost.saturating_sub(self.lost_before),
+        );
         self.summary.dropped = ledger.all_dropped() + self.lost_before + self.dropped_before;
         self.summary.took = self.since.elapsed();
         self.summary.capture = self.reader.capture().map(|capture| capture.report());
@@ -315,7 +321,7 @@ impl<'a> AlertPipeline<'a> {
             self.decider.set_thresholds(high, low);
         }
         let engine = self.engines.at(at);
-        let takes = engine.facts().camera.map(|camera| camera.format);
+        let takes = engine.model_metadata().camera.map(|camera| camera.format);
         let scored = match &bytes {
             Some(bytes) if takes == Some(*bytes.format()) => engine.score_bytes(bytes, refine),
             // A step of the ladder may name a model that takes other bytes, or none.
@@ -386,7 +392,10 @@ impl<'a> AlertPipeline<'a> {
         let age_known = token.age_known;
         self.last = Some(token.clone());
         let processed = ProcessedFrame {
-            frame: Frame { token, picture },
+            frame: Frame {
+                metadata: token,
+                picture,
+            },
             truth,
             scored,
             alerts,
@@ -398,7 +407,7 @@ impl<'a> AlertPipeline<'a> {
         ledger.add(FrameStage::Decide, decided - start);
         ledger.add(FrameStage::Emit, emitted - decided);
         ledger.add(FrameStage::View, emitted.elapsed());
-        let gauges = self.sink.gauges();
+        let gauges = self.sink.metrics();
         if age_known {
             ledger.finish_frame(age);
             gauges.finish_frame(age, age <= self.settings.budget);
@@ -406,7 +415,7 @@ impl<'a> AlertPipeline<'a> {
             ledger.finish_frame_of_unknown_age();
             gauges.finish_frame_of_unknown_age();
         }
-        gauges.set_overtaken(self.reader.dropped());
+        gauges.set_superseded(self.reader.dropped());
         Ok(())
     }
 
@@ -418,7 +427,7 @@ impl<'a> AlertPipeline<'a> {
         let mut alerts = Vec::with_capacity(events.len());
         for (event, track) in events.drain(..) {
             let now = self.clock.now();
-            let alert = self.alert_builder().write(event, &track, token, now);
+            let alert = self.alert_builder().track_alert(event, &track, token, now);
             self.publish(&alert)?;
             self.summary.begun += u64::from(event == AlertEvent::Begin);
             alerts.push(alert);
@@ -432,7 +441,7 @@ impl<'a> AlertPipeline<'a> {
         };
         let gone = || PipelineError::View("the view is gone".into());
         match self.settings.pace {
-            RunPace::AsTaken => to_view.send(processed).map_err(|_| gone()),
+            RunPace::Offline => to_view.send(processed).map_err(|_| gone()),
             RunPace::Realtime { .. } => match to_view.try_send(processed) {
                 Ok(()) => Ok(()),
                 Err(TrySendError::Full(_)) => {

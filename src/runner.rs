@@ -244,8 +244,8 @@ impl RunBuilder {
         config.realtime.lock()?;
         let mut engine = engines::open(&model, config)?;
         log::opened_model(&model, &engine);
-        let metadata = engine.facts().clone();
-        let threshold = config.decide.threshold.or(metadata.threshold);
+        let metadata = engine.model_metadata().clone();
+        let threshold = config.filter.threshold.or(metadata.threshold);
         let threshold = threshold.ok_or_else(|| RunError::NoThreshold {
             model: model.clone(),
         })?;
@@ -258,7 +258,7 @@ impl RunBuilder {
                     rate_hz: self.rate_hz,
                 }
             } else {
-                RunPace::AsTaken
+                RunPace::Offline
             },
             budget,
             refine: config.model.refine,
@@ -267,7 +267,7 @@ impl RunBuilder {
             longest: self.duration,
             degrade,
             realtime: config.realtime.clone(),
-            board: config.board.clone(),
+            board: config.host.clone(),
             stop: Arc::default(),
         };
         // Before anyone learns that frames can come: the first must not take longer than others.
@@ -277,7 +277,7 @@ impl RunBuilder {
         let when_full = if self.realtime {
             WhenFull::Drop
         } else {
-            WhenFull::Wait
+            WhenFull::Block
         };
         let sinks = match &self.alerts {
             AlertOutput::Sinks(sinks) => SinkFanout::open(sinks, &config.sink, when_full)?,
@@ -321,9 +321,10 @@ impl RunBuilder {
     /// The alert rules with `threshold`, the model's or the user's.
     fn alert_settings(&self, threshold: f32) -> AlertSettings {
         let config = &self.config;
-        let mut settings = config
-            .decide
-            .settings(threshold, self.is_video(), config.camera);
+        let mut settings =
+            config
+                .filter
+                .settings(threshold, self.is_video(), config.camera_geometry);
         settings.confirm = self.confirm.unwrap_or(settings.confirm);
         settings
     }
@@ -383,7 +384,7 @@ impl PreparedRun {
                 Box::new(move |frame: ProcessedFrame| {
                     observers.observe(&frame);
                     if let (Some(evaluator), Some(truth)) = (evaluator.as_mut(), &frame.truth) {
-                        evaluator.add(frame.frame.token.frame, truth, &frame.alerts);
+                        evaluator.add(frame.frame.metadata.frame, truth, &frame.alerts);
                     }
                     match gallery {
                         Some((_, gallery)) => gallery.add(&frame).map_err(|e| e.to_string()),
@@ -409,7 +410,7 @@ impl PreparedRun {
             summary,
             sinks: sinks.close()?,
             evidence: observers.evidence_counts(),
-            metadata: engine.facts().clone(),
+            metadata: engine.model_metadata().clone(),
             engine: EngineDescription {
                 name: engine.name(),
                 precision: engine.precision(),
@@ -426,7 +427,7 @@ impl PreparedRun {
 impl FinishedRun {
     /// Whether every frame was used and every alert delivered.
     pub fn is_clean(&self) -> bool {
-        let lost = self.sinks.iter().any(|sink| sink.lost_in_all() > 0);
+        let lost = self.sinks.iter().any(|sink| sink.total_discarded() > 0);
         self.summary.bad == 0 && !lost
     }
 
@@ -474,7 +475,7 @@ impl FinishedRun {
     /// there was no evaluator.
     pub fn evaluation(&self, rate_hz: f64) -> Option<AlertEvaluation> {
         let evaluator = self.builder.evaluator.as_ref();
-        evaluator.map(|evaluator| evaluator.verdict(rate_hz))
+        evaluator.map(|evaluator| evaluator.evaluation(rate_hz))
     }
 }
 

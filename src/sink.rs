@@ -1,13 +1,13 @@
-//! Where alerts go, and what the outside sees of a run.
+//! Sinks of alerts, and telemetry of a run.
 //!
 //! ```text
-//!            ┌─ ring ─ thread ─► stdout | file (rotated) | Unix datagram socket
+//!            ┌─ queue ─ thread ─► stdout | file (rotated) | Unix datagram socket
 //! Sinks ─────┤
-//! (tell)     └─ ring ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
+//! (publish)  └─ queue ─ thread ─► outbox on disk ─► MQTT 5 | 3.1.1 over TCP or TLS
 //! ```
-//! [`SinkFanout::tell`] writes an alert once, as one line of JSON, into a line that was used before, and
+//! [`SinkFanout::publish`] writes an alert once, as one line of JSON, into a line that was used before, and
 //! hands it to every sink's ring. It never waits for a disk or a network; a full ring is counted.
-//! Beside the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
+//! Next to the alerts: [`MetricsExporter`] (Prometheus), [`ServiceNotifier`] (systemd), [`EvidenceSink`] (the frames
 //! behind alerts, a bounded ring on disk) and [`StatusPanel`] (the overlay on a framebuffer).
 //! `docs/sinks.md` has every setting, what is promised, and what happens when things fail.
 
@@ -15,29 +15,29 @@ mod counters;
 mod disk;
 mod error;
 mod evidence;
-mod fan;
-mod gauges;
+mod fanout;
 mod json_lines;
+mod metrics;
 mod mqtt;
 mod notify;
 mod outbox;
-mod outlet;
 mod panel;
 mod prometheus;
 mod rotate;
 #[cfg(test)]
 mod schema;
 mod settings;
+mod sink_uri;
 mod socket;
-mod target;
 mod thread;
+mod writer;
 
 pub use counters::{DiscardReason, SinkCounters, SinkReport};
 pub use error::SinkError;
 pub use evidence::EvidenceSink;
-pub use fan::SinkFanout;
-pub use gauges::RunMetrics;
+pub use fanout::SinkFanout;
 pub use json_lines::JsonLines;
+pub use metrics::RunMetrics;
 pub use mqtt::{BrokerFault, check_broker_settings, try_broker};
 pub use notify::ServiceNotifier;
 pub use outbox::{AlertOutbox, OutboxLimits, PendingAlert};
@@ -46,8 +46,8 @@ pub use prometheus::MetricsExporter;
 pub use settings::{
     EvidenceSettings, FileSettings, MqttSettings, MqttVersion, SinkSettings, SocketSettings,
 };
-pub(crate) use target::without_password;
-pub use target::{BrokerAddress, SinkUri, SinkUriError};
+pub(crate) use sink_uri::without_password;
+pub use sink_uri::{BrokerAddress, SinkUri, SinkUriError};
 pub use unmask_frame::WhenFull;
 
 #[cfg(test)]

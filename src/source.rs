@@ -1,4 +1,4 @@
-//! Where frames come from.
+//! Sources of frames.
 //!
 //! A [`SourceUri`] is what the user writes (`pictures:DIR`, `synthetic:7`); opened, it is a
 //! [`OpenSource`], which gives frames one after the other; a [`SourceReader`] runs the camera on a thread of
@@ -54,8 +54,8 @@ use unmask_model::CameraInput;
 pub enum SourceError {
     /// The text names no source.
     #[error(
-        "`{text}` is no source: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
-         of jpg, png, webp) or pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+        "unknown source `{text}`: {reason}. Valid: v4l2:/dev/video0 (a camera), pictures:DIR (a folder \
+         of jpg, png, webp) or pictures:LIST.txt (one file per line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     Source {
@@ -68,7 +68,7 @@ pub enum SourceError {
     #[error(
         "`{text}` is not in this build: cameras are read on Linux on x86-64 and aarch64. \
          Valid here: pictures:DIR (a folder of jpg, png, webp) or \
-         pictures:LIST.txt (one file a line), recording:DIR (what `unmask record` wrote), \
+         pictures:LIST.txt (one file per line), recording:DIR (what `unmask record` wrote), \
          synthetic or synthetic:SEED (a rendered drive)"
     )]
     NotInThisBuild {
@@ -80,11 +80,11 @@ pub enum SourceError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The folder holds no picture.
-    #[error("the folder {path} holds no picture: wanted files ending in jpg, jpeg, png or webp")]
+    #[error("the folder {path} holds no picture: expected files ending in jpg, jpeg, png or webp")]
     NoPictures {
         /// The folder.
         path: PathBuf,
@@ -94,11 +94,11 @@ pub enum SourceError {
     List {
         /// The list.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The list of pictures names none.
-    #[error("the list {path} names no picture: wanted one file a line")]
+    #[error("the list {path} names no picture: expected one file per line")]
     EmptyList {
         /// The list.
         path: PathBuf,
@@ -109,10 +109,10 @@ pub enum SourceError {
     /// The synthetic drive refuses its settings.
     #[error(transparent)]
     Drive(#[from] unmask_drive::DriveError),
-    /// The frame rate makes no sense.
-    #[error("a rate of {rate_hz} Hz makes no sense: give --rate a number above 0, at most 1000")]
+    /// The frame rate is invalid.
+    #[error("invalid rate {rate_hz} Hz: give --rate a number above 0, at most 1000")]
     Rate {
-        /// What was asked for.
+        /// The requested value.
         rate_hz: f64,
     },
     /// The camera cannot be opened, or not be set to what is asked for.
@@ -126,7 +126,7 @@ pub enum SourceError {
     /// No thread for reading.
     #[error("cannot start the reading thread: {source}")]
     Thread {
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -201,7 +201,7 @@ impl SourceFrame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameTimestamp {
     /// Since the source's first frame. Pictures and the synthetic drive count `1 / rate` a frame,
-    /// a recording tells what it recorded.
+    /// a recording reports what it recorded.
     pub at: Duration,
     /// Wall clock, nanoseconds since the Unix epoch, where the source knows it (a recording does).
     pub unix_ns: Option<i64>,
@@ -215,7 +215,7 @@ pub enum CaptureTime {
     /// The frame has no time there: the pace of the run gives it one.
     #[default]
     Paced,
-    /// As `Paced`; how old it was when it was recorded, nobody knew.
+    /// As `Paced`; its age was unknown when it was recorded.
     PacedUnknown,
     /// Then.
     Known(Instant),
@@ -239,7 +239,7 @@ impl CaptureTime {
 }
 
 impl FrameTimestamp {
-    /// Frame `number` of a source whose world shows `rate_hz` frames a second.
+    /// Frame `number` of a source whose world shows `rate_hz` frames per second.
     fn regular(number: u64, rate_hz: f64) -> Self {
         Self {
             at: Duration::try_from_secs_f64(number as f64 / rate_hz).unwrap_or(Duration::MAX),
@@ -249,7 +249,7 @@ impl FrameTimestamp {
     }
 }
 
-/// A frame that could not be had. The source goes on after it.
+/// A frame that could not be had. The source continues after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BadFrame {
     /// Number of the frame in its source.
@@ -357,7 +357,7 @@ impl OpenSource {
     }
 
     /// Has a camera give frames as its driver's bytes, where a recording can hold them. Other
-    /// sources go on as they are.
+    /// sources continue as they are.
     pub fn keep_bytes(&mut self) {
         match self {
             #[cfg(target_os = "linux")]
@@ -395,7 +395,7 @@ impl OpenSource {
         }
     }
 
-    /// Frames a second of the source's world.
+    /// Frame rate of the source.
     pub fn rate_hz(&self) -> f64 {
         match self {
             OpenSource::Pictures(pictures) => pictures.rate_hz(),
@@ -414,7 +414,7 @@ impl OpenSource {
     /// The next frame, or why there is none in its place; `None` at the end of the source.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a camera is no iterator: it has a clock"
+        reason = "a camera is not an iterator: it has a clock"
     )]
     pub fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         match self {
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_make_no_sense_are_refused() {
+    fn rates_out_of_range_are_refused() {
         for rate_hz in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             let error = OpenSource::open(&SourceUri::Synthetic(1), rate_hz).unwrap_err();
             assert!(error.to_string().contains("--rate"), "{error}");

@@ -1,4 +1,4 @@
-//! What a person sees: overlays, a contact sheet, and a page about a run.
+//! Views for people: overlays, a contact sheet, and a report page of a run.
 
 mod canvas;
 mod gallery;
@@ -10,7 +10,7 @@ mod sheet;
 pub(crate) use gallery::tests as gallery_tests;
 pub use gallery::{AlertGallery, GallerySettings};
 pub use overlay::{OverlayDrawer, overlay};
-pub use page::{PageFact, RunPage, StageSpan, html};
+pub use page::{AlertSpan, PageFigure, RunPage, html};
 pub use sheet::{SheetTile, contact_sheet};
 
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub enum ViewError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
     /// A picture cannot be written.

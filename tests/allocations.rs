@@ -1,4 +1,4 @@
-//! What a frame costs in memory outside the engine: nothing, once the buffers have grown.
+//! Allocations per frame outside the engine: none after warm-up.
 
 mod common;
 
@@ -46,7 +46,7 @@ fn frame(number: u64) -> ScoredFrame {
 fn a_thousand_frames_allocate_nothing_outside_the_engine() {
     let settings = AlertSettings {
         rules: FilterRules::NONE,
-        ..AlertSettings::film(0.75)
+        ..AlertSettings::video(0.75)
     };
     let mut decider = AlertDecider::new(settings, &[0]).unwrap();
     let mut policy = DeadlinePolicy::new(Default::default());
@@ -74,7 +74,7 @@ fn a_thousand_frames_allocate_nothing_outside_the_engine() {
     (0..200).for_each(&mut watch);
     let counted = measure(|| (200..200 + FRAMES).for_each(&mut watch));
     println!("{} allocations in {FRAMES} frames", counted.count_total);
-    assert!(updates >= FRAMES, "the thing was followed: {updates}");
+    assert!(updates >= FRAMES, "the object was tracked: {updates}");
     assert_eq!(begun, 1, "one id was made, in the warm-up");
     assert_eq!(counted.count_total, 0);
 }
@@ -93,10 +93,10 @@ fn the_thread_of_the_pipeline_allocates_only_to_hand_frames_over() {
         let settings = pipeline::PipelineSettings {
             source: "test".into(),
             frames: None,
-            pace: RunPace::AsTaken,
+            pace: RunPace::Offline,
             budget: Duration::from_secs(10),
             refine: true,
-            decide: AlertSettings::film(0.75),
+            decide: AlertSettings::video(0.75),
             warm_up: 0,
             longest: None,
             degrade: None,

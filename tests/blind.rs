@@ -1,7 +1,7 @@
-//! How often good pictures are called blind, and how surely bad ones are: on the synthetic drive
-//! always, on road pictures where they are at hand. Prints the table of `docs/camera.md`.
+//! False alarms and hits of the tamper monitor: on the synthetic drive always, on road pictures if
+//! they are available. Prints the table of `docs/camera.md`.
 
-use unmask::health::blind::{BlindLimits, BlindReason, FrameGlance};
+use unmask::health::blind::{BlindLimits, BlindReason, FrameStatistics};
 use unmask::source::{OpenSource, SourceUri};
 use unmask_frame::Picture;
 
@@ -78,7 +78,7 @@ struct Tally {
 
 /// Looks at every picture, and makes the faults of one of `spoil_every`.
 fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
-    let (limits, mut glance) = (BlindLimits::default(), FrameGlance::default());
+    let (limits, mut glance) = (BlindLimits::default(), FrameStatistics::default());
     let mut tally = Tally {
         extremes: (1.0, 1.0, 0.0),
         ..Tally::default()
@@ -86,11 +86,11 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
     for (number, picture) in pictures.enumerate() {
         let mut look = |picture: &Picture| {
             let size = picture.size();
-            glance.look(size.w, size.h, picture.rgb())
+            glance.measure(size.w, size.h, picture.rgb())
         };
         let signs = look(&picture);
         tally.pictures += 1;
-        tally.false_alarms += u32::from(limits.judge(&signs, false).is_some());
+        tally.false_alarms += u32::from(limits.find_reason(&signs, false).is_some());
         let (sharpness, texture, bright) = &mut tally.extremes;
         *sharpness = sharpness.min(signs.sharpness);
         *texture = texture.min(signs.textured_share);
@@ -99,9 +99,9 @@ fn tally(pictures: impl Iterator<Item = Picture>, spoil_every: usize) -> Tally {
             continue;
         }
         tally.spoilt += 1;
-        for (found, (cause, fault)) in tally.found.iter_mut().zip(FAULTS) {
-            let told = limits.judge(&look(&fault(&picture)), false);
-            *found += u32::from(told == Some(cause));
+        for (found, (reason, fault)) in tally.found.iter_mut().zip(FAULTS) {
+            let reported = limits.find_reason(&look(&fault(&picture)), false);
+            *found += u32::from(reported == Some(reason));
         }
     }
     tally
@@ -148,9 +148,9 @@ fn road_pictures_are_seen_and_their_faults_are_found() {
         let tally = tally(take(source, usize::MAX), spoil_every);
         print(folder, &tally);
         assert_eq!(tally.false_alarms, 0, "{folder}");
-        for (found, (cause, _)) in tally.found.iter().zip(FAULTS) {
+        for (found, (reason, _)) in tally.found.iter().zip(FAULTS) {
             let share = f64::from(*found) / f64::from(tally.spoilt);
-            assert!(share >= least, "{folder}: {cause} found in {share:.2}");
+            assert!(share >= least, "{folder}: {reason} found in {share:.2}");
         }
     }
 }

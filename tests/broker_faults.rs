@@ -1,4 +1,4 @@
-//! Brokers that take no alert until somebody mends something: certificates, names, logins, ports,
+//! Permanent faults of brokers: certificates, names, logins, ports,
 //! client ids. Wants mosquitto and openssl.
 
 mod common;
@@ -124,11 +124,11 @@ fn is_named(folder: &Path, address: &str, ca: Option<&str>, part: &str) {
     let (out, summary, said) = run(folder, address, &more);
     assert_eq!(out.status.code(), Some(0), "{said}");
     assert!(said.contains(part), "{part}: {said}");
-    assert!(said.contains("Waiting does not mend this"), "{said}");
+    assert!(said.contains("Waiting does not fix this"), "{said}");
     let sink = &summary["sinks"][0];
     assert!(sink["fault"].as_str().unwrap().contains(part), "{sink}");
     assert_eq!(
-        (&sink["waiting"], &sink["lost"]),
+        (&sink["buffered"], &sink["discarded"]),
         (&3.into(), &serde_json::json!({}))
     );
     let mqtt = ca.map_or(String::new(), |ca| format!("ca_file = \"{ca}\""));
@@ -145,7 +145,7 @@ fn delivers(folder: &Path, address: &str, ca: Option<&str>) {
     let (_, summary, said) = run(folder, address, &more);
     let sink = &summary["sinks"][0];
     assert_eq!(
-        (&sink["delivered"], &sink["waiting"]),
+        (&sink["delivered"], &sink["buffered"]),
         (&3.into(), &0.into()),
         "{said}"
     );
@@ -204,7 +204,7 @@ fn certificates_work_or_the_fix_is_said() {
         folder,
         &address,
         None,
-        "signed by nobody who is trusted here",
+        "signed by an authority that is not trusted here",
     );
     let by_number = address.replace("localhost", "127.0.0.1");
     is_named(
@@ -271,7 +271,7 @@ fn logins_ports_and_versions_are_named_and_no_password_is_printed() {
         &format!("mqtt://bob:secret-1@{at}"),
         &["--mqtt-version", "3.1.1"],
     );
-    assert!(said.contains("Waiting does not mend this"), "{said}");
+    assert!(said.contains("Waiting does not fix this"), "{said}");
     is_named(
         folder,
         &format!("mqtts://bob:{ENCODED}@{at}"),
@@ -337,7 +337,7 @@ fn a_client_id_that_another_client_uses_is_named() {
         let _broker = broker(folder, port, "allow_anonymous true\n");
         let start = |outbox: &str| {
             let text = format!(
-                "[source]\nname = \"synthetic:1\"\nrealtime = true\nrate_hz = 1.0\n[model]\nfile = \
+                "[source]\nuri = \"synthetic:1\"\nrealtime = true\nrate_hz = 1.0\n[model]\nfile = \
                  \"{}\"\nthreads = 1\n[sink]\nalerts = [\"mqtt://127.0.0.1:{port}/road\"]\n\
                  [sink.mqtt]\nversion = \"{version}\"\nclient_id = \"same\"\noutbox = \"{outbox}\"\n\
                  backoff_ms = 50\nbackoff_max_ms = 100\n",

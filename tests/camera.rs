@@ -1,5 +1,4 @@
-//! From a driver inside the process to a prepared model's score, and what the command line says
-//! where there is no camera.
+//! Fake driver to prepared model's score, and errors of the command line without a camera.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -40,7 +39,9 @@ fn a_prepared_model_reads_what_the_driver_wrote() {
     let camera =
         V4l2Source::open(Arc::new(fake.clone()), Path::new("/dev/fake"), &settings).unwrap();
     let mut camera = OpenSource::V4l2(Box::new(camera));
-    camera.serve(engine.facts().camera.as_ref()).unwrap();
+    camera
+        .serve(engine.model_metadata().camera.as_ref())
+        .unwrap();
     let pace = RunPace::Realtime { rate_hz: 30.0 };
     let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();
     for _ in 0..5 {
@@ -75,7 +76,7 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
     let folder = tempfile::tempdir().unwrap();
     // The camera says nothing of its colours, which is BT.601: the graph's own word counts.
     let mut engine = prepared(folder.path(), &["--camera", "64x48", "--matrix", "bt709"]);
-    let input = engine.facts().camera;
+    let input = engine.model_metadata().camera;
 
     let fake = FakeKernel::virtual_time();
     let open = || {
@@ -92,7 +93,7 @@ fn a_prepared_model_scores_a_recording_as_it_scored_the_camera() {
         })
         .collect();
     drop(live);
-    // Recorded without a model, as `unmask record` does. The driver's frames count anew.
+    // Recorded without a model, as `unmask record` does. The driver's frames count again.
     let mut camera = open();
     camera.keep_bytes();
     let out = folder.path().join("recording");

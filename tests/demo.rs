@@ -68,7 +68,7 @@ fn the_folder_and_the_drive_can_be_chosen() {
 }
 
 #[test]
-fn the_shipped_model_finds_things_in_the_demo() {
+fn the_shipped_model_finds_objects_in_the_demo() {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/unmask-small.onnx");
     let folder = tempfile::tempdir().unwrap();
     let (good, said) = demo(folder.path(), &model, &["--frames", "40"]);

@@ -196,7 +196,7 @@ fn what_does_not_belong_is_approached_and_passes() {
             track.push((frame, o.area_px, o.distance_m));
         }
     }
-    // 6 to 10 a minute, give or take those under way at both ends.
+    // 6 to 10 per minute, give or take those under way at both ends.
     assert!((5..=12).contains(&tracks.len()), "{}", tracks.len());
     let mut grown = 0;
     for track in tracks.values() {
@@ -255,7 +255,7 @@ fn without_anomalies_everything_belongs() {
 }
 
 #[test]
-fn stills_show_none_to_three_things_of_many_sizes_and_kinds() {
+fn images_show_none_to_three_objects_of_many_sizes_and_kinds() {
     let d = drive(1, SMALL);
     let mut counts = BTreeSet::new();
     let mut kinds = BTreeSet::new();

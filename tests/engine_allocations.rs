@@ -1,5 +1,5 @@
-//! What the CPU engine's own run allocates: counted over all threads, and shown apart from what
-//! the frame's way costs outside it (`tests/allocations.rs`).
+//! Allocations of the CPU engine's own run: counted over all threads, and shown apart from what
+//! the pipeline costs outside it (`tests/allocations.rs`).
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;

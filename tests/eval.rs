@@ -84,7 +84,7 @@ fn metrics_equal_those_of_scikit_learn_and_scipy() {
             want["threshold"].as_f64().unwrap() as f32,
             "{case}"
         );
-        assert!(got.bad.is_empty());
+        assert!(got.unreadable.is_empty());
     }
 }
 

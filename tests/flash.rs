@@ -1,4 +1,4 @@
-//! `systemd/flash/flash.sh` on root file systems that are just as much of one as it looks at.
+//! `systemd/flash/flash.sh` on minimal root file systems.
 #![cfg(target_os = "linux")]
 
 use std::fs;

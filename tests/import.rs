@@ -65,7 +65,7 @@ fn the_authors_checkpoint_is_imported_exactly() {
     assert_eq!((config.encoder_layers, config.decoder_layers), (1, 1));
     assert_eq!((config.queries, config.classes), (5, 19));
     assert_eq!(config.attention, AttentionKind::Global);
-    assert_eq!(checkpoint.facts.classes, import::CITYSCAPES);
+    assert_eq!(checkpoint.metadata.classes, import::CITYSCAPES);
     parity("authors", &checkpoint, "import/authors.safetensors");
 }
 
@@ -82,8 +82,11 @@ fn a_huggingface_checkpoint_is_imported_exactly() {
     };
     assert_eq!(checkpoint.config.swin, Some(sizes));
     assert_eq!(checkpoint.config.attention, AttentionKind::Masked);
-    assert_eq!(checkpoint.facts.classes, ["sky", "road", "building", "car"]);
-    assert_eq!(checkpoint.facts.road, [1]);
+    assert_eq!(
+        checkpoint.metadata.classes,
+        ["sky", "road", "building", "car"]
+    );
+    assert_eq!(checkpoint.metadata.road, [1]);
     parity("swin", &checkpoint, "import/swin.safetensors");
 }
 
@@ -111,24 +114,24 @@ fn save(dir: &Path, name: &str, weights: &CheckpointWeights) -> PathBuf {
 fn swin_of_detectron2_is_the_same_network() {
     let theirs = read(&swin()).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    // Detectron2's names are our own; its files hold an index that is computed anew.
+    // Detectron2's names are our own; its files hold an index that is computed again.
     let path = save(dir.path(), "d2.safetensors", &theirs.weights);
     let error = read(&path).unwrap_err();
     assert!(
         error.contains("the model has 4") && error.contains("--facts"),
         "{error}"
     );
-    let facts = dir.path().join("facts.toml");
+    let metadata = dir.path().join("metadata.toml");
     fs::write(
-        &facts,
+        &metadata,
         "classes = [\"sky\", \"road\", \"building\", \"car\"]",
     )
     .unwrap();
-    let ours = import::read(&path, Some(&facts)).unwrap();
+    let ours = import::read(&path, Some(&metadata)).unwrap();
     assert_eq!(ours.origin, CheckpointOrigin::Detectron2);
     assert_eq!(ours.config, theirs.config);
     assert_eq!(ours.weights, theirs.weights);
-    assert_eq!(ours.facts, theirs.facts);
+    assert_eq!(ours.metadata, theirs.metadata);
 }
 
 #[test]
@@ -273,7 +276,7 @@ fn a_config_of_another_network_is_refused() {
     fs::copy(swin(), &path).unwrap();
     let error = read(&path).unwrap_err();
     assert!(
-        error.contains("config.json") && error.contains("beside the checkpoint"),
+        error.contains("config.json") && error.contains("next to the checkpoint"),
         "{error}"
     );
 }
@@ -318,7 +321,7 @@ fn other_files_are_refused() {
     let header = HashMap::from([("unmask.config".to_owned(), "{}".to_owned())]);
     let none: [(&str, TensorView<'_>); 0] = [];
     fs::write(&path, safetensors::serialize(none, Some(header)).unwrap()).unwrap();
-    let error = import::read(&path, Some(Path::new("facts.toml")))
+    let error = import::read(&path, Some(Path::new("metadata.toml")))
         .unwrap_err()
         .to_string();
     assert!(error.contains("--facts is for"), "{error}");
@@ -479,7 +482,7 @@ fn shards_are_put_together() {
         ("{}", "no index of shards"),
         (
             "{\"weight_map\": {\"a\": \"../b.safetensors\"}}",
-            "no file beside it",
+            "not a file next to it",
         ),
     ] {
         fs::write(&index, text).unwrap();

@@ -38,9 +38,9 @@ fn a_long_run_does_not_grow() {
         }
         picture.save(drive.join(format!("{i}.png"))).unwrap();
     }
-    let facts =
+    let metadata =
         r#"{"schema":"unmask.recording/1","source":"synthetic:1","realtime":true,"rate_hz":10.0}"#;
-    std::fs::write(drive.join("recording.json"), facts).unwrap();
+    std::fs::write(drive.join("recording.json"), metadata).unwrap();
     let frames = minutes * 60 * RATE_HZ;
     let mut lines = String::new();
     for frame in 0..frames {
@@ -57,12 +57,12 @@ fn a_long_run_does_not_grow() {
     }
     std::fs::write(drive.join("frames.jsonl"), lines).unwrap();
     let config = format!(
-        "[model]\nfile = \"{}\"\nthreads = 1\n[decide]\ncool_down_s = 0.0\nconfirm = \"2/2\"\n\
-         [decide.rules]\nwhole = false\nmin_road_share = 0.0\nmin_contrast = 0.0\n\
+        "[model]\nfile = \"{}\"\nthreads = 1\n[filter]\ncooldown_s = 0.0\nconfirm = \"2/2\"\n\
+         [filter.rules]\nreject_truncated = false\nmin_road_share = 0.0\nmin_contrast = 0.0\n\
          min_thickness_px = 0.0\nmin_fill = 0.0\nmin_growth = 0.0\nmax_rise = 100.0\n\
          [sink]\nalerts = [\"alerts.jsonl\", \"mqtt://127.0.0.1:1/road\"]\n\
-         metrics = \"127.0.0.1:0\"\n[sink.file]\nrotate_bytes = 4096\nkeep = 3\n[sink.mqtt]\noutbox = \"outbox\"\noutbox_bytes = 65536\n\
-         [sink.evidence]\nfolder = \"kept\"\nframes = 20\nspacing_ms = 60000\n",
+         metrics = \"127.0.0.1:0\"\n[sink.file]\nrotate_bytes = 4096\nkeep = 3\n[sink.mqtt]\noutbox_folder = \"outbox\"\noutbox_bytes = 65536\n\
+         [sink.evidence]\nfolder = \"kept\"\nmax_frames = 20\nmin_interval_ms = 60000\n",
         model("mask.onnx").display()
     );
     std::fs::write(folder.path().join("my.toml"), config).unwrap();
@@ -95,14 +95,14 @@ fn a_long_run_does_not_grow() {
     let out = child.wait_with_output().unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     // The broker never comes: what made room in the outbox is lost, and the exit code says so.
-    let lost = |sink: &serde_json::Value| !sink["lost"].as_object().unwrap().is_empty();
+    let lost = |sink: &serde_json::Value| !sink["discarded"].as_object().unwrap().is_empty();
     let lost = summary["sinks"].as_array().unwrap().iter().any(lost);
     assert_eq!(out.status.code(), Some(2 * i32::from(lost)), "{out:?}");
     let count = |key: &str| summary[key].as_u64().unwrap();
-    let (served, dropped, things) = (count("frames"), count("dropped_frames"), count("things"));
+    let (served, dropped, objects) = (count("frames"), count("dropped_frames"), count("things"));
     assert_eq!(served + dropped, frames, "{summary}");
     // A machine that is busy elsewhere serves fewer, and still sees things come and go.
-    assert!(things > 0 && count("evidence_frames") > 0, "{summary}");
+    assert!(objects > 0 && count("evidence_frames") > 0, "{summary}");
     let file = |name: &str| folder.path().join(name).exists();
     assert!(file("alerts.jsonl.1") && !file("alerts.jsonl.4"));
 
@@ -121,7 +121,7 @@ fn a_long_run_does_not_grow() {
     let speed = minutes as f64 * 60.0 / took;
     println!(
         "{minutes} minutes of drive in {took:.1} s ({speed:.0} times as fast), {served} frames \
-         served, {dropped} dropped, {things} things, {} kept as evidence, {mid_kib:.0} KiB, {:+.2} \
+         served, {dropped} dropped, {objects} things, {} kept as evidence, {mid_kib:.0} KiB, {:+.2} \
          KiB a minute of drive, {:+.2} KiB a minute of the run",
         count("evidence_frames"),
         kib_a_second * 60.0 / speed,

@@ -61,15 +61,15 @@ fn sender() {
     let target: SinkUri = parts[0].parse().unwrap();
     let mut settings: SinkSettings =
         toml::from_str(&format!("[mqtt]\nversion = \"{}\"", parts[2])).unwrap();
-    settings.mqtt.outbox = Some(parts[1].into());
+    settings.mqtt.outbox_folder = Some(parts[1].into());
     settings.mqtt.backoff_ms = 100;
     settings.mqtt.backoff_max_ms = 400;
-    settings.close_ms = PATIENCE.as_millis() as u64;
+    settings.shutdown_timeout_ms = PATIENCE.as_millis() as u64;
     let mut sinks = SinkFanout::open(&[target], &settings, WhenFull::Drop).unwrap();
     let (first, count): (u64, u64) = (parts[3].parse().unwrap(), parts[4].parse().unwrap());
     let start = Instant::now();
     for i in 0..count {
-        sinks.tell(&alert(first + i)).unwrap();
+        sinks.publish(&alert(first + i)).unwrap();
         while sinks.reports()[0].stored <= i {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -78,7 +78,7 @@ fn sender() {
         std::thread::sleep(due.saturating_sub(start.elapsed()));
     }
     let report = &sinks.close().unwrap()[0];
-    println!("\nleft {}", report.waiting);
+    println!("\nleft {}", report.buffered);
 }
 
 struct Outage {
@@ -258,7 +258,7 @@ fn listen(port: u16, done: &impl Fn(&Heard) -> bool, heard: &mut Heard) -> Resul
     Ok(())
 }
 
-/// Ten alerts a second; twice the broker is away, three times the sender is killed.
+/// Ten alerts per second; twice the broker is away, three times the sender is killed.
 fn nothing_is_lost(version: &'static str) {
     let test = format!("nothing_is_lost {version}");
     if unmask_oracle::program(&test, "mosquitto").is_none() {
@@ -319,7 +319,7 @@ fn nothing_is_lost(version: &'static str) {
         .filter(|frame| !times.contains_key(frame))
         .collect();
     println!(
-        "mqtt {version}: {} told, {} delivered, {} of them again, {} lost",
+        "mqtt {version}: {} received, {} delivered, {} of them again, {} lost",
         outage.stored.len(),
         times.len(),
         alerts.len() - times.len(),
@@ -426,13 +426,13 @@ fn a_configured_run_speaks_tls_and_leaves_a_last_will() {
     put(&at("thing.png"), true);
     std::fs::write(at("list.txt"), "thing.png\nempty.png\n".repeat(20_000)).unwrap();
     // The end of the last run may take as long as the broker needs.
-    let config = |authority: &str, close_ms: u64| {
+    let config = |authority: &str, shutdown_timeout_ms: u64| {
         format!(
-            "[source]\nname = \"pictures:list.txt\"\nrealtime = true\nrate_hz = 20.0\n\
+            "[source]\nuri = \"pictures:list.txt\"\nrealtime = true\nrate_hz = 20.0\n\
              [model]\nfile = \"{}\"\nthreads = 1\n\
              [sink]\nalerts = [\"mqtts://localhost:{tls}/road\"]\nmetrics = \"127.0.0.1:0\"\n\
-             close_ms = {close_ms}\n\
-             [sink.mqtt]\noutbox = \"outbox\"\nca_file = \"{authority}.pem\"\n\
+             shutdown_timeout_ms = {shutdown_timeout_ms}\n\
+             [sink.mqtt]\noutbox_folder = \"outbox\"\nca_file = \"{authority}.pem\"\n\
              cert_file = \"good-leaf.pem\"\nkey_file = \"good-leaf.key\"\nbackoff_ms = 100\n",
             model("mask.onnx").display()
         )
@@ -499,9 +499,9 @@ fn a_configured_run_speaks_tls_and_leaves_a_last_will() {
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let sink = &summary["sinks"][0];
     assert_eq!(sink["delivered"], 0, "{sink}");
-    let waiting = sink["waiting"].as_u64().unwrap();
+    let waiting = sink["buffered"].as_u64().unwrap();
     assert!(
-        waiting >= sink["told"].as_u64().unwrap() && waiting > 0,
+        waiting >= sink["received"].as_u64().unwrap() && waiting > 0,
         "{sink}"
     );
     let args = [
@@ -515,6 +515,6 @@ fn a_configured_run_speaks_tls_and_leaves_a_last_will() {
     let out = common::unmask(folder.path(), &args);
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let sink = &summary["sinks"][0];
-    assert_eq!(sink["waiting"], 0, "{sink}");
+    assert_eq!(sink["buffered"], 0, "{sink}");
     assert!(sink["delivered"].as_u64().unwrap() >= waiting, "{sink}");
 }

@@ -211,7 +211,7 @@ fn on_the_cpu(dir: &Path, name: &str, compare: bool) {
     }
 }
 
-/// Reads lines of "file against" ("-" for the values that lie beside it); prints one line an
+/// Reads lines of "file against" ("-" for the values that lie next to it); prints one line an
 /// output: file, output, mean and largest difference over the largest value.
 const ORACLE: &str = r#"
 import sys, numpy as np, onnx, onnxruntime

@@ -202,14 +202,14 @@ fn onnx_runtime_gives_the_same_maps() {
         let made = prepare(&model(name), &options).unwrap();
         let file = put("p.onnx", &made.bytes);
         let mut engine = Engine::open(&file, EngineOptions::default()).unwrap();
-        let camera = engine.facts().camera.unwrap();
+        let camera = engine.model_metadata().camera.unwrap();
         let noise = (0..camera.format.bytes()).map(|i| (i * 7919 % 251) as u8);
         let noise: Vec<u8> = noise.collect();
         let frame = put("frame", &noise);
         // Only the part that the graph gives: a crop is spread over the frame by the engine.
         let map = engine.score_bytes(&noise, true).unwrap().score;
         let cell = |part: usize, view: usize, all: usize| part * all / view;
-        let grid = engine.facts().output.size();
+        let grid = engine.model_metadata().output.size();
         let whole = map.size();
         let (left, top) = (
             cell(camera.view.x, camera.format.size.w, whole.w),

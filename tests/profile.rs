@@ -40,8 +40,8 @@ fn a_profile_has_every_number_and_its_page() {
     assert_eq!(count("on_time") + count("late"), 9);
     assert_eq!(count("misses"), count("late"));
     assert_eq!(profile["budget_ms"], 100.0);
-    for cause in ["overtaken", "too_late", "left_out"] {
-        assert_eq!(profile["dropped"][cause], 0);
+    for reason in ["superseded", "too_late", "skipped"] {
+        assert_eq!(profile["dropped"][reason], 0);
     }
     for stage in ["queue", "prepare", "engine", "score", "decide", "emit"] {
         let times = &profile["stages"][stage];
@@ -113,10 +113,10 @@ fn in_real_time_every_frame_is_on_time_late_or_dropped() {
     assert!(out.status.success(), "{}", text(&out.stderr));
     let profile: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let count = |key: &str| profile[key].as_u64().unwrap();
-    let dropped = |cause: &str| profile["dropped"][cause].as_u64().unwrap();
+    let dropped = |reason: &str| profile["dropped"][reason].as_u64().unwrap();
     assert_eq!(count("on_time"), 0);
     assert!(dropped("too_late") > 0, "{profile}");
-    let all = count("late") + dropped("too_late") + dropped("overtaken");
+    let all = count("late") + dropped("too_late") + dropped("superseded");
     assert_eq!(count("frames"), all);
     assert_eq!(count("misses"), count("late") + dropped("too_late"));
 }
@@ -156,19 +156,19 @@ fn a_configuration_printed_is_valid_and_is_used() {
         assert!(out.status.success(), "{}", text(&out.stderr));
         text(&out.stdout)
     };
-    let source = "[source]\nname = \"pictures:in\"\n";
+    let source = "[source]\nuri = \"pictures:in\"\n";
     let budget = format!("{source}[budget]\nms = 12345\n");
-    let told = lines(&budget, &[]);
+    let reported = lines(&budget, &[]);
     assert!(
-        told.contains("\"budget_ms\":12345.0") && told.contains("\"begin\""),
-        "{told}"
+        reported.contains("\"budget_ms\":12345.0") && reported.contains("\"begin\""),
+        "{reported}"
     );
     // The command line counts more.
     assert!(lines(&budget, &["--budget-ms", "77"]).contains("\"budget_ms\":77.0"));
-    let large = format!("{source}[decide]\nmin_area_px = 30000\n");
+    let large = format!("{source}[filter]\nmin_area_px = 30000\n");
     assert_eq!(lines(&large, &[]), "");
     assert!(lines(&large, &["--min-area", "100"]).contains("\"begin\""));
-    let camera = "[camera]\nheight_m = 1.5\npitch_deg = 10\nfocal_widths = 1.0\n";
+    let camera = "[camera_geometry]\nheight_m = 1.5\npitch_deg = 10\nfocal_widths = 1.0\n";
     let placed = lines(&format!("{source}{camera}"), &[]);
     let first: serde_json::Value = serde_json::from_str(placed.lines().next().unwrap()).unwrap();
     assert!(first["distance_m"].as_f64().unwrap() > 1.0, "{placed}");
@@ -176,7 +176,7 @@ fn a_configuration_printed_is_valid_and_is_used() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_with_line_key_and_mend() {
+fn a_bad_configuration_is_refused_with_line_key_and_fix() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |config: &str| {
         std::fs::write(folder.path().join("my.toml"), config).unwrap();
@@ -220,7 +220,7 @@ fn thresholds_are_those_that_keep_the_wanted_rate() {
         let answer: Option<serde_json::Value> = serde_json::from_slice(&out.stdout).ok();
         (answer, text(&out.stderr))
     };
-    // 12 frames at 10 a second are 1/3000 of an hour: 3000 an hour allow one alarm.
+    // 12 frames at 10 per second are 1/3000 of an hour: 3000 per hour allow one alarm.
     let (loose, said) = answer("3000.5");
     let loose = loose.expect(&said);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Calibration, quantisation and judgement, as a user calls them, on a small network and a
+//! Calibration, quantisation and sensitivity, as a user calls them, on a small network and a
 //! synthetic drive.
 
 mod common;
@@ -16,7 +16,7 @@ use unmask_graph::export::{self, ExportOptions};
 use unmask_graph::quantize::{QuantizeGraph, QuantizePlan};
 use unmask_onnx::messages::{ModelProto, ValueInfoProto};
 
-/// The network of `tests/fixtures/network/tiny.safetensors`, with the facts that export wants.
+/// The network of `tests/fixtures/network/tiny.safetensors`, with the metadata that export wants.
 fn checkpoint(dir: &Path) -> PathBuf {
     let fixture =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/network/tiny.safetensors");
@@ -143,7 +143,11 @@ fn a_calibration_is_the_same_every_time_and_serves_both_precisions() {
     assert!(said["int8_mac_share"].as_f64().unwrap() > 0.7, "{said}");
     let written = ModelProto::from_bytes(&fs::read(dir.join("q.onnx")).unwrap()).unwrap();
     assert_eq!(written.fact("unmask.precision"), Some("int8"));
-    assert_eq!(written.fact("unmask.road"), Some("[0]"), "the facts stay");
+    assert_eq!(
+        written.fact("unmask.road"),
+        Some("[0]"),
+        "the metadata stay"
+    );
     good(unmask(dir, &FP16));
 
     let precision = |model: &str| {
@@ -276,7 +280,7 @@ fn what_is_written_is_what_score_takes() {
     ));
     score("prepared.onnx");
 
-    // Facts and names of outputs that lie beside the model travel with what is made of it.
+    // Facts and names of outputs that lie next to the model travel with what is made of it.
     edit(&|model| {
         let graph = model.graph.as_mut().unwrap();
         let logits = "class_logits".to_owned();
@@ -304,7 +308,7 @@ fn what_is_written_is_what_score_takes() {
     fs::create_dir(dir.join("elsewhere")).unwrap();
     good(quantize("elsewhere/foreign.onnx"));
     score("elsewhere/foreign.onnx");
-    // Beside the file nothing was left.
+    // Next to the file nothing was left.
     let left = fs::read_dir(dir.join("elsewhere")).unwrap().count();
     assert_eq!(left, 2, "the model and its maps");
 }

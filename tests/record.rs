@@ -11,7 +11,7 @@ fn said(output: &Output) -> String {
 }
 
 /// What an alert says of its thing: all but the times of the run and the name of the source.
-fn told(output: &Output) -> Vec<serde_json::Value> {
+fn reported(output: &Output) -> Vec<serde_json::Value> {
     assert_eq!(output.status.code(), Some(0), "{}", said(output));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     text.lines()
@@ -53,7 +53,7 @@ fn run(folder: &Path, source: &str, more: &[&str]) -> Output {
 #[test]
 fn a_recording_of_a_drive_gives_the_alerts_of_the_drive_however_often() {
     let folder = tempfile::tempdir().unwrap();
-    let live = told(&run(folder.path(), "synthetic:7", &["--frames", "8"]));
+    let live = reported(&run(folder.path(), "synthetic:7", &["--frames", "8"]));
     assert!(!live.is_empty(), "no alert says nothing");
     let args = "record --source synthetic:7 --frames 8 --out drive --json";
     let out = unmask(folder.path(), &args.split(' ').collect::<Vec<_>>());
@@ -63,19 +63,25 @@ fn a_recording_of_a_drive_gives_the_alerts_of_the_drive_however_often() {
         (&summary["frames"], &summary["bad"]),
         (&8.into(), &0.into())
     );
-    assert!(summary["drops"]["overtaken"] == 0 && summary["bytes"].as_u64() > Some(10_000));
+    assert!(summary["drops"]["superseded"] == 0 && summary["bytes"].as_u64() > Some(10_000));
 
-    let replayed = told(&run(folder.path(), "recording:drive", &[]));
+    let replayed = reported(&run(folder.path(), "recording:drive", &[]));
     assert_eq!(without_clock(&live), without_clock(&replayed));
     // The times come from the recording: a second replay, and one at the pace of the recording
     // that lost nothing, tell the same to the last digit.
-    assert_eq!(replayed, told(&run(folder.path(), "recording:drive", &[])));
+    assert_eq!(
+        replayed,
+        reported(&run(folder.path(), "recording:drive", &[]))
+    );
     let out = unmask(
         folder.path(),
         &["record", "--source", "recording:drive", "--out", "again"],
     );
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
-    assert_eq!(replayed, told(&run(folder.path(), "recording:again", &[])));
+    assert_eq!(
+        replayed,
+        reported(&run(folder.path(), "recording:again", &[]))
+    );
 }
 
 #[test]

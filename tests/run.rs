@@ -37,9 +37,9 @@ impl Folder {
 #[test]
 fn stdout_carries_alerts_only_and_the_summary_goes_to_stderr() {
     let out = Folder::new().run(&["--threads", "1", "--budget-ms", "60000"]);
-    let (told, said) = (text(&out.stdout), text(&out.stderr));
+    let (reported, said) = (text(&out.stdout), text(&out.stderr));
     assert!(out.status.success(), "{said}");
-    let alerts: Vec<serde_json::Value> = told
+    let alerts: Vec<serde_json::Value> = reported
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -177,7 +177,7 @@ fn what_to_give_is_said_where_it_is_missing() {
 }
 
 #[test]
-fn without_a_model_the_places_looked_at_are_listed() {
+fn without_a_model_the_searched_places_are_listed() {
     let folder = Folder::new();
     // Away from the repository, where the shipped model would be found.
     let binary = folder.path().join("unmask");

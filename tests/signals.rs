@@ -104,7 +104,7 @@ const WATCH: [&str; 9] = [
 fn each_signal_ends_a_run_whose_next_frame_is_far_away() {
     for signal in ["TERM", "INT", "HUP"] {
         let mut run = Run::start(&[&WATCH[..], &["--alerts", "alerts"]].concat());
-        // Silence is told three periods after the first frame: the run is under way before.
+        // Silence is reported three periods after the first frame: the run is under way before.
         std::thread::sleep(Duration::from_millis(1500));
         while run.text("alerts").is_empty()
             && !Path::new(&run.folder.path().join("alerts")).exists()
@@ -184,10 +184,10 @@ fn a_missing_source_is_reported_waited_for_and_used_once_it_comes() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let told: Vec<_> = alerts.iter().map(|a| (&a["event"], &a["detail"])).collect();
-    assert_eq!(told[0].0, "blind");
-    assert_eq!(told[0].1, "blind: missing");
-    assert_eq!(told[1].0, "end");
+    let reported: Vec<_> = alerts.iter().map(|a| (&a["event"], &a["detail"])).collect();
+    assert_eq!(reported[0].0, "blind");
+    assert_eq!(reported[0].1, "blind: missing");
+    assert_eq!(reported[1].0, "end");
     assert_eq!(alerts[0]["id"], alerts[1]["id"]);
     assert!(
         run.text("err").contains("1 frames in"),

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 #[test]
-fn a_run_tells_file_socket_evidence_and_systemd() {
+fn a_run_reports_file_socket_evidence_and_systemd() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("in")).unwrap();
@@ -59,7 +59,7 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
     }
     for sink in summary["sinks"].as_array().unwrap() {
         assert_eq!(
-            (&sink["told"], &sink["delivered"]),
+            (&sink["received"], &sink["delivered"]),
             (&3.into(), &3.into()),
             "{sink}"
         );
@@ -74,15 +74,15 @@ fn a_run_tells_file_socket_evidence_and_systemd() {
     let bytes = systemd.recv(&mut buffer).unwrap();
     assert_eq!(&buffer[..bytes], b"READY=1\n");
     let bytes = systemd.recv(&mut buffer).unwrap();
-    let told = String::from_utf8_lossy(&buffer[..bytes]);
+    let reported = String::from_utf8_lossy(&buffer[..bytes]);
     assert!(
-        told.starts_with("STATUS=") || told == "STOPPING=1\n",
-        "{told}"
+        reported.starts_with("STATUS=") || reported == "STOPPING=1\n",
+        "{reported}"
     );
 }
 
 #[test]
-fn places_that_make_no_sense_are_refused_before_anything_runs() {
+fn places_out_of_range_are_refused_before_anything_runs() {
     let run = |args: &[&str]| {
         let out = Command::new(env!("CARGO_BIN_EXE_unmask"))
             .args(["run", "--source", "synthetic", "--frames", "1"])

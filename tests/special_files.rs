@@ -1,4 +1,4 @@
-//! FIFOs and devices where files are wanted, as a user calls it: refused within a second, by name.
+//! FIFOs and devices in place of files, as a user calls it: refused within a second, by name.
 #![cfg(target_os = "linux")]
 
 mod common;

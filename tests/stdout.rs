@@ -1,4 +1,4 @@
-//! Standard output that is closed, full, or gone before the end: in every verb.
+//! Standard output that is closed, full, or gone before the end: in every subcommand.
 
 mod common;
 
@@ -101,7 +101,7 @@ fn alerts_that_stdout_does_not_take_are_never_lost_with_exit_code_0() {
             if stream == Stream::Full && more == ["--realtime"] {
                 // A disk may be free again: each alert is tried, those lost are counted.
                 assert_eq!(out.status.code(), Some(2), "{said}");
-                assert!(said.contains("3 lost (write)"), "{said}");
+                assert!(said.contains("3 discarded (write_failed)"), "{said}");
             }
         }
     }

@@ -20,7 +20,7 @@ pub const LIMITS: ReadLimits = ReadLimits {
     memory_bytes: 64 << 20,
 };
 
-/// `config.json` beside a checkpoint of HuggingFace, as far as it is read.
+/// `config.json` next to a checkpoint of HuggingFace, as far as it is read.
 const CONFIG: &str = include_str!("../../tests/fixtures/import/swin/config.json");
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -56,7 +56,7 @@ pub fn onnx(folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let mut graph = model.graph;
     cost::blocks(&graph);
     surgery::run(&mut graph).map_err(|e| e.to_string())?;
-    let written = graph.to_model(&model.facts).to_bytes();
+    let written = graph.to_model(&model.metadata).to_bytes();
     let limits = ReadLimits {
         bytes: 1 << 28,
         nodes: 10_000,
@@ -110,19 +110,19 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
         let header = out.len() as u32;
-        let mut facts = vec![0; 6];
-        facts.extend([0; 4]);
-        facts.extend(crc32(bytes).to_le_bytes());
-        facts.extend((bytes.len() as u32).to_le_bytes());
-        facts.extend((bytes.len() as u32).to_le_bytes());
-        facts.extend((name.len() as u16).to_le_bytes());
-        facts.extend([0; 2]);
+        let mut metadata = vec![0; 6];
+        metadata.extend([0; 4]);
+        metadata.extend(crc32(bytes).to_le_bytes());
+        metadata.extend((bytes.len() as u32).to_le_bytes());
+        metadata.extend((bytes.len() as u32).to_le_bytes());
+        metadata.extend((name.len() as u16).to_le_bytes());
+        metadata.extend([0; 2]);
         out.extend(b"PK\x03\x04");
-        out.extend(&facts);
+        out.extend(&metadata);
         out.extend(name.as_bytes());
         out.extend(*bytes);
         directory.extend(b"PK\x01\x02\0\0");
-        directory.extend(&facts);
+        directory.extend(&metadata);
         directory.extend([0; 10]);
         directory.extend(header.to_le_bytes());
         directory.extend(name.as_bytes());

@@ -1,26 +1,26 @@
-//! The degrade ladder: what to do less of when frames miss their deadline, and when to do it again.
+//! The degrade ladder: steps down when frames miss their deadline, and up again when they meet it.
 //!
 //! A pure state machine that counts frames. It goes one step down as soon as more than a share of
-//! a window's frames missed, and one step up after a number of calm windows; a step up that fails
-//! at once doubles that number, so that the ladder does not swing.
+//! a window's frames missed, and one step up after a number of good windows; a step up that fails
+//! at once doubles that number, so that the ladder does not oscillate.
 
 /// When the ladder moves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LadderSettings {
     /// Steps below the top.
     pub steps: usize,
-    /// Frames a window.
-    pub window: u32,
+    /// Frames per window.
+    pub window_frames: u32,
     /// Step down where more than this share of a window missed, 0 to 1.
-    pub down_above: f32,
-    /// A window is calm where at most this share missed, 0 to 1.
-    pub up_below: f32,
-    /// Calm windows in a row before a step up.
-    pub calm_windows: u32,
+    pub degrade_above: f32,
+    /// A window is good if at most this share missed, 0 to 1.
+    pub recover_below: f32,
+    /// Good windows in a row before a step up.
+    pub recover_windows: u32,
 }
 
-/// Most calm windows that are ever waited for.
-const CALM_LIMIT: u32 = 4096;
+/// Most good windows that are ever waited for.
+const GOOD_WINDOWS_LIMIT: u32 = 4096;
 
 /// The ladder went from one step to another; 0 is the top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +38,10 @@ pub struct DegradeLadder {
     step: usize,
     frames: u32,
     missed: u32,
-    calm: u32,
-    wanted_calm: u32,
+    good_windows: u32,
+    required_good_windows: u32,
     /// The last move was a step up, and no window has passed since.
-    fresh_up: bool,
+    just_recovered: bool,
 }
 
 impl DegradeLadder {
@@ -52,9 +52,9 @@ impl DegradeLadder {
             step: 0,
             frames: 0,
             missed: 0,
-            calm: 0,
-            wanted_calm: settings.calm_windows.max(1),
-            fresh_up: false,
+            good_windows: 0,
+            required_good_windows: settings.recover_windows.max(1),
+            just_recovered: false,
         }
     }
 
@@ -63,38 +63,39 @@ impl DegradeLadder {
         self.step
     }
 
-    /// Notes a frame that made its deadline or missed it (late, or dropped as too late).
-    pub fn note(&mut self, missed: bool) -> Option<LadderChange> {
+    /// Records a frame that made its deadline or missed it (late, or dropped as too late).
+    pub fn record(&mut self, missed: bool) -> Option<LadderChange> {
         self.frames += 1;
         self.missed += u32::from(missed);
-        let window = self.settings.window.max(1);
+        let window = self.settings.window_frames.max(1);
         // As soon as the window cannot end well any more, it is over.
-        if self.missed as f32 > self.settings.down_above * window as f32 {
-            return self.down();
+        if self.missed as f32 > self.settings.degrade_above * window as f32 {
+            return self.degrade();
         }
         if self.frames < window {
             return None;
         }
-        let is_calm = self.missed as f32 <= self.settings.up_below * window as f32;
-        self.calm = if is_calm { self.calm + 1 } else { 0 };
-        self.fresh_up = false;
+        let is_calm = self.missed as f32 <= self.settings.recover_below * window as f32;
+        self.good_windows = if is_calm { self.good_windows + 1 } else { 0 };
+        self.just_recovered = false;
         self.restart();
-        (self.step > 0 && self.calm >= self.wanted_calm).then(|| self.go(self.step - 1))
+        (self.step > 0 && self.good_windows >= self.required_good_windows)
+            .then(|| self.move_to(self.step - 1))
     }
 
-    fn down(&mut self) -> Option<LadderChange> {
-        if self.fresh_up {
-            self.wanted_calm = (self.wanted_calm * 2).min(CALM_LIMIT);
+    fn degrade(&mut self) -> Option<LadderChange> {
+        if self.just_recovered {
+            self.required_good_windows = (self.required_good_windows * 2).min(GOOD_WINDOWS_LIMIT);
         }
         self.restart();
-        self.calm = 0;
-        (self.step < self.settings.steps).then(|| self.go(self.step + 1))
+        self.good_windows = 0;
+        (self.step < self.settings.steps).then(|| self.move_to(self.step + 1))
     }
 
-    fn go(&mut self, to: usize) -> LadderChange {
+    fn move_to(&mut self, to: usize) -> LadderChange {
         let from = std::mem::replace(&mut self.step, to);
-        self.fresh_up = to < from;
-        self.calm = 0;
+        self.just_recovered = to < from;
+        self.good_windows = 0;
         LadderChange { from, to }
     }
 
@@ -110,17 +111,17 @@ mod tests {
     fn ladder() -> DegradeLadder {
         DegradeLadder::new(LadderSettings {
             steps: 2,
-            window: 10,
-            down_above: 0.2,
-            up_below: 0.0,
-            calm_windows: 3,
+            window_frames: 10,
+            degrade_above: 0.2,
+            recover_below: 0.0,
+            recover_windows: 3,
         })
     }
 
     /// Frames until the next change, all of them `missed` or none.
     fn until(ladder: &mut DegradeLadder, missed: bool) -> (u32, LadderChange) {
         (1..10_000)
-            .find_map(|i| ladder.note(missed).map(|change| (i, change)))
+            .find_map(|i| ladder.record(missed).map(|change| (i, change)))
             .expect("it moves")
     }
 
@@ -136,7 +137,7 @@ mod tests {
             until(&mut ladder, true),
             (3, LadderChange { from: 1, to: 2 })
         );
-        assert!((0..100).all(|_| ladder.note(true).is_none()));
+        assert!((0..100).all(|_| ladder.record(true).is_none()));
         assert_eq!(ladder.step(), 2);
     }
 
@@ -145,7 +146,7 @@ mod tests {
         let mut ladder = ladder();
         for _ in 0..20 {
             for i in 0..10 {
-                assert_eq!(ladder.note(i < 2), None);
+                assert_eq!(ladder.record(i < 2), None);
             }
         }
         assert_eq!(ladder.step(), 0);
@@ -159,22 +160,22 @@ mod tests {
             until(&mut ladder, false),
             (30, LadderChange { from: 1, to: 0 })
         );
-        // It fails within its first window: twice the calm is wanted.
+        // It fails within its first window: twice as many good windows are required.
         assert_eq!(until(&mut ladder, true).0, 3);
         assert_eq!(until(&mut ladder, false).0, 60);
         // It holds for a window, then fails: no longer wait than before.
-        (0..10).for_each(|_| assert!(ladder.note(false).is_none()));
+        (0..10).for_each(|_| assert!(ladder.record(false).is_none()));
         until(&mut ladder, true);
         assert_eq!(until(&mut ladder, false).0, 60);
     }
 
     #[test]
-    fn one_miss_restarts_the_calm() {
+    fn one_miss_restarts_the_count() {
         let mut ladder = ladder();
         until(&mut ladder, true);
-        (0..20).for_each(|_| assert!(ladder.note(false).is_none()));
-        assert!(ladder.note(true).is_none());
-        (0..9).for_each(|_| assert!(ladder.note(false).is_none()));
+        (0..20).for_each(|_| assert!(ladder.record(false).is_none()));
+        assert!(ladder.record(true).is_none());
+        (0..9).for_each(|_| assert!(ladder.record(false).is_none()));
         assert_eq!(until(&mut ladder, false).0, 30);
     }
 
@@ -184,6 +185,6 @@ mod tests {
             steps: 0,
             ..self::ladder().settings
         });
-        assert!((0..100).all(|i| ladder.note(i % 3 == 0).is_none()));
+        assert!((0..100).all(|i| ladder.record(i % 3 == 0).is_none()));
     }
 }

@@ -1,5 +1,4 @@
-//! What overload does to a run, on virtual time: the policy alone, with an engine that takes a
-//! time given to it. Shown by `unmask profile --overload`.
+//! Simulates overload on virtual time: the policy alone, with given engine times. Shown by `unmask profile --overload`.
 
 use super::policy::{Admission, DeadlinePolicy, PolicySettings};
 use serde::Serialize;
@@ -10,24 +9,24 @@ use unmask_frame::MonotonicTime;
 pub const FRAMES: u64 = 20_000;
 /// Engine times of the table, in periods between frames.
 pub const TIMES: [f64; 3] = [1.1, 2.0, 10.0];
-/// A camera's 30 frames a second, rounded.
+/// A camera's 30 frames per second, rounded.
 pub const PERIOD: Duration = Duration::from_millis(33);
 
-/// What a run on virtual time came to.
+/// Result of a run on virtual time.
 #[derive(Debug, Default)]
-pub(super) struct ArrivedFrame {
+pub(super) struct OverloadRun {
     pub arrivals: u64,
-    pub overtaken: u64,
+    pub superseded: u64,
     pub dropped: u64,
     pub served: u64,
     pub on_time: u64,
     /// Most frames that ever waited.
-    pub deepest: usize,
+    pub max_queue_depth: usize,
     /// Ages of the frames served, ns.
     pub ages: Vec<u64>,
 }
 
-impl ArrivedFrame {
+impl OverloadRun {
     pub fn age_p99(&mut self) -> u64 {
         self.ages.sort_unstable();
         let rank = (self.ages.len() * 99).div_ceil(100);
@@ -37,14 +36,14 @@ impl ArrivedFrame {
 
 /// Frames come every `period`; the newest waits, alone, while the engine works. `service` says
 /// what the n-th served frame takes. All times in ns.
-pub(super) fn play(
+pub(super) fn simulate(
     frames: u64,
     period: u64,
     budget: u64,
     service: impl Fn(u64) -> u64,
-) -> ArrivedFrame {
+) -> OverloadRun {
     let mut policy = DeadlinePolicy::new(PolicySettings::default());
-    let mut came = ArrivedFrame::default();
+    let mut came = OverloadRun::default();
     let mut waiting: Option<u64> = None;
     let mut free_at = 0;
     for i in 0..=frames {
@@ -68,8 +67,8 @@ pub(super) fn play(
         }
         if i < frames {
             came.arrivals += 1;
-            came.overtaken += u64::from(waiting.replace(arrival).is_some());
-            came.deepest = came.deepest.max(usize::from(waiting.is_some()));
+            came.superseded += u64::from(waiting.replace(arrival).is_some());
+            came.max_queue_depth = came.max_queue_depth.max(usize::from(waiting.is_some()));
         }
     }
     came
@@ -88,12 +87,12 @@ pub struct OverloadRow {
     pub served: u64,
     /// Frames whose alerts were within the budget.
     pub on_time: u64,
-    /// Frames that a newer one overtook.
-    pub overtaken: u64,
+    /// Frames that a newer one superseded.
+    pub superseded: u64,
     /// Frames dropped before the engine, since they could not make their deadline.
     pub too_late: u64,
     /// Most frames that ever waited.
-    pub queue_depth: usize,
+    pub max_queue_depth: usize,
     /// 99 of 100 frames served were at most this old, ms.
     pub age_p99_ms: f64,
 }
@@ -104,7 +103,7 @@ pub fn row(times: f64) -> OverloadRow {
     let period = u64::try_from(PERIOD.as_nanos()).unwrap_or(u64::MAX);
     let engine = (period as f64 * times) as u64;
     let budget = engine * 11 / 10 + period / 2;
-    let mut came = play(FRAMES, period, budget, |n| shaken(engine, n));
+    let mut came = simulate(FRAMES, period, budget, |n| with_jitter(engine, n));
     let ms = |ns: u64| ns as f64 / 1e6;
     OverloadRow {
         engine_per_period: times,
@@ -112,15 +111,15 @@ pub fn row(times: f64) -> OverloadRow {
         frames: came.arrivals,
         served: came.served,
         on_time: came.on_time,
-        overtaken: came.overtaken,
+        superseded: came.superseded,
         too_late: came.dropped,
-        queue_depth: came.deepest,
+        max_queue_depth: came.max_queue_depth,
         age_p99_ms: ms(came.age_p99()),
     }
 }
 
 /// `mean` give or take a tenth, the same for the same `n`.
-fn shaken(mean: u64, n: u64) -> u64 {
+fn with_jitter(mean: u64, n: u64) -> u64 {
     let noise = n.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) % 201;
     mean * (900 + noise) / 1000
 }
@@ -134,9 +133,9 @@ mod tests {
         let period_ms = PERIOD.as_secs_f64() * 1e3;
         for row in TIMES.map(row) {
             assert_eq!(row.frames, FRAMES);
-            assert!(row.queue_depth <= 1, "{row:?}");
+            assert!(row.max_queue_depth <= 1, "{row:?}");
             assert!(row.age_p99_ms <= row.budget_ms + period_ms, "{row:?}");
-            assert_eq!(row.overtaken + row.too_late, row.frames - row.served);
+            assert_eq!(row.superseded + row.too_late, row.frames - row.served);
             assert!(row.served > 1000, "{row:?}");
             // What was admitted as able to make it nearly always does.
             assert!(row.on_time * 100 >= row.served * 97, "{row:?}");
@@ -145,6 +144,6 @@ mod tests {
 
     #[test]
     fn without_frames_there_is_no_age() {
-        assert_eq!(play(0, 1, 1, |_| 1).age_p99(), 0);
+        assert_eq!(simulate(0, 1, 1, |_| 1).age_p99(), 0);
     }
 }

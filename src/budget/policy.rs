@@ -1,7 +1,7 @@
-//! Whether a frame can still make its deadline: asked before the engine, not after.
+//! Deadline policy: whether a frame can still meet its deadline, checked before the engine.
 //!
 //! A pure state machine over moments that the caller gives: it runs on the run's clock and in tests
-//! on virtual time. Prediction is the 99th percentile of what the rest of the way (prepare, engine,
+//! on virtual time. Prediction is the 99th percentile of what the rest of the pipeline (prepare, engine,
 //! score, decide, emit) took for the last frames, as one time: the sum of each stage's own
 //! percentile would be too large.
 //!
@@ -16,7 +16,7 @@ use unmask_frame::MonotonicTime;
 /// Frames that a prediction looks back on.
 const WINDOW: usize = 256;
 /// Frames served before anything is predicted.
-const LEAST: usize = 8;
+const MIN_FRAMES: usize = 8;
 
 /// How a policy works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl DeadlinePolicy {
         }
     }
 
-    /// What the rest of a frame's way is expected to take; `None` before enough frames were served.
+    /// What the rest of the pipeline is expected to take; `None` before enough frames were served.
     pub fn expected(&self) -> Option<Duration> {
         self.recent.p99().map(Duration::from_nanos)
     }
@@ -128,7 +128,7 @@ impl RecentTimes {
 
     /// The smallest time that at least 99 of 100 do not exceed.
     fn p99(&self) -> Option<u64> {
-        if self.count < LEAST {
+        if self.count < MIN_FRAMES {
             return None;
         }
         let mut sorted = self.times;
@@ -140,7 +140,7 @@ impl RecentTimes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::overload::play;
+    use super::super::overload::simulate;
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -148,20 +148,20 @@ mod tests {
     #[test]
     fn where_no_frame_can_make_it_only_probes_are_served() {
         let (period, budget, engine) = (33 * MS, 100 * MS, 330 * MS);
-        let came = play(3_000, period, budget, |_| engine);
+        let came = simulate(3_000, period, budget, |_| engine);
         // 99 seconds, a probe each; the first frames are served to learn.
         assert_eq!(came.on_time, 0);
-        let probes = came.served - LEAST as u64;
+        let probes = came.served - MIN_FRAMES as u64;
         assert!((90..=99).contains(&probes), "{probes}");
         assert!(came.dropped > 1000);
-        assert_eq!(came.overtaken + came.dropped + came.served, came.arrivals);
+        assert_eq!(came.superseded + came.dropped + came.served, came.arrivals);
     }
 
     #[test]
     fn a_slow_time_that_ends_is_forgotten_with_the_first_probe_that_makes_it() {
         let (period, budget) = (50 * MS, 100 * MS);
         // 30 slow ones, then fast.
-        let came = play(1_000, period, budget, |n| {
+        let came = simulate(1_000, period, budget, |n| {
             if n < 30 { 400 * MS } else { 20 * MS }
         });
         // The slow ones take the window's first 8 frames, then 22 probes, one a second.
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_frame_within_budget_is_served_to_the_nanosecond() {
         let mut policy = DeadlinePolicy::new(PolicySettings::default());
-        for i in 0..LEAST as u64 {
+        for i in 0..MIN_FRAMES as u64 {
             assert_eq!(
                 policy.admit(MonotonicTime(i), MonotonicTime(i)),
                 Admission::Serve

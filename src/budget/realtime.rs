@@ -1,7 +1,7 @@
-//! What the threads of the frame's way are given beyond the ordinary: the table `[realtime]`.
+//! Real-time scheduling of the pipeline's threads: the table `[realtime]`.
 //!
-//! The way's threads are those of the engine, of the camera and the one that runs the pipeline.
-//! Sinks, drawing and watching stay ordinary threads: nothing there may delay a frame.
+//! These are the threads of the engine, of the camera, and the one that runs the pipeline. Sinks,
+//! drawing and monitoring keep normal scheduling: they must not delay a frame.
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -15,7 +15,7 @@ use thread_priority::{
 /// Highest priority that is taken: above it run the system's own watchdogs.
 const PRIORITY_LIMIT: u8 = 98;
 
-/// What the threads of the frame's way are given. By default nothing.
+/// Scheduling of the pipeline's threads; normal by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RealtimeSettings {
@@ -36,9 +36,9 @@ pub enum RealtimeError {
          CAP_SYS_NICE or a limit (systemd: LimitRTPRIO={priority}); or leave the key out"
     )]
     Priority {
-        /// What was asked for.
+        /// The requested value.
         priority: u8,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// Not these cores.
@@ -47,9 +47,9 @@ pub enum RealtimeError {
          for this process (/proc/self/status, Cpus_allowed_list); or leave the key out"
     )]
     Cores {
-        /// What was asked for.
+        /// The requested value.
         cores: Vec<usize>,
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
     /// Memory cannot be locked.
@@ -58,14 +58,14 @@ pub enum RealtimeError {
          (systemd: LimitMEMLOCK=infinity); or leave the key out"
     )]
     Memory {
-        /// What the system said.
+        /// The error of the system.
         reason: io::Error,
     },
 }
 
 impl RealtimeSettings {
-    /// The first value that cannot be: its key below `[realtime]`, and what is wanted.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    /// The first invalid value: its key below `[realtime]`, and what is expected.
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         if self
             .priority
             .is_some_and(|p| !(1..=PRIORITY_LIMIT).contains(&p))
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_that_are_not_there_are_refused_with_the_mend() {
+    fn cores_that_are_not_there_are_refused_with_the_fix() {
         let none = RealtimeSettings {
             cores: vec![CpuSet::MAX_CPU - 1],
             ..RealtimeSettings::default()
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_is_given_or_refused_with_the_mend() {
+    fn a_priority_is_given_or_refused_with_the_fix() {
         std::thread::spawn(|| {
             let wanted = RealtimeSettings {
                 priority: Some(7),
@@ -220,9 +220,15 @@ mod tests {
             cores,
             lock_memory: false,
         };
-        assert_eq!(with(Some(98), vec![0]).fault(), None);
-        assert_eq!(with(Some(0), vec![]).fault().unwrap().0, "priority");
-        assert_eq!(with(Some(99), vec![]).fault().unwrap().0, "priority");
-        assert_eq!(with(None, vec![1 << 20]).fault().unwrap().0, "cores");
+        assert_eq!(with(Some(98), vec![0]).invalid_value(), None);
+        assert_eq!(with(Some(0), vec![]).invalid_value().unwrap().0, "priority");
+        assert_eq!(
+            with(Some(99), vec![]).invalid_value().unwrap().0,
+            "priority"
+        );
+        assert_eq!(
+            with(None, vec![1 << 20]).invalid_value().unwrap().0,
+            "cores"
+        );
     }
 }

@@ -37,7 +37,7 @@ impl DeviceDescription {
             Some(_) => Driver::devices()?.into_iter().next(),
             None => None,
         };
-        let power_mode = power::board(root).power_mode;
+        let power_mode = power::host(root).power_mode;
         Ok(Self {
             cuda: driver.map_or(NONE.into(), |driver| cuda_version(driver.cuda_version)),
             driver: driver_version(root).unwrap_or_else(|| NONE.into()),

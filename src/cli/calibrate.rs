@@ -75,7 +75,7 @@ pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<ExitOutcome> {
             threads: args.threads,
         },
     )?
-    .facts()
+    .model_metadata()
     .clone();
     let pictures = PictureSource::open(&args.frames)?;
     let options = CalibrateOptions {

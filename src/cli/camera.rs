@@ -278,7 +278,7 @@ fn follow(
 #[cfg(target_os = "linux")]
 fn seen(args: &CameraArgs, frame: &unmask_v4l2::CapturedFrame) -> anyhow::Result<CameraReport> {
     use sha2::{Digest, Sha256};
-    let (bytes, done) = (&*frame.filled, frame.filled.done());
+    let (bytes, done) = (&*frame.buffer, frame.buffer.dequeued());
     if let Some(folder) = &args.out {
         let path = folder.join(format!("{:08}.raw", frame.number));
         std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn the_time_ends_the_wait_for_frames_that_do_not_come() {
         let fake = FakeKernel::real_time();
-        fake.befall(FakeEvent::Silence(true));
+        fake.inject_event(FakeEvent::Silence(true));
         let found = found(&fake, "--frames 2 --seconds 0.2").unwrap();
         assert!(found.frames.is_empty() && found.seconds >= 0.2);
     }

@@ -86,11 +86,11 @@ fn in_words(evaluation: &AlertEvaluation) -> String {
     let mut out = format!(
         "\nfound {} of {} objects larger than {MIN_AREA_PX} px, {} false alerts ({:.1} per minute)\n",
         evaluation.found,
-        evaluation.things.len(),
+        evaluation.objects.len(),
         evaluation.false_alerts,
         evaluation.false_per_minute
     );
-    for object in &evaluation.things {
+    for object in &evaluation.objects {
         let line = match object.found {
             Some((frame, distance_m)) => format!(
                 "  found   {:<12} in frame {frame}, {distance_m:.0} m away",

@@ -214,9 +214,9 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
             return Err(error.into());
         }
     };
-    bad.append(&mut report.bad);
-    report.bad = bad;
-    report_bad(&report.bad, report.images);
+    bad.append(&mut report.unreadable);
+    report.unreadable = bad;
+    report_bad(&report.unreadable, report.images);
     if report.collapsed > 0 {
         warn!(
             "{} different float64 scores are equal in float32, in which they are ranked, \
@@ -234,7 +234,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
         .lock()
         .write_all(text.as_bytes())
         .context("cannot write the report")?;
-    Ok(if report.bad.is_empty() {
+    Ok(if report.unreadable.is_empty() {
         ExitOutcome::Clean
     } else {
         ExitOutcome::SomeBadInputs
@@ -381,7 +381,7 @@ fn json(report: &EvalReport, args: &EvalArgs) -> anyhow::Result<String> {
             auroc,
         },
         collapsed_scores: report.collapsed,
-        bad: report.bad.len(),
+        bad: report.unreadable.len(),
         benchmark_bins: args.benchmark_bins,
         sizes: shards::json_sizes(components),
     };
@@ -417,7 +417,7 @@ fn table(report: &EvalReport, args: &EvalArgs) -> String {
         n => format!("{}  over {n} {what} components", percent(value)),
     };
     let total = pixels.positives + pixels.negatives;
-    let aside = match report.bad.len() {
+    let aside = match report.unreadable.len() {
         0 => String::new(),
         n => format!("  ({})", left_out(n)),
     };

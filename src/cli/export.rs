@@ -92,9 +92,9 @@ fn indices(names: &[String], classes: &[String]) -> anyhow::Result<Vec<usize>> {
 
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitOutcome> {
     let mut checkpoint = import::read(&args.checkpoint, args.facts.as_deref())?;
-    checkpoint.facts.threshold = args.threshold.or(checkpoint.facts.threshold);
+    checkpoint.metadata.threshold = args.threshold.or(checkpoint.metadata.threshold);
     if let Some(names) = &args.stuff {
-        checkpoint.facts.stuff = indices(names, &checkpoint.facts.classes)?;
+        checkpoint.metadata.stuff = indices(names, &checkpoint.metadata.classes)?;
     }
     let options = export::ExportOptions {
         size: args.size,
@@ -114,7 +114,7 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitOutcome> {
     model::write(&args.out, &bytes, EngineOptions::default()).with_context(file)?;
 
     let graph = model.graph.unwrap_or_default();
-    let size = options.size.unwrap_or(checkpoint.facts.size);
+    let size = options.size.unwrap_or(checkpoint.metadata.size);
     let summary = serde_json::json!({
         "out": args.out,
         "bytes": bytes.len(),

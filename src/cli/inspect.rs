@@ -76,7 +76,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<ExitOutcome> {
     }
     let bad = findings
         .iter()
-        .filter(|f| f.fate != lint::LintSeverity::Risky);
+        .filter(|f| f.severity != lint::LintSeverity::Risky);
     let bad = bad.count();
     let refused = (args.strict && bad > 0).then(|| {
         format!(
@@ -184,7 +184,7 @@ fn print_findings(findings: &[LintFinding]) {
         };
         println!(
             "{}: {}{op}, TensorRT {}: {}",
-            f.fate,
+            f.severity,
             escape_control(&f.place),
             f.versions,
             escape_control(&f.what)

@@ -99,7 +99,9 @@ impl From<BackboneVariant> for EfficientNet {
 pub(super) fn run(args: &LearnArgs) -> anyhow::Result<ExitOutcome> {
     let path = model::path(args.model.as_deref())?;
     let weights = import::read_efficientnet(&args.backbone, args.variant.into())?;
-    let facts = model::open(Some(&path), None, 0, None)?.facts().clone();
+    let facts = model::open(Some(&path), None, 0, None)?
+        .model_metadata()
+        .clone();
     let mut bad = 0;
     let bank = match &args.bank {
         Some(path) => FeatureBank::read(path)?,
@@ -112,7 +114,7 @@ pub(super) fn run(args: &LearnArgs) -> anyhow::Result<ExitOutcome> {
     if let Some(path) = &args.save_bank {
         export::write_file(path, &bank.to_bytes()?)?;
     }
-    let proto = read::open_whole(&path, &ReadLimits::default())?;
+    let proto = read::open_complete(&path, &ReadLimits::default())?;
     let learned = bank::attach(&proto, &weights, &bank)
         .with_context(|| format!("cannot add to {}", path.display()))?;
     let bytes = learned.to_bytes();

@@ -28,7 +28,7 @@ pub(super) fn open(
     if let Some(kind) = score {
         kind.apply_to(&mut engine)?;
     }
-    let input = engine.facts().input;
+    let input = engine.model_metadata().input;
     if let Some(wanted) = size {
         ensure!(
             wanted == input,

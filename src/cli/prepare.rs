@@ -99,7 +99,7 @@ pub(super) fn run(args: &PrepareArgs) -> anyhow::Result<ExitOutcome> {
         .with_context(|| format!("cannot prepare {}", path.display()))?;
     model::write(&args.out, &prepared.bytes, EngineOptions::default())?;
 
-    let facts = &prepared.facts;
+    let facts = &prepared.metadata;
     let camera = facts.camera.context("the prepared graph has no camera")?;
     let head = facts.head.context("the prepared graph has no head")?;
     let (format, view, grid) = (camera.format, camera.view, facts.output.size());
@@ -127,9 +127,9 @@ pub(super) fn run(args: &PrepareArgs) -> anyhow::Result<ExitOutcome> {
             "grid_height": grid.h,
             "head": head.to_string(),
             "outputs": outputs,
-            "front_nodes": prepared.front_nodes,
-            "front_macs": prepared.front_macs,
-            "head_nodes": prepared.head_nodes,
+            "front_nodes": prepared.preprocess_nodes,
+            "front_macs": prepared.preprocess_macs,
+            "head_nodes": prepared.postprocess_nodes,
         });
         println!("{summary}");
         return Ok(ExitOutcome::Clean);
@@ -144,9 +144,9 @@ pub(super) fn run(args: &PrepareArgs) -> anyhow::Result<ExitOutcome> {
         view.y,
         view.size,
         facts.input,
-        prepared.front_nodes,
-        prepared.head_nodes,
-        prepared.front_macs as f64 / 1e6,
+        prepared.preprocess_nodes,
+        prepared.postprocess_nodes,
+        prepared.preprocess_macs as f64 / 1e6,
         prepared.bytes.len() as f64 / 1e6,
     );
     Ok(ExitOutcome::Clean)

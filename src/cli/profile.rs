@@ -9,7 +9,7 @@ mod report;
 use super::run_args::RunOptions;
 use super::{ExitOutcome, pipeline_run};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
-use crate::health::power::board;
+use crate::health::power::host;
 use crate::runner::{AlertOutput, RunBuilder};
 use crate::sink::SinkSettings;
 use anyhow::{Context, bail};
@@ -126,7 +126,7 @@ pub(super) fn run(args: &ProfileArgs) -> anyhow::Result<ExitOutcome> {
 
 fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     let mut config = args.options.config()?;
-    let named = args.source.clone().or(config.source.name.clone());
+    let named = args.source.clone().or(config.source.uri.clone());
     let longest = args.seconds.map(Duration::try_from_secs_f64).transpose();
     let longest = longest.context("--seconds must be a time, as in --seconds 60")?;
     let frames = args.frames + args.warm_up;
@@ -146,9 +146,9 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
         .confirm(args.options.confirm())
         .alerts(AlertOutput::Discard);
     let root = Path::new("/");
-    let before = board(root);
+    let before = host(root);
     let finished = pipeline_run::execute(builder)?;
-    let after = board(root);
+    let after = host(root);
     let profile = ProfileReport::of(&finished, before, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
@@ -179,7 +179,7 @@ fn overload(json: bool) -> anyhow::Result<String> {
         "budget ms",
         "served",
         "on time",
-        "overtaken",
+        "superseded",
         "too late",
         "queue",
         "age p99 ms"
@@ -191,9 +191,9 @@ fn overload(json: bool) -> anyhow::Result<String> {
             row.budget_ms,
             row.served,
             row.on_time,
-            row.overtaken,
+            row.superseded,
             row.too_late,
-            row.queue_depth,
+            row.max_queue_depth,
             row.age_p99_ms
         );
     }

@@ -11,11 +11,11 @@ use tracing::warn;
 use unmask_engine::{Engine, EngineOptions};
 use unmask_graph::calibrate::Calibration;
 use unmask_graph::export::write_file;
-use unmask_graph::judge::{self, SensitivityReport, judge};
 use unmask_graph::quantize::{
     BlockSet, QuantizeError, QuantizeGraph, QuantizePlan, RestPrecision, RewrittenGraph, rewrite,
-    runs, set_fact,
+    runs, set_metadata,
 };
+use unmask_graph::sensitivity::{self, SensitivityReport, measure_sensitivity};
 use unmask_model::ModelMetadata;
 
 const EXAMPLES: &str = "Examples:
@@ -99,7 +99,7 @@ pub(super) fn run(args: &QuantizeArgs) -> anyhow::Result<ExitOutcome> {
     let (facts, metadata) = {
         let engine = Engine::open(model, engine_options(args))
             .with_context(|| format!("cannot use the model {}", model.display()))?;
-        (engine.facts().clone(), engine.metadata())
+        (engine.model_metadata().clone(), engine.metadata())
     };
     let net = read(model)?;
     let plan = QuantizePlan::new(&net);
@@ -138,11 +138,11 @@ pub(super) fn run(args: &QuantizeArgs) -> anyhow::Result<ExitOutcome> {
     };
     for (key, text) in metadata {
         if new.fact(key).is_none() {
-            set_fact(&mut new, key, &text);
+            set_metadata(&mut new, key, &text);
         }
     }
-    set_fact(&mut new, "unmask.precision", precision);
-    set_fact(&mut new, "unmask.float_graph", net.hash());
+    set_metadata(&mut new, "unmask.precision", precision);
+    set_metadata(&mut new, "unmask.float_graph", net.hash());
     if let Some(path) = &calibration {
         let bytes = unmask_frame::read_regular_file(path, u64::MAX)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -150,7 +150,7 @@ pub(super) fn run(args: &QuantizeArgs) -> anyhow::Result<ExitOutcome> {
             .iter()
             .map(|b| format!("{b:02x}"))
             .collect();
-        set_fact(&mut new, "unmask.calibration", &hash);
+        set_metadata(&mut new, "unmask.calibration", &hash);
     }
     let bytes = new.to_bytes();
     runs(bytes.clone()).context("the written graph failed its check")?;
@@ -258,7 +258,7 @@ fn judged(
     dataset: &Path,
     keep: BTreeSet<String>,
 ) -> anyhow::Result<SensitivityReport> {
-    let options = judge::SensitivityOptions {
+    let options = sensitivity::SensitivityOptions {
         max_drop: args.max_drop,
         rest: args.rest,
         keep,
@@ -272,7 +272,7 @@ fn judged(
         bar.set_position(done as u64);
         bar.set_message(format!("judging {what}"));
     };
-    let verdict = judge(
+    let verdict = measure_sensitivity(
         net,
         calibration,
         model,
@@ -283,7 +283,7 @@ fn judged(
     );
     bar.finish_and_clear();
     let verdict = verdict.with_context(|| format!("cannot judge on {}", dataset.display()))?;
-    for left_out in &verdict.left_out {
+    for left_out in &verdict.skipped {
         warn!("left out: {left_out}");
     }
     let stem = args

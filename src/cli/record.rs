@@ -90,7 +90,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
     let pace = if realtime {
         RunPace::Realtime { rate_hz }
     } else {
-        RunPace::AsTaken
+        RunPace::Offline
     };
     let clock = SourceClock::start();
     let start = Instant::now();

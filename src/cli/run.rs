@@ -98,7 +98,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
     config.source.frames = args.frames.or(config.source.frames);
     config.source.rate_hz = args.rate.unwrap_or(config.source.rate_hz);
     config.source.realtime |= args.realtime;
-    let Some(source) = args.source.as_ref().or(config.source.name.as_ref()) else {
+    let Some(source) = args.source.as_ref().or(config.source.uri.as_ref()) else {
         bail!(
             "no source given: use --source pictures:DIR (a folder of jpg, png, webp) or --source \
              synthetic:SEED (a rendered drive, endless: add --frames N)"

@@ -72,7 +72,7 @@ impl RunOptions {
             Some(path) => RunConfig::read(path)?,
             None => RunConfig::default(),
         };
-        let (model, decide) = (&mut config.model, &mut config.decide);
+        let (model, decide) = (&mut config.model, &mut config.filter);
         if let Some(file) = &self.model {
             model.file = Some(file.clone());
         }

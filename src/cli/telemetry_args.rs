@@ -59,7 +59,7 @@ impl TelemetryArgs {
         };
         put(&mut settings.evidence.folder, &self.evidence);
         let mqtt = &mut settings.mqtt;
-        put(&mut mqtt.outbox, &self.outbox);
+        put(&mut mqtt.outbox_folder, &self.outbox);
         put(&mut mqtt.ca_file, &self.mqtt_ca);
         put(&mut mqtt.password_file, &self.mqtt_password_file);
         match self.mqtt_version {

@@ -83,10 +83,14 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
     };
     let threads = config.model.threads;
     let mut engine = Engine::open(&model, EngineOptions { threads })?;
-    let road = engine.facts().road.clone();
-    camera.serve(engine.facts().camera.as_ref())?;
-    let takes = engine.facts().camera.map(|camera| camera.format);
-    let settings = |threshold| config.decide.settings(threshold, true, config.camera);
+    let road = engine.model_metadata().road.clone();
+    camera.serve(engine.model_metadata().camera.as_ref())?;
+    let takes = engine.model_metadata().camera.map(|camera| camera.format);
+    let settings = |threshold| {
+        config
+            .filter
+            .settings(threshold, true, config.camera_geometry)
+    };
     // A fixed low threshold may not lie above the ones tried.
     let held = |threshold: f32| {
         let mut settings = settings(threshold);
@@ -128,7 +132,7 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
     bar.finish_and_clear();
     ensure!(bank.frames() > 0, "none of the {bad} frames could be used");
     let hours = bank.frames() as f64 / args.rate / 3600.0;
-    let tried = bank.tried();
+    let tried = bank.trials();
     let Some(best) = lowest(&tried, (wanted * hours).floor() as u64) else {
         bail!(
             "no threshold up to 0.99 keeps {wanted} false alarms an hour on these {} frames. Ask \

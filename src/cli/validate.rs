@@ -55,7 +55,7 @@ pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<ExitOutcome> {
         };
         match asked.with_context(|| format!("{path}, key `sink.alerts`"))? {
             None => {}
-            Some(fault) if fault.lasting => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
+            Some(fault) if fault.permanent => bail!("{path}, key `sink.alerts`: {broker}: {fault}"),
             Some(fault) => warn!("{path}: {broker} cannot be reached now: {fault}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Values that cannot be.
+//! Checks the values of a configuration.
 
 use super::RunConfig;
 
@@ -6,12 +6,12 @@ use super::RunConfig;
 const STEPS_LIMIT: usize = 16;
 
 impl RunConfig {
-    /// The first value that cannot be: its key and what is wanted.
-    pub(super) fn fault(&self) -> Option<(String, String)> {
-        let decide = &self.decide;
+    /// The first invalid value: its key and what is expected.
+    pub(super) fn invalid_value(&self) -> Option<(String, String)> {
+        let filter = &self.filter;
         let share = |v: f32| (0.0..=1.0).contains(&v);
         let finite = |v: Option<f32>| v.is_none_or(f32::is_finite);
-        let (high, low) = (decide.threshold, decide.low_threshold);
+        let (high, low) = (filter.threshold, filter.low_threshold);
         let checks = [
             (
                 "source.frames",
@@ -29,80 +29,81 @@ impl RunConfig {
                 self.budget.ms > 0.0 && self.budget.ms <= 3.6e6,
                 "a number above 0 and at most 3600000 (an hour)",
             ),
-            ("decide.threshold", finite(high), "a finite number"),
+            ("filter.threshold", finite(high), "a finite number"),
             (
-                "decide.low_threshold",
+                "filter.low_threshold",
                 finite(low) && high.zip(low).is_none_or(|(high, low)| low <= high),
                 "a number of at most the threshold",
             ),
             (
-                "decide.cool_down_s",
-                (0.0..=86_400.0).contains(&decide.cool_down_s),
+                "filter.cooldown_s",
+                (0.0..=86_400.0).contains(&filter.cooldown_s),
                 "a number from 0 to 86400 (a day)",
             ),
             (
-                "decide.severe_distance_m",
-                decide.severe_distance_m >= 0.0,
+                "filter.high_severity_distance_m",
+                filter.high_severity_distance_m >= 0.0,
                 "a number from 0 on",
             ),
             (
-                "decide.severe_area_share",
-                share(decide.severe_area_share),
+                "filter.high_severity_area_share",
+                share(filter.high_severity_area_share),
                 "a share from 0 to 1",
             ),
             (
-                "decide.rules.min_contrast",
-                !decide.rules.min_contrast.is_nan(),
+                "filter.rules.min_contrast",
+                !filter.rules.min_contrast.is_nan(),
                 "a number",
             ),
             (
-                "decide.rules.min_thickness_px",
-                decide.rules.min_thickness_px >= 0.0,
+                "filter.rules.min_thickness_px",
+                filter.rules.min_thickness_px >= 0.0,
                 "a number from 0 on",
             ),
             (
-                "decide.rules.min_fill",
-                share(decide.rules.min_fill),
+                "filter.rules.min_fill",
+                share(filter.rules.min_fill),
                 "a share from 0 to 1",
             ),
             (
-                "decide.rules.min_road_share",
-                share(decide.rules.min_road_share),
+                "filter.rules.min_road_share",
+                share(filter.rules.min_road_share),
                 "a share from 0 to 1",
             ),
             (
-                "decide.rules.min_growth",
-                decide.rules.min_growth >= 0.0,
+                "filter.rules.min_growth",
+                filter.rules.min_growth >= 0.0,
                 "a number from 0 on",
             ),
             (
-                "decide.rules.max_rise",
-                decide.rules.max_rise >= 0.0,
+                "filter.rules.max_rise",
+                filter.rules.max_rise >= 0.0,
                 "a number from 0 on",
             ),
             (
-                "board.every_s",
-                (0.0..=3600.0).contains(&self.board.every_s),
+                "host.interval_s",
+                (0.0..=3600.0).contains(&self.host.interval_s),
                 "a number from 0 (never) to 3600",
             ),
             (
-                "ladder.window",
-                self.ladder.window > 0,
+                "ladder.window_frames",
+                self.ladder.window_frames > 0,
                 "a number from 1 on",
             ),
             (
-                "ladder.down_above",
-                share(self.ladder.down_above),
+                "ladder.degrade_above",
+                share(self.ladder.degrade_above),
                 "a share from 0 to 1",
             ),
             (
-                "ladder.up_below",
-                share(self.ladder.up_below) && self.ladder.up_below <= self.ladder.down_above,
-                "a share from 0 to 1, at most down_above",
+                "ladder.recover_below",
+                share(self.ladder.recover_below)
+                    && self.ladder.recover_below <= self.ladder.degrade_above,
+                "a share from 0 to 1, at most degrade_above",
             ),
             (
-                "ladder.calm_windows",
-                self.ladder.calm_windows > 0,
+                "ladder.recover_windows",
+                self.ladder.recover_windows > 0,
                 "a number from 1 on",
             ),
             (
@@ -119,32 +120,32 @@ impl RunConfig {
                 "a number from 1 to 1000",
             ),
         ];
-        let first = checks.into_iter().find(|(_, good, _)| !good);
+        let first = checks.into_iter().find(|(_, valid, _)| !valid);
         let plain = first.map(|(key, _, want)| (key.to_string(), want.to_string()));
         plain
             .or_else(|| {
-                let (key, want) = self.camera?.fault()?;
-                Some((format!("camera.{key}"), want.to_string()))
+                let (key, want) = self.camera_geometry?.invalid_value()?;
+                Some((format!("camera_geometry.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.capture.fault()?;
+                let (key, want) = self.capture.invalid_value()?;
                 Some((format!("capture.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.realtime.fault()?;
+                let (key, want) = self.realtime.invalid_value()?;
                 Some((format!("realtime.{key}"), want.to_string()))
             })
             .or_else(|| {
-                let (key, want) = self.sink.fault()?;
+                let (key, want) = self.sink.invalid_value()?;
                 Some((format!("sink.{key}"), want.to_string()))
             })
             .or_else(|| {
                 let error = self
                     .source
-                    .name
+                    .uri
                     .as_ref()?
                     .parse::<crate::source::SourceUri>();
-                Some(("source.name".into(), format!("a source: {}", error.err()?)))
+                Some(("source.uri".into(), format!("a source: {}", error.err()?)))
             })
     }
 }

@@ -1,4 +1,4 @@
-//! What to do less of: the table `[ladder]`.
+//! The degrade ladder: the table `[ladder]`.
 
 use crate::budget::ladder;
 use crate::pipeline::{DegradeSettings, DegradeStep};
@@ -9,14 +9,18 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LadderConfig {
-    /// Frames a window.
-    pub window: u32,
+    /// Frames per window.
+    #[serde(alias = "window")]
+    pub window_frames: u32,
     /// Step down where more than this share of a window missed.
-    pub down_above: f32,
-    /// A window is calm where at most this share missed.
-    pub up_below: f32,
-    /// Calm windows in a row before a step up.
-    pub calm_windows: u32,
+    #[serde(alias = "down_above")]
+    pub degrade_above: f32,
+    /// A window is good if at most this share missed.
+    #[serde(alias = "up_below")]
+    pub recover_below: f32,
+    /// Good windows in a row before a step up.
+    #[serde(alias = "calm_windows")]
+    pub recover_windows: u32,
     /// Steps below the top, in order.
     pub steps: Vec<LadderStep>,
 }
@@ -24,10 +28,10 @@ pub struct LadderConfig {
 impl Default for LadderConfig {
     fn default() -> Self {
         Self {
-            window: 100,
-            down_above: 0.1,
-            up_below: 0.01,
-            calm_windows: 5,
+            window_frames: 100,
+            degrade_above: 0.1,
+            recover_below: 0.01,
+            recover_windows: 5,
             steps: Vec::new(),
         }
     }
@@ -75,10 +79,10 @@ impl LadderConfig {
         (!steps.is_empty()).then_some(DegradeSettings {
             ladder: ladder::LadderSettings {
                 steps: steps.len(),
-                window: self.window,
-                down_above: self.down_above,
-                up_below: self.up_below,
-                calm_windows: self.calm_windows,
+                window_frames: self.window_frames,
+                degrade_above: self.degrade_above,
+                recover_below: self.recover_below,
+                recover_windows: self.recover_windows,
             },
             steps,
         })

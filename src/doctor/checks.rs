@@ -19,11 +19,11 @@ const LOW_CLOCK_SHARE: f64 = 0.7;
 /// The source that the configuration names.
 pub(super) fn source(root: &Path, config: &RunConfig) -> Finding {
     const PART: &str = "source";
-    let Some(name) = &config.source.name else {
+    let Some(name) = &config.source.uri else {
         return Finding::warning(
             PART,
             "the configuration names no source",
-            "set source.name, or give --source to `unmask run`",
+            "set source.uri, or give --source to `unmask run`",
         );
     };
     let path = match name.parse() {
@@ -31,7 +31,7 @@ pub(super) fn source(root: &Path, config: &RunConfig) -> Finding {
         Ok(SourceUri::Pictures(path) | SourceUri::Recording(path)) => path,
         Ok(SourceUri::Synthetic(_)) => return Finding::ok(PART, name),
         Err(error) => {
-            return Finding::problem(PART, error.to_string(), "correct source.name");
+            return Finding::problem(PART, error.to_string(), "correct source.uri");
         }
     };
     let path = root.join(path.strip_prefix("/").unwrap_or(&path));
@@ -40,12 +40,12 @@ pub(super) fn source(root: &Path, config: &RunConfig) -> Finding {
         Err(error) if config.source.waits() => Finding::warning(
             PART,
             format!("{name}: {error}; the run waits for it"),
-            "connect the camera, or correct source.name",
+            "connect the camera, or correct source.uri",
         ),
         Err(error) => Finding::problem(
             PART,
             format!("{name}: {error}"),
-            "connect the camera, or correct source.name",
+            "connect the camera, or correct source.uri",
         ),
     }
 }
@@ -117,7 +117,7 @@ pub(super) fn model(config: &RunConfig) -> Finding {
                 model.display(),
                 engine.precision(),
                 engine.name(),
-                engine.facts().input
+                engine.model_metadata().input
             ),
         ),
         Err(error) => Finding::problem(
@@ -197,7 +197,7 @@ pub(super) fn gpu() -> Finding {
 /// Power mode and clocks, where the board has them.
 pub(super) fn clocks(root: &Path) -> Vec<Finding> {
     const PART: &str = "clocks";
-    let host = power::board(root);
+    let host = power::host(root);
     let mut findings = Vec::new();
     if let Some(mode) = &host.power_mode {
         findings.push(Finding::ok("power mode", mode));
@@ -205,12 +205,12 @@ pub(super) fn clocks(root: &Path) -> Vec<Finding> {
     let low = host
         .clocks
         .iter()
-        .filter(|clock| clock.most_mhz > 0.0 && clock.mhz < LOW_CLOCK_SHARE * clock.most_mhz);
+        .filter(|clock| clock.max_mhz > 0.0 && clock.mhz < LOW_CLOCK_SHARE * clock.max_mhz);
     let low: Vec<String> = low
         .map(|clock| {
             format!(
                 "{} at {:.0} of {:.0} MHz",
-                clock.name, clock.mhz, clock.most_mhz
+                clock.name, clock.mhz, clock.max_mhz
             )
         })
         .collect();
@@ -299,7 +299,7 @@ mod tests {
 
     fn config(source: &str) -> RunConfig {
         let mut config = RunConfig::default();
-        config.source.name = Some(source.into());
+        config.source.uri = Some(source.into());
         config.source.wait = Some(false);
         config
     }

@@ -1,13 +1,13 @@
-//! Blindness: frames that do not come, do not change, or show nothing.
+//! Camera tampering: frames that are missing, frozen, or show nothing.
 //!
-//! Every frame gets a [`FrameGlance`]: the mean luma of a grid of cells, and single pixels between
-//! them. [`BlindSigns`] are read off the glance, and [`TamperMonitor`] turns signs and times into one state,
+//! Every frame gets a [`FrameStatistics`]: the mean luma of a grid of cells, and single pixels between
+//! them. [`BlindSigns`] are derived from them, and [`TamperMonitor`] turns signs and times into one state,
 //! raised within a second and cleared with hysteresis. Nothing here knows a camera or a clock:
 //! times are given.
 
-mod glance;
+mod statistics;
 
-pub use glance::{BlindSigns, FrameGlance};
+pub use statistics::{BlindSigns, FrameStatistics};
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub enum BlindReason {
 }
 
 impl BlindReason {
-    /// All causes, in the order in which they are told where several hold.
+    /// All reasons, in the order in which they are reported where several hold.
     pub const ALL: [BlindReason; 7] = [
         BlindReason::Missing,
         BlindReason::Silent,
@@ -43,7 +43,7 @@ impl BlindReason {
     ];
 
     /// One word for ids and logs.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             BlindReason::Missing => "missing",
             BlindReason::Silent => "silent",
@@ -58,11 +58,11 @@ impl BlindReason {
 
 impl std::fmt::Display for BlindReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 
-/// When the picture counts as no picture. Measured on road pictures: `docs/camera.md`.
+/// When the picture counts as not a picture. Measured on road pictures: `docs/camera.md`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BlindLimits {
     /// Black: 99 in 100 cells are darker than this, luma 0 to 255.
@@ -92,7 +92,7 @@ impl Default for BlindLimits {
 
 impl BlindLimits {
     /// What a single picture suffers from; `raised` asks with the limits of clearing.
-    pub fn judge(&self, signs: &BlindSigns, raised: bool) -> Option<BlindReason> {
+    pub fn find_reason(&self, signs: &BlindSigns, raised: bool) -> Option<BlindReason> {
         let slack = if raised { self.hysteresis } else { 1.0 };
         if signs.luma_p99 < self.black_luma * slack {
             Some(BlindReason::Black)
@@ -108,11 +108,11 @@ impl BlindLimits {
     }
 }
 
-/// A sign must hold this long before it is told.
+/// A sign must hold this long before it is reported.
 const RAISE_AFTER: Duration = Duration::from_millis(500);
-/// No sign may hold for this long before the end is told.
+/// No sign may hold for this long before the end is reported.
 const CLEAR_AFTER: Duration = Duration::from_millis(1000);
-/// Frames that must agree, whatever the time: one picture is no proof.
+/// Frames that must agree, whatever the time: one picture is not a proof.
 const FRAMES: u32 = 2;
 /// Periods without a frame that are silence.
 const SILENT_PERIODS: u32 = 3;
@@ -122,32 +122,32 @@ const SILENT_PERIODS: u32 = 3;
 pub enum BlindChange {
     /// From here on nothing is seen.
     Raised(BlindReason),
-    /// It is over: things are seen again. The cause is the one raised.
+    /// It is over: objects are seen again. The cause is the one raised.
     Cleared(BlindReason),
 }
 
 impl std::fmt::Display for BlindChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            BlindChange::Raised(cause) => write!(f, "blind: {cause}"),
-            BlindChange::Cleared(cause) => write!(f, "sees again (was {cause})"),
+            BlindChange::Raised(reason) => write!(f, "blind: {reason}"),
+            BlindChange::Cleared(reason) => write!(f, "sees again (was {reason})"),
         }
     }
 }
 
-/// Follows frames and tells when the watch is blind and when it sees again.
+/// Follows frames and reports when the camera is blind and when it recovers.
 #[derive(Debug)]
 pub struct TamperMonitor {
     limits: BlindLimits,
     silent_after: Duration,
-    glance: FrameGlance,
-    before: FrameGlance,
+    statistics: FrameStatistics,
+    previous: FrameStatistics,
     /// When the last frame arrived.
     last: Option<Duration>,
     /// Since when, and over how many frames, signs held without a break.
-    bad: Option<(Duration, u32)>,
+    bad_streak: Option<(Duration, u32)>,
     /// Since when, and over how many frames, no sign held.
-    good: Option<(Duration, u32)>,
+    good_streak: Option<(Duration, u32)>,
     raised: Option<BlindReason>,
 }
 
@@ -157,11 +157,11 @@ impl TamperMonitor {
         Self {
             limits,
             silent_after: period.saturating_mul(SILENT_PERIODS),
-            glance: FrameGlance::default(),
-            before: FrameGlance::default(),
+            statistics: FrameStatistics::default(),
+            previous: FrameStatistics::default(),
             last: None,
-            bad: None,
-            good: None,
+            bad_streak: None,
+            good_streak: None,
             raised: None,
         }
     }
@@ -177,71 +177,73 @@ impl TamperMonitor {
     }
 
     /// A frame came: interleaved RGB, `w` x `h` pixels, captured at `at`.
-    pub fn see(&mut self, w: usize, h: usize, rgb: &[u8], at: Duration) -> Option<BlindChange> {
-        std::mem::swap(&mut self.glance, &mut self.before);
-        let signs = self.glance.look(w, h, rgb);
-        self.judge(signs, at)
+    pub fn observe(&mut self, w: usize, h: usize, rgb: &[u8], at: Duration) -> Option<BlindChange> {
+        std::mem::swap(&mut self.statistics, &mut self.previous);
+        let signs = self.statistics.measure(w, h, rgb);
+        self.update(signs, at)
     }
 
-    /// As [`TamperMonitor::see`], for a frame that is no picture: `pixel` gives the colour at column and
+    /// As [`TamperMonitor::observe`], for a frame that is not a picture: `pixel` gives the colour at column and
     /// row.
-    pub fn see_through(
+    pub fn observe_pixels(
         &mut self,
         w: usize,
         h: usize,
         pixel: &dyn Fn(usize, usize) -> [u8; 3],
         at: Duration,
     ) -> Option<BlindChange> {
-        std::mem::swap(&mut self.glance, &mut self.before);
-        let signs = self.glance.look_through(w, h, pixel);
-        self.judge(signs, at)
+        std::mem::swap(&mut self.statistics, &mut self.previous);
+        let signs = self.statistics.measure_pixels(w, h, pixel);
+        self.update(signs, at)
     }
 
-    fn judge(&mut self, signs: BlindSigns, at: Duration) -> Option<BlindChange> {
-        let frozen = self.last.is_some() && self.glance.same_pixels(&self.before);
+    fn update(&mut self, signs: BlindSigns, at: Duration) -> Option<BlindChange> {
+        let frozen = self.last.is_some() && self.statistics.same_pixels(&self.previous);
         self.last = Some(at);
         // A burnt-out picture does not change either: what it suffers from says more.
-        let cause = self
+        let reason = self
             .limits
-            .judge(&signs, self.raised.is_some())
+            .find_reason(&signs, self.raised.is_some())
             .or(frozen.then_some(BlindReason::Frozen));
-        let Some(cause) = cause else {
-            self.bad = None;
-            let (since, frames) = self.good.map_or((at, 1), |(since, n)| (since, n + 1));
-            self.good = Some((since, frames));
+        let Some(reason) = reason else {
+            self.bad_streak = None;
+            let (since, frames) = self
+                .good_streak
+                .map_or((at, 1), |(since, n)| (since, n + 1));
+            self.good_streak = Some((since, frames));
             let over = at.saturating_sub(since) >= CLEAR_AFTER && frames >= FRAMES;
             return if over { self.clear() } else { None };
         };
-        self.good = None;
-        let (since, frames) = self.bad.map_or((at, 1), |(since, n)| (since, n + 1));
-        self.bad = Some((since, frames));
-        let told = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
-        if told { self.raise(cause) } else { None }
+        self.good_streak = None;
+        let (since, frames) = self.bad_streak.map_or((at, 1), |(since, n)| (since, n + 1));
+        self.bad_streak = Some((since, frames));
+        let changes = at.saturating_sub(since) >= RAISE_AFTER && frames >= FRAMES;
+        if changes { self.raise(reason) } else { None }
     }
 
     /// The last frame seen arrived at `now`, later than it was captured. Without this call it counts
     /// as having arrived when it was captured.
-    pub fn arrive(&mut self, now: Duration) {
+    pub fn frame_arrived(&mut self, now: Duration) {
         self.last = self.last.map(|last| last.max(now));
     }
 
     /// No frame came until `now`, on the clock of the frames' times. Before the first frame the
     /// clock's zero counts as the last one.
-    pub fn wait(&mut self, now: Duration) -> Option<BlindChange> {
+    pub fn check_silence(&mut self, now: Duration) -> Option<BlindChange> {
         let last = self.last.unwrap_or(Duration::ZERO);
         if now.saturating_sub(last) < self.silent_after {
             return None;
         }
-        self.good = None;
+        self.good_streak = None;
         self.raise(BlindReason::Silent)
     }
 
-    fn raise(&mut self, cause: BlindReason) -> Option<BlindChange> {
+    fn raise(&mut self, reason: BlindReason) -> Option<BlindChange> {
         if self.raised.is_some() {
             return None;
         }
-        self.raised = Some(cause);
-        Some(BlindChange::Raised(cause))
+        self.raised = Some(reason);
+        Some(BlindChange::Raised(reason))
     }
 
     fn clear(&mut self) -> Option<BlindChange> {

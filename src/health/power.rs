@@ -1,4 +1,4 @@
-//! Power mode, clocks and memory, as Linux and Jetson tell them.
+//! Power mode, clocks and memory, as Linux and Jetson report them.
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 
@@ -15,7 +15,8 @@ pub struct ClockRate {
     /// Its clock, MHz.
     pub mhz: f64,
     /// The highest it may run at, MHz.
-    pub most_mhz: f64,
+    #[serde(alias = "most_mhz")]
+    pub max_mhz: f64,
 }
 
 /// What is known about the machine at a moment.
@@ -30,18 +31,19 @@ pub struct HostPower {
     /// Memory of this process, MiB.
     pub memory_mib: Option<f64>,
     /// The most it ever was, MiB.
-    pub memory_most_mib: Option<f64>,
+    #[serde(alias = "memory_most_mib")]
+    pub peak_memory_mib: Option<f64>,
 }
 
-/// Reads all that the machine tells. What it does not tell is absent.
-pub fn board(root: &Path) -> HostPower {
+/// Reads all that the machine reports. What it does not report is absent.
+pub fn host(root: &Path) -> HostPower {
     let status = std::fs::read_to_string(root.join("proc/self/status")).unwrap_or_default();
     HostPower {
         power_mode: text(&root.join("var/lib/nvpmodel/status")),
         clocks: clocks(root),
         temperatures: zones(root),
         memory_mib: memory(&status, "VmRSS:"),
-        memory_most_mib: memory(&status, "VmHWM:"),
+        peak_memory_mib: memory(&status, "VmHWM:"),
     }
 }
 
@@ -54,7 +56,7 @@ fn clocks(root: &Path) -> Vec<ClockRate> {
         let khz = |file: &str| number(&folder.join("cpufreq").join(file));
         Some(ClockRate {
             mhz: khz("scaling_cur_freq")? / 1e3,
-            most_mhz: khz("scaling_max_freq")? / 1e3,
+            max_mhz: khz("scaling_max_freq")? / 1e3,
             name,
         })
     });
@@ -62,7 +64,7 @@ fn clocks(root: &Path) -> Vec<ClockRate> {
     let others = others.into_iter().filter_map(|(name, folder)| {
         Some(ClockRate {
             mhz: number(&folder.join("cur_freq"))? / 1e6,
-            most_mhz: number(&folder.join("max_freq"))? / 1e6,
+            max_mhz: number(&folder.join("max_freq"))? / 1e6,
             name,
         })
     });
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_board_tells_mode_clocks_temperatures_and_memory() {
+    fn a_board_reports_mode_clocks_temperatures_and_memory() {
         let root = tempfile::tempdir().unwrap();
         let put = |file: &str, text: &str| {
             let path = root.path().join(file);
@@ -131,30 +133,30 @@ mod tests {
             "proc/self/status",
             "Name:\tunmask\nVmHWM:\t  204800 kB\nVmRSS:\t  102912 kB\n",
         );
-        let board = board(root.path());
-        assert_eq!(board.power_mode.as_deref(), Some("pmode:0002"));
-        let clocks: Vec<_> = board
+        let host = host(root.path());
+        assert_eq!(host.power_mode.as_deref(), Some("pmode:0002"));
+        let clocks: Vec<_> = host
             .clocks
             .iter()
-            .map(|c| (c.name.as_str(), c.mhz, c.most_mhz))
+            .map(|c| (c.name.as_str(), c.mhz, c.max_mhz))
             .collect();
         assert_eq!(
             clocks,
             [("cpu0", 729.6, 1510.4), ("17000000.gpu", 306.0, 1300.5)]
         );
-        assert_eq!(board.memory_mib, Some(100.5));
-        assert_eq!(board.memory_most_mib, Some(200.0));
+        assert_eq!(host.memory_mib, Some(100.5));
+        assert_eq!(host.peak_memory_mib, Some(200.0));
     }
 
     #[test]
-    fn a_machine_that_tells_nothing_is_empty() {
+    fn a_machine_that_reports_nothing_is_empty() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(board(root.path()), HostPower::default());
+        assert_eq!(host(root.path()), HostPower::default());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_uses_memory() {
-        assert!(board(Path::new("/")).memory_mib.unwrap() > 1.0);
+        assert!(host(Path::new("/")).memory_mib.unwrap() > 1.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Temperatures, as Linux tells them under `/sys/class/thermal`.
+//! Temperatures, as Linux reports them under `/sys/class/thermal`.
 //!
 //! Every function takes the root of the file system, so that tests bring their own.
 
@@ -28,7 +28,7 @@ impl ThermalZone {
     }
 }
 
-/// All zones that can be read, by name. None is no error: many machines have none.
+/// All zones that can be read, by name. None is not an error: many machines have none.
 pub fn zones(root: &Path) -> Vec<ThermalZone> {
     let folder = root.join("sys/class/thermal");
     let mut zones: Vec<ThermalZone> = std::fs::read_dir(folder)
@@ -61,7 +61,7 @@ fn zone(folder: &Path) -> Option<ThermalZone> {
     })
 }
 
-/// A file of thousandths of a degree. Sensors that are off say absurd things.
+/// A file of thousandths of a degree. Sensors that are off report absurd values.
 fn degrees(path: &Path) -> Option<f64> {
     let thousandths: f64 = text(path)?.parse().ok()?;
     let degrees = thousandths / 1000.0;

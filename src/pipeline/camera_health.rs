@@ -77,7 +77,7 @@ impl CameraHealth {
             }
             Awaited::Yes | Awaited::Reported => None,
             // Only frames that come by themselves can fail to come.
-            Awaited::No if self.realtime => self.watch.as_mut()?.wait(now),
+            Awaited::No if self.realtime => self.watch.as_mut()?.check_silence(now),
             Awaited::No => None,
         }
     }
@@ -103,14 +103,14 @@ impl CameraHealth {
         let watch = self.watch.as_mut()?;
         let change = if let Some(bytes) = &frame.bytes {
             let size = bytes.size();
-            watch.see_through(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
+            watch.observe_pixels(size.w, size.h, &|x, y| bytes.pixel(x, y), at)
         } else {
             let size = frame.picture.size();
-            watch.see(size.w, size.h, frame.picture.rgb(), at)
+            watch.observe(size.w, size.h, frame.picture.rgb(), at)
         };
         if self.realtime {
             // A frame that was long on its way is not silence.
-            watch.arrive(Duration::from_nanos(now.0));
+            watch.frame_arrived(Duration::from_nanos(now.0));
         }
         change
     }
@@ -139,7 +139,7 @@ impl AlertPipeline<'_> {
                 NextFrame::Nothing => {
                     let now = self.clock.now();
                     if self.health.awaited != Awaited::No {
-                        self.sink.gauges().count_wait();
+                        self.sink.metrics().count_wait();
                     }
                     let change = self.health.wait(now);
                     self.publish_health(change, now, self.clock.unix_ns(now), on_event)?;
@@ -272,7 +272,7 @@ mod tests {
             .map(|i| (100 * i, (5..15).contains(&i).then_some(3)))
             .collect();
         recorded(folder.path(), &frames);
-        let reported = blindness(folder.path(), RunPace::AsTaken);
+        let reported = blindness(folder.path(), RunPace::Offline);
         let want = [
             (AlertEvent::Blind, 10, "black".to_string()),
             (AlertEvent::End, 25, "black".to_string()),

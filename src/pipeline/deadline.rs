@@ -16,20 +16,20 @@ impl<'a> AlertPipeline<'a> {
     /// Whether a frame goes on to the engine. Where every frame is waited for, each does.
     pub(super) fn admit(&mut self, captured: MonotonicTime) -> Option<Admission> {
         self.taken += 1;
-        if self.settings.pace == RunPace::AsTaken {
+        if self.settings.pace == RunPace::Offline {
             return Some(Admission::Serve);
         }
         if let Some(step) = self.step()
             && !self.taken.is_multiple_of(step.every.max(1))
         {
-            self.drop_frame(DropReason::LeftOut);
+            self.drop_frame(DropReason::Skipped);
             return None;
         }
         let deadline = captured.after(self.settings.budget);
         match self.policy.admit(self.clock.now(), deadline) {
             Admission::Drop => {
                 self.drop_frame(DropReason::TooLate);
-                let change = self.ladder.note(true);
+                let change = self.ladder.record(true);
                 self.moved(change);
                 None
             }
@@ -44,8 +44,8 @@ impl<'a> AlertPipeline<'a> {
     }
 
     fn drop_frame(&mut self, cause: DropReason) {
-        self.summary.ledger.drop_frames(cause, 1);
-        self.sink.gauges().count_dropped(cause);
+        self.summary.ledger.count_dropped(cause, 1);
+        self.sink.metrics().count_dropped(cause);
     }
 
     /// The step of the ladder the run is on; `None` at the top.
@@ -65,9 +65,9 @@ impl<'a> AlertPipeline<'a> {
             return Ok(());
         };
         let (now, deadline) = (self.clock.now(), token.deadline());
-        if self.settings.pace != RunPace::AsTaken {
+        if self.settings.pace != RunPace::Offline {
             self.policy.finished(admission, admitted, now, deadline);
-            let change = self.ladder.note(now > deadline);
+            let change = self.ladder.record(now > deadline);
             self.moved(change);
         }
         self.publish_ladder_change()?;

@@ -41,7 +41,7 @@ impl<'a> EngineSet<'a> {
                 AlertBuilder::new(EngineId {
                     name: engine.name().into(),
                     precision: engine.precision().into(),
-                    hash: engine.facts().sha256.as_str().into(),
+                    hash: engine.model_metadata().sha256.as_str().into(),
                 })
             })
             .collect()

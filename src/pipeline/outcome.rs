@@ -2,7 +2,7 @@
 
 use crate::budget::LatencyStats;
 use crate::budget::realtime::RealtimeError;
-use crate::health::{blind, board};
+use crate::health::{blind, host};
 use crate::sink::SinkError;
 use crate::source::{BadFrame, CaptureReport, SourceError, SourceEvent};
 use std::time::Duration;
@@ -90,5 +90,5 @@ pub enum RunEvent<'a> {
     /// The wall clock was set.
     Clock(&'a str),
     /// The host gets slower, or will, or is well again.
-    Host(&'a board::HostChange),
+    Host(&'a host::HostChange),
 }

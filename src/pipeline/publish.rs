@@ -21,7 +21,7 @@ pub(super) struct StateChange {
 impl AlertPipeline<'_> {
     /// Hands an alert to the sinks, and counts it.
     pub(super) fn publish(&mut self, alert: &Alert) -> Result<(), PipelineError> {
-        self.sink.tell(alert)?;
+        self.sink.publish(alert)?;
         self.summary.alerts += 1;
         Ok(())
     }
@@ -41,7 +41,7 @@ impl AlertPipeline<'_> {
         let now = self.clock.now();
         let alert = self
             .alert_builder()
-            .write_state(event, &id, detail, severity, metadata, now);
+            .status_alert(event, &id, detail, severity, metadata, now);
         self.publish(&alert)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::budget::ladder;
 use crate::budget::realtime::RealtimeSettings;
-use crate::health::board;
+use crate::health::host;
 use crate::source::RunPace;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,10 +12,10 @@ use unmask_alert::AlertSettings as Decide;
 /// A ladder that never moves.
 pub(super) const NO_LADDER: ladder::LadderSettings = ladder::LadderSettings {
     steps: 0,
-    window: 1,
-    down_above: 1.0,
-    up_below: 0.0,
-    calm_windows: 1,
+    window_frames: 1,
+    degrade_above: 1.0,
+    recover_below: 0.0,
+    recover_windows: 1,
 };
 
 /// How a run is to go.
@@ -42,7 +42,7 @@ pub struct PipelineSettings {
     /// What the threads of the frame's way are given.
     pub realtime: RealtimeSettings,
     /// How the machine is watched, in real time.
-    pub board: board::HostSettings,
+    pub board: host::HostSettings,
     /// Set from outside, the run ends as if the source had ended.
     pub stop: Arc<AtomicBool>,
 }

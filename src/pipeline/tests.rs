@@ -60,7 +60,7 @@ pub(super) fn settings(source: &str) -> PipelineSettings {
     PipelineSettings {
         source: source.into(),
         frames: None,
-        pace: RunPace::AsTaken,
+        pace: RunPace::Offline,
         budget: Duration::from_secs(10),
         refine: true,
         decide: Decide {
@@ -68,12 +68,12 @@ pub(super) fn settings(source: &str) -> PipelineSettings {
             low_threshold: 0.5,
             min_area_px: 100,
             only_near_road: true,
-            region: None,
-            confirm: TrackConfirmation::AT_ONCE,
+            zone: None,
+            confirm: TrackConfirmation::IMMEDIATE,
             rules: FilterRules::NONE,
-            cool_down: Duration::ZERO,
-            ground: None,
-            severe: HighSeverity {
+            cooldown: Duration::ZERO,
+            camera_geometry: None,
+            high_severity: HighSeverity {
                 distance_m: 15.0,
                 area_share: 0.01,
             },
@@ -82,8 +82,8 @@ pub(super) fn settings(source: &str) -> PipelineSettings {
         longest: None,
         degrade: None,
         realtime: Default::default(),
-        board: board::HostSettings {
-            every_s: 0.0,
+        board: host::HostSettings {
+            interval_s: 0.0,
             ..Default::default()
         },
         stop: Default::default(),
@@ -258,7 +258,7 @@ fn the_view_sees_every_frame_with_its_alerts() {
     }
     let mut seen = Vec::new();
     let view: FrameObserver<'_> = Box::new(|processed: ProcessedFrame| {
-        seen.push((processed.frame.token.frame, processed.alerts.len()));
+        seen.push((processed.frame.metadata.frame, processed.alerts.len()));
         Ok(())
     });
     run_folder(folder.path(), "mask.onnx", &settings("s"), Some(view))

@@ -32,7 +32,7 @@ pub(super) fn open(model: &Path, config: &RunConfig) -> Result<Engine, RunError>
 
 /// Runs the engine on grey images, so that its memory and the caches are as they will be.
 pub(super) fn warm_up(engine: &mut Engine, refine: bool) -> Result<(), RunError> {
-    let grey = Picture::filled(engine.facts().input, [127; 3]);
+    let grey = Picture::filled(engine.model_metadata().input, [127; 3]);
     for _ in 0..WARM_UP_IMAGES {
         engine.score_at_mask_size(&grey, refine)?;
     }
@@ -67,13 +67,13 @@ pub(super) fn ladder(
             model: model.clone(),
             reason,
         };
-        let metadata = engines[index].facts();
+        let metadata = engines[index].model_metadata();
         if metadata.road != usual.road || metadata.classes != usual.classes {
             return Err(refuse(
                 "knows other classes than the usual one; a step needs a model of the same classes",
             ));
         }
-        let threshold = config.decide.threshold.or(metadata.threshold);
+        let threshold = config.filter.threshold.or(metadata.threshold);
         let threshold = threshold
             .ok_or_else(|| refuse("has no threshold; write unmask.threshold into the model"))?;
         let settings = builder.alert_settings(threshold);

@@ -1,7 +1,7 @@
 //! The page and the contact sheet of a run.
 
 use super::{FinishedRun, RunError};
-use crate::view::{AlertGallery, PageFact, RunPage, StageSpan, ViewError, html};
+use crate::view::{AlertGallery, AlertSpan, PageFigure, RunPage, ViewError, html};
 use std::path::Path;
 use unmask_alert::AlertEvaluation;
 use unmask_model::ModelMetadata;
@@ -36,11 +36,11 @@ impl FinishedRun {
         let page = html(&RunPage {
             title: &output.title,
             lead: &lead,
-            facts: &facts,
+            figures: &facts,
             frames: ledger.frames() + self.summary.bad + self.summary.dropped,
             alerts: gallery.spans(),
             truth: truth.as_deref(),
-            ledger,
+            latency: ledger,
             budget_ms: self.budget_ms(),
             sheet,
             overlay_folder: &output.overlay_folder,
@@ -57,12 +57,12 @@ impl FinishedRun {
         &self,
         gallery: &mut AlertGallery,
         evaluated: Option<&EvaluatedRun<'_>>,
-    ) -> Option<Vec<StageSpan>> {
+    ) -> Option<Vec<AlertSpan>> {
         let (evaluator, evaluated) = (self.builder.evaluator.as_ref()?, evaluated?);
         for span in gallery.spans_mut() {
-            span.real = evaluator.was_real(&span.id);
+            span.real = evaluator.is_true_positive(&span.id);
         }
-        let spans = evaluated.evaluation.things.iter().map(|thing| StageSpan {
+        let spans = evaluated.evaluation.objects.iter().map(|thing| AlertSpan {
             id: thing.kind.to_string(),
             first: thing.frames.0,
             last: thing.frames.1,
@@ -74,7 +74,7 @@ impl FinishedRun {
         Some(spans.collect())
     }
 
-    fn page_facts(&self, evaluated: Option<&EvaluatedRun<'_>>) -> Vec<PageFact> {
+    fn page_facts(&self, evaluated: Option<&EvaluatedRun<'_>>) -> Vec<PageFigure> {
         let (summary, ledger) = (&self.summary, &self.summary.ledger);
         let mut facts = Vec::new();
         if let Some(EvaluatedRun {
@@ -82,39 +82,39 @@ impl FinishedRun {
             min_area_px,
         }) = evaluated
         {
-            let (found, all) = (evaluation.found, evaluation.things.len());
-            facts.push(PageFact::judged(
+            let (found, all) = (evaluation.found, evaluation.objects.len());
+            facts.push(PageFigure::rated(
                 format!("{found} of {all}"),
                 format!("objects larger than {min_area_px} px found"),
                 found * 10 >= all * 9,
             ));
-            facts.push(PageFact::judged(
+            facts.push(PageFigure::rated(
                 format!("{:.1}", evaluation.false_per_minute),
                 "false alerts per minute",
                 evaluation.false_per_minute <= 1.0,
             ));
         } else {
-            facts.push(PageFact::plain(
+            facts.push(PageFigure::plain(
                 summary.begun.to_string(),
                 "detections alerted on",
             ));
         }
-        facts.push(PageFact::plain(ledger.frames().to_string(), "frames"));
-        facts.push(PageFact::plain(
+        facts.push(PageFigure::plain(ledger.frames().to_string(), "frames"));
+        facts.push(PageFigure::plain(
             format!("{:.1}", summary.frames_per_second()),
             "frames per second",
         ));
-        facts.push(PageFact::plain(
+        facts.push(PageFigure::plain(
             format!("{:.0} ms", ledger.age().p50_ms),
             "capture to alert, median",
         ));
-        facts.push(PageFact::judged(
+        facts.push(PageFigure::rated(
             ledger.misses().to_string(),
             format!("misses of the {} ms budget", self.budget_ms()),
             ledger.misses() == 0,
         ));
         if summary.bad > 0 {
-            facts.push(PageFact::judged(
+            facts.push(PageFigure::rated(
                 summary.bad.to_string(),
                 "bad frames",
                 false,
@@ -148,7 +148,7 @@ impl FinishedRun {
             ("threshold", self.threshold.to_string()),
             (
                 "smallest detection",
-                format!("{} px", self.builder.config.decide.min_area_px),
+                format!("{} px", self.builder.config.filter.min_area_px),
             ),
         ];
         if gallery.more_spans() > 0 {

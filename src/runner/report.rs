@@ -110,7 +110,7 @@ impl FinishedRun {
         for (count, what) in [
             (summary.bad, "bad frames, named above"),
             (
-                ledger.dropped(DropReason::Overtaken),
+                ledger.dropped(DropReason::Superseded),
                 "frames dropped: a newer one overtook them",
             ),
             (
@@ -118,7 +118,7 @@ impl FinishedRun {
                 "frames dropped before the engine: they could not make their deadline",
             ),
             (
-                ledger.dropped(DropReason::LeftOut),
+                ledger.dropped(DropReason::Skipped),
                 "frames left out by the degrade ladder",
             ),
             (summary.changes, "moves on the degrade ladder"),
@@ -137,7 +137,7 @@ impl FinishedRun {
         if let Some(capture) = &self.summary.capture {
             let _ = writeln!(out, "{capture}");
         }
-        let unequal = |s: &&crate::sink::SinkReport| s.delivered != s.told || s.waiting > 0;
+        let unequal = |s: &&crate::sink::SinkReport| s.delivered != s.received || s.buffered > 0;
         for sink in self.sinks.iter().filter(unequal) {
             let _ = writeln!(out, "{sink}");
         }

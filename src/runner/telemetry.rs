@@ -95,7 +95,7 @@ impl TelemetryWorkers {
             }
             None => None,
         };
-        let notifier = ServiceNotifier::from_environment(sinks.gauges()).unwrap_or_else(|error| {
+        let notifier = ServiceNotifier::from_environment(sinks.metrics()).unwrap_or_else(|error| {
             warn!("systemd cannot be notified: $NOTIFY_SOCKET: {error}");
             None
         });

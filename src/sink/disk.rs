@@ -1,4 +1,4 @@
-//! The file operations of files and outboxes, in one place: tests put a disk that fails here.
+//! File operations of files and outboxes, in one place: tests inject faults here.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -47,31 +47,31 @@ impl FileId {
 impl SinkDisk {
     #[cfg(not(test))]
     #[allow(clippy::unused_self, reason = "tests have something to ask")]
-    fn ask(&self, _: DiskOperation) -> io::Result<()> {
+    fn inject_fault(&self, _: DiskOperation) -> io::Result<()> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn ask(&self, operation: DiskOperation) -> io::Result<()> {
+    fn inject_fault(&self, operation: DiskOperation) -> io::Result<()> {
         match &self.faults {
-            Some(faults) => faults.ask(operation),
+            Some(faults) => faults.inject(operation),
             None => Ok(()),
         }
     }
 
     pub fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.ask(DiskOperation::Open)?;
+        self.inject_fault(DiskOperation::Open)?;
         std::fs::create_dir_all(path)
     }
 
     pub fn open(&self, path: &Path, how: &OpenOptions) -> io::Result<File> {
-        self.ask(DiskOperation::Open)?;
+        self.inject_fault(DiskOperation::Open)?;
         how.open(path)
     }
 
     /// Writes all of `bytes` at `offset`.
     pub fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if let Err(error) = self.ask(DiskOperation::Write) {
+        if let Err(error) = self.inject_fault(DiskOperation::Write) {
             // As a disk does that fills up in the middle.
             let _ = file.write_all_at(&bytes[..bytes.len() / 2], offset);
             return Err(error);
@@ -81,7 +81,7 @@ impl SinkDisk {
 
     /// Appends all of `bytes`; on failure also says how many were written.
     pub fn append(&self, mut file: &File, bytes: &[u8]) -> Result<(), (u64, io::Error)> {
-        if let Err(error) = self.ask(DiskOperation::Write) {
+        if let Err(error) = self.inject_fault(DiskOperation::Write) {
             let half = &bytes[..bytes.len() / 2];
             return Err(match file.write_all(half) {
                 Ok(()) => (half.len() as u64, error),
@@ -101,13 +101,13 @@ impl SinkDisk {
     }
 
     pub fn read_at(&self, file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        self.ask(DiskOperation::Read)?;
+        self.inject_fault(DiskOperation::Read)?;
         file.read_exact_at(bytes, offset)
     }
 
     /// Flushes to the medium. File systems that cannot are no failure.
     pub fn sync(&self, file: &File) -> io::Result<()> {
-        self.ask(DiskOperation::Sync)?;
+        self.inject_fault(DiskOperation::Sync)?;
         #[cfg(test)]
         if self.faults.is_some() {
             // Thousands of histories would wait for the medium.
@@ -131,17 +131,17 @@ impl SinkDisk {
     }
 
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.ask(DiskOperation::Rename)?;
+        self.inject_fault(DiskOperation::Rename)?;
         std::fs::rename(from, to)
     }
 
     pub fn remove(&self, path: &Path) -> io::Result<()> {
-        self.ask(DiskOperation::Remove)?;
+        self.inject_fault(DiskOperation::Remove)?;
         std::fs::remove_file(path)
     }
 
     pub fn truncate(&self, file: &File, bytes: u64) -> io::Result<()> {
-        self.ask(DiskOperation::Truncate)?;
+        self.inject_fault(DiskOperation::Truncate)?;
         file.set_len(bytes)
     }
 }

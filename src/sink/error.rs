@@ -1,8 +1,8 @@
-//! What can go wrong with sinks.
+//! Errors of sinks.
 
 use std::path::{Path, PathBuf};
 
-/// Why alerts cannot be told, or something beside them cannot be opened.
+/// Why alerts cannot be emitted, or something next to them cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The file cannot be made.
@@ -10,7 +10,7 @@ pub enum SinkError {
     Create {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The other end is gone, or the disk is full.
@@ -18,7 +18,7 @@ pub enum SinkError {
     Write {
         /// What is written to.
         name: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The process has no stdout.
@@ -27,8 +27,8 @@ pub enum SinkError {
          with --alerts FILE"
     )]
     NoStdout,
-    /// A sink's thread broke down.
-    #[error("the thread of the sink {name} broke down; its counters: {counters}")]
+    /// A sink's thread panicked.
+    #[error("the thread of the sink {name} panicked; its counters: {counters}")]
     Thread {
         /// The sink.
         name: String,
@@ -42,25 +42,25 @@ pub enum SinkError {
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong, and the mend.
+        /// What is wrong, and the fix.
         reason: String,
     },
-    /// A setting that makes no sense.
+    /// A setting that is invalid.
     #[error("{key} = {value}: {reason}")]
     Setting {
         /// The key in the configuration file.
         key: &'static str,
         /// Its value.
         value: String,
-        /// What is wrong, and the mend.
+        /// What is wrong, and the fix.
         reason: String,
     },
     /// A setting that cannot be.
-    #[error("sink.{key}: wanted {want}")]
+    #[error("sink.{key}: expected {want}")]
     Range {
         /// The key in the configuration file, below `[sink]`.
         key: &'static str,
-        /// What is wanted.
+        /// What is expected.
         want: &'static str,
     },
     /// TLS cannot be set up.
@@ -68,7 +68,7 @@ pub enum SinkError {
     Tls {
         /// The broker.
         name: String,
-        /// What is wrong, and the mend.
+        /// What is wrong, and the fix.
         reason: String,
     },
     /// An address cannot be listened on.
@@ -76,7 +76,7 @@ pub enum SinkError {
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }

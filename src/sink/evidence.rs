@@ -1,7 +1,7 @@
-//! The frames behind alerts: a bounded ring on disk.
+//! Evidence: the frames of alerts, in a bounded folder on disk.
 //!
-//! Three files a frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
-//! and `NAME.json` with its alerts and times. Each is written beside and moved into place; the
+//! Three files per frame: `NAME.png` as the engine got it, `NAME.overlay.png` with what was seen,
+//! and `NAME.json` with its alerts and times. Each is written under a temporary name and renamed; the
 //! JSON comes last, so a frame without it is not whole, and the next start removes it. Names begin
 //! with a number that rises from frame to frame and from run to run: which frame is the oldest does
 //! not depend on the clock.
@@ -23,9 +23,9 @@ const SCHEMA: &str = "unmask.evidence/1";
 /// Start of every name: nothing else in the folder is ever touched.
 const PREFIX: &str = "alert-";
 /// Ends of the three names, in the order they are written.
-const ENDS: [&str; 3] = [".png", ".overlay.png", ".json"];
+const SUFFIXES: [&str; 3] = [".png", ".overlay.png", ".json"];
 /// End of a file that is being written.
-const UNFINISHED: &str = ".part";
+const PARTIAL_SUFFIX: &str = ".part";
 
 #[derive(Debug)]
 struct KeptFrame {
@@ -48,7 +48,7 @@ pub struct EvidenceSink {
 }
 
 #[derive(Serialize)]
-struct EvidenceFacts<'a> {
+struct EvidenceRecord<'a> {
     schema: &'static str,
     frame: u64,
     source: &'a str,
@@ -99,18 +99,21 @@ impl EvidenceSink {
     ///
     /// # Errors
     /// A file cannot be written. Nothing of the frame is left then.
-    pub fn add(&mut self, looked: &ProcessedFrame) -> io::Result<bool> {
-        let now_ns = looked.frame.token.captured_unix_ns;
-        let spacing_ns = i128::from(self.settings.spacing_ms) * 1_000_000;
+    pub fn add(&mut self, processed: &ProcessedFrame) -> io::Result<bool> {
+        let now_ns = processed.frame.metadata.captured_unix_ns;
+        let spacing_ns = i128::from(self.settings.min_interval_ms) * 1_000_000;
         // A clock that was set back must not keep frames out until it is where it was.
         let since = self.last_ns.map(|last| now_ns - last);
         let close = since.is_some_and(|since| (0..spacing_ns).contains(&since));
-        let only_updates = looked.alerts.iter().all(|a| a.event == AlertEvent::Update);
-        if looked.alerts.is_empty() || (close && only_updates) {
+        let only_updates = processed
+            .alerts
+            .iter()
+            .all(|a| a.event == AlertEvent::Update);
+        if processed.alerts.is_empty() || (close && only_updates) {
             return Ok(false);
         }
         self.last_ns = Some(now_ns);
-        match self.write(looked) {
+        match self.write(processed) {
             Ok(()) => {
                 self.written += 1;
                 Ok(true)
@@ -127,41 +130,46 @@ impl EvidenceSink {
         (self.written, self.failed)
     }
 
-    fn write(&mut self, looked: &ProcessedFrame) -> io::Result<()> {
-        let token = &looked.frame.token;
-        let unix_ms = token.captured_unix_ns.div_euclid(1_000_000);
-        let name = format!("{PREFIX}{:010}-{unix_ms:013}-{:09}", self.next, token.frame);
+    fn write(&mut self, processed: &ProcessedFrame) -> io::Result<()> {
+        let metadata = &processed.frame.metadata;
+        let unix_ms = metadata.captured_unix_ns.div_euclid(1_000_000);
+        let name = format!(
+            "{PREFIX}{:010}-{unix_ms:013}-{:09}",
+            self.next, metadata.frame
+        );
         // Used up whatever happens: a name is never given twice.
         self.next += 1;
-        let drawn = self.overlay.draw(looked);
+        let drawn = self.overlay.draw(processed);
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
-        let facts = EvidenceFacts {
+        let metadata = EvidenceRecord {
             schema: SCHEMA,
-            frame: token.frame,
-            source: &token.source,
-            name: token.name.as_deref(),
-            width_px: looked.frame.picture.size().w,
-            height_px: looked.frame.picture.size().h,
+            frame: metadata.frame,
+            source: &metadata.source,
+            name: metadata.name.as_deref(),
+            width_px: processed.frame.picture.size().w,
+            height_px: processed.frame.picture.size().h,
             captured_unix_ms: unix_ms,
-            age_ms: ms(looked.age),
-            budget_ms: ms(Duration::from_nanos(token.budget_ns)),
-            prepare_ms: ms(looked.times.prepare),
-            engine_ms: ms(looked.times.engine),
-            score_ms: ms(looked.times.score),
-            alerts: &looked.alerts,
+            age_ms: ms(processed.age),
+            budget_ms: ms(Duration::from_nanos(metadata.budget_ns)),
+            prepare_ms: ms(processed.times.prepare),
+            engine_ms: ms(processed.times.engine),
+            score_ms: ms(processed.times.score),
+            alerts: &processed.alerts,
         };
-        let text = serde_json::to_vec_pretty(&facts)?;
+        let text = serde_json::to_vec_pretty(&metadata)?;
         let png =
             |path: &Path, picture: &Picture| write_png(path, picture).map_err(io::Error::other);
         let written = [
-            self.put(&name, ENDS[0], |path| png(path, &looked.frame.picture)),
-            self.put(&name, ENDS[1], |path| png(path, &drawn)),
+            self.write_file(&name, SUFFIXES[0], |path| {
+                png(path, &processed.frame.picture)
+            }),
+            self.write_file(&name, SUFFIXES[1], |path| png(path, &drawn)),
         ]
         .into_iter()
         .sum::<io::Result<u64>>()
         .and_then(|pictures| {
             self.make_room(1, pictures + text.len() as u64);
-            let json = self.put(&name, ENDS[2], |path| std::fs::write(path, &text))?;
+            let json = self.write_file(&name, SUFFIXES[2], |path| std::fs::write(path, &text))?;
             Ok(pictures + json)
         });
         match written {
@@ -176,14 +184,14 @@ impl EvidenceSink {
         }
     }
 
-    /// Writes one file beside and moves it into place; returns its bytes.
-    fn put(
+    /// Writes one file under a temporary name and renames it; returns its bytes.
+    fn write_file(
         &self,
         name: &str,
         end: &str,
         write: impl FnOnce(&Path) -> io::Result<()>,
     ) -> io::Result<u64> {
-        let part = self.folder.join(format!("{name}{end}{UNFINISHED}"));
+        let part = self.folder.join(format!("{name}{end}{PARTIAL_SUFFIX}"));
         write(&part)?;
         let bytes = std::fs::metadata(&part)?.len();
         std::fs::rename(&part, self.folder.join(format!("{name}{end}")))?;
@@ -193,8 +201,8 @@ impl EvidenceSink {
     /// Removes the oldest until so many more fit.
     fn make_room(&mut self, frames: u64, bytes: u64) {
         let mut have: u64 = self.kept.iter().map(|kept| kept.bytes).sum();
-        while self.kept.len() as u64 + frames > self.settings.frames.max(1)
-            || have + bytes > self.settings.bytes
+        while self.kept.len() as u64 + frames > self.settings.max_frames.max(1)
+            || have + bytes > self.settings.max_bytes
         {
             let Some(oldest) = self.kept.pop_front() else {
                 return;
@@ -207,8 +215,8 @@ impl EvidenceSink {
 
 /// Removes the files of a frame, the JSON first: what is left then is not whole.
 fn remove(folder: &Path, name: &str) {
-    for end in ENDS.iter().rev() {
-        for unfinished in ["", UNFINISHED] {
+    for end in SUFFIXES.iter().rev() {
+        for unfinished in ["", PARTIAL_SUFFIX] {
             // What is not there need not be removed.
             let _ = std::fs::remove_file(folder.join(format!("{name}{end}{unfinished}")));
         }
@@ -224,17 +232,17 @@ fn scan(folder: &Path) -> io::Result<VecDeque<KeptFrame>> {
         let Some(file) = file.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
         };
-        let whole = file.strip_suffix(UNFINISHED).unwrap_or(file);
+        let whole = file.strip_suffix(PARTIAL_SUFFIX).unwrap_or(file);
         let Some((name, _)) = whole.split_once('.') else {
             continue;
         };
         let (bytes, files) = found.entry(name.to_string()).or_default();
         *bytes += entry.metadata()?.len();
-        *files += usize::from(ENDS.iter().any(|end| file == format!("{name}{end}")));
+        *files += usize::from(SUFFIXES.iter().any(|end| file == format!("{name}{end}")));
     }
     let mut kept = Vec::new();
     for (name, (bytes, files)) in found {
-        if files == ENDS.len() {
+        if files == SUFFIXES.len() {
             kept.push(KeptFrame { name, bytes });
         } else {
             remove(folder, &name);
@@ -257,15 +265,15 @@ fn number(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::gallery_tests::looked;
+    use crate::view::gallery_tests::processed;
     use unmask_frame::Size;
 
-    fn settings(frames: u64, bytes: u64, spacing_ms: u64) -> EvidenceSettings {
+    fn settings(max_frames: u64, max_bytes: u64, min_interval_ms: u64) -> EvidenceSettings {
         EvidenceSettings {
             folder: None,
-            frames,
-            bytes,
-            spacing_ms,
+            max_frames,
+            max_bytes,
+            min_interval_ms,
         }
     }
 
@@ -275,12 +283,12 @@ mod tests {
 
     /// Frame `number`, a tenth of a second after the one before.
     fn frame(number: u64, event: AlertEvent) -> ProcessedFrame {
-        let mut looked = looked(Size::new(64, 48), number, true);
-        looked.frame.token.captured_unix_ns = i128::from(number) * 100_000_000;
-        for alert in &mut looked.alerts {
+        let mut processed = processed(Size::new(64, 48), number, true);
+        processed.frame.metadata.captured_unix_ns = i128::from(number) * 100_000_000;
+        for alert in &mut processed.alerts {
             alert.event = event;
         }
-        looked
+        processed
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -293,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_kept_with_its_overlay_and_facts() {
+    fn a_frame_is_kept_with_its_overlay_and_metadata() {
         let folder = tempfile::tempdir().unwrap();
         let mut evidence = open(folder.path(), &settings(10, 1 << 20, 1000));
         assert!(evidence.add(&frame(1, AlertEvent::Begin)).unwrap());
@@ -301,22 +309,22 @@ mod tests {
         assert!(!evidence.add(&frame(2, AlertEvent::Update)).unwrap());
         assert!(evidence.add(&frame(3, AlertEvent::End)).unwrap());
         assert!(evidence.add(&frame(13, AlertEvent::Update)).unwrap());
-        let quiet = looked(Size::new(64, 48), 30, false);
+        let quiet = processed(Size::new(64, 48), 30, false);
         assert!(!evidence.add(&quiet).unwrap());
         assert_eq!(evidence.counts(), (3, 0));
         let name = "alert-0000000000-0000000000100-000000001";
-        let mut want = ENDS.map(|end| format!("{name}{end}"));
+        let mut want = SUFFIXES.map(|end| format!("{name}{end}"));
         want.sort();
         assert_eq!(names(folder.path())[..3], want);
         let text = std::fs::read_to_string(folder.path().join(format!("{name}.json"))).unwrap();
-        let facts: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(facts["schema"], SCHEMA);
+        let metadata: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(metadata["schema"], SCHEMA);
         assert_eq!(
-            (&facts["frame"], &facts["width_px"]),
+            (&metadata["frame"], &metadata["width_px"]),
             (&1.into(), &64.into())
         );
-        assert_eq!(facts["alerts"][0]["event"], "begin");
-        assert!(facts["engine_ms"].is_number());
+        assert_eq!(metadata["alerts"][0]["event"], "begin");
+        assert!(metadata["engine_ms"].is_number());
         let picture = unmask_frame::read_picture(&folder.path().join(format!("{name}.png")));
         assert_eq!(picture.unwrap(), frame(1, AlertEvent::Begin).frame.picture);
     }
@@ -360,9 +368,9 @@ mod tests {
             let mut evidence = open(folder.path(), &settings(3, 1 << 30, 1000));
             for (step, ms) in times.by_ref().take(3).enumerate() {
                 let mut frame = frame(10 * run + step as u64, AlertEvent::Update);
-                frame.frame.token.captured_unix_ns = ms * 1_000_000;
+                frame.frame.metadata.captured_unix_ns = ms * 1_000_000;
                 if evidence.add(&frame).unwrap() {
-                    kept.push(frame.frame.token.frame);
+                    kept.push(frame.frame.metadata.frame);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! JSON Lines straight to a writer, on the caller's own thread.
+//! JSON Lines to a writer, on the caller's own thread.
 
 use super::SinkError;
 use std::io::Write;
@@ -33,7 +33,7 @@ impl JsonLines {
         Ok(Self::to_writer("stdout", Box::new(std::io::stdout())))
     }
 
-    /// To a file, which is made anew.
+    /// To a file, which is made again.
     ///
     /// # Errors
     /// The file cannot be made, or is a FIFO that nobody reads.
@@ -63,7 +63,7 @@ impl JsonLines {
     ///
     /// # Errors
     /// The writer refuses it.
-    pub fn tell(&mut self, alert: &Alert) -> Result<(), SinkError> {
+    pub fn write_alert(&mut self, alert: &Alert) -> Result<(), SinkError> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, alert)
             .map_err(std::io::Error::from)
@@ -92,7 +92,7 @@ mod tests {
         let path = folder.path().join("alerts.jsonl");
         let mut sink = JsonLines::to_file(&path).unwrap();
         for frame in 0..3 {
-            sink.tell(&alert(frame)).unwrap();
+            sink.write_alert(&alert(frame)).unwrap();
             // On disk at once, before the sink is dropped.
             let lines = std::fs::read_to_string(&path).unwrap().lines().count() as u64;
             assert_eq!(lines, frame + 1);
@@ -116,7 +116,7 @@ mod tests {
             }
         }
         let mut sink = JsonLines::to_writer("the test", Box::new(FullQueue));
-        let error = sink.tell(&alert(0)).unwrap_err().to_string();
+        let error = sink.write_alert(&alert(0)).unwrap_err().to_string();
         assert!(error.contains("the test"), "{error}");
         let error = JsonLines::to_file(Path::new("/nowhere/a.jsonl")).unwrap_err();
         assert!(error.to_string().contains("/nowhere/a.jsonl"), "{error}");

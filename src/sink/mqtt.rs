@@ -1,15 +1,15 @@
-//! MQTT: first to the outbox on disk, from there to the broker, QoS 1.
+//! MQTT sink: alerts go to the outbox on disk first, from there to the broker, QoS 1.
 //!
-//! Two threads: the courier owns the outbox and decides what is sent; the link owns the connection
-//! and tells the courier what happens on it. After every loss of the connection the link starts
-//! anew with a clean session, and the courier sends everything again that was not acknowledged:
+//! Two threads: the session owns the outbox and decides what is sent; the link owns the connection
+//! and reports to the session what happens on it. After every loss of the connection the link starts
+//! again with a clean session, and the session sends everything again that was not acknowledged:
 //! the outbox, not the broker's session, is what remembers.
 
-mod courier;
 mod fault;
 mod link;
 mod probe;
 pub(super) mod publisher;
+mod session;
 mod tls;
 
 pub use fault::BrokerFault;
@@ -17,8 +17,8 @@ pub use fault::BrokerFault;
 use super::outbox::{AlertOutbox, OutboxLimits};
 use super::thread::{SharedSink, SinkMessage, start as start_thread};
 use super::{BrokerAddress, MqttSettings, SinkError};
-use courier::MqttSession;
 use link::MqttLink;
+use session::MqttSession;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -35,19 +35,19 @@ pub(super) fn start(
     from: Receiver<SinkMessage>,
     shared: &Arc<SharedSink>,
 ) -> Result<JoinHandle<()>, SinkError> {
-    let folder = match &settings.outbox {
+    let folder = match &settings.outbox_folder {
         Some(folder) => folder.clone(),
         None => default_folder()?,
     }
     .join(folder_name(broker));
     let link = MqttLink::new(broker, settings)?;
     let limits = OutboxLimits {
-        bytes: settings.outbox_bytes,
+        bytes: settings.outbox_max_bytes,
     };
     let outbox = AlertOutbox::open(&folder, limits)?;
     shared.counters.damaged.store(outbox.damaged(), Relaxed);
     let name = broker.to_string();
-    let courier = MqttSession::new(name.clone(), outbox, folder, settings, ring, shared.clone());
+    let session = MqttSession::new(name.clone(), outbox, folder, settings, ring, shared.clone());
     let to_courier = to_courier.clone();
     let shared_by_courier = shared.clone();
     start_thread(&name.clone(), shared, from, move |from, shared| {
@@ -59,7 +59,7 @@ pub(super) fn start(
             error!("{name}: {fault}; alerts stay in the outbox");
             shared_by_courier.counters.set_fault(Some(fault));
         });
-        courier.run(&from, linked.ok());
+        session.run(&from, linked.ok());
     })
 }
 
@@ -78,7 +78,7 @@ pub fn check_broker_settings(
 /// sent; a sender that is connected with the same client id is left alone.
 ///
 /// # Errors
-/// The settings make no sense. What the broker says is the answer: `None` where all is well.
+/// The settings are invalid. What the broker says is the answer: `None` where all is well.
 pub fn try_broker(
     broker: &BrokerAddress,
     settings: &MqttSettings,
@@ -91,7 +91,7 @@ fn default_folder() -> Result<PathBuf, SinkError> {
     unmask_system::state_folder()
         .map(|state| state.join("outbox"))
         .ok_or_else(|| SinkError::Setting {
-            key: "sink.mqtt.outbox",
+            key: "sink.mqtt.outbox_folder",
             value: String::new(),
             reason: "no folder for the outbox: neither $STATE_DIRECTORY nor $XDG_STATE_HOME nor \
                      $HOME is set; name one"

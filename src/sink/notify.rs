@@ -1,7 +1,7 @@
 //! systemd: READY, STATUS and WATCHDOG, as sd_notify(3) has them.
 
 use super::RunMetrics;
-use super::gauges::MetricsSnapshot;
+use super::metrics::MetricsSnapshot;
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Time between two statuses.
 const STATUS: Duration = Duration::from_secs(5);
 /// Looks a watchdog period: systemd asks for at least two signs.
-const LOOKS: u32 = 4;
+const PINGS_PER_PERIOD: u32 = 4;
 
 /// Tells systemd how the run goes, on a thread of its own. The watchdog is fed only where frames
 /// were finished since the last look: a run that hangs is restarted.
@@ -28,7 +28,7 @@ impl ServiceNotifier {
     ///
     /// # Errors
     /// The socket cannot be used.
-    pub fn from_environment(gauges: &Arc<RunMetrics>) -> io::Result<Option<Self>> {
+    pub fn from_environment(metrics: &Arc<RunMetrics>) -> io::Result<Option<Self>> {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -38,7 +38,7 @@ impl ServiceNotifier {
         let watchdog = number("WATCHDOG_USEC")
             .filter(|us| *us > 0 && for_us)
             .map(Duration::from_micros);
-        Self::start(name.as_encoded_bytes(), watchdog, gauges.clone()).map(Some)
+        Self::start(name.as_encoded_bytes(), watchdog, metrics.clone()).map(Some)
     }
 
     /// Tells the socket `name` (a path, or `@` and an abstract name); feeds a watchdog of that
@@ -49,30 +49,32 @@ impl ServiceNotifier {
     pub fn start(
         name: &[u8],
         watchdog: Option<Duration>,
-        gauges: Arc<RunMetrics>,
+        metrics: Arc<RunMetrics>,
     ) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect_addr(&address(name)?)?;
         socket.set_nonblocking(true)?;
         let socket = Arc::new(socket);
         let (end, ended) = channel();
-        let every = watchdog.map_or(STATUS, |period| (period / LOOKS).min(STATUS));
+        let every = watchdog.map_or(STATUS, |period| (period / PINGS_PER_PERIOD).min(STATUS));
         let to = socket.clone();
         let thread = std::thread::Builder::new()
             .name("notify".into())
             .spawn(move || {
-                let mut before = gauges.look();
+                let mut before = metrics.snapshot();
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                    let now = gauges.look();
+                    let now = metrics.snapshot();
                     // A run that waits for its source is alive: to restart it would find no more.
-                    let signs = |look: &MetricsSnapshot| look.frames() + look.bad + look.waits;
+                    let signs = |snapshot: &MetricsSnapshot| {
+                        snapshot.frames() + snapshot.invalid + snapshot.waits
+                    };
                     let moved = signs(&now) > signs(&before);
                     let feed = if watchdog.is_some() && moved {
                         "WATCHDOG=1\n"
                     } else {
                         ""
                     };
-                    tell(&to, &format!("{feed}STATUS={}\n", status(&now, &before)));
+                    notify(&to, &format!("{feed}STATUS={}\n", status(&now, &before)));
                     before = now;
                 }
             })?;
@@ -85,7 +87,7 @@ impl ServiceNotifier {
 
     /// The first frame can come.
     pub fn ready(&self) {
-        tell(&self.socket, "READY=1\n");
+        notify(&self.socket, "READY=1\n");
     }
 }
 
@@ -95,12 +97,12 @@ impl Drop for ServiceNotifier {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        tell(&self.socket, "STOPPING=1\n");
+        notify(&self.socket, "STOPPING=1\n");
     }
 }
 
 /// A message that systemd does not take is lost: the next one follows soon.
-fn tell(socket: &UnixDatagram, text: &str) {
+fn notify(socket: &UnixDatagram, text: &str) {
     let _ = socket.send(text.as_bytes());
 }
 
@@ -131,8 +133,8 @@ fn status(now: &MetricsSnapshot, before: &MetricsSnapshot) -> String {
         now.frames() + now.all_dropped(),
         now.alerts
     );
-    if now.bad > 0 {
-        text.push_str(&format!(", {} bad frames", now.bad));
+    if now.invalid > 0 {
+        text.push_str(&format!(", {} bad frames", now.invalid));
     }
     text
 }
@@ -149,17 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn ready_status_watchdog_and_the_end_are_told() {
+    fn ready_status_watchdog_and_the_end_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let systemd = UnixDatagram::bind(&path).unwrap();
         systemd
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let gauges = Arc::new(RunMetrics::default());
+        let metrics = Arc::new(RunMetrics::default());
         let name = path.to_str().unwrap().as_bytes();
         let period = Duration::from_millis(80);
-        let notifier = ServiceNotifier::start(name, Some(period), gauges.clone()).unwrap();
+        let notifier = ServiceNotifier::start(name, Some(period), metrics.clone()).unwrap();
         notifier.ready();
         assert_eq!(next(&systemd), "READY=1\n");
         // No frame, no food for the watchdog.
@@ -169,7 +171,7 @@ mod tests {
             "{hungry}"
         );
         // A source that is waited for feeds it.
-        gauges.count_wait();
+        metrics.count_wait();
         let fed = loop {
             let text = next(&systemd);
             if text.starts_with("WATCHDOG=1\n") {
@@ -177,10 +179,10 @@ mod tests {
             }
         };
         assert!(fed.contains("STATUS=waiting for the source"), "{fed}");
-        gauges.finish_frame(Duration::from_millis(30), true);
-        gauges.finish_frame(Duration::from_millis(90), false);
-        gauges.set_overtaken(2);
-        gauges.count_dropped(DropReason::TooLate);
+        metrics.finish_frame(Duration::from_millis(30), true);
+        metrics.finish_frame(Duration::from_millis(90), false);
+        metrics.set_superseded(2);
+        metrics.count_dropped(DropReason::TooLate);
         // A look may fall between these lines: the first that is fed need not know them all.
         let (mut fed, mut all) = (false, false);
         while !(fed && all) {
@@ -198,13 +200,13 @@ mod tests {
 
     #[test]
     fn abstract_names_and_bad_ones() {
-        let gauges = Arc::new(RunMetrics::default());
+        let metrics = Arc::new(RunMetrics::default());
         let name = format!("unmask-test-{}", std::process::id());
         let at = address(format!("@{name}").as_bytes()).unwrap();
         let systemd = UnixDatagram::bind_addr(&at).unwrap();
-        let notifier = ServiceNotifier::start(format!("@{name}").as_bytes(), None, gauges.clone());
+        let notifier = ServiceNotifier::start(format!("@{name}").as_bytes(), None, metrics.clone());
         notifier.unwrap().ready();
         assert_eq!(next(&systemd), "READY=1\n");
-        assert!(ServiceNotifier::start(b"/nowhere/socket", None, gauges).is_err());
+        assert!(ServiceNotifier::start(b"/nowhere/socket", None, metrics).is_err());
     }
 }

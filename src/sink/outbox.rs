@@ -1,5 +1,4 @@
-//! A queue on disk: what was put in is there after kill -9, and after a power cut from the last
-//! flush back.
+//! A queue on disk: alerts survive kill -9, and a power cut up to the last flush.
 //!
 //! A folder of segments `NUMBER.log` (the number of their first line), each line
 //! `NUMBER CRC32 TEXT`, and a file `acked` with the number of the first line that was not yet
@@ -7,7 +6,7 @@
 //! A new run starts a new segment, and a torn or damaged line is skipped by its checksum. `acked`
 //! may lag behind, so a line may come twice; it is never skipped.
 //!
-//! An index in memory knows each line that is on disk: what [`Outbox::waiting`] counts is there,
+//! An index in memory knows each line that is on disk: what [`AlertOutbox::buffered`] counts is there,
 //! whole. A line that could not be written whole is not in the index, and its rest is overwritten
 //! by the next one.
 
@@ -28,11 +27,11 @@ use std::path::{Path, PathBuf};
 /// Longest line that is taken or read back, bytes.
 const LINE_LIMIT: u64 = 64 << 10;
 /// Bytes of a line that are not its text, at most.
-const HEAD_LIMIT: u64 = 64;
+const LINE_OVERHEAD_BYTES: u64 = 64;
 /// A full outbox is this many segments: what makes room goes by the segment.
 const SEGMENTS: u64 = 8;
 /// Smallest segment, bytes.
-const SEGMENT_LEAST: u64 = 4 << 10;
+const MIN_SEGMENT_BYTES: u64 = 4 << 10;
 
 /// How large an outbox may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub struct OutboxLimits {
 
 impl OutboxLimits {
     fn segment(self) -> u64 {
-        (self.bytes / SEGMENTS).max(SEGMENT_LEAST)
+        (self.bytes / SEGMENTS).max(MIN_SEGMENT_BYTES)
     }
 }
 
@@ -56,23 +55,23 @@ pub struct PendingAlert {
     pub text: Vec<u8>,
 }
 
-/// Why a line is no longer on disk though nobody acknowledged it.
+/// Why a line is no longer on disk though it was not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LossReason {
     /// It made room for newer ones.
     Dropped,
-    /// Somebody else removed or changed it.
+    /// Someone else removed or changed it.
     Damaged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutboxState {
     /// On disk, to be taken.
-    Waiting,
+    Buffered,
     /// Taken out, on disk.
     Taken,
     /// Taken out, and no longer on disk: lost unless it is acknowledged.
-    TakenAndGone(LossReason),
+    TakenAndLost(LossReason),
     /// The other end has it.
     Acked,
 }
@@ -103,11 +102,11 @@ pub struct AlertOutbox {
     next: u64,
     /// Lines before it were taken out.
     cursor: u64,
-    waiting: u64,
+    buffered: u64,
     /// What `acked` says; `None` where it says nothing.
     saved: Option<u64>,
     dropped: u64,
-    vanished: u64,
+    damaged_lines: u64,
     damaged: u64,
     folder_unsynced: bool,
     /// Acknowledged segments that could not be removed.
@@ -150,10 +149,10 @@ impl AlertOutbox {
             entries: VecDeque::new(),
             next: 0,
             cursor: 0,
-            waiting: 0,
+            buffered: 0,
             saved: read_acked(folder),
             dropped: 0,
-            vanished: 0,
+            damaged_lines: 0,
             damaged: 0,
             folder_unsynced: true,
             leftover: Vec::new(),
@@ -208,19 +207,19 @@ impl AlertOutbox {
             segment: tail.first,
             offset: tail.bytes,
             bytes: line.len() as u32,
-            state: OutboxState::Waiting,
+            state: OutboxState::Buffered,
         });
         tail.bytes += bytes;
-        self.waiting += 1;
+        self.buffered += 1;
         Ok(number)
     }
 
     /// Whether a line can be taken at all: at most 64 KiB less 64 bytes, and no line feed in it.
     pub fn fits(text: &[u8]) -> bool {
-        text.len() as u64 + HEAD_LIMIT <= LINE_LIMIT && !text.contains(&b'\n')
+        text.len() as u64 + LINE_OVERHEAD_BYTES <= LINE_LIMIT && !text.contains(&b'\n')
     }
 
-    /// The next line to deliver; `None` where all were taken out. Lines that somebody damaged are
+    /// The next line to deliver; `None` where all were taken out. Lines that someone damaged are
     /// skipped and counted.
     ///
     /// # Errors
@@ -231,7 +230,7 @@ impl AlertOutbox {
             let Some(&entry) = self.entries.get(at) else {
                 return Ok(None);
             };
-            if entry.state == OutboxState::Waiting {
+            if entry.state == OutboxState::Buffered {
                 match self.read(&entry)? {
                     Some(text) => {
                         self.entries[at].state = OutboxState::Taken;
@@ -239,7 +238,7 @@ impl AlertOutbox {
                         let number = entry.number;
                         return Ok(Some(PendingAlert { number, text }));
                     }
-                    None => self.lose_at(at, LossReason::Damaged),
+                    None => self.discard_at(at, LossReason::Damaged),
                 }
             }
             self.cursor = entry.number + 1;
@@ -252,12 +251,12 @@ impl AlertOutbox {
         let at = self.entries.partition_point(|e| e.number < self.cursor);
         let rest = self.entries.range(at..);
         rest.into_iter()
-            .find(|e| e.state == OutboxState::Waiting)
+            .find(|e| e.state == OutboxState::Buffered)
             .map(|e| e.number)
     }
 
     /// Passes the next line over until [`AlertOutbox::rewind`], or the next run.
-    pub fn pass_over(&mut self) {
+    pub fn skip(&mut self) {
         if let Some(number) = self.next_number() {
             self.cursor = number + 1;
         }
@@ -289,9 +288,9 @@ impl AlertOutbox {
             return false;
         };
         match self.entries[at].state {
-            OutboxState::Taken => self.waiting -= 1,
-            OutboxState::TakenAndGone(_) => {}
-            OutboxState::Waiting | OutboxState::Acked => return false,
+            OutboxState::Taken => self.buffered -= 1,
+            OutboxState::TakenAndLost(_) => {}
+            OutboxState::Buffered | OutboxState::Acked => return false,
         }
         self.entries[at].state = OutboxState::Acked;
         self.forget_acked();
@@ -302,7 +301,7 @@ impl AlertOutbox {
     /// it is not there.
     pub fn discard(&mut self, number: u64) -> bool {
         if let Ok(at) = self.entries.binary_search_by_key(&number, |e| e.number)
-            && self.entries[at].state == OutboxState::Waiting
+            && self.entries[at].state == OutboxState::Buffered
         {
             self.entries[at].state = OutboxState::Taken;
         }
@@ -313,12 +312,12 @@ impl AlertOutbox {
     pub fn rewind(&mut self) {
         for at in 0..self.entries.len() {
             match self.entries[at].state {
-                OutboxState::Taken => self.entries[at].state = OutboxState::Waiting,
-                OutboxState::TakenAndGone(loss) => {
+                OutboxState::Taken => self.entries[at].state = OutboxState::Buffered,
+                OutboxState::TakenAndLost(loss) => {
                     self.count_loss(loss);
                     self.entries[at].state = OutboxState::Acked;
                 }
-                OutboxState::Waiting | OutboxState::Acked => {}
+                OutboxState::Buffered | OutboxState::Acked => {}
             }
         }
         self.forget_acked();
@@ -335,7 +334,7 @@ impl AlertOutbox {
             return Ok(());
         }
         let text = format!("{acked} {:08x}\n", checksum(acked, b"acked"));
-        self.put("acked", text.as_bytes())?;
+        self.write_file("acked", text.as_bytes())?;
         self.saved = Some(acked);
         self.remove_acked();
         Ok(())
@@ -362,8 +361,8 @@ impl AlertOutbox {
     }
 
     /// Lines that are on disk and not acknowledged.
-    pub fn waiting(&self) -> u64 {
-        self.waiting
+    pub fn buffered(&self) -> u64 {
+        self.buffered
     }
 
     /// Lines that made room for newer ones before they were acknowledged.
@@ -371,9 +370,9 @@ impl AlertOutbox {
         self.dropped
     }
 
-    /// Lines that somebody else removed or changed on disk before they were acknowledged.
-    pub fn vanished(&self) -> u64 {
-        self.vanished
+    /// Lines that someone else removed or changed on disk before they were acknowledged.
+    pub fn removed_by_others(&self) -> u64 {
+        self.damaged_lines
     }
 
     /// Torn or damaged lines that were found when the outbox was opened.
@@ -404,31 +403,31 @@ impl AlertOutbox {
     fn count_loss(&mut self, loss: LossReason) {
         match loss {
             LossReason::Dropped => self.dropped += 1,
-            LossReason::Damaged => self.vanished += 1,
+            LossReason::Damaged => self.damaged_lines += 1,
         }
     }
 
     /// The line of entry `at` is no longer on disk.
-    fn lose_at(&mut self, at: usize, loss: LossReason) {
+    fn discard_at(&mut self, at: usize, loss: LossReason) {
         match self.entries[at].state {
-            OutboxState::Waiting => {
-                self.waiting -= 1;
+            OutboxState::Buffered => {
+                self.buffered -= 1;
                 self.count_loss(loss);
                 self.entries[at].state = OutboxState::Acked;
             }
             OutboxState::Taken => {
-                self.waiting -= 1;
-                self.entries[at].state = OutboxState::TakenAndGone(loss);
+                self.buffered -= 1;
+                self.entries[at].state = OutboxState::TakenAndLost(loss);
             }
-            OutboxState::TakenAndGone(_) | OutboxState::Acked => {}
+            OutboxState::TakenAndLost(_) | OutboxState::Acked => {}
         }
     }
 
     /// Loses all lines for which `gone` holds.
-    fn lose_where(&mut self, loss: LossReason, gone: impl Fn(&Entry) -> bool) {
+    fn discard_where(&mut self, loss: LossReason, gone: impl Fn(&Entry) -> bool) {
         for at in 0..self.entries.len() {
             if gone(&self.entries[at]) {
-                self.lose_at(at, loss);
+                self.discard_at(at, loss);
             }
         }
         self.forget_acked();
@@ -436,7 +435,7 @@ impl AlertOutbox {
     }
 
     /// Writes a small file whole, or leaves it as it was.
-    fn put(&self, name: &str, text: &[u8]) -> io::Result<()> {
+    fn write_file(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let new = self.folder.join(format!("{name}.new"));
         let file = self.disk.open(&new, &segment::writing())?;
         self.disk.truncate(&file, 0)?;

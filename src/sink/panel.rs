@@ -1,4 +1,4 @@
-//! The overlay on a panel: a Linux framebuffer, written as a file.
+//! Shows overlays on a Linux framebuffer.
 
 use super::SinkError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,7 +26,7 @@ impl FromStr for DisplayFormat {
         match text.strip_prefix("fb:") {
             Some(path) if !path.is_empty() => Ok(Self(path.into())),
             _ => Err(format!(
-                "{text:?} is no display; a framebuffer is fb:/dev/fb0"
+                "{text:?} is not a display; a framebuffer is fb:/dev/fb0"
             )),
         }
     }
@@ -67,7 +67,7 @@ impl PanelGeometry {
     /// Reads the geometry of `name` (`fb0`) below `sysfs`.
     ///
     /// # Errors
-    /// A file is missing or makes no sense; it is named.
+    /// A file is missing or is invalid; it is named.
     pub fn read(sysfs: &Path, name: &str) -> Result<Self, SinkError> {
         let folder = sysfs.join(name);
         let text = |file: &str| {
@@ -96,7 +96,7 @@ impl PanelGeometry {
         if size.area_px() == 0 || size.w > SIDE || size.h > SIDE {
             return Err(refuse(
                 "virtual_size",
-                &format!("{size} is no size of a panel"),
+                &format!("{size} is not a valid panel size"),
             ));
         }
         let bits = number("bits_per_pixel")?;

@@ -3,7 +3,7 @@
 mod accept;
 
 use super::counters::{DiscardReason, SinkReport};
-use super::gauges::MetricsSnapshot;
+use super::metrics::MetricsSnapshot;
 use super::thread::SharedSink;
 use super::{RunMetrics, SinkError, SinkFanout};
 use crate::budget::DropReason as DropCause;
@@ -47,8 +47,8 @@ impl MetricsExporter {
         let address = listener.local_addr().map_err(refuse)?;
         let mut registry = Registry::default();
         registry.register_collector(Box::new(RunLabels {
-            gauges: sinks.gauges().clone(),
-            sinks: sinks.watched(),
+            metrics: sinks.metrics().clone(),
+            sinks: sinks.shared_counters(),
         }));
         let ending = Arc::new(AtomicBool::new(false));
         let ended = ending.clone();
@@ -149,10 +149,10 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is told about a run.
+/// What is reported about a run.
 #[derive(Debug)]
 struct RunLabels {
-    gauges: Arc<RunMetrics>,
+    metrics: Arc<RunMetrics>,
     sinks: Vec<(String, Arc<SharedSink>)>,
 }
 
@@ -163,98 +163,104 @@ type PublishedAlerts = (&'static str, &'static str, fn(&SinkReport) -> u64);
 
 const COUNTERS: [CountedEvents; 6] = [
     (
-        "unmask_frames",
-        "Frames whose alerts are written",
+        "unmask_frames_processed",
+        "Frames processed: their alerts, if any, are emitted",
         MetricsSnapshot::frames,
     ),
-    ("unmask_frames_on_time", "Frames within the budget", |l| {
-        l.on_time
-    }),
-    ("unmask_frames_late", "Frames beyond the budget", |l| l.late),
-    ("unmask_frames_bad", "Frames that could not be used", |l| {
-        l.bad
-    }),
+    (
+        "unmask_frames_on_time",
+        "Frames processed within the latency budget",
+        |l| l.on_time,
+    ),
+    (
+        "unmask_frames_late",
+        "Frames processed after the latency budget",
+        |l| l.late,
+    ),
+    (
+        "unmask_frames_invalid",
+        "Frames that could not be decoded or scored",
+        |l| l.invalid,
+    ),
     (
         "unmask_frames_unknown_age",
-        "Frames of which nobody knows when they were captured",
+        "Frames processed whose capture time is unknown",
         |l| l.unknown,
     ),
-    ("unmask_alerts", "Alerts told", |l| l.alerts),
+    ("unmask_alerts_emitted", "Alerts emitted", |l| l.alerts),
 ];
 const SINK_COUNTERS: [PublishedAlerts; 5] = [
-    ("unmask_sink_told", "Alerts handed to the sink", |r| r.told),
-    ("unmask_sink_stored", "Alerts put into the outbox", |r| {
+    ("unmask_sink_received", "Alerts handed to the sink", |r| {
+        r.received
+    }),
+    ("unmask_sink_stored", "Alerts written to the outbox", |r| {
         r.stored
     }),
-    (
-        "unmask_sink_delivered",
-        "Alerts that the other end has",
-        |r| r.delivered,
-    ),
+    ("unmask_sink_delivered", "Alerts delivered", |r| r.delivered),
     (
         "unmask_sink_retries",
-        "Tries that failed and were made again",
+        "Attempts that failed and were repeated",
         |r| r.retries,
     ),
-    ("unmask_sink_connections", "Connections made", |r| {
+    ("unmask_sink_connections", "Connections established", |r| {
         r.connections
     }),
 ];
 const SINK_GAUGES: [PublishedAlerts; 4] = [
     (
-        "unmask_sink_waiting",
-        "Alerts in the outbox, on disk",
-        |r| r.waiting,
+        "unmask_sink_buffered_alerts",
+        "Alerts in the outbox on disk, not yet acknowledged",
+        |r| r.buffered,
     ),
     (
-        "unmask_sink_in_memory",
-        "Alerts that only memory holds, since the outbox cannot be written",
+        "unmask_sink_memory_alerts",
+        "Alerts held in memory only, because the outbox cannot be written",
         |r| r.in_memory,
     ),
     (
         "unmask_sink_fault",
-        "1 where something keeps the broker from taking alerts that waiting does not mend",
+        "1 if the broker refuses alerts for a reason that needs a change, such as a certificate",
         |r| u64::from(r.fault.is_some()),
     ),
     (
         "unmask_sink_connected",
-        "1 where the broker is connected",
+        "1 if the broker is connected",
         |r| u64::from(r.connected),
     ),
 ];
 
 impl Collector for RunLabels {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
-        let look = self.gauges.look();
+        let snapshot = self.metrics.snapshot();
         for (name, help, value) in COUNTERS {
             to.encode_descriptor(name, help, None, MetricType::Counter)?
-                .encode_counter::<NoLabelSet, _, u64>(&value(&look), None)?;
+                .encode_counter::<NoLabelSet, _, u64>(&value(&snapshot), None)?;
         }
-        let help = "Frames that did not reach the engine, by cause";
+        let help = "Frames dropped before the engine, by reason";
         let mut metric =
             to.encode_descriptor("unmask_frames_dropped", help, None, MetricType::Counter)?;
-        for (cause, frames) in DropCause::ALL.into_iter().zip(look.dropped) {
+        for (reason, frames) in DropCause::ALL.into_iter().zip(snapshot.dropped) {
             metric
-                .encode_family(&[("cause", cause.name())])?
+                .encode_family(&[("reason", reason.name())])?
                 .encode_counter::<NoLabelSet, _, u64>(&frames, None)?;
         }
         to.encode_descriptor(
-            "unmask_up_seconds",
+            "unmask_uptime_seconds",
             "Time since the start of the run",
             None,
             MetricType::Gauge,
         )?
-        .encode_gauge(&look.up.as_secs_f64())?;
+        .encode_gauge(&snapshot.up.as_secs_f64())?;
         to.encode_descriptor(
             "unmask_frame_age_seconds",
-            "Age of frames when their alerts were written",
+            "Age of frames when their alerts were emitted",
             None,
             MetricType::Histogram,
         )?
         .encode_histogram::<NoLabelSet>(
-            look.age_us as f64 / 1e6,
-            look.aged(),
-            &look.histogram(),
+            snapshot.age_us as f64 / 1e6,
+            snapshot.aged(),
+            &snapshot.histogram(),
             None,
         )?;
         let reports: Vec<SinkReport> = self
@@ -278,15 +284,18 @@ impl Collector for RunLabels {
                     .encode_gauge(&value(report))?;
             }
         }
-        let help = "Alerts lost, by cause";
+        let help = "Alerts discarded, by reason";
         let mut metric =
-            to.encode_descriptor("unmask_sink_lost", help, None, MetricType::Counter)?;
+            to.encode_descriptor("unmask_sink_discarded", help, None, MetricType::Counter)?;
         for (name, shared) in &self.sinks {
-            for cause in DiscardReason::ALL {
-                let labels = [("sink", name.as_str()), ("cause", cause.name())];
+            for reason in DiscardReason::ALL {
+                let labels = [("sink", name.as_str()), ("reason", reason.name())];
                 metric
                     .encode_family(&labels)?
-                    .encode_counter::<NoLabelSet, _, u64>(&shared.counters.lost(cause), None)?;
+                    .encode_counter::<NoLabelSet, _, u64>(
+                        &shared.counters.discarded(reason),
+                        None,
+                    )?;
             }
         }
         Ok(())

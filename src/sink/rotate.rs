@@ -1,4 +1,4 @@
-//! A file of alerts that does not grow without end.
+//! A rotating alerts file.
 //!
 //! Whatever happens to the file or the disk, no line that was kept is overwritten before the line
 //! that takes its place is on the medium, and `FILE` is there again as soon as it can be.
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 mod tests;
 
 /// Pause after a rotation that failed.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// End of the name of the next file while it is made.
 const PART: &str = ".part";
 /// Longest rest of an interrupted rotation that is taken over, bytes.
@@ -32,14 +32,14 @@ pub(super) struct RotatingFile {
     /// Pipes and devices can neither be rotated nor replaced.
     regular: bool,
     limit: u64,
-    keep: u32,
+    max_files: u32,
     /// The last line has no end: the next one starts with a line feed.
     torn: bool,
-    retry: Duration,
+    retry_interval: Duration,
     retry_at: Option<Instant>,
     /// What is wrong with the file, though lines are written.
-    trouble: Option<String>,
-    trouble_reported: bool,
+    problem: Option<String>,
+    problem_reported: bool,
 }
 
 impl RotatingFile {
@@ -53,7 +53,7 @@ impl RotatingFile {
             source,
         };
         let file = disk.open(path, &appending()).map_err(create)?;
-        let (id, regular, torn) = look_at(&file).map_err(create)?;
+        let (id, regular, torn) = inspect(&file).map_err(create)?;
         let mut rotating = Self {
             path: path.to_path_buf(),
             disk,
@@ -61,15 +61,15 @@ impl RotatingFile {
             id,
             regular,
             limit: settings.rotate_bytes,
-            keep: settings.keep,
+            max_files: settings.max_files,
             torn,
-            retry: RETRY,
+            retry_interval: RETRY_INTERVAL,
             retry_at: None,
-            trouble: None,
-            trouble_reported: false,
+            problem: None,
+            problem_reported: false,
         };
-        if let Err(error) = rotating.take_over_part() {
-            rotating.note(format!(
+        if let Err(error) = rotating.recover_part() {
+            rotating.record_problem(format!(
                 "the rest of an interrupted rotation, {}, cannot be taken over: {error}",
                 rotating.part().display()
             ));
@@ -82,13 +82,13 @@ impl RotatingFile {
     }
 
     /// What is wrong though lines are written: once for every time that something goes wrong.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        let trouble = self.trouble.take()?;
-        (!std::mem::replace(&mut self.trouble_reported, true)).then_some(trouble)
+    pub fn take_problem(&mut self) -> Option<String> {
+        let trouble = self.problem.take()?;
+        (!std::mem::replace(&mut self.problem_reported, true)).then_some(trouble)
     }
 
     /// Makes the file again where it was moved away or removed; call it now and then.
-    pub fn look(&mut self) {
+    pub fn check(&mut self) {
         // What cannot be written is counted when there is something to write.
         let _ = self.follow();
     }
@@ -116,13 +116,13 @@ impl RotatingFile {
             match self.rotate(line) {
                 Ok(()) => {
                     self.retry_at = None;
-                    self.trouble_reported = false;
+                    self.problem_reported = false;
                     return Ok(());
                 }
                 // It costs nothing but a file that grows: the alert comes first.
                 Err(error) => {
-                    self.retry_at = Some(Instant::now() + self.retry);
-                    self.note(format!("it cannot be rotated: {error}; it grows on"));
+                    self.retry_at = Some(Instant::now() + self.retry_interval);
+                    self.record_problem(format!("it cannot be rotated: {error}; it grows on"));
                 }
             }
         }
@@ -137,7 +137,7 @@ impl RotatingFile {
     /// Appends to the file, which has `before` bytes; takes back what a failure leaves.
     fn append(&mut self, text: &[u8], before: u64) -> io::Result<()> {
         self.disk.append(&self.file, text).map_err(|(written, e)| {
-            // Not where somebody else wrote or truncated meanwhile.
+            // Not where someone else wrote or truncated meanwhile.
             let length = self.file.metadata().map(|file| file.len());
             let ours = self.regular && length.is_ok_and(|length| length == before + written);
             let undone = ours && self.disk.truncate(&self.file, before).is_ok();
@@ -146,7 +146,7 @@ impl RotatingFile {
         })
     }
 
-    /// Opens the file anew where its name belongs to another one, or to none.
+    /// Opens the file again where its name belongs to another one, or to none.
     fn follow(&mut self) -> io::Result<()> {
         if !self.regular {
             return Ok(());
@@ -161,11 +161,11 @@ impl RotatingFile {
             if self.file.metadata()?.nlink() == 0 {
                 return Err(error);
             }
-            self.note(format!(
+            self.record_problem(format!(
                 "it was moved away and cannot be made again: {error}; lines go to the moved file"
             ));
         } else {
-            self.trouble_reported = false;
+            self.problem_reported = false;
         }
         Ok(())
     }
@@ -183,23 +183,23 @@ impl RotatingFile {
             }
             opened => opened?,
         };
-        (self.id, self.regular, self.torn) = look_at(&file)?;
+        (self.id, self.regular, self.torn) = inspect(&file)?;
         self.file = file;
         Ok(())
     }
 
-    /// Puts the file aside and goes on in a new one that holds `line`.
+    /// Puts the file aside and continues in a new one that holds `line`.
     fn rotate(&mut self, line: &[u8]) -> io::Result<()> {
         let part = self.part();
-        let made = self.make_part(&part, line).and_then(|file| {
+        let made = self.create_part(&part, line).and_then(|file| {
             self.disk.sync(&self.file)?;
-            self.put_aside()?;
+            self.shift_files()?;
             match self.disk.rename(&part, &self.path) {
                 Ok(()) => Ok(file),
                 Err(error) => {
-                    if self.keep > 0 {
+                    if self.max_files > 0 {
                         // Where this fails, too, the next line makes the file again.
-                        let _ = self.disk.rename(&self.aside(1), &self.path);
+                        let _ = self.disk.rename(&self.rotated(1), &self.path);
                     }
                     Err(error)
                 }
@@ -219,7 +219,7 @@ impl RotatingFile {
     }
 
     /// The next file with its first line, on the medium.
-    fn make_part(&self, part: &Path, line: &[u8]) -> io::Result<File> {
+    fn create_part(&self, part: &Path, line: &[u8]) -> io::Result<File> {
         let file = self.disk.open(part, &appending())?;
         self.disk.truncate(&file, 0)?;
         self.disk.append(&file, line).map_err(|(_, error)| error)?;
@@ -229,13 +229,13 @@ impl RotatingFile {
 
     /// Makes `FILE.1` free and moves the file there. Files are only moved up to the first gap, so
     /// that tries that failed half-way cost no kept file when they are made again.
-    fn put_aside(&self) -> io::Result<()> {
-        if self.keep == 0 {
+    fn shift_files(&self) -> io::Result<()> {
+        if self.max_files == 0 {
             return Ok(());
         }
         let mut free = 1;
-        while free < self.keep {
-            match std::fs::symlink_metadata(self.aside(free)) {
+        while free < self.max_files {
+            match std::fs::symlink_metadata(self.rotated(free)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) => return Err(error),
                 Ok(_) => free += 1,
@@ -243,13 +243,13 @@ impl RotatingFile {
         }
         for number in (1..free).rev() {
             self.disk
-                .rename(&self.aside(number), &self.aside(number + 1))?;
+                .rename(&self.rotated(number), &self.rotated(number + 1))?;
         }
-        self.disk.rename(&self.path, &self.aside(1))
+        self.disk.rename(&self.path, &self.rotated(1))
     }
 
     /// A rotation that was interrupted left a line that is nowhere else.
-    fn take_over_part(&mut self) -> io::Result<()> {
+    fn recover_part(&mut self) -> io::Result<()> {
         let part = self.part();
         let rest = match File::open(&part) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -278,19 +278,19 @@ impl RotatingFile {
         std::fs::remove_file(&part)
     }
 
-    fn note(&mut self, trouble: String) {
-        self.trouble = Some(trouble);
+    fn record_problem(&mut self, trouble: String) {
+        self.problem = Some(trouble);
     }
 
     fn part(&self) -> PathBuf {
-        self.beside(PART)
+        self.sibling(PART)
     }
 
-    fn aside(&self, number: u32) -> PathBuf {
-        self.beside(&format!(".{number}"))
+    fn rotated(&self, number: u32) -> PathBuf {
+        self.sibling(&format!(".{number}"))
     }
 
-    fn beside(&self, end: &str) -> PathBuf {
+    fn sibling(&self, end: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(end);
         name.into()
@@ -305,7 +305,7 @@ fn appending() -> OpenOptions {
 
 /// Which file it is, whether it is a regular one, and whether its last line has no end. Pipes and
 /// devices have none.
-fn look_at(mut file: &File) -> io::Result<(FileId, bool, bool)> {
+fn inspect(mut file: &File) -> io::Result<(FileId, bool, bool)> {
     let found = file.metadata()?;
     let (id, regular) = (FileId::of(&found), found.is_file());
     if !regular || found.len() == 0 {

@@ -1,4 +1,4 @@
-//! Checks lines against `docs/schema/unmask.alert-1.json`. Every alert that a test tells goes
+//! Checks lines against `docs/schema/unmask.alert-1.json`. Every alert that a test emits goes
 //! through here. Knows the keywords of that file and refuses others, so that a schema that grows
 //! is never half checked.
 
@@ -13,7 +13,7 @@ pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(text).expect("the schema file is JSON")
 });
 
-/// Panics where `line` is no alert.
+/// Panics where `line` is not an alert.
 pub(crate) fn check(line: &[u8]) {
     let text = String::from_utf8_lossy(line);
     let value = serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {text}"));

@@ -1,4 +1,4 @@
-//! Settings of the sinks, as they stand in the configuration file.
+//! Settings of the sinks: the table `[sink]` of the configuration.
 
 use super::{DisplayFormat, SinkUri};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Most files put aside: each rotation renames all of them.
-const KEEP_LIMIT: u32 = 1000;
+const MAX_FILES_LIMIT: u32 = 1000;
 
 /// Everything about where alerts go: the table `[sink]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,9 +15,11 @@ pub struct SinkSettings {
     /// Places for alerts; stdout, where there are none.
     pub alerts: Vec<SinkUri>,
     /// Alerts that a sink's ring holds.
-    pub ring: usize,
+    #[serde(alias = "queue_capacity")]
+    pub queue_capacity: usize,
     /// How long the end of a run waits for slow sinks, ms.
-    pub close_ms: u64,
+    #[serde(alias = "close_ms")]
+    pub shutdown_timeout_ms: u64,
     /// Address of the Prometheus endpoint, for example `127.0.0.1:9464`; none without it.
     pub metrics: Option<SocketAddr>,
     /// Framebuffer for the overlay, for example `fb:/dev/fb0`; none without it.
@@ -36,8 +38,8 @@ impl Default for SinkSettings {
     fn default() -> Self {
         Self {
             alerts: Vec::new(),
-            ring: 1024,
-            close_ms: 5000,
+            queue_capacity: 1024,
+            shutdown_timeout_ms: 5000,
             file: FileSettings::default(),
             socket: SocketSettings::default(),
             mqtt: MqttSettings::default(),
@@ -49,24 +51,24 @@ impl Default for SinkSettings {
 }
 
 impl SinkSettings {
-    /// The first value that cannot be: its key below `[sink]`, and what is wanted.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    /// The first invalid value: its key below `[sink]`, and what is expected.
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let mqtt = &self.mqtt;
         let checks = [
             (
-                "ring",
-                (1..=1 << 20).contains(&self.ring),
+                "queue_capacity",
+                (1..=1 << 20).contains(&self.queue_capacity),
                 "a number from 1 to 1048576",
             ),
             (
-                "file.keep",
-                self.file.keep <= KEEP_LIMIT,
+                "file.max_files",
+                self.file.max_files <= MAX_FILES_LIMIT,
                 "a number from 0 to 1000",
             ),
             (
                 "mqtt.client_id",
                 mqtt.client_id.as_deref() != Some(""),
-                "a name, or the line left out for one made from the host's",
+                "a name, or no such key for one derived from the host name",
             ),
             (
                 "mqtt.cert_file",
@@ -84,8 +86,8 @@ impl SinkSettings {
                 "a number from 1 on",
             ),
             (
-                "mqtt.window",
-                (1..=1000).contains(&mqtt.window),
+                "mqtt.max_in_flight",
+                (1..=1000).contains(&mqtt.max_in_flight),
                 "a number from 1 to 1000",
             ),
             (
@@ -94,13 +96,13 @@ impl SinkSettings {
                 "a number from 10 on, at most backoff_max_ms",
             ),
             (
-                "mqtt.outbox_bytes",
-                mqtt.outbox_bytes >= 64 << 10,
+                "mqtt.outbox_max_bytes",
+                mqtt.outbox_max_bytes >= 64 << 10,
                 "at least 65536 (64 KiB)",
             ),
             (
-                "evidence.frames",
-                self.evidence.frames >= 1,
+                "evidence.max_frames",
+                self.evidence.max_frames >= 1,
                 "a number from 1 on",
             ),
         ];
@@ -129,14 +131,15 @@ pub struct FileSettings {
     /// A file that would grow beyond this is put aside as `FILE.1`, bytes; 0 = never.
     pub rotate_bytes: u64,
     /// Files put aside: `FILE.1` (newest) to `FILE.N`; the oldest is removed.
-    pub keep: u32,
+    #[serde(alias = "keep")]
+    pub max_files: u32,
 }
 
 impl Default for FileSettings {
     fn default() -> Self {
         Self {
             rotate_bytes: 16 << 20,
-            keep: 8,
+            max_files: 8,
         }
     }
 }
@@ -146,16 +149,18 @@ impl Default for FileSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct SocketSettings {
     /// How long an alert waits for a receiver before it is given up, ms.
-    pub hold_ms: u64,
+    #[serde(alias = "hold_ms")]
+    pub send_timeout_ms: u64,
     /// Time between tries, ms.
-    pub retry_ms: u64,
+    #[serde(alias = "retry_ms")]
+    pub retry_interval_ms: u64,
 }
 
 impl Default for SocketSettings {
     fn default() -> Self {
         Self {
-            hold_ms: 5000,
-            retry_ms: 100,
+            send_timeout_ms: 5000,
+            retry_interval_ms: 100,
         }
     }
 }
@@ -183,7 +188,8 @@ pub struct MqttSettings {
     /// How long making a connection may take, s.
     pub connect_timeout_s: u64,
     /// Alerts on their way at once, not yet acknowledged.
-    pub window: u16,
+    #[serde(alias = "window")]
+    pub max_in_flight: u16,
     /// First pause after a lost connection, ms; it doubles with every failure.
     pub backoff_ms: u64,
     /// Longest pause, ms.
@@ -191,11 +197,14 @@ pub struct MqttSettings {
     /// Folder for outboxes; one folder an address is made in it. Default:
     /// `$STATE_DIRECTORY/outbox`, else `$XDG_STATE_HOME/unmask/outbox`, else
     /// `~/.local/state/unmask/outbox`.
-    pub outbox: Option<PathBuf>,
+    #[serde(alias = "outbox")]
+    pub outbox_folder: Option<PathBuf>,
     /// Bytes an outbox may take on disk; the oldest alerts make room.
-    pub outbox_bytes: u64,
+    #[serde(alias = "outbox_bytes")]
+    pub outbox_max_bytes: u64,
     /// Longest time between writing an alert and its flush to the medium, ms; 0 = at once.
-    pub sync_ms: u64,
+    #[serde(alias = "sync_ms")]
+    pub fsync_interval_ms: u64,
 }
 
 impl Default for MqttSettings {
@@ -210,12 +219,12 @@ impl Default for MqttSettings {
             key_file: None,
             keep_alive_s: 30,
             connect_timeout_s: 5,
-            window: 16,
+            max_in_flight: 16,
             backoff_ms: 500,
             backoff_max_ms: 30_000,
-            outbox: None,
-            outbox_bytes: 64 << 20,
-            sync_ms: 1000,
+            outbox_folder: None,
+            outbox_max_bytes: 64 << 20,
+            fsync_interval_ms: 1000,
         }
     }
 }
@@ -238,20 +247,23 @@ pub struct EvidenceSettings {
     /// Folder; made where it is missing. No evidence is kept without it.
     pub folder: Option<PathBuf>,
     /// Frames kept; the oldest are removed.
-    pub frames: u64,
+    #[serde(alias = "frames")]
+    pub max_frames: u64,
     /// Bytes kept; the oldest frames are removed.
-    pub bytes: u64,
-    /// Least time between two frames that only hold updates, ms; begins and ends are always kept.
-    pub spacing_ms: u64,
+    #[serde(alias = "bytes")]
+    pub max_bytes: u64,
+    /// Minimum time between two frames that only hold updates, ms; begins and ends are always kept.
+    #[serde(alias = "spacing_ms")]
+    pub min_interval_ms: u64,
 }
 
 impl Default for EvidenceSettings {
     fn default() -> Self {
         Self {
             folder: None,
-            frames: 500,
-            bytes: 512 << 20,
-            spacing_ms: 1000,
+            max_frames: 500,
+            max_bytes: 512 << 20,
+            min_interval_ms: 1000,
         }
     }
 }

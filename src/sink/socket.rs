@@ -1,4 +1,4 @@
-//! A Unix datagram socket: one datagram an alert.
+//! Unix datagram socket sink: one datagram per alert.
 
 use super::counters::DiscardReason;
 use super::thread::{Line, SharedSink, SinkMessage};
@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// Alerts held for a receiver that is not there; the oldest make room.
-const HELD: usize = 4096;
+const PENDING_LIMIT: usize = 4096;
 
 /// Sends to a socket that the receiver makes, whenever it makes it.
 #[derive(Debug)]
 pub(super) struct AlertSocket {
     path: PathBuf,
     socket: UnixDatagram,
-    hold: Duration,
-    retry: Duration,
-    held: VecDeque<(Instant, Line)>,
+    send_timeout: Duration,
+    retry_interval: Duration,
+    pending: VecDeque<(Instant, Line)>,
     absent: bool,
 }
 
@@ -36,28 +36,28 @@ impl AlertSocket {
         Ok(Self {
             path: path.to_path_buf(),
             socket,
-            hold: Duration::from_millis(settings.hold_ms),
-            retry: Duration::from_millis(settings.retry_ms.max(1)),
-            held: VecDeque::new(),
+            send_timeout: Duration::from_millis(settings.send_timeout_ms),
+            retry_interval: Duration::from_millis(settings.retry_interval_ms.max(1)),
+            pending: VecDeque::new(),
             absent: false,
         })
     }
 
     pub fn run(mut self, from: &Receiver<SinkMessage>, shared: &SharedSink) {
         let mut open = true;
-        while open || !self.held.is_empty() {
-            let got = if self.held.is_empty() {
+        while open || !self.pending.is_empty() {
+            let got = if self.pending.is_empty() {
                 from.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                from.recv_timeout(self.retry)
+                from.recv_timeout(self.retry_interval)
             };
             match got {
-                Ok(SinkMessage::Line(line)) => self.hold(line, shared),
+                Ok(SinkMessage::Line(line)) => self.enqueue(line, shared),
                 Ok(SinkMessage::Link(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     open = false;
-                    if !self.held.is_empty() {
-                        std::thread::sleep(self.retry);
+                    if !self.pending.is_empty() {
+                        std::thread::sleep(self.retry_interval);
                     }
                 }
             }
@@ -65,28 +65,28 @@ impl AlertSocket {
         }
     }
 
-    fn hold(&mut self, line: Line, shared: &SharedSink) {
-        if self.held.len() >= HELD {
-            self.held.pop_front();
-            shared.counters.lose(DiscardReason::NoReceiver, 1);
+    fn enqueue(&mut self, line: Line, shared: &SharedSink) {
+        if self.pending.len() >= PENDING_LIMIT {
+            self.pending.pop_front();
+            shared.counters.discard(DiscardReason::NoReceiver, 1);
         }
-        self.held.push_back((Instant::now(), line));
+        self.pending.push_back((Instant::now(), line));
     }
 
     /// Sends what is held, in order, as far as the receiver takes it.
     fn send(&mut self, shared: &SharedSink) {
         let counters = &shared.counters;
-        while let Some((since, line)) = self.held.front() {
+        while let Some((since, line)) = self.pending.front() {
             // A datagram has its own end: no line feed.
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             match self.socket.send_to(text, &self.path) {
                 Ok(_) => {
-                    counters.deliver();
+                    counters.count_delivered();
                     if std::mem::take(&mut self.absent) {
                         info!("{}: a receiver is there", self.path.display());
                     }
                 }
-                Err(error) if is_too_long(&error) => counters.lose(DiscardReason::TooLong, 1),
+                Err(error) if is_too_long(&error) => counters.discard(DiscardReason::TooLarge, 1),
                 Err(error) => {
                     counters.retries.fetch_add(1, Relaxed);
                     if error.kind() != io::ErrorKind::WouldBlock && !self.absent {
@@ -94,16 +94,16 @@ impl AlertSocket {
                         warn!(
                             "{}: no receiver ({error}); alerts wait {} ms for one",
                             self.path.display(),
-                            self.hold.as_millis()
+                            self.send_timeout.as_millis()
                         );
                     }
-                    if since.elapsed() < self.hold {
+                    if since.elapsed() < self.send_timeout {
                         return;
                     }
-                    counters.lose(DiscardReason::NoReceiver, 1);
+                    counters.discard(DiscardReason::NoReceiver, 1);
                 }
             }
-            self.held.pop_front();
+            self.pending.pop_front();
         }
     }
 }

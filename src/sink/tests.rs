@@ -48,20 +48,20 @@ fn one_alert_goes_to_every_place() {
     let folder = tempfile::tempdir().unwrap();
     let (file, path) = (folder.path().join("a.jsonl"), folder.path().join("s"));
     let socket = bind(&path);
-    let targets = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
-    for overflow in [WhenFull::Drop, WhenFull::Wait] {
-        let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), overflow).unwrap();
+    let uris = [SinkUri::File(file.clone()), SinkUri::Socket(path)];
+    for when_full in [WhenFull::Drop, WhenFull::Block] {
+        let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), when_full).unwrap();
         for frame in 0..20 {
-            sinks.tell(&alert(frame)).unwrap();
+            sinks.publish(&alert(frame)).unwrap();
             assert_eq!(receive(&socket), frame);
         }
         let reports = sinks.close().unwrap();
         assert_eq!(reports.len(), 2);
         for report in reports {
-            assert_eq!((report.told, report.delivered), (20, 20), "{report}");
-            assert_eq!(report.lost_in_all(), 0);
+            assert_eq!((report.received, report.delivered), (20, 20), "{report}");
+            assert_eq!(report.total_discarded(), 0);
         }
-        // With `Wait` the file is made anew.
+        // With `Wait` the file is made again.
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(frames(&text), (0..20).collect::<Vec<_>>());
     }
@@ -71,13 +71,13 @@ fn one_alert_goes_to_every_place() {
 fn a_receiver_that_comes_late_gets_what_was_held() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let targets = [SinkUri::Socket(path.clone())];
+    let uris = [SinkUri::Socket(path.clone())];
     let mut settings = SinkSettings::default();
-    settings.socket.retry_ms = 5;
-    settings.socket.hold_ms = 20_000;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    settings.socket.retry_interval_ms = 5;
+    settings.socket.send_timeout_ms = 20_000;
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     for frame in 0..3 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     while sinks.reports()[0].retries == 0 {
         std::thread::sleep(Duration::from_millis(1));
@@ -87,34 +87,34 @@ fn a_receiver_that_comes_late_gets_what_was_held() {
     // And one that went away and came again.
     drop(socket);
     std::fs::remove_file(&path).unwrap();
-    sinks.tell(&alert(3)).unwrap();
+    sinks.publish(&alert(3)).unwrap();
     let socket = bind(&path);
     assert_eq!(receive(&socket), 3);
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.lost_in_all()), (4, 0));
+    assert_eq!((report.delivered, report.total_discarded()), (4, 0));
     assert!(report.retries > 0);
 }
 
 #[test]
 fn a_missing_receiver_costs_counted_alerts_and_no_time() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let uris = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
-    settings.socket.hold_ms = 200;
-    settings.socket.retry_ms = 5;
-    settings.ring = 8;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    settings.socket.send_timeout_ms = 200;
+    settings.socket.retry_interval_ms = 5;
+    settings.queue_capacity = 8;
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     let start = Instant::now();
     for frame in 0..200 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let took = start.elapsed();
     // Waiting for each would take 40 s.
     assert!(took < Duration::from_secs(20), "{took:?}");
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.told, report.delivered), (200, 0));
-    assert_eq!(report.lost_in_all(), 200, "{report}");
-    assert!(report.lost["no_receiver"] > 0, "{report}");
+    assert_eq!((report.received, report.delivered), (200, 0));
+    assert_eq!(report.total_discarded(), 200, "{report}");
+    assert!(report.discarded["no_receiver"] > 0, "{report}");
 }
 
 #[test]
@@ -123,36 +123,39 @@ fn a_receiver_that_does_not_read_blocks_nobody() {
     let path = folder.path().join("s");
     let _asleep = bind(&path);
     let mut settings = SinkSettings {
-        ring: 4,
-        close_ms: 50,
+        queue_capacity: 4,
+        shutdown_timeout_ms: 50,
         ..SinkSettings::default()
     };
-    settings.socket.hold_ms = 60_000;
+    settings.socket.send_timeout_ms = 60_000;
     let mut sinks = SinkFanout::open(&[SinkUri::Socket(path)], &settings, WhenFull::Drop).unwrap();
     for frame in 0..6000 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let start = Instant::now();
     let report = &sinks.close().unwrap()[0];
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(
-        report.delivered < 6000 && report.lost_in_all() > 0,
+        report.delivered < 6000 && report.total_discarded() > 0,
         "{report}"
     );
 }
 
 #[test]
 fn a_full_disk_is_counted_and_the_run_goes_on() {
-    let targets = [SinkUri::File("/dev/full".into())];
-    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Drop).unwrap();
+    let uris = [SinkUri::File("/dev/full".into())];
+    let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Drop).unwrap();
     for frame in 0..10 {
-        sinks.tell(&alert(frame)).unwrap();
+        sinks.publish(&alert(frame)).unwrap();
     }
     let report = &sinks.close().unwrap()[0];
-    assert_eq!((report.delivered, report.lost["write"]), (0, 10));
+    assert_eq!(
+        (report.delivered, report.discarded["write_failed"]),
+        (0, 10)
+    );
     // Where frames are waited for, the run ends instead.
-    let mut sinks = SinkFanout::open(&targets, &SinkSettings::default(), WhenFull::Wait).unwrap();
-    assert!(sinks.tell(&alert(0)).is_err());
+    let mut sinks = SinkFanout::open(&uris, &SinkSettings::default(), WhenFull::Block).unwrap();
+    assert!(sinks.publish(&alert(0)).is_err());
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn settings_are_read_and_unknown_keys_refused() {
         "#,
     )
     .unwrap();
-    assert_eq!((settings.alerts.len(), settings.file.keep), (4, 8));
+    assert_eq!((settings.alerts.len(), settings.file.max_files), (4, 8));
     assert_eq!(settings.mqtt.version, MqttVersion::V3);
     let back: SinkSettings = toml::from_str(&toml::to_string(&settings).unwrap()).unwrap();
     assert_eq!(back, settings);
@@ -188,11 +191,11 @@ fn settings_are_read_and_unknown_keys_refused() {
         assert!(toml::from_str::<SinkSettings>(text).is_err(), "{text}");
     }
     let none = SinkSettings {
-        ring: 0,
+        queue_capacity: 0,
         ..SinkSettings::default()
     };
     let error = SinkFanout::open(&[], &none, WhenFull::Drop).unwrap_err();
-    assert!(error.to_string().contains("sink.ring"), "{error}");
+    assert!(error.to_string().contains("sink.queue_capacity"), "{error}");
 }
 
 #[test]
@@ -203,7 +206,7 @@ fn bad_secrets_and_certificates_are_named() {
     let tls: SinkUri = "mqtts://me@localhost:1".parse().unwrap();
     let open = |edit: &dyn Fn(&mut MqttSettings)| {
         let mut settings = SinkSettings::default();
-        settings.mqtt.outbox = Some(folder.path().join("outbox"));
+        settings.mqtt.outbox_folder = Some(folder.path().join("outbox"));
         edit(&mut settings.mqtt);
         let opened = SinkFanout::open(std::slice::from_ref(&tls), &settings, WhenFull::Drop);
         opened.err().map(|e| e.to_string()).unwrap_or_default()
@@ -234,21 +237,21 @@ fn ask(exporter: &MetricsExporter, request: &str) -> String {
 }
 
 #[test]
-fn metrics_are_told_to_those_who_ask_well() {
+fn metrics_are_reported_to_those_who_ask_well() {
     let folder = tempfile::tempdir().unwrap();
-    let targets = [SinkUri::Socket(folder.path().join("nobody"))];
+    let uris = [SinkUri::Socket(folder.path().join("nobody"))];
     let mut settings = SinkSettings::default();
-    settings.socket.hold_ms = 0;
-    let mut sinks = SinkFanout::open(&targets, &settings, WhenFull::Drop).unwrap();
+    settings.socket.send_timeout_ms = 0;
+    let mut sinks = SinkFanout::open(&uris, &settings, WhenFull::Drop).unwrap();
     let exporter = MetricsExporter::start("127.0.0.1:0".parse().unwrap(), &sinks).unwrap();
-    sinks.tell(&alert(0)).unwrap();
-    let gauges = sinks.gauges();
-    gauges.finish_frame(Duration::from_millis(30), true);
-    gauges.finish_frame(Duration::from_millis(300), false);
-    gauges.count_bad();
-    gauges.finish_frame_of_unknown_age();
-    gauges.count_dropped(crate::budget::DropReason::TooLate);
-    let lost = r#"cause="no_receiver"} 1"#;
+    sinks.publish(&alert(0)).unwrap();
+    let metrics = sinks.metrics();
+    metrics.finish_frame(Duration::from_millis(30), true);
+    metrics.finish_frame(Duration::from_millis(300), false);
+    metrics.count_invalid();
+    metrics.finish_frame_of_unknown_age();
+    metrics.count_dropped(crate::budget::DropReason::TooLate);
+    let lost = r#"reason="no_receiver"} 1"#;
     let get = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     let deadline = Instant::now() + Duration::from_secs(20);
     let text = loop {
@@ -259,13 +262,13 @@ fn metrics_are_told_to_those_who_ask_well() {
     };
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     for line in [
-        "unmask_frames_total 3",
+        "unmask_frames_processed_total 3",
         "unmask_frames_unknown_age_total 1",
-        "unmask_frames_dropped_total{cause=\"too_late\"} 1",
-        "unmask_frames_dropped_total{cause=\"overtaken\"} 0",
+        "unmask_frames_dropped_total{reason=\"too_late\"} 1",
+        "unmask_frames_dropped_total{reason=\"superseded\"} 0",
         "unmask_frames_late_total 1",
-        "unmask_frames_bad_total 1",
-        "unmask_alerts_total 1",
+        "unmask_frames_invalid_total 1",
+        "unmask_alerts_emitted_total 1",
         "unmask_frame_age_seconds_count 2",
         "unmask_frame_age_seconds_sum 0.33",
         "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
@@ -283,8 +286,8 @@ fn metrics_are_told_to_those_who_ask_well() {
         "{plain}"
     );
     for line in [
-        "# TYPE unmask_frames_total counter\nunmask_frames_total 3\n",
-        "# TYPE unmask_sink_lost_total counter",
+        "# TYPE unmask_frames_processed_total counter\nunmask_frames_processed_total 3\n",
+        "# TYPE unmask_sink_discarded_total counter",
         "# TYPE unmask_frame_age_seconds histogram",
         "unmask_frame_age_seconds_bucket{le=\"+Inf\"} 2",
     ] {

@@ -1,4 +1,4 @@
-//! The thread of a sink: how it is started, what it is sent, and what its owner sees of it.
+//! The thread of a sink: its start, its messages, and the state it shares with its owner.
 
 use super::SinkError;
 use super::counters::SinkCounters;

@@ -1,4 +1,4 @@
-//! A source that is not there yet: it is looked for until it comes.
+//! Waits for a missing source, and opens it once it appears.
 
 use super::{CaptureSettings, CaptureWatch, OpenSource, SourceError, SourceUri};
 use std::time::Duration;
@@ -94,7 +94,7 @@ impl SourceFeed {
         self.len() == Some(0)
     }
 
-    /// Frames a second of the source's world.
+    /// Frame rate of the source.
     pub fn rate_hz(&self) -> f64 {
         match self {
             SourceFeed::Open(camera) => camera.rate_hz(),
@@ -143,7 +143,7 @@ impl AwaitedSource {
     ) -> Result<Option<OpenSource>, SourceError> {
         let mut time = FIRST_PAUSE;
         loop {
-            match self.look() {
+            match self.try_open() {
                 Err(error) if error.is_missing() => {}
                 looked => return looked.map(Some),
             }
@@ -154,7 +154,7 @@ impl AwaitedSource {
         }
     }
 
-    fn look(&self) -> Result<OpenSource, SourceError> {
+    fn try_open(&self) -> Result<OpenSource, SourceError> {
         let mut camera = OpenSource::open_with(&self.source, self.rate_hz, &self.capture)?;
         camera.serve(self.input.as_ref())?;
         Ok(camera)

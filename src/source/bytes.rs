@@ -1,4 +1,4 @@
-//! A frame as the bytes that a graph takes.
+//! Frame bytes, as a prepared graph reads them.
 
 use super::pixels::PixelReading;
 use std::ops::Deref;

@@ -1,10 +1,10 @@
-//! What a camera came to.
+//! Report of a camera: mode, clock, frames, losses, events.
 
 use super::FrameDrops;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a camera came to.
+/// Result of a camera.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CaptureReport {
     /// The device.
@@ -25,13 +25,13 @@ pub struct CaptureReport {
     pub stride_bytes: u32,
     /// Bytes of a frame.
     pub frame_bytes: u32,
-    /// Frames a second, Hz, where the driver can say.
+    /// Frames per second, Hz, where the driver can say.
     pub rate_hz: Option<f64>,
     /// Whose memory is filled: `userptr`, `dmabuf`, `mmap`, or `none` before it streams.
     pub memory: &'static str,
     /// Buffers that go round.
     pub buffers: usize,
-    /// Times that the processor copies a frame before the engine has it.
+    /// Times that the processor copies per frame before the engine has it.
     pub copies_per_frame: u32,
     /// Why it does.
     pub copies: &'static str,
@@ -44,7 +44,7 @@ pub struct CaptureReport {
     pub frames: u64,
     /// Frames lost before they were given.
     pub drops: FrameDrops,
-    /// Events by cause; causes without any are left out.
+    /// Events by reason; causes without any are left out.
     pub events: BTreeMap<&'static str, u64>,
     /// How often the device was opened.
     pub opened: u64,
@@ -74,8 +74,8 @@ impl std::fmt::Display for CaptureReport {
             self.frames,
             self.drops
         )?;
-        for (cause, count) in &self.events {
-            write!(f, ", {cause} {count}")?;
+        for (reason, count) in &self.events {
+            write!(f, ", {reason} {count}")?;
         }
         Ok(())
     }

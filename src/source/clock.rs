@@ -1,4 +1,4 @@
-//! The clock of a run.
+//! Clock of a run: monotonic time, tied to the wall clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use unmask_frame::MonotonicTime;
@@ -10,7 +10,7 @@ const JITTER_NS: i128 = 1_000_000;
 
 /// A monotonic clock that starts with the run, tied to the wall clock.
 ///
-/// The wall clock may be set while a run goes on, which [`SourceClock::follow`] notices; times within a
+/// The wall clock may be set while a run continues, which [`SourceClock::follow`] notices; times within a
 /// run never jump.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceClock {
@@ -50,7 +50,7 @@ impl SourceClock {
     }
 
     /// `instant`, since the run's start; 0 where it lies before.
-    pub fn moment(&self, instant: Instant) -> MonotonicTime {
+    pub fn since_start(&self, instant: Instant) -> MonotonicTime {
         let since = instant.saturating_duration_since(self.start);
         MonotonicTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_on_and_is_tied_to_the_wall_clock() {
+    fn time_continues_and_is_tied_to_the_wall_clock() {
         let clock = SourceClock::start();
         let early = clock.now();
         clock.sleep_until(early.after(Duration::from_millis(5)));

@@ -1,14 +1,15 @@
-//! Frames that were lost, by cause.
+//! Counters of dropped frames, by reason.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Sub};
 
-/// Frames lost, by cause. Every frame that a source made is either used, bad, or counted here.
+/// Frames lost, by reason. Every frame that a source made is either used, bad, or counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FrameDrops {
     /// A newer one came before it was taken.
-    pub overtaken: u64,
+    #[serde(alias = "overtaken")]
+    pub superseded: u64,
     /// The driver's sequence numbers leave it out.
     pub gap: u64,
     /// The driver marked its content as damaged.
@@ -18,9 +19,9 @@ pub struct FrameDrops {
 }
 
 impl FrameDrops {
-    /// Frames lost, whatever the cause.
+    /// Frames lost, for any reason.
     pub fn total(&self) -> u64 {
-        self.overtaken + self.gap + self.corrupt + self.stale
+        self.superseded + self.gap + self.corrupt + self.stale
     }
 
     /// Whether none was lost.
@@ -34,7 +35,7 @@ impl Add for FrameDrops {
 
     fn add(self, other: FrameDrops) -> FrameDrops {
         FrameDrops {
-            overtaken: self.overtaken + other.overtaken,
+            superseded: self.superseded + other.superseded,
             gap: self.gap + other.gap,
             corrupt: self.corrupt + other.corrupt,
             stale: self.stale + other.stale,
@@ -54,7 +55,7 @@ impl Sub for FrameDrops {
     /// What came on top of `earlier`.
     fn sub(self, earlier: FrameDrops) -> FrameDrops {
         FrameDrops {
-            overtaken: self.overtaken.saturating_sub(earlier.overtaken),
+            superseded: self.superseded.saturating_sub(earlier.superseded),
             gap: self.gap.saturating_sub(earlier.gap),
             corrupt: self.corrupt.saturating_sub(earlier.corrupt),
             stale: self.stale.saturating_sub(earlier.stale),
@@ -66,7 +67,7 @@ impl std::fmt::Display for FrameDrops {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.total())?;
         let causes = [
-            (self.overtaken, "overtaken by a newer one"),
+            (self.superseded, "superseded by a newer one"),
             (self.gap, "missing in the driver's sequence"),
             (self.corrupt, "marked damaged by the driver"),
             (self.stale, "too old"),
@@ -74,7 +75,7 @@ impl std::fmt::Display for FrameDrops {
         let named: Vec<String> = causes
             .iter()
             .filter(|(count, _)| *count > 0)
-            .map(|(count, cause)| format!("{count} {cause}"))
+            .map(|(count, reason)| format!("{count} {reason}"))
             .collect();
         if named.is_empty() {
             return Ok(());
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn causes_add_up_and_are_named() {
         let a = FrameDrops {
-            overtaken: 2,
+            superseded: 2,
             gap: 1,
             ..FrameDrops::default()
         };
@@ -107,7 +108,7 @@ mod tests {
         assert_eq!(FrameDrops::default().to_string(), "0");
         assert_eq!(
             a.to_string(),
-            "3 (2 overtaken by a newer one, 1 missing in the driver's sequence)"
+            "3 (2 superseded by a newer one, 1 missing in the driver's sequence)"
         );
     }
 }

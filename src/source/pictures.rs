@@ -1,4 +1,4 @@
-//! A folder or a list of pictures as a source.
+//! Picture source: a folder or a list.
 
 use super::{BadFrame, FrameDrops, FrameTimestamp, SourceError, SourceFrame};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 /// No list of pictures is larger, bytes.
 const LIST_LIMIT_BYTES: u64 = 256 << 20;
 
-/// Frames a second where the user says nothing.
+/// Frames per second where the user says nothing.
 const RATE_HZ: f64 = 10.0;
 
 /// The pictures of one folder, in order of their names, or those of a list, in its order.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_listed_by_name_and_goes_on_after_a_bad_picture() {
+    fn a_folder_is_listed_by_name_and_continues_after_a_bad_picture() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, bytes: &[u8]| {
             std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -207,7 +207,7 @@ mod tests {
         let mut pictures = PictureSource::open(&list).unwrap().at_rate(4.0);
         assert_eq!(pictures.len(), 4);
         let all: Vec<_> = std::iter::from_fn(|| pictures.next()).collect();
-        let told: Vec<_> = all
+        let reported: Vec<_> = all
             .iter()
             .map(|shot| {
                 let shot = shot.as_ref().ok()?;
@@ -220,7 +220,7 @@ mod tests {
             None,
             Some(("b.png", 750)),
         ];
-        assert_eq!(told, want);
+        assert_eq!(reported, want);
         std::fs::write(&list, "# nothing\n").unwrap();
         let error = PictureSource::open(&list).unwrap_err().to_string();
         assert!(error.contains("names no picture"), "{error}");

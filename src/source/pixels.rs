@@ -1,4 +1,4 @@
-//! A driver's bytes as a picture.
+//! Converts a driver's bytes to a picture.
 
 use unmask_frame::{Picture, Size, decode_jpeg};
 use unmask_model::{ColourMatrix, ColourRange, FrameFormat, PixelFormat};
@@ -12,7 +12,7 @@ pub enum PixelLayout {
     Nv21,
     /// A plane of Y alone (V4L2 `GREY`).
     Grey,
-    /// A JPEG file a frame (V4L2 `MJPG`).
+    /// A JPEG file per frame (V4L2 `MJPG`).
     Mjpg,
 }
 
@@ -221,7 +221,7 @@ impl PixelReading {
         }
     }
 
-    /// A whole JPEG: one that is cut short or torn is no picture.
+    /// A whole JPEG: one that is cut short or torn is not a picture.
     fn decode(&self, bytes: &[u8]) -> Result<Picture, String> {
         decode_jpeg(bytes, Some(self.size)).map_err(|error| error.to_string())
     }

@@ -1,4 +1,4 @@
-//! The queue between the reading thread and the pipeline.
+//! Queue between the reading thread and the pipeline.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) struct FrameQueue<T> {
     changed: Condvar,
 }
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum QueueItem<T> {
     /// A value, and how many were dropped before it.
@@ -28,7 +28,7 @@ pub(super) enum QueueItem<T> {
 
 #[derive(Debug)]
 struct QueueState<T> {
-    waiting: VecDeque<T>,
+    items: VecDeque<T>,
     dropped: u64,
     /// No more will be sent.
     ended: bool,
@@ -42,7 +42,7 @@ impl<T> FrameQueue<T> {
             capacity: capacity.max(1),
             when_full,
             state: Mutex::new(QueueState {
-                waiting: VecDeque::with_capacity(capacity.max(1)),
+                items: VecDeque::with_capacity(capacity.max(1)),
                 dropped: 0,
                 ended: false,
                 closed: false,
@@ -62,14 +62,14 @@ impl<T> FrameQueue<T> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends; `false` where nobody will take it any more.
+    /// Sends; `false` where it will not be taken any more.
     pub fn send(&self, value: T) -> bool {
         let mut state = self.lock();
-        while state.waiting.len() >= self.capacity && !state.closed {
+        while state.items.len() >= self.capacity && !state.closed {
             match self.when_full {
-                WhenFull::Wait => state = self.wait(state),
+                WhenFull::Block => state = self.wait(state),
                 WhenFull::Drop => {
-                    state.waiting.pop_front();
+                    state.items.pop_front();
                     state.dropped += 1;
                 }
             }
@@ -77,7 +77,7 @@ impl<T> FrameQueue<T> {
         if state.closed {
             return false;
         }
-        state.waiting.push_back(value);
+        state.items.push_back(value);
         self.changed.notify_all();
         true
     }
@@ -90,11 +90,11 @@ impl<T> FrameQueue<T> {
         }
     }
 
-    /// Like [`Queue::take`], but gives up at `deadline`.
+    /// Like [`FrameQueue::take`], but gives up at `deadline`.
     pub fn take_until(&self, deadline: Option<Instant>) -> QueueItem<T> {
         let mut state = self.lock();
         loop {
-            if let Some(value) = state.waiting.pop_front() {
+            if let Some(value) = state.items.pop_front() {
                 self.changed.notify_all();
                 return QueueItem::Value(value, state.dropped);
             }
@@ -114,7 +114,7 @@ impl<T> FrameQueue<T> {
         }
     }
 
-    /// Waits for `time`, or until nobody takes any more; `false` then.
+    /// Waits for `time`, or until the receiver has gone; `false` then.
     pub fn pause(&self, time: Duration) -> bool {
         let deadline = Instant::now().checked_add(time);
         let mut state = self.lock();
@@ -139,7 +139,7 @@ impl<T> FrameQueue<T> {
         self.changed.notify_all();
     }
 
-    /// No more will be taken: a waiting sender goes on.
+    /// No more will be taken: a waiting sender continues.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn waiting_loses_nothing_and_keeps_the_order() {
-        let queue = FrameQueue::new(2, WhenFull::Wait);
+        let queue = FrameQueue::new(2, WhenFull::Block);
         scope(|s| {
             s.spawn(|| {
                 (0..500).for_each(|i| assert!(queue.send(i)));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn waiting_has_an_end() {
-        let queue = FrameQueue::new(1, WhenFull::Wait);
+        let queue = FrameQueue::new(1, WhenFull::Block);
         let soon = || Some(Instant::now() + Duration::from_millis(5));
         assert_eq!(queue.take_until(soon()), QueueItem::Nothing);
         assert!(queue.send(3));
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_pause_lasts_its_time_or_until_the_queue_is_closed() {
-        let queue: FrameQueue<()> = FrameQueue::new(1, WhenFull::Wait);
+        let queue: FrameQueue<()> = FrameQueue::new(1, WhenFull::Block);
         let start = Instant::now();
         assert!(queue.pause(Duration::from_millis(20)));
         assert!(start.elapsed() >= Duration::from_millis(20));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn closing_frees_a_waiting_sender() {
-        let queue = FrameQueue::new(1, WhenFull::Wait);
+        let queue = FrameQueue::new(1, WhenFull::Block);
         assert!(queue.send(0));
         scope(|s| {
             let sender = s.spawn(|| queue.send(1));

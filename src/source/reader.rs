@@ -1,4 +1,4 @@
-//! Reads ahead on a thread of its own.
+//! Source reader: reads ahead on a thread of its own.
 
 use super::queue::{FrameQueue, QueueItem};
 use super::{
@@ -13,23 +13,23 @@ use std::time::{Duration, Instant};
 use unmask_frame::{MonotonicTime, WhenFull};
 
 /// Frames that wait for the engine where none may be lost: one ready, one in the making.
-const AHEAD: usize = 2;
+const READ_AHEAD: usize = 2;
 /// Frames that wait where only the newest counts.
 const NEWEST: usize = 1;
 
 /// How long the end of a run waits for the reading thread: one that hangs in a read of a network
 /// mount or a device is left behind.
 const JOIN_PATIENCE: Duration = Duration::from_millis(500);
-/// How often it looks whether the thread has ended.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often it checks whether the thread has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// When frames come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RunPace {
     /// As fast as they are taken; none is lost. A frame counts as captured when it is taken.
-    AsTaken,
+    Offline,
     /// At a fixed rate, or as they were recorded, whether or not they are taken: a frame that a
-    /// newer one overtakes is dropped and counted.
+    /// newer one supersedes is dropped and counted.
     Realtime {
         /// Frames a second of a source that has no times of its own, Hz.
         rate_hz: f64,
@@ -39,13 +39,13 @@ pub enum RunPace {
 /// A frame with its time, or why there is none.
 #[derive(Debug)]
 struct ReaderItem {
-    shot: Result<SourceFrame, BadFrame>,
+    frame: Result<SourceFrame, BadFrame>,
     captured: Option<MonotonicTime>,
     /// What the source itself lost, up to here.
-    lost: FrameDrops,
+    dropped: FrameDrops,
 }
 
-/// What came of waiting for a frame.
+/// Result of waiting for a frame.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "taken apart at once")]
 pub enum NextFrame {
@@ -86,7 +86,7 @@ impl SourceReader {
         frames: Option<u64>,
     ) -> Result<Self, SourceError> {
         let queue = Arc::new(match pace {
-            RunPace::AsTaken => FrameQueue::new(AHEAD, WhenFull::Wait),
+            RunPace::Offline => FrameQueue::new(READ_AHEAD, WhenFull::Block),
             RunPace::Realtime { .. } => FrameQueue::new(NEWEST, WhenFull::Drop),
         });
         let feed = feed.into();
@@ -146,15 +146,15 @@ impl SourceReader {
     /// The next frame with the moment it was captured; `None` at the end. The frame's `drops` are
     /// all that were lost since the one taken before.
     pub fn take(&self) -> Option<(Result<SourceFrame, BadFrame>, MonotonicTime)> {
-        let (item, overtaken) = self.queue.take()?;
-        Some(self.dress(item, overtaken))
+        let (item, superseded) = self.queue.take()?;
+        Some(self.to_next_frame(item, superseded))
     }
 
     /// Like [`SourceReader::take`], but waits no longer than `patience`.
     pub fn take_within(&self, patience: Duration) -> NextFrame {
         match self.queue.take_until(Instant::now().checked_add(patience)) {
-            QueueItem::Value(item, overtaken) => {
-                let (shot, captured) = self.dress(item, overtaken);
+            QueueItem::Value(item, superseded) => {
+                let (shot, captured) = self.to_next_frame(item, superseded);
                 NextFrame::Frame(shot, captured)
             }
             QueueItem::Nothing => NextFrame::Nothing,
@@ -162,22 +162,22 @@ impl SourceReader {
         }
     }
 
-    fn dress(
+    fn to_next_frame(
         &self,
         item: ReaderItem,
-        overtaken: u64,
+        superseded: u64,
     ) -> (Result<SourceFrame, BadFrame>, MonotonicTime) {
         let ReaderItem {
-            mut shot,
+            frame: mut shot,
             captured,
-            lost,
+            dropped: lost,
         } = item;
         if let Ok(shot) = &mut shot {
-            let overtaken = FrameDrops {
-                overtaken,
+            let superseded = FrameDrops {
+                superseded,
                 ..FrameDrops::default()
             };
-            let lost = lost + overtaken;
+            let lost = lost + superseded;
             shot.drops = lost - self.lost.replace(lost);
         }
         (shot, captured.unwrap_or_else(|| self.clock.now()))
@@ -192,8 +192,8 @@ impl SourceReader {
     /// because a newer one came before they were taken.
     pub fn dropped(&self) -> u64 {
         let lost = self.lost.get();
-        // Some may have been overtaken after the last frame was taken.
-        (lost.total() - lost.overtaken) + lost.overtaken.max(self.queue.dropped())
+        // Some may have been superseded after the last frame was taken.
+        (lost.total() - lost.superseded) + lost.superseded.max(self.queue.dropped())
     }
 }
 
@@ -208,7 +208,7 @@ impl Drop for SourceReader {
         };
         let deadline = Instant::now() + JOIN_PATIENCE;
         while !thread.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         if thread.is_finished() {
             // A panic over there has been printed; the frames up to it have been taken.
@@ -217,7 +217,7 @@ impl Drop for SourceReader {
     }
 }
 
-/// Ends the queue however the thread ends: whoever waits at the other side must go on.
+/// Ends the queue however the thread ends: whoever waits at the other side must continue.
 struct EndOnDrop<'a>(&'a FrameQueue<ReaderItem>);
 
 impl Drop for EndOnDrop<'_> {
@@ -226,7 +226,7 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// Gives what `camera` gives until it ends, or nobody takes it any more.
+/// Gives what `camera` gives until it ends, or the receiver has gone.
 fn read(
     mut camera: OpenSource,
     clock: SourceClock,
@@ -248,8 +248,8 @@ fn read(
             Err(_) => None,
         };
         let captured = match pace {
-            _ if live => Some(instant.map_or_else(|| clock.now(), |then| clock.moment(then))),
-            RunPace::AsTaken => None,
+            _ if live => Some(instant.map_or_else(|| clock.now(), |then| clock.since_start(then))),
+            RunPace::Offline => None,
             RunPace::Realtime { rate_hz } => {
                 due = match &shot {
                     Ok(shot) if recorded => shot.stamp.at,
@@ -264,9 +264,9 @@ fn read(
             }
         };
         let item = ReaderItem {
-            shot,
+            frame: shot,
             captured,
-            lost,
+            dropped: lost,
         };
         if !queue.send(item) {
             return;
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn frames_come_in_order_and_stop_at_the_limit() {
         let clock = SourceClock::start();
-        let reader = SourceReader::start(camera(), clock, RunPace::AsTaken, Some(4)).unwrap();
+        let reader = SourceReader::start(camera(), clock, RunPace::Offline, Some(4)).unwrap();
         let taken: Vec<_> = std::iter::from_fn(|| reader.take()).collect();
         let numbers: Vec<u64> = taken.iter().map(|t| t.0.as_ref().unwrap().number).collect();
         assert_eq!(numbers, [0, 1, 2, 3]);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn in_real_time_the_newest_is_taken_and_the_overtaken_are_counted() {
+    fn in_real_time_the_newest_is_taken_and_the_superseded_are_counted() {
         let clock = SourceClock::start();
         let pace = RunPace::Realtime { rate_hz: 1000.0 };
         let reader = SourceReader::start(camera(), clock, pace, Some(6)).unwrap();
@@ -304,7 +304,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         let last = reader.take().unwrap().0.unwrap();
-        assert_eq!((last.number, last.drops.overtaken), (5, 5));
+        assert_eq!((last.number, last.drops.superseded), (5, 5));
         assert!(reader.take().is_none());
         assert_eq!(reader.dropped(), 5);
     }
@@ -340,7 +340,7 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(5));
         assert_eq!(reader.dropped() - reader.queue.dropped(), 3);
 
-        let reader = SourceReader::start(open(), clock, RunPace::AsTaken, None).unwrap();
+        let reader = SourceReader::start(open(), clock, RunPace::Offline, None).unwrap();
         let gaps: Vec<u64> = std::iter::from_fn(|| reader.take())
             .map(|(shot, _)| shot.unwrap().drops.gap)
             .collect();
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_does_not_come_is_told() {
+    fn a_frame_that_does_not_come_is_reported() {
         let pace = RunPace::Realtime { rate_hz: 1.0 };
         let reader = SourceReader::start(camera(), SourceClock::start(), pace, Some(2)).unwrap();
         let long = Duration::from_secs(60);
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn a_reading_thread_that_hangs_is_left_behind() {
         let reader = SourceReader {
-            queue: Arc::new(FrameQueue::new(1, WhenFull::Wait)),
+            queue: Arc::new(FrameQueue::new(1, WhenFull::Block)),
             clock: SourceClock::start(),
             lost: Cell::default(),
             capture: Arc::default(),
@@ -419,7 +419,7 @@ mod tests {
         let source = SourceUri::Recording(folder.path().join("drive"));
         let awaited = AwaitedSource::new(source, 10.0, CaptureSettings::default());
         let reader =
-            SourceReader::start(awaited, SourceClock::start(), RunPace::AsTaken, None).unwrap();
+            SourceReader::start(awaited, SourceClock::start(), RunPace::Offline, None).unwrap();
         let aside = folder.path().join("aside");
         std::fs::create_dir(&aside).unwrap();
         std::fs::write(aside.join("recording.json"), "{}").unwrap();
@@ -437,7 +437,7 @@ mod tests {
             CaptureSettings::default(),
         );
         let reader =
-            SourceReader::start(awaited, SourceClock::start(), RunPace::AsTaken, None).unwrap();
+            SourceReader::start(awaited, SourceClock::start(), RunPace::Offline, None).unwrap();
         let next = reader.take_within(Duration::from_millis(300));
         assert!(matches!(next, NextFrame::Nothing));
         let start = Instant::now();
@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn a_reader_may_go_before_its_source_ends() {
         let reader =
-            SourceReader::start(camera(), SourceClock::start(), RunPace::AsTaken, None).unwrap();
+            SourceReader::start(camera(), SourceClock::start(), RunPace::Offline, None).unwrap();
         assert!(reader.take().is_some());
         drop(reader);
     }

@@ -1,7 +1,7 @@
-//! Frames on disk, with their times and losses, to be seen again.
+//! Recordings: frames on disk with their times and losses, for replay.
 //!
-//! A recording is a folder: `recording.json` (what it is), `frames.jsonl` (one line a frame, in
-//! the order of capture) and one file a frame: the bytes as a camera's driver wrote them, or a
+//! A recording is a folder: `recording.json` (what it is), `frames.jsonl` (one line per frame, in
+//! the order of capture) and one file per frame: the bytes as a camera's driver wrote them, or a
 //! PNG. The line is written after its file and flushed: whatever cuts a recording short, what its
 //! lines name is there.
 
@@ -22,7 +22,7 @@ use unmask_model::{ColourMatrix, ColourRange, FrameFormat, PixelFormat};
 const SCHEMA: &str = "unmask.recording/1";
 /// The file that says what the folder is.
 const HEAD: &str = "recording.json";
-/// The file with one line a frame.
+/// The file with one line per frame.
 const FRAMES: &str = "frames.jsonl";
 
 /// Why a recording cannot be written or read.
@@ -39,7 +39,7 @@ pub enum RecordingError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A file cannot be read.
@@ -50,11 +50,11 @@ pub enum RecordingError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The head is no head of a recording of this version.
-    #[error("{path} is no head of a recording ({SCHEMA}): {reason}")]
+    /// The head is not a head of a recording of this version.
+    #[error("{path} is not the header of a recording ({SCHEMA}): {reason}")]
     Head {
         /// The file.
         path: PathBuf,
@@ -108,7 +108,7 @@ struct RecordingLine {
 #[serde(untagged)]
 enum RecordedEvent {
     /// A frame.
-    Seen {
+    Frame {
         /// The frame's file, in the same folder.
         file: String,
         /// Captured so long after the first frame, ns.
@@ -118,12 +118,12 @@ enum RecordedEvent {
         /// Whether that is only when it arrived.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         age: Option<RecordedAge>,
-        /// What the file's bytes are, where it is no picture.
+        /// What the file's bytes are, where it is not a picture.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<RecordedLayout>,
     },
     /// Nothing: why not.
-    Bad {
+    Invalid {
         /// What was wrong with it.
         bad: String,
     },

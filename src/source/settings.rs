@@ -1,4 +1,4 @@
-//! What a camera is asked for.
+//! Capture settings of a camera: the table `[capture]`.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
@@ -28,7 +28,7 @@ pub struct CaptureSettings {
     /// Width and height, px: `1280x720`.
     #[serde(deserialize_with = "size")]
     pub size: Option<Size>,
-    /// Frames a second, Hz.
+    /// Frames per second, Hz.
     pub rate_hz: Option<f64>,
     /// Pixel format, four letters: `YUYV`.
     pub format: Option<String>,
@@ -54,8 +54,8 @@ impl Default for CaptureSettings {
 }
 
 impl CaptureSettings {
-    /// The first value that cannot be: its key and what is wanted.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    /// The first invalid value: its key and what is expected.
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let letters = |text: &String| {
             (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
         };
@@ -94,7 +94,7 @@ impl CaptureSettings {
 
 /// `1280x720`.
 pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
-    let refuse = || format!("`{text}` is no size: wanted WIDTHxHEIGHT, such as 1280x720");
+    let refuse = || format!("`{text}` is not a size: expected WIDTHxHEIGHT, such as 1280x720");
     let (w, h) = text.split_once('x').ok_or_else(refuse)?;
     let side = |text: &str| text.parse::<u16>().ok().filter(|&px| px > 0);
     match (side(w), side(h)) {
@@ -124,14 +124,17 @@ mod tests {
         .unwrap();
         assert_eq!(settings.size, Some(Size::new(1280, 720)));
         assert_eq!(settings.memory, CaptureMemory::Dmabuf);
-        assert_eq!((settings.controls["gain"], settings.fault()), (7, None));
+        assert_eq!(
+            (settings.controls["gain"], settings.invalid_value()),
+            (7, None)
+        );
         assert_eq!(settings.period(), Duration::from_secs_f64(1.0 / 30.0));
         for (text, key) in [
             ("rate_hz = 0.0", "rate_hz"),
             ("format = \"NV124\"", "format"),
             ("buffers = 1", "buffers"),
         ] {
-            assert_eq!(read(text).unwrap().fault().unwrap().0, key);
+            assert_eq!(read(text).unwrap().invalid_value().unwrap().0, key);
         }
         for text in [
             "size = \"1280\"",

@@ -1,4 +1,4 @@
-//! The synthetic drive as a source.
+//! Synthetic source: a rendered drive.
 
 use super::{FrameDrops, FrameTimestamp, SourceError, SourceFrame};
 use std::time::Instant;

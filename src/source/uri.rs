@@ -1,4 +1,4 @@
-//! What the user writes to name a source.
+//! Source URIs, as `--source` takes them.
 
 use super::SourceError;
 use std::fmt;
@@ -51,7 +51,7 @@ impl FromStr for SourceUri {
             ("synthetic", Some(seed)) => seed
                 .parse()
                 .map(SourceUri::Synthetic)
-                .map_err(|_| refuse("the seed is no whole number of at most 64 bits")),
+                .map_err(|_| refuse("the seed is not an unsigned 64-bit integer")),
             ("v4l2", None | Some("")) => Err(refuse("the device is missing")),
             ("v4l2", Some(device)) => Ok(SourceUri::V4l2(device.into())),
             _ => Err(refuse("unknown kind")),

@@ -1,4 +1,4 @@
-//! A V4L2 camera as a source: the driver's frames as pictures, or as the bytes that a prepared
+//! V4L2 source: the driver's frames as pictures, or as the bytes that a prepared
 //! graph takes, in the memory that the driver wrote them to.
 
 pub(in crate::source) mod watch;
@@ -17,10 +17,10 @@ use unmask_frame::{Picture, Size};
 use unmask_model::{CameraInput, ColourMatrix, ColourRange, FrameFormat};
 use unmask_v4l2::{
     CaptureOptions, CaptureSession, CapturedFrame, ColourInfo, FormatRequest, FourCc, FrameAge,
-    MemoryKind, V4l2Api, VideoFormat, WantedCapture,
+    MemoryChoice, MemoryKind, V4l2Api, VideoFormat,
 };
 
-use watch::{CopyCounter, FaultWatch};
+use watch::{CopyCounter, V4l2Watch};
 
 /// A camera.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct V4l2Source {
     /// What a prepared graph takes, where there is one.
     graph: Option<FrameFormat>,
     /// Whether frames stay bytes without a graph, too.
-    keep: bool,
+    keep_bytes: bool,
     first: Option<Instant>,
     copies: Arc<AtomicU8>,
 }
@@ -46,21 +46,21 @@ impl V4l2Source {
         path: &Path,
         settings: &CaptureSettings,
     ) -> Result<Self, SourceError> {
-        if let Some((key, want)) = settings.fault() {
+        if let Some((key, want)) = settings.invalid_value() {
             return Err(SourceError::Capture {
                 missing: false,
-                reason: format!("capture.{key}: wanted {want}"),
+                reason: format!("capture.{key}: expected {want}"),
             });
         }
         let memory = match settings.memory {
-            CaptureMemory::Auto => WantedCapture::Auto,
-            CaptureMemory::Userptr => WantedCapture::Only(MemoryKind::User),
-            CaptureMemory::Dmabuf => WantedCapture::Only(MemoryKind::Shared),
-            CaptureMemory::Mmap => WantedCapture::Only(MemoryKind::Mmap),
+            CaptureMemory::Auto => MemoryChoice::Auto,
+            CaptureMemory::Userptr => MemoryChoice::Only(MemoryKind::User),
+            CaptureMemory::Dmabuf => MemoryChoice::Only(MemoryKind::Shared),
+            CaptureMemory::Mmap => MemoryChoice::Only(MemoryKind::Mmap),
         };
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
         let fourcc = settings.format.as_deref().map(str::parse::<FourCc>);
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: fourcc.transpose().map_err(|reason| SourceError::Capture {
                 missing: false,
                 reason: reason.into(),
@@ -70,10 +70,10 @@ impl V4l2Source {
             rate_hz: settings.rate_hz,
             controls: settings.controls.clone().into_iter().collect(),
         };
-        if let Some(fourcc) = wish.fourcc
+        if let Some(fourcc) = request.fourcc
             && PixelLayout::of(fourcc.0).is_none()
         {
-            let known: Vec<String> = wish.known.iter().map(ToString::to_string).collect();
+            let known: Vec<String> = request.known.iter().map(ToString::to_string).collect();
             return Err(SourceError::Capture {
                 missing: false,
                 reason: format!(
@@ -86,18 +86,18 @@ impl V4l2Source {
             kernel,
             CaptureOptions {
                 path: path.to_path_buf(),
-                wish,
+                request,
                 memory,
                 buffers: settings.buffers,
             },
         )
-        .map_err(refuse)?;
+        .map_err(to_source_error)?;
         Ok(Self {
             capture,
             path: path.to_path_buf(),
             period: settings.period(),
             graph: None,
-            keep: false,
+            keep_bytes: false,
             first: None,
             copies: Arc::new(AtomicU8::new(CopyCounter::Picture as u8)),
         })
@@ -110,12 +110,12 @@ impl V4l2Source {
     pub fn serve(&mut self, input: &CameraInput) -> Result<(), SourceError> {
         let format = input.format;
         let side = |px: usize| u32::try_from(px).unwrap_or(u32::MAX);
-        let wish = FormatRequest {
+        let request = FormatRequest {
             fourcc: Some(FourCc(PixelLayout::Graph(format.pixels).fourcc())),
             size: Some((side(format.size.w), side(format.size.h))),
-            ..self.capture.settings().wish.clone()
+            ..self.capture.settings().request.clone()
         };
-        self.capture.set_wish(wish).map_err(refuse)?;
+        self.capture.set_request(request).map_err(to_source_error)?;
         self.graph = Some(format);
         self.copies.store(CopyCounter::None as u8, Relaxed);
         Ok(())
@@ -124,21 +124,22 @@ impl V4l2Source {
     /// Has frames come as the driver's bytes where a graph could take them, whether or not there is
     /// one.
     pub fn keep_bytes(&mut self) {
-        self.keep = true;
+        self.keep_bytes = true;
     }
 
-    /// Frames a second, Hz: what the driver says, else what was asked for, else 30.
+    /// Frames per second, Hz: what the driver says, else what was asked for, else 30.
     pub fn rate_hz(&self) -> f64 {
-        let told = self.capture.handle().report().mode;
-        told.and_then(|mode| mode.rate_hz)
+        let reported = self.capture.handle().report().mode;
+        reported
+            .and_then(|mode| mode.rate_hz)
             .filter(|hz| *hz > 0.0)
             .unwrap_or(1.0 / self.period.as_secs_f64())
     }
 
-    /// What others may ask and tell it.
+    /// Handle for other threads.
     pub fn watch(&self) -> CaptureWatch {
         CaptureWatch {
-            inner: FaultWatch {
+            inner: V4l2Watch {
                 handle: self.capture.handle(),
                 path: self.path.clone(),
                 copies: self.copies.clone(),
@@ -151,21 +152,21 @@ impl V4l2Source {
         self.capture.next()
     }
 
-    /// The next frame. One that its decoder finds cut short or torn is no picture: it is counted
+    /// The next frame. One that its decoder finds cut short or torn is not a picture: it is counted
     /// like one that the driver marks, and the one after it is taken.
     pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         loop {
             let frame = self.capture.next()?;
-            if let Some(taken) = self.shot(frame) {
+            if let Some(taken) = self.to_source_frame(frame) {
                 return Some(taken);
             }
         }
     }
 
     /// What `frame` shows; none where it is damaged.
-    fn shot(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
+    fn to_source_frame(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
         let CapturedFrame {
-            filled,
+            buffer: filled,
             format,
             number,
             age,
@@ -183,7 +184,7 @@ impl V4l2Source {
             name: self.path.display().to_string(),
             reason,
         };
-        let kept = || self.keep.then(|| as_it_lies(&format)).flatten();
+        let kept = || self.keep_bytes.then(|| graph_format(&format)).flatten();
         let (picture, bytes) = match self.graph.or_else(kept) {
             Some(wanted) => match bytes_for(filled, &format, wanted) {
                 Ok((bytes, copies)) => {
@@ -228,7 +229,7 @@ impl V4l2Source {
                 captured,
             },
             drops: FrameDrops {
-                overtaken: lost.overtaken,
+                superseded: lost.superseded,
                 gap: lost.gap,
                 corrupt: lost.corrupt,
                 stale: lost.stale,
@@ -237,9 +238,11 @@ impl V4l2Source {
     }
 }
 
-fn refuse(error: unmask_v4l2::CaptureError) -> SourceError {
+fn to_source_error(error: unmask_v4l2::CaptureError) -> SourceError {
     SourceError::Capture {
-        missing: error.fault().is_some_and(unmask_v4l2::V4l2Error::is_gone),
+        missing: error
+            .kernel_error()
+            .is_some_and(unmask_v4l2::V4l2Error::is_gone),
         reason: error.to_string(),
     }
 }
@@ -260,7 +263,7 @@ fn reading(format: &VideoFormat) -> Result<PixelReading, String> {
 }
 
 /// What the bytes of `format` are, where a graph could take them.
-fn as_it_lies(format: &VideoFormat) -> Option<FrameFormat> {
+fn graph_format(format: &VideoFormat) -> Option<FrameFormat> {
     let Some(PixelLayout::Graph(pixels)) = PixelLayout::of(format.fourcc.0) else {
         return None;
     };
@@ -277,7 +280,7 @@ fn as_it_lies(format: &VideoFormat) -> Option<FrameFormat> {
 
 /// Luma weights and byte range of the kernel's numbers; what the driver leaves open (0) follows from
 /// the colour space, as `V4L2_MAP_YCBCR_ENC_DEFAULT` and `V4L2_MAP_QUANTIZATION_DEFAULT` of
-/// `linux/videodev2.h` say. Constant luminance (7) is no matrix: the weights are those of BT.2020,
+/// `linux/videodev2.h` say. Constant luminance (7) is not a matrix: the weights are those of BT.2020,
 /// the nearest there is.
 fn coding(colour: ColourInfo) -> (ColourMatrix, ColourRange) {
     const SMPTE240M: u32 = 2;

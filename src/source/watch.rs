@@ -1,4 +1,4 @@
-//! Asking a camera how it goes while another thread reads it.
+//! Handle to a camera for other threads: report, events, stop.
 
 use super::capture_report::CaptureReport;
 use super::event::SourceEvent;
@@ -7,11 +7,11 @@ use super::event::SourceEvent;
 #[derive(Clone, Debug)]
 pub struct CaptureWatch {
     #[cfg(target_os = "linux")]
-    pub(super) inner: super::v4l2::watch::FaultWatch,
+    pub(super) inner: super::v4l2::watch::V4l2Watch,
 }
 
 impl CaptureWatch {
-    /// What it came to so far.
+    /// Its result so far.
     pub fn report(&self) -> CaptureReport {
         #[cfg(target_os = "linux")]
         return self.inner.report();
@@ -27,7 +27,7 @@ impl CaptureWatch {
         None
     }
 
-    /// Ends it: a thread that waits for its next frame goes on.
+    /// Ends it: a thread that waits for its next frame continues.
     pub fn stop(&self) {
         #[cfg(target_os = "linux")]
         self.inner.stop();

@@ -1,4 +1,4 @@
-//! A picture to draw on with `embedded-graphics`.
+//! Canvas: a picture that `embedded-graphics` draws on.
 
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder, iso_8859_1 as latin};
 use embedded_graphics::pixelcolor::Rgb888;

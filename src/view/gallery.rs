@@ -1,6 +1,6 @@
-//! Keeps what a page about a run shows while the run goes on.
+//! Gallery: collects what the report page of a run shows.
 
-use super::page::StageSpan;
+use super::page::AlertSpan;
 use super::sheet::{TILE_W, shrink};
 use super::{OverlayDrawer, SheetTile, ViewError, contact_sheet};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use unmask_frame::write_png;
 
 /// Tiles on a contact sheet.
 const TILES: usize = 12;
-/// Things that a page lists; more would only make it slow.
+/// Objects that a page lists; more would only make it slow.
 const SPANS: usize = 400;
 /// Overlays that a page links to.
 const LINKS: usize = 600;
-/// A tile from every so many frames where nothing is told.
+/// A tile from every so many frames where nothing is reported.
 const QUIET_STEP: u64 = 10;
 
 /// What a gallery keeps.
@@ -29,7 +29,7 @@ pub struct GallerySettings {
     pub threshold: f32,
     /// How old an alert may be.
     pub budget: Duration,
-    /// Tiles of the contact sheet lie at least this many frames apart: neighbours of a film show
+    /// Tiles of the contact sheet lie at least this many frames apart: neighbours of a video show
     /// the same.
     pub tile_spacing: u64,
 }
@@ -41,8 +41,8 @@ pub struct AlertGallery {
     settings: GallerySettings,
     overlay: OverlayDrawer,
     tiles: Vec<KeptTile>,
-    spans: Vec<StageSpan>,
-    /// Things beyond those listed.
+    spans: Vec<AlertSpan>,
+    /// Objects beyond those listed.
     more_spans: u64,
     links: Vec<String>,
     drawn: u64,
@@ -82,33 +82,33 @@ impl AlertGallery {
         })
     }
 
-    /// Takes a frame: draws it, and keeps a tile of it where it is among the most telling.
+    /// Takes a frame: draws it, and keeps a tile of it if its scores are among the highest.
     ///
     /// # Errors
     /// The overlay cannot be written.
-    pub fn add(&mut self, looked: &ProcessedFrame) -> Result<(), ViewError> {
-        for alert in &looked.alerts {
-            self.follow(alert);
+    pub fn add(&mut self, processed: &ProcessedFrame) -> Result<(), ViewError> {
+        for alert in &processed.alerts {
+            self.update_span(alert);
         }
-        let told: Vec<&Alert> = looked
+        let reported: Vec<&Alert> = processed
             .alerts
             .iter()
             .filter(|a| a.event != AlertEvent::End)
             .collect();
-        let frame = looked.frame.token.frame;
+        let frame = processed.frame.metadata.frame;
         let rank = TileRank {
-            begins: told.iter().any(|a| a.event == AlertEvent::Begin),
-            alerts: !told.is_empty(),
-            score: told.iter().map(|a| a.score_max).fold(0.0, f32::max),
+            begins: reported.iter().any(|a| a.event == AlertEvent::Begin),
+            alerts: !reported.is_empty(),
+            score: reported.iter().map(|a| a.score_max).fold(0.0, f32::max),
         };
-        let wanted = self.wants(rank, frame);
+        let wanted = self.keeps_rank(rank, frame);
         let drawn = !self.settings.only_alerting || rank.alerts;
         if !wanted && !drawn {
             return Ok(());
         }
-        let picture = self.overlay.draw(looked);
+        let picture = self.overlay.draw(processed);
         if drawn {
-            let name = file_name(frame, looked.frame.token.name.as_deref());
+            let name = file_name(frame, processed.frame.metadata.name.as_deref());
             write_png(&self.settings.folder.join(&name), &picture)?;
             self.drawn += 1;
             if self.links.len() < LINKS {
@@ -118,14 +118,14 @@ impl AlertGallery {
         if wanted {
             let tile = SheetTile {
                 picture: shrink(&picture, TILE_W),
-                caption: caption(frame, &told),
+                caption: caption(frame, &reported),
             };
             self.keep(KeptTile { rank, frame, tile });
         }
         Ok(())
     }
 
-    fn wants(&self, rank: TileRank, frame: u64) -> bool {
+    fn keeps_rank(&self, rank: TileRank, frame: u64) -> bool {
         if !rank.alerts && !frame.is_multiple_of(QUIET_STEP) {
             return false;
         }
@@ -147,7 +147,7 @@ impl AlertGallery {
         }
         self.tiles.push(new);
         if self.tiles.len() > TILES {
-            // The least telling goes; of equals the latest.
+            // The one with the lowest scores is removed; of equals the latest.
             let least = (0..self.tiles.len())
                 .min_by(|&a, &b| {
                     let (a, b) = (&self.tiles[a], &self.tiles[b]);
@@ -160,7 +160,7 @@ impl AlertGallery {
         }
     }
 
-    fn follow(&mut self, alert: &Alert) {
+    fn update_span(&mut self, alert: &Alert) {
         let room = self.spans.len() < SPANS;
         let known = self.spans.iter_mut().rev().find(|s| s.id == *alert.id);
         match (known, alert.event) {
@@ -170,7 +170,7 @@ impl AlertGallery {
                 span.area_px = span.area_px.max(alert.area_px);
                 span.late |= !alert.on_time;
             }
-            (None, AlertEvent::Begin) if room => self.spans.push(StageSpan {
+            (None, AlertEvent::Begin) if room => self.spans.push(AlertSpan {
                 id: alert.id.to_string(),
                 first: alert.frame,
                 last: alert.frame,
@@ -194,17 +194,17 @@ impl AlertGallery {
         Ok(write_png(path, &contact_sheet(title, &tiles))?)
     }
 
-    /// The things told of, in the order they began.
-    pub fn spans(&self) -> &[StageSpan] {
+    /// The objects reported, in the order they began.
+    pub fn spans(&self) -> &[AlertSpan] {
         &self.spans
     }
 
-    /// The things told of, to note what is true of them.
-    pub fn spans_mut(&mut self) -> &mut [StageSpan] {
+    /// The objects reported, to note what is true of them.
+    pub fn spans_mut(&mut self) -> &mut [AlertSpan] {
         &mut self.spans
     }
 
-    /// Things told of beyond those in [`AlertGallery::spans`].
+    /// Objects reported beyond those in [`AlertGallery::spans`].
     pub fn more_spans(&self) -> u64 {
         self.more_spans
     }
@@ -228,12 +228,12 @@ fn file_name(frame: u64, name: Option<&str>) -> String {
     }
 }
 
-fn caption(frame: u64, told: &[&Alert]) -> String {
+fn caption(frame: u64, reported: &[&Alert]) -> String {
     let mut text = format!("frame {frame}");
-    if told.is_empty() {
-        text.push_str(": nothing told");
+    if reported.is_empty() {
+        text.push_str(": no alerts");
     }
-    for alert in told {
+    for alert in reported {
         let number = alert.id.rsplit('-').next().unwrap_or("");
         let verb = match alert.event {
             AlertEvent::Begin => "begins",
@@ -254,8 +254,8 @@ pub(crate) mod tests {
     use unmask_frame::{Frame, FrameMetadata, LabelMap, MonotonicTime, Picture, ScoreMap, Size};
     use unmask_score::ScoredFrame;
 
-    /// A grey frame with an anomaly in its middle, told of where `alerting`.
-    pub fn looked(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
+    /// A grey frame with an anomaly in its middle, reported where `alerting`.
+    pub fn processed(size: Size, frame: u64, alerting: bool) -> ProcessedFrame {
         let grid = Size::new(16, 10);
         let mut score = ScoreMap::filled(grid, 0.05);
         for y in 4..7 {
@@ -291,7 +291,7 @@ pub(crate) mod tests {
         };
         ProcessedFrame {
             frame: Frame {
-                token: FrameMetadata {
+                metadata: FrameMetadata {
                     frame,
                     captured: MonotonicTime(0),
                     age_known: true,
@@ -336,7 +336,9 @@ pub(crate) mod tests {
         for (only_alerting, want) in [(true, 5), (false, 30)] {
             let mut gallery = gallery(folder.path(), only_alerting);
             for frame in 0..30 {
-                gallery.add(&looked(size, frame, frame % 6 == 1)).unwrap();
+                gallery
+                    .add(&processed(size, frame, frame % 6 == 1))
+                    .unwrap();
             }
             assert_eq!(gallery.drawn(), want);
             assert_eq!(gallery.links().len() as u64, want);
@@ -347,12 +349,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_thing_is_one_span_from_first_to_last() {
+    fn one_object_is_one_span_from_first_to_last() {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);
-        gallery.add(&looked(size, 2, true)).unwrap();
-        let mut next = looked(size, 5, true);
+        gallery.add(&processed(size, 2, true)).unwrap();
+        let mut next = processed(size, 5, true);
         next.alerts[0].event = AlertEvent::Update;
         next.alerts[0].score_max = 0.99;
         gallery.add(&next).unwrap();
@@ -368,12 +370,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_most_telling_frames_stay_and_memory_is_bounded() {
+    fn the_highest_scored_frames_stay_and_memory_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let mut gallery = gallery(folder.path(), true);
         let size = Size::new(64, 40);
         for frame in 0..200 {
-            let mut frame = looked(size, frame, frame == 77 || frame > 150);
+            let mut frame = processed(size, frame, frame == 77 || frame > 150);
             for alert in &mut frame.alerts {
                 alert.id = format!("1-{}", alert.frame).into();
                 alert.event = if alert.frame == 77 {
@@ -388,9 +390,9 @@ pub(crate) mod tests {
         assert!(gallery.tiles.iter().any(|t| t.frame == 77 && t.rank.begins));
         assert!(gallery.tiles.iter().all(|t| t.rank.alerts));
         for i in 0..SPANS as u64 + 5 {
-            let mut frame = looked(size, i, true);
+            let mut frame = processed(size, i, true);
             frame.alerts[0].id = format!("2-{i}").into();
-            gallery.follow(&frame.alerts[0]);
+            gallery.update_span(&frame.alerts[0]);
         }
         assert_eq!(gallery.spans().len(), SPANS);
         assert_eq!(gallery.more_spans(), 6);
@@ -406,9 +408,9 @@ pub(crate) mod tests {
         gallery.settings.tile_spacing = 5;
         let size = Size::new(64, 40);
         for (frame, score) in [(20, 0.6), (22, 0.9), (24, 0.7), (27, 0.5), (21, 0.8)] {
-            let mut looked = looked(size, frame, true);
-            looked.alerts[0].score_max = score;
-            gallery.add(&looked).unwrap();
+            let mut processed = processed(size, frame, true);
+            processed.alerts[0].score_max = score;
+            gallery.add(&processed).unwrap();
         }
         let kept: Vec<u64> = gallery.tiles.iter().map(|t| t.frame).collect();
         assert_eq!(kept, [22, 27]);

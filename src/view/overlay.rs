@@ -1,4 +1,4 @@
-//! One frame with what was seen in it: tinted anomaly map, boxes, labels, latency bar.
+//! Overlay of one frame: tinted anomaly map, boxes, labels, latency bar.
 
 use super::canvas::{Colour, PictureCanvas};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct OverlayDrawer {
 }
 
 impl OverlayDrawer {
-    /// For a run that tells of scores above `threshold`, within `budget`.
+    /// For a run that reports scores above `threshold`, within `budget`.
     pub fn new(threshold: f32, budget: Duration) -> Self {
         Self {
             threshold,
@@ -46,31 +46,38 @@ impl OverlayDrawer {
     }
 
     /// The picture of `looked` with everything drawn on it.
-    pub fn draw(&mut self, looked: &ProcessedFrame) -> Picture {
-        let (from, to) = (looked.scored.score.size(), looked.frame.picture.size());
+    pub fn draw(&mut self, processed: &ProcessedFrame) -> Picture {
+        let (from, to) = (
+            processed.scored.score.size(),
+            processed.frame.picture.size(),
+        );
         if !self.upsampler.as_ref().is_some_and(|u| u.is_for(from, to)) {
             self.upsampler = Some(Upsampler::new(from, to));
         }
-        let mut picture = looked.frame.picture.clone();
+        let mut picture = processed.frame.picture.clone();
         if let Some(map) = self
             .upsampler
             .as_mut()
-            .and_then(|tables| tables.run(&looked.scored.score))
+            .and_then(|tables| tables.run(&processed.scored.score))
         {
             tint(&mut picture, &map, self.threshold);
         }
         let mut canvas = PictureCanvas::new(&mut picture);
-        for alert in looked.alerts.iter().filter(|a| a.event != AlertEvent::End) {
+        for alert in processed
+            .alerts
+            .iter()
+            .filter(|a| a.event != AlertEvent::End)
+        {
             draw_alert(&mut canvas, alert);
         }
-        draw_bar(&mut canvas, looked, self.budget);
+        draw_bar(&mut canvas, processed, self.budget);
         picture
     }
 }
 
 /// The picture of `looked` with everything drawn on it: see [`OverlayDrawer::draw`].
-pub fn overlay(looked: &ProcessedFrame, threshold: f32, budget: Duration) -> Picture {
-    OverlayDrawer::new(threshold, budget).draw(looked)
+pub fn overlay(processed: &ProcessedFrame, threshold: f32, budget: Duration) -> Picture {
+    OverlayDrawer::new(threshold, budget).draw(processed)
 }
 
 /// Lays the anomaly map over the picture.
@@ -110,7 +117,7 @@ fn draw_alert(canvas: &mut PictureCanvas<'_>, alert: &Alert) {
     };
     let scale = canvas.scale() as u32;
     let [x, y, w, h] = alert.bbox;
-    // Outwards to whole pen pixels, and a little away from the thing itself.
+    // Outwards to whole pen pixels, and a little away from the object itself.
     let (left, top) = ((x / scale) as i32 - 2, (y / scale) as i32 - 2);
     let right = (x + w).div_ceil(scale) as i32 + 2;
     let bottom = (y + h).div_ceil(scale) as i32 + 2;
@@ -130,7 +137,7 @@ fn draw_alert(canvas: &mut PictureCanvas<'_>, alert: &Alert) {
 }
 
 /// The strip at the bottom: frame, age, and where the time went.
-fn draw_bar(canvas: &mut PictureCanvas<'_>, looked: &ProcessedFrame, budget: Duration) {
+fn draw_bar(canvas: &mut PictureCanvas<'_>, processed: &ProcessedFrame, budget: Duration) {
     let extent = canvas.extent();
     let (width, height) = (extent.w as i32, extent.h as i32);
     let line = canvas.line_height();
@@ -138,11 +145,11 @@ fn draw_bar(canvas: &mut PictureCanvas<'_>, looked: &ProcessedFrame, budget: Dur
     canvas.darken([0, height - strip, width, strip], 70);
     let y = height - strip + 4;
 
-    let (age, budget) = (looked.age.as_secs_f64(), budget.as_secs_f64());
-    let token = &looked.frame.token;
-    let title = match &token.name {
-        Some(name) => format!("{} {name}", token.frame),
-        None => format!("frame {}", token.frame),
+    let (age, budget) = (processed.age.as_secs_f64(), budget.as_secs_f64());
+    let metadata = &processed.frame.metadata;
+    let title = match &metadata.name {
+        Some(name) => format!("{} {name}", metadata.frame),
+        None => format!("frame {}", metadata.frame),
     };
     let verdict = if age <= budget { IN_TIME } else { LATE };
     let times = format!("{:.0} of {:.0} ms", age * 1e3, budget * 1e3);
@@ -159,8 +166,8 @@ fn draw_bar(canvas: &mut PictureCanvas<'_>, looked: &ProcessedFrame, budget: Dur
         let share = (seconds / (budget * BAR_BUDGETS).max(1e-9)).clamp(0.0, 1.0);
         (share * f64::from(bar)).round() as i32
     };
-    let engine = looked.times.engine.as_secs_f64().min(age);
-    let before = looked.times.prepare.as_secs_f64().min(age - engine);
+    let engine = processed.times.engine.as_secs_f64().min(age);
+    let before = processed.times.prepare.as_secs_f64().min(age - engine);
     canvas.fill([bar_x, y + 2, bar, line - 4], [60, 60, 66]);
     canvas.fill([bar_x, y + 2, pixels(age), line - 4], OTHER);
     let (from, to) = (pixels(before), pixels(before + engine));
@@ -172,14 +179,14 @@ fn draw_bar(canvas: &mut PictureCanvas<'_>, looked: &ProcessedFrame, budget: Dur
 
 #[cfg(test)]
 mod tests {
-    use super::super::gallery::tests::looked;
+    use super::super::gallery::tests::processed;
     use super::*;
     use unmask_frame::Size;
 
     #[test]
     fn anomalies_are_tinted_boxed_and_the_rest_stays() {
         let size = Size::new(320, 200);
-        let frame = looked(size, 3, true);
+        let frame = processed(size, 3, true);
         let drawn = overlay(&frame, 0.5, Duration::from_millis(100));
         let plain = &frame.frame.picture;
         assert_eq!(drawn.size(), size);
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_late_frame_shows_red_and_one_in_time_green() {
-        let frame = looked(Size::new(320, 200), 1, false);
+        let frame = processed(Size::new(320, 200), 1, false);
         let has =
             |picture: &Picture, colour: Colour| picture.rgb().chunks(3).any(|px| px == colour);
         let late = overlay(&frame, 0.5, Duration::from_millis(1));
@@ -207,7 +214,7 @@ mod tests {
     #[test]
     fn any_size_can_be_drawn_on() {
         for size in [Size::new(1, 1), Size::new(9, 300), Size::new(1920, 1080)] {
-            let frame = looked(size, 0, true);
+            let frame = processed(size, 0, true);
             let drawn = overlay(&frame, 0.5, Duration::ZERO);
             assert_eq!(drawn.size(), size);
         }

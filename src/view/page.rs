@@ -1,4 +1,4 @@
-//! A page about a run: one HTML file that needs nothing but the pictures beside it.
+//! Report page of a run: one HTML file and the pictures next to it.
 
 mod charts;
 
@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// A figure at the top of the page.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PageFact {
+pub struct PageFigure {
     /// The figure.
     pub value: String,
     /// What it is.
@@ -16,7 +16,7 @@ pub struct PageFact {
     pub good: Option<bool>,
 }
 
-impl PageFact {
+impl PageFigure {
     /// A figure that is neither good nor bad.
     pub fn plain(value: impl Into<String>, label: impl Into<String>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl PageFact {
     }
 
     /// A figure that is good or bad.
-    pub fn judged(value: impl Into<String>, label: impl Into<String>, good: bool) -> Self {
+    pub fn rated(value: impl Into<String>, label: impl Into<String>, good: bool) -> Self {
         Self {
             good: Some(good),
             ..Self::plain(value, label)
@@ -35,9 +35,9 @@ impl PageFact {
     }
 }
 
-/// A thing told of, or a thing that was truly there, over the frames of a run.
+/// An object reported, or an object that was truly there, over the frames of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StageSpan {
+pub struct AlertSpan {
     /// Its id, or what it is.
     pub id: String,
     /// First frame.
@@ -50,7 +50,7 @@ pub struct StageSpan {
     pub area_px: u32,
     /// Whether an alert about it came late.
     pub late: bool,
-    /// For an alert: whether something was truly there. For a true thing: whether it was found.
+    /// For an alert: whether something was truly there. For a true object: whether it was found.
     pub real: Option<bool>,
 }
 
@@ -62,15 +62,15 @@ pub struct RunPage<'a> {
     /// One sentence below it.
     pub lead: &'a str,
     /// The figures at the top.
-    pub facts: &'a [PageFact],
+    pub figures: &'a [PageFigure],
     /// Frames of the run: length of the timeline.
     pub frames: u64,
-    /// Things told of.
-    pub alerts: &'a [StageSpan],
-    /// Things truly there, where that is known.
-    pub truth: Option<&'a [StageSpan]>,
+    /// Objects reported.
+    pub alerts: &'a [AlertSpan],
+    /// Objects truly there, where that is known.
+    pub truth: Option<&'a [AlertSpan]>,
     /// Times of the run.
-    pub ledger: &'a LatencyStats,
+    pub latency: &'a LatencyStats,
     /// How old an alert may be, ms.
     pub budget_ms: f64,
     /// Path of the contact sheet, from the page.
@@ -79,7 +79,7 @@ pub struct RunPage<'a> {
     pub overlay_folder: &'a str,
     /// File names of overlays.
     pub overlays: &'a [String],
-    /// Lines at the foot: model, source, settings.
+    /// Footer lines: model, source, settings.
     pub notes: &'a [(String, String)],
 }
 
@@ -96,12 +96,12 @@ pub fn html(page: &RunPage<'_>) -> String {
          <header><div><h1>{title}</h1><p>{}</p></div></header>\n<main>\n",
         escape(page.lead)
     );
-    facts(&mut out, page.facts);
+    figures(&mut out, page.figures);
     charts::timeline(&mut out, page);
     let _ = write!(
         out,
-        "<section><h2>Most telling frames</h2>\n<a href=\"{0}\"><img src=\"{0}\" \
-         alt=\"Contact sheet: the most telling frames of the run\"></a></section>\n",
+        "<section><h2>Frames with the highest scores</h2>\n<a href=\"{0}\"><img src=\"{0}\" \
+         alt=\"Contact sheet: the frames with the highest scores of the run\"></a></section>\n",
         path(page.sheet)
     );
     out.push_str("<div class=\"pair\">\n");
@@ -122,10 +122,10 @@ pub fn html(page: &RunPage<'_>) -> String {
     out
 }
 
-fn facts(out: &mut String, facts: &[PageFact]) {
-    out.push_str("<section class=\"facts\">\n");
-    for fact in facts {
-        let class = match fact.good {
+fn figures(out: &mut String, figures: &[PageFigure]) {
+    out.push_str("<section class=\"figures\">\n");
+    for figure in figures {
+        let class = match figure.good {
             Some(true) => " class=\"good\"",
             Some(false) => " class=\"bad\"",
             None => "",
@@ -133,8 +133,8 @@ fn facts(out: &mut String, facts: &[PageFact]) {
         let _ = writeln!(
             out,
             "<div{class}><b>{}</b><span>{}</span></div>",
-            escape(&fact.value),
-            escape(&fact.label)
+            escape(&figure.value),
+            escape(&figure.label)
         );
     }
     out.push_str("</section>\n");
@@ -146,7 +146,7 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
          <th>p99 ms</th><th>max ms</th></tr>\n",
     );
     for stage in FrameStage::ALL {
-        let p = page.ledger.stage(stage);
+        let p = page.latency.stage(stage);
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td></tr>",
@@ -156,16 +156,16 @@ fn latency(out: &mut String, page: &RunPage<'_>) {
             p.max_ms
         );
     }
-    let age = page.ledger.age();
+    let age = page.latency.age();
     let _ = write!(
         out,
         "<tr class=\"sum\"><td>capture to alert</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td></tr>\n\
-         </table>\n<p>Reading and drawing run beside the engine; {:.1} % of the frames' time is \
+         </table>\n<p>Reading and drawing run alongside the engine; {:.1} % of the frames' time is \
          spent outside it.</p></section>\n",
         age.p50_ms,
         age.p99_ms,
         age.max_ms,
-        page.ledger.outside_engine_share() * 100.0
+        page.latency.outside_engine_share() * 100.0
     );
 }
 
@@ -225,8 +225,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn span(id: &str, real: Option<bool>, late: bool) -> StageSpan {
-        StageSpan {
+    fn span(id: &str, real: Option<bool>, late: bool) -> AlertSpan {
+        AlertSpan {
             id: id.into(),
             first: 3,
             last: 9,
@@ -237,23 +237,23 @@ mod tests {
         }
     }
 
-    fn page(alerts: &[StageSpan], truth: Option<&[StageSpan]>) -> String {
-        let mut ledger = LatencyStats::new(Duration::from_millis(50), false);
+    fn page(alerts: &[AlertSpan], truth: Option<&[AlertSpan]>) -> String {
+        let mut latency = LatencyStats::new(Duration::from_millis(50), false);
         for i in 0..20 {
-            ledger.add(FrameStage::Engine, Duration::from_millis(30 + i));
-            ledger.finish_frame(Duration::from_millis(40 + i));
+            latency.add(FrameStage::Engine, Duration::from_millis(30 + i));
+            latency.finish_frame(Duration::from_millis(40 + i));
         }
         html(&RunPage {
             title: "A <run> & more",
             lead: "lead",
-            facts: &[
-                PageFact::plain("12", "frames"),
-                PageFact::judged("3", "missed", false),
+            figures: &[
+                PageFigure::plain("12", "frames"),
+                PageFigure::rated("3", "missed", false),
             ],
             frames: 20,
             alerts,
             truth,
-            ledger: &ledger,
+            latency: &latency,
             budget_ms: 50.0,
             sheet: "contact sheet.png",
             overlay_folder: "overlays/",
@@ -322,9 +322,9 @@ mod tests {
     #[test]
     fn an_empty_run_and_a_long_one_are_shown() {
         let html = page(&[], None);
-        assert!(html.contains("Nothing was told"));
+        assert!(html.contains("No alerts"));
         assert_balanced(&html);
-        let many: Vec<StageSpan> = (0..100)
+        let many: Vec<AlertSpan> = (0..100)
             .map(|i| span(&format!("f-{i}"), None, false))
             .collect();
         let html = page(&many, None);
@@ -333,11 +333,11 @@ mod tests {
         let empty = self::html(&RunPage {
             title: "t",
             lead: "l",
-            facts: &[],
+            figures: &[],
             frames: 0,
             alerts: &[],
             truth: None,
-            ledger: &none,
+            latency: &none,
             budget_ms: 0.0,
             sheet: "s",
             overlay_folder: "",

@@ -1,4 +1,4 @@
-//! The contact sheet: a run's most telling frames on one picture.
+//! The contact sheet: the frames of a run with the highest scores on one picture.
 
 use super::canvas::PictureCanvas;
 use unmask_frame::{Picture, Size};
@@ -23,7 +23,7 @@ pub struct SheetTile {
     pub caption: String,
 }
 
-/// Lays `tiles` out, three a row, below `title`.
+/// Lays `tiles` out, three per row, below `title`.
 pub fn contact_sheet(title: &str, tiles: &[SheetTile]) -> Picture {
     let small: Vec<Picture> = tiles.iter().map(|t| shrink(&t.picture, TILE_W)).collect();
     let tile_h = small.iter().map(|p| p.size().h).max().unwrap_or(0);

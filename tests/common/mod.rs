@@ -1,4 +1,4 @@
-//! What the tests of this folder share.
+//! Helpers shared by the tests.
 
 // Every test file is a crate of its own and takes only what it needs.
 #![allow(dead_code)]

@@ -4,7 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod files;
-mod verb;
+mod subcommand;
 
 use common::network::{header, tiny};
 use common::tensors::{Tensors, Values, difference, read_tensors, run};
@@ -200,10 +200,10 @@ fn the_file_keeps_the_contract() {
         ]
     );
     // Facts survive, the size is the one exported for.
-    let facts = checkpoint::CheckpointMetadata::from_lookup(4, |key| model.fact(key)).unwrap();
-    assert_eq!(facts.size, Size::new(128, 32));
-    assert_eq!(facts.classes, checkpoint.facts.classes);
-    assert_eq!(facts.recipe.as_deref(), Some(r#"{"seed": 7}"#));
+    let metadata = checkpoint::CheckpointMetadata::from_lookup(4, |key| model.fact(key)).unwrap();
+    assert_eq!(metadata.size, Size::new(128, 32));
+    assert_eq!(metadata.classes, checkpoint.metadata.classes);
+    assert_eq!(metadata.recipe.as_deref(), Some(r#"{"seed": 7}"#));
     let config: NetworkConfig = serde_json::from_str(model.fact("unmask.config").unwrap()).unwrap();
     assert_eq!(config, tiny());
     // Norms are folded, names are unique and say where a node belongs, every value is used, and
@@ -263,7 +263,7 @@ fn every_size_in_use_can_be_exported() {
 }
 
 /// Checks a model with `onnx.checker` and runs it on ONNX Runtime: prints the largest difference
-/// to the outputs that lie beside it as raw f32, over their largest value.
+/// to the outputs that lie next to it as raw f32, over their largest value.
 const ORACLE: &str = r#"
 import sys, numpy as np, onnx, onnxruntime
 model, image, *outputs = sys.argv[1:]

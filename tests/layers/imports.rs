@@ -1,4 +1,4 @@
-//! From the paths that modules name to the modules and files that they come from.
+//! Resolves the paths that modules name to modules and files.
 
 use crate::source::{Binding, Module, Modules};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub fn imports(modules: &Modules) -> Edges<Vec<String>> {
     edges
 }
 
-/// Notes the module that defines what `path`, written in the module `at`, names. Re-exports are
+/// Records the module that defines what `path`, written in the module `at`, names. Re-exports are
 /// followed; `true` where it is found.
 fn follow(
     modules: &Modules,

@@ -177,7 +177,7 @@ fn read_all() -> Modules {
 }
 
 /// The imports of `modules` by file. A module is part of the one that holds it: what it takes from
-/// that one is no import; what it takes from all others is.
+/// that one is not an import; what it takes from all others is.
 fn by_file(modules: &Modules) -> Edges<String> {
     let file = |path: &Vec<String>| modules[path].file.display().to_string();
     let mut all = imports(modules);

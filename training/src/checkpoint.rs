@@ -1,7 +1,7 @@
 //! Checkpoints: safetensors files, written whole or not at all.
 //!
-//! A *model* holds parameters and running statistics by detectron2 name, and the facts that export
-//! needs. A *state* holds everything to go on with: the same, the optimizer's memory and the place
+//! A *model* holds parameters and running statistics by detectron2 name, and the metadata that export
+//! needs. A *state* holds everything to continue with: the same, the optimizer's memory and the place
 //! in the recipe.
 
 use crate::optimizer::{OptimizerSettings, OptimizerState};
@@ -21,10 +21,10 @@ pub enum CheckpointError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The file is no checkpoint of this program.
+    /// The file is not a checkpoint of this program.
     #[error("{path}: {what}")]
     Foreign {
         /// The file.
@@ -44,10 +44,10 @@ pub struct CheckpointFolder {
 }
 
 /// Facts of a model, as export wants them.
-fn facts(recipe: &TrainingRecipe) -> HashMap<String, String> {
+fn metadata(recipe: &TrainingRecipe) -> HashMap<String, String> {
     let json = |v: serde_json::Value| v.to_string();
     let config = recipe.config().expect("checked when the recipe was read");
-    let mut facts = HashMap::from([
+    let mut metadata = HashMap::from([
         (
             "unmask.mean".to_owned(),
             json(serde_json::json!(recipe.normalise.mean)),
@@ -71,11 +71,11 @@ fn facts(recipe: &TrainingRecipe) -> HashMap<String, String> {
         ("unmask.recipe".to_owned(), recipe.name.clone()),
     ]);
     let (w, h) = recipe.validation.size;
-    facts.insert("unmask.size".to_owned(), format!("{h}x{w}"));
+    metadata.insert("unmask.size".to_owned(), format!("{h}x{w}"));
     if let Ok(config) = serde_json::to_string(&config) {
-        facts.insert("unmask.config".to_owned(), config);
+        metadata.insert("unmask.config".to_owned(), config);
     }
-    facts
+    metadata
 }
 
 /// Writes the model: the running mean of the weights where one is kept.
@@ -96,10 +96,10 @@ pub fn write_model(
         let values = value.try_to_vec::<f32>().expect("float32 values");
         (name.clone(), param.shape.clone(), values)
     });
-    write(path, tensors.collect(), facts(recipe))
+    write(path, tensors.collect(), metadata(recipe))
 }
 
-/// Writes everything to go on with from `place`.
+/// Writes everything to continue with from `place`.
 ///
 /// # Errors
 /// [`CheckpointError::Io`].
@@ -127,12 +127,12 @@ pub fn write_state(
             .into_iter()
             .map(|(name, values)| (name, vec![values.len()], values)),
     );
-    let mut facts = facts(recipe);
-    facts.insert(
+    let mut metadata = metadata(recipe);
+    metadata.insert(
         "unmask.place".to_owned(),
         format!("{} {} {time}", place.stage, place.step),
     );
-    write(path, tensors, facts)
+    write(path, tensors, metadata)
 }
 
 /// Reads a state back: parameters, memory and place.
@@ -144,18 +144,18 @@ pub fn read_state(
     recipe: &TrainingRecipe,
     device: &Device,
 ) -> Result<(ParamStore, OptimizerState, CheckpointFolder), CheckpointError> {
-    let (tensors, facts) = read(path)?;
+    let (tensors, metadata) = read(path)?;
     let foreign = |what: &str| CheckpointError::Foreign {
         path: path.to_owned(),
         what: what.to_owned(),
     };
     let config = serde_json::to_string(&recipe.config().expect("checked when read")).ok();
-    if facts.get("unmask.config") != config.as_ref() {
+    if metadata.get("unmask.config") != config.as_ref() {
         return Err(foreign(
             "made with another network; use another folder, or that recipe",
         ));
     }
-    let place: Vec<u64> = facts
+    let place: Vec<u64> = metadata
         .get("unmask.place")
         .map(|p| p.split(' ').filter_map(|n| n.parse().ok()).collect())
         .unwrap_or_default();
@@ -214,7 +214,7 @@ fn read(path: &Path) -> Result<(TensorMap, HashMap<String, String>), CheckpointE
     let bytes = unmask_frame::read_regular_file(path, u64::MAX).map_err(io)?;
     let (_, header) =
         SafeTensors::read_metadata(&bytes).map_err(|e| foreign(format!("no safetensors: {e}")))?;
-    let facts = header.metadata().clone().unwrap_or_default();
+    let metadata = header.metadata().clone().unwrap_or_default();
     let file =
         SafeTensors::deserialize(&bytes).map_err(|e| foreign(format!("no safetensors: {e}")))?;
     let mut tensors = BTreeMap::new();
@@ -232,13 +232,13 @@ fn read(path: &Path) -> Result<(TensorMap, HashMap<String, String>), CheckpointE
             .collect();
         tensors.insert(name, (view.shape().to_vec(), values));
     }
-    Ok((tensors, facts))
+    Ok((tensors, metadata))
 }
 
 fn write(
     path: &Path,
     tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
-    facts: HashMap<String, String>,
+    metadata: HashMap<String, String>,
 ) -> Result<(), CheckpointError> {
     let io = |source| CheckpointError::Io {
         path: path.to_owned(),
@@ -258,13 +258,13 @@ fn write(
         let view = TensorView::new(Dtype::F32, shape.clone(), data).expect("sizes fit");
         (name.as_str(), view)
     });
-    let file = safetensors::serialize(views, Some(facts)).map_err(|e| {
+    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| {
         io(std::io::Error::new(
             std::io::ErrorKind::InvalidData,
             e.to_string(),
         ))
     })?;
-    // Written beside and renamed: a kill leaves the old file or the new one, never half.
+    // Written under a temporary name and renamed: a kill leaves the old file or the new one, never half.
     let part = path.with_extension("part");
     let mut out = std::fs::File::create(&part).map_err(io)?;
     out.write_all(&file)

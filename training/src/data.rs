@@ -1,8 +1,8 @@
 //! Training data: labelled pictures, outlier objects, augmentation, pasting, batches.
 //!
-//! The way of an example: a [`Mixture`] of [`Dataset`]s says which sample comes next, [`Paste`]
-//! puts outlier objects into the picture, [`Augment`] scales, crops, flips and recolours it,
-//! [`Loader`] gathers batches ahead of the training step. (Mask2Anomaly, arXiv 2307.13316, section
+//! The way of an example: a [`SourceMixture`] of [`PictureDataset`]s says which sample comes next, [`PasteSettings`]
+//! puts outlier objects into the picture, [`AugmentSettings`] scales, crops, flips and recolours it,
+//! [`BatchLoader`] gathers batches ahead of the training step. (Mask2Anomaly, arXiv 2307.13316, section
 //! on training; the pasting follows its released code, with the object's size as a setting.)
 //!
 //! There is no hidden state: batch `n` follows from the seed and `n` alone, whatever the number of

@@ -433,7 +433,7 @@ fn evened(targets: &LossTargets<'_>, even: f32) -> Option<Vec<f32>> {
 }
 
 /// Weights `[heads, batch · area]` that take the mean, in each head, over the share
-/// [`Margin::hard`] of the known pixels that are furthest off.
+/// [`MarginLoss::hard`] of the known pixels that are furthest off.
 fn hardest(below: &Tensor<2>, targets: &LossTargets<'_>, margin: &MarginLoss) -> Tensor<2> {
     let [heads, area] = below.dims();
     let far = to_vec(below);

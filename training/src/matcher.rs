@@ -72,7 +72,7 @@ impl MatchLabels<'_> {
     }
 }
 
-/// Costs `[Q, targets]`, row by row: every query against every target class, over `at` points.
+/// Costs `[Q, targets]`, row-major: every query against every target class, over `at` points.
 pub fn costs(
     predictions: &MatchPredictions<'_>,
     labels: &MatchLabels<'_>,

@@ -1,4 +1,4 @@
-//! Parameters by name, each a flat leaf tensor with its shape beside it.
+//! Parameters by name, each a flat leaf tensor with its shape next to it.
 //!
 //! Flat leaves keep optimizer, clipping and checkpoints free of ranks: every state is rank 1.
 
@@ -111,7 +111,7 @@ impl ParamStore {
         }
     }
 
-    /// The reverse of [`Params::resting`]: leaves of `device`, with gradients.
+    /// The reverse of [`ParamStore::resting`]: leaves of `device`, with gradients.
     pub fn moving(&self, device: &Device) -> Self {
         let mut out = Self {
             device: device.clone(),

@@ -12,7 +12,7 @@ pub enum PlotError {
     Read {
         /// The log.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line of the log is no JSON object.
@@ -155,7 +155,7 @@ mod tests {
         );
         std::fs::write(&log, lines).unwrap();
         let (losses, validation) = read(&log).unwrap();
-        // The second stage goes on where the first ended.
+        // The second stage continues where the first ended.
         assert_eq!(losses[0].1, [(1.0, 3.0), (11.0, 2.0)]);
         assert_eq!(validation[0].1, [(10.0, 0.5)]);
         assert!(validation[2].1.is_empty());

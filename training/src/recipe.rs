@@ -85,11 +85,11 @@ pub enum DataSource {
     Drive {
         /// Seed of the drive.
         seed: u64,
-        /// Number of different stills.
+        /// Number of different images.
         stills: u64,
         /// Width and height of a still, px.
         size: (usize, usize),
-        /// Share of the stills that look at a zebra crossing (0 to 1; absent = 0).
+        /// Share of the images that look at a zebra crossing (0 to 1; absent = 0).
         #[serde(default)]
         crossings: f64,
         /// Share of the draws.
@@ -137,7 +137,7 @@ pub struct TrainingStage {
     pub name: String,
     /// Steps.
     pub steps: u64,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch: usize,
     /// Labelled pictures.
     pub sources: Vec<DataSource>,
@@ -173,10 +173,10 @@ pub enum RecipeError {
     Read {
         /// The recipe file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The file is no recipe.
+    /// The file is not a recipe.
     #[error("{path}: {what}")]
     Parse {
         /// The recipe file.

@@ -38,7 +38,7 @@ pub enum TrainError {
     Log {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// Weights of the backbone.
@@ -47,7 +47,7 @@ pub enum TrainError {
     /// The plot.
     #[error(transparent)]
     Plot(#[from] crate::plot::PlotError),
-    /// The loss is no number any more.
+    /// The loss is not a number any more.
     #[error(
         "{stage}, step {step}: the loss has not been finite for {count} steps; lower \
          `optim.lr`, or start from an earlier checkpoint"
@@ -60,7 +60,7 @@ pub enum TrainError {
         /// Steps without a finite loss.
         count: u64,
     },
-    /// The folder holds a run that was not asked to go on.
+    /// The folder holds a run that was not asked to continue.
     #[error("{path} holds a run already: add --resume to go on with it, or give another --out")]
     Occupied {
         /// The state file.
@@ -104,9 +104,9 @@ pub enum Ending {
         /// The model.
         model: PathBuf,
     },
-    /// [`Manner::stop_after`] steps ran: the model is not written yet.
+    /// [`RunManner::stop_after`] steps ran: the model is not written yet.
     Stopped {
-        /// The state, from which [`Manner::resume`] goes on.
+        /// The state, from which [`RunManner::resume`] continues.
         state: PathBuf,
     },
 }
@@ -364,7 +364,7 @@ fn progress(stage: &TrainingStage) -> ProgressBar {
         .with_prefix(stage.name.clone())
 }
 
-/// The log: one JSON object a line, appended and flushed.
+/// The log: one JSON object per line, appended and flushed.
 struct TrainLog {
     path: PathBuf,
     file: std::fs::File,

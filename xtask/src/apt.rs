@@ -1,4 +1,4 @@
-//! Debian packages without installing any: an apt of our own beside the machine's, which takes the
+//! Debian packages without installing any: an apt of our own next to the machine's, which takes the
 //! machine's mirrors and leaves its state, its configuration and its architectures as they are.
 
 use crate::arch::TargetArch;
@@ -155,7 +155,7 @@ impl<'a> AptCache<'a> {
         Ok(())
     }
 
-    /// Fetches the lists of packages, once a run.
+    /// Fetches the lists of packages, once per run.
     fn update(&self) -> anyhow::Result<()> {
         if self.fresh.get() {
             return Ok(());
@@ -205,7 +205,7 @@ impl<'a> AptCache<'a> {
         ))
     }
 
-    /// The machine's own Debian mirrors, and the backports beside its release.
+    /// The machine's own Debian mirrors, and the backports next to its release.
     fn sources(&self) -> anyhow::Result<String> {
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
         let codename = codename(&release).context(

@@ -125,7 +125,7 @@ fn one(
     Ok(())
 }
 
-/// What Debian's checker says: nothing, beside what is explained in the overrides.
+/// What Debian's checker says: nothing, next to what is explained in the overrides.
 fn lint(runner: &ProcessRunner, package: &Path) -> anyhow::Result<()> {
     if !on_path("lintian") {
         if unmask_oracle::is_required("lintian") {

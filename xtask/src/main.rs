@@ -1,4 +1,4 @@
-//! Tasks of this repository that are no part of the product.
+//! Tasks of this repository that are not part of the product.
 #![forbid(unsafe_code)]
 
 mod apt;

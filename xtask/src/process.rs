@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Runs children, and ends them when this process is told to stop.
+/// Runs children, and ends them when this process is asked to stop.
 pub struct ProcessRunner {
     stop: Arc<AtomicBool>,
 }
@@ -49,10 +49,10 @@ impl ProcessRunner {
         Ok(Self { stop })
     }
 
-    /// Runs a command to its end, with `tick` called ten times a second.
+    /// Runs a command to its end, with `tick` called ten times per second.
     ///
     /// # Errors
-    /// It cannot be started, `limit` passes, `tick` fails, or this process is told to stop.
+    /// It cannot be started, `limit` passes, `tick` fails, or this process is asked to stop.
     pub fn watch(
         &self,
         command: &mut Command,

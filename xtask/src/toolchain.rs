@@ -94,7 +94,7 @@ impl Toolchain {
     }
 
     /// Links the programs with the oldest C library to run on; all that they are made of stays as it
-    /// is, and is not built anew.
+    /// is, and is not built again.
     pub fn linked_with_oldest(mut self, apt: &AptCache<'_>, cache: &Path) -> anyhow::Result<Self> {
         let (linker, root) = oldest_linker(apt, self.arch, cache)?;
         self.last_linker = Some(linker);
@@ -237,7 +237,7 @@ fn oldest_linker(
         false => cross_compiler(apt, arch, cache)?.0,
     };
     let linker = cache.join(format!("cc-oldest-{}", arch.name()));
-    // A native compiler looks beside itself for the start files before it looks into the root.
+    // A native compiler looks next to itself for the start files before it looks into the root.
     let folder = format!("{}/usr/lib/{}-linux-gnu", quoted(&root), arch.name());
     let line = format!(
         "{compiler} --sysroot={} -B{folder} -L{folder} \"$@\"\n",
@@ -373,7 +373,7 @@ fn rust_of_debian(apt: &AptCache<'_>, arch: TargetArch, cache: &Path) -> anyhow:
 
 fn script(path: &Path, body: &str) -> anyhow::Result<()> {
     let text = format!("#!/bin/sh\n{body}");
-    // Written only where it differs: cargo builds anew where a compiler's file is younger.
+    // Written only where it differs: cargo builds again where a compiler's file is younger.
     if fs::read_to_string(path).ok().as_deref() != Some(text.as_str()) {
         fs::write(path, text)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;

@@ -1,8 +1,8 @@
-//! From an anomaly map to findings: components above a threshold, in pixels of the picture.
+//! Finds detections in an anomaly map: components above a threshold, in image pixels.
 //!
 //! This works on the grid of the network's output, not on the picture: the map between the cells
-//! is only interpolated, so labelling the enlarged map would cost a hundred times as much and say
-//! nothing new. Boxes and areas are those of the cells, carried over to the picture.
+//! is only interpolated, so labelling the enlarged map would cost a hundred times as much and add
+//! no information. Boxes and areas are those of the cells, carried over to the picture.
 //!
 //! A component is made with two thresholds (hysteresis, as in Canny 1986): it must hold a cell
 //! above the high one, and reaches as far as cells above the low one connect. All buffers are kept:
@@ -14,11 +14,11 @@ use unmask_score::ScoredFrame;
 use unmask_score::components::ComponentLabeller;
 
 /// Rows of cells below a component in which its road may begin.
-const FOOT_ROWS: usize = 2;
-/// Cells beside the road that still count as near it.
+const BOTTOM_ROWS: usize = 2;
+/// Cells next to the road that still count as near it.
 const NEAR_CELLS: usize = 1;
-/// Width of the ring around a component with which it is compared, cells.
-const RING_CELLS: usize = 2;
+/// Width of the contour around a component with which it is compared, cells.
+const CONTOUR_CELLS: usize = 2;
 
 /// A component of the anomaly map.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Detection {
     pub score_max: f32,
     /// Mean score of its cells.
     pub score_mean: f32,
-    /// `score_mean` less the mean score of the ring around it, two cells wide.
+    /// `score_mean` less the mean score of the contour around it, two cells wide.
     pub contrast: f32,
     /// Area divided by the longer side of the box, px: how thick it is where it is a line.
     pub thickness_px: f32,
@@ -45,7 +45,7 @@ pub struct Detection {
     pub on_road: bool,
 }
 
-/// The two thresholds and the least area.
+/// The two thresholds and the minimum area.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct HysteresisThresholds {
     /// A component must hold a cell above this. (Above, not from: the threshold that `unmask eval`
@@ -64,23 +64,23 @@ pub(super) struct DetectionFinder {
     cells: ComponentLabeller,
     road_cells: ComponentLabeller,
     spans: Vec<Option<(usize, usize)>>,
-    parts: Vec<DetectionPart>,
-    /// Component a cell, plus one; 0 = none.
+    parts: Vec<ComponentSums>,
+    /// Component per cell, plus one; 0 = none.
     owner: Vec<u32>,
     /// Component in whose ring a cell was counted last, plus one.
-    ringed: Vec<u32>,
-    found: Vec<Detection>,
+    contour_owner: Vec<u32>,
+    detections: Vec<Detection>,
 }
 
 /// What is summed up over the cells of a component.
 #[derive(Clone, Copy, Debug)]
-struct DetectionPart {
+struct ComponentSums {
     cells: usize,
     max: f32,
     sum: f64,
     /// Left, top, right, bottom, cells; the last two are past the end.
-    reach: [usize; 4],
-    foot: (usize, usize),
+    extent: [usize; 4],
+    bottom: (usize, usize),
 }
 
 /// What lies around a component.
@@ -102,8 +102,8 @@ impl DetectionFinder {
             spans: Vec::new(),
             parts: Vec::new(),
             owner: Vec::new(),
-            ringed: Vec::new(),
-            found: Vec::new(),
+            contour_owner: Vec::new(),
+            detections: Vec::new(),
         }
     }
 
@@ -112,37 +112,39 @@ impl DetectionFinder {
         &mut self,
         scored: &ScoredFrame,
         picture: Size,
-        cut: HysteresisThresholds,
+        thresholds: HysteresisThresholds,
     ) -> &[Detection] {
-        self.found.clear();
+        self.detections.clear();
         let grid = scored.score.size();
         let score = scored.score.data();
-        self.cells.label(grid, |i| score[i] > cut.low);
+        self.cells.label(grid, |i| score[i] > thresholds.low);
         self.sum_up(scored);
         let cell_px = picture.area_px() as f64 / grid.area_px() as f64;
-        let area = |part: &DetectionPart| (part.cells as f64 * cell_px).round() as u32;
-        let passes = |part: &DetectionPart| part.max > cut.high && area(part) >= cut.min_area_px;
+        let area = |part: &ComponentSums| (part.cells as f64 * cell_px).round() as u32;
+        let passes = |part: &ComponentSums| {
+            part.max > thresholds.high && area(part) >= thresholds.min_area_px
+        };
         if !self.parts.iter().any(passes) {
-            return &self.found;
+            return &self.detections;
         }
         self.find_road(&scored.classes);
-        self.own(grid);
+        self.assign_owners(grid);
         for k in 0..self.parts.len() {
             let part = self.parts[k];
             if !passes(&part) {
                 continue;
             }
-            let ring = self.ring(k, scored);
+            let contour = self.contour(k, scored);
             let mean = part.sum / part.cells as f64;
             // Where it fills the picture there is nothing that it stands out from.
-            let around = if ring.cells > 0 {
-                ring.sum / ring.cells as f64
+            let around = if contour.cells > 0 {
+                contour.sum / contour.cells as f64
             } else {
                 mean
             };
-            let [left, top, right, bottom] = part.reach;
+            let [left, top, right, bottom] = part.extent;
             let bbox = to_picture([left, top, right - left, bottom - top], grid, picture);
-            self.found.push(Detection {
+            self.detections.push(Detection {
                 bbox,
                 area_px: area(&part),
                 score_max: part.max,
@@ -150,23 +152,23 @@ impl DetectionFinder {
                 contrast: (mean - around) as f32,
                 thickness_px: area(&part) as f32 / bbox[2].max(bbox[3]).max(1) as f32,
                 fill: part.cells as f32 / ((right - left) * (bottom - top)) as f32,
-                road_share: ring.low_road as f32 / ring.low_cells.max(1) as f32,
+                road_share: contour.low_road as f32 / contour.low_cells.max(1) as f32,
                 at_edge: left == 0 || right == grid.w || bottom == grid.h,
-                on_road: self.holds(bottom - 1, part.foot.0..part.foot.1),
+                on_road: self.contains_below(bottom - 1, part.bottom.0..part.bottom.1),
             });
         }
-        self.found
+        self.detections
             .sort_unstable_by(|a, b| b.area_px.cmp(&a.area_px).then(a.bbox.cmp(&b.bbox)));
-        &self.found
+        &self.detections
     }
 
     fn sum_up(&mut self, scored: &ScoredFrame) {
-        let none = DetectionPart {
+        let none = ComponentSums {
             cells: 0,
             max: f32::NEG_INFINITY,
             sum: 0.0,
-            reach: [usize::MAX, usize::MAX, 0, 0],
-            foot: (0, 0),
+            extent: [usize::MAX, usize::MAX, 0, 0],
+            bottom: (0, 0),
         };
         self.parts.clear();
         self.parts.resize(self.cells.count(), none);
@@ -178,59 +180,59 @@ impl DetectionFinder {
                 part.sum += f64::from(a);
             }
             part.cells += end - start;
-            // Runs come from the top down: the foot is the last row, all its runs as one.
-            part.foot = if part.reach[3] == y + 1 {
-                (part.foot.0.min(start), part.foot.1.max(end))
+            // Runs come from the top down: the bottom edge is the last row, all its runs as one.
+            part.bottom = if part.extent[3] == y + 1 {
+                (part.bottom.0.min(start), part.bottom.1.max(end))
             } else {
                 (start, end)
             };
-            let [left, top, right, _] = part.reach;
-            part.reach = [left.min(start), top.min(y), right.max(end), y + 1];
+            let [left, top, right, _] = part.extent;
+            part.extent = [left.min(start), top.min(y), right.max(end), y + 1];
         }
     }
 
-    fn own(&mut self, grid: Size) {
+    fn assign_owners(&mut self, grid: Size) {
         self.owner.clear();
         self.owner.resize(grid.area_px(), 0);
-        self.ringed.clear();
-        self.ringed.resize(grid.area_px(), 0);
+        self.contour_owner.clear();
+        self.contour_owner.resize(grid.area_px(), 0);
         for run in self.cells.runs() {
             let row = run.y as usize * grid.w;
             self.owner[row + run.start as usize..row + run.end as usize].fill(run.component + 1);
         }
     }
 
-    /// The cells within [`RING_CELLS`] of component `k`, each once.
-    fn ring(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
+    /// The cells within [`CONTOUR_CELLS`] of component `k`, each once.
+    fn contour(&mut self, k: usize, scored: &ScoredFrame) -> ContourRing {
         let grid = scored.score.size();
         let (score, classes) = (scored.score.data(), scored.classes.data());
-        let [_, top, _, bottom] = self.parts[k].reach;
+        let [_, top, _, bottom] = self.parts[k].extent;
         let (own, half) = (k as u32 + 1, (top + bottom) / 2);
-        let mut ring = ContourRing::default();
+        let mut contour = ContourRing::default();
         for run in self.cells.runs_of(k) {
             let rows = around(run.y as usize, run.y as usize + 1, grid.h);
             let columns = around(run.start as usize, run.end as usize, grid.w);
             for y in rows {
                 for i in y * grid.w + columns.start..y * grid.w + columns.end {
-                    if self.owner[i] == own || self.ringed[i] == own {
+                    if self.owner[i] == own || self.contour_owner[i] == own {
                         continue;
                     }
-                    self.ringed[i] = own;
-                    ring.cells += 1;
-                    ring.sum += f64::from(score[i]);
+                    self.contour_owner[i] = own;
+                    contour.cells += 1;
+                    contour.sum += f64::from(score[i]);
                     if y >= half {
-                        ring.low_cells += 1;
-                        ring.low_road += usize::from(self.road[usize::from(classes[i])]);
+                        contour.low_cells += 1;
+                        contour.low_road += usize::from(self.road[usize::from(classes[i])]);
                     }
                 }
             }
         }
-        ring
+        contour
     }
 
     /// From where to where the road reaches in every row of cells.
     ///
-    /// Only the largest connected piece of road counts (a stray cell in a wall is no road), and
+    /// Only the largest connected piece of road counts (a stray cell in a wall is not a road), and
     /// what stands between its left and right edge stands on it: there the cells themselves are
     /// not road.
     fn find_road(&mut self, classes: &LabelMap) {
@@ -258,19 +260,19 @@ impl DetectionFinder {
     /// Whether a foot in row `y` stands on or near the road: in its row or the ones right below,
     /// the road, with a cell more on each side, holds at least half of its width. What merely
     /// reaches to the edge of the road, such as a verge, does not stand on it.
-    fn holds(&self, y: usize, foot: Range<usize>) -> bool {
-        let rows = y..(y + FOOT_ROWS + 1).min(self.spans.len());
+    fn contains_below(&self, y: usize, bottom: Range<usize>) -> bool {
+        let rows = y..(y + BOTTOM_ROWS + 1).min(self.spans.len());
         self.spans[rows].iter().flatten().any(|&(start, end)| {
             let (start, end) = (start.saturating_sub(NEAR_CELLS), end + NEAR_CELLS);
-            let held = end.min(foot.end).saturating_sub(start.max(foot.start));
-            2 * held >= foot.len()
+            let held = end.min(bottom.end).saturating_sub(start.max(bottom.start));
+            2 * held >= bottom.len()
         })
     }
 }
 
 /// `start..end` with the ring's width more on each side, inside `0..all`.
 fn around(start: usize, end: usize, all: usize) -> Range<usize> {
-    start.saturating_sub(RING_CELLS)..(end + RING_CELLS).min(all)
+    start.saturating_sub(CONTOUR_CELLS)..(end + CONTOUR_CELLS).min(all)
 }
 
 /// A box of cells as a box of pixels, rounded outwards.

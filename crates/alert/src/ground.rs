@@ -1,8 +1,8 @@
-//! Where a thing stands, from where its foot is in the picture: a camera over a flat road.
+//! Ground position of an object from its bottom edge in the image: a camera above a flat road.
 //!
-//! A pinhole camera `height_m` above the road looks along it, tipped down by `pitch_deg`. The ray
+//! A pinhole camera `height_m` above the road looks along it, with a downward pitch of `pitch_deg`. The ray
 //! through a picture point at or below the horizon meets the road in one place. Hills, a loaded
-//! vehicle and a thing that does not touch the ground bend the truth: this is an estimate.
+//! vehicle and an object that does not touch the ground falsify the result: this is an estimate.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ pub struct GroundPosition {
 
 impl CameraGeometry {
     /// What is wrong with the numbers, as the key and what it must be.
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    pub fn invalid_value(&self) -> Option<(&'static str, &'static str)> {
         let within = |v: f32, low: f32, high: f32| v.is_finite() && v > low && v <= high;
         let inside = |v: f32| (0.0..=1.0).contains(&v);
         if !within(self.height_m, 0.0, 100.0) {
@@ -67,7 +67,7 @@ impl CameraGeometry {
     }
 
     /// Where the middle of the lower edge of `bbox` stands; `picture` = width and height, px.
-    pub fn place(&self, [x, y, w, h]: [u32; 4], picture: [u32; 2]) -> GroundPosition {
+    pub fn position_of(&self, [x, y, w, h]: [u32; 4], picture: [u32; 2]) -> GroundPosition {
         let [pw, ph] = picture.map(|v| v as f32);
         let across = (x as f32 + 0.5 * w as f32) - self.centre[0] * pw;
         let down = (y + h) as f32 - self.centre[1] * ph;
@@ -101,20 +101,20 @@ mod tests {
     const PICTURE: [u32; 2] = [640, 360];
 
     /// A box whose foot is at `(x, y)`.
-    fn foot(x: u32, y: u32) -> [u32; 4] {
+    fn bottom(x: u32, y: u32) -> [u32; 4] {
         [x - 5, y - 10, 10, 10]
     }
 
     #[test]
     fn a_level_camera_sees_by_similar_triangles() {
         // 1.5 m below over 640 px focal: 96 px below the middle is 10 m away.
-        let place = CAMERA.place(foot(320, 276), PICTURE);
-        assert!((place.distance_m.unwrap() - 10.0).abs() < 1e-4);
-        assert_eq!(place.bearing_deg, Some(0.0));
+        let position = CAMERA.position_of(bottom(320, 276), PICTURE);
+        assert!((position.distance_m.unwrap() - 10.0).abs() < 1e-4);
+        assert_eq!(position.bearing_deg, Some(0.0));
         // And 1 m to the right of that: 64 px.
-        let place = CAMERA.place(foot(384, 276), PICTURE);
-        assert!((place.distance_m.unwrap() - 101f32.sqrt()).abs() < 1e-4);
-        assert!((place.bearing_deg.unwrap() - 0.1f32.atan().to_degrees()).abs() < 1e-4);
+        let position = CAMERA.position_of(bottom(384, 276), PICTURE);
+        assert!((position.distance_m.unwrap() - 101f32.sqrt()).abs() < 1e-4);
+        assert!((position.bearing_deg.unwrap() - 0.1f32.atan().to_degrees()).abs() < 1e-4);
     }
 
     #[test]
@@ -124,25 +124,31 @@ mod tests {
             ..CAMERA
         };
         // Straight along the axis: 1.5 / tan 10 degrees.
-        let place = tipped.place(foot(320, 180), PICTURE);
+        let position = tipped.position_of(bottom(320, 180), PICTURE);
         assert!(
-            (place.distance_m.unwrap() - 8.507).abs() < 1e-2,
-            "{place:?}"
+            (position.distance_m.unwrap() - 8.507).abs() < 1e-2,
+            "{position:?}"
         );
     }
 
     #[test]
     fn above_the_horizon_and_too_far_there_is_no_distance() {
-        let up = CAMERA.place(foot(400, 100), PICTURE);
+        let up = CAMERA.position_of(bottom(400, 100), PICTURE);
         assert_eq!(up.distance_m, None);
         assert!(up.bearing_deg.unwrap() > 0.0);
-        assert_eq!(CAMERA.place(foot(320, 180), PICTURE).distance_m, None);
-        assert_eq!(CAMERA.place(foot(320, 182), PICTURE).distance_m, None);
+        assert_eq!(
+            CAMERA.position_of(bottom(320, 180), PICTURE).distance_m,
+            None
+        );
+        assert_eq!(
+            CAMERA.position_of(bottom(320, 182), PICTURE).distance_m,
+            None
+        );
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_named() {
-        assert_eq!(CAMERA.fault(), None);
+    fn numbers_out_of_range_are_named() {
+        assert_eq!(CAMERA.invalid_value(), None);
         let bad = [
             (
                 CameraGeometry {
@@ -188,7 +194,7 @@ mod tests {
             ),
         ];
         for (ground, key) in bad {
-            assert_eq!(ground.fault().unwrap().0, key);
+            assert_eq!(ground.invalid_value().unwrap().0, key);
         }
     }
 }

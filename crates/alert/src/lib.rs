@@ -1,28 +1,27 @@
-//! What the user is told.
+//! Detections, tracks and alerts.
 //!
-//! `find` turns an anomaly map into findings (components above two thresholds), `track` follows
-//! findings from frame to frame, `decide` holds the rules of what is told, `ground` says where it
-//! stands, and [`Alert`] is the fixed form in which events leave: one JSON object a line, schema
-//! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `judge` compares alerts with the truth,
+//! `find` turns an anomaly map into detections (components above two thresholds), `track` associates
+//! detections over frames, `decide` applies the alert rules, `ground` computes ground positions, and [`Alert`] is the fixed form in which events leave: one JSON object per line, schema
+//! `unmask.alert/1` (`docs/schema/unmask.alert-1.json`). `evaluate` compares alerts with the truth,
 //! where a source knows it.
 #![forbid(unsafe_code)]
 
 mod decide;
+mod evaluate;
 mod find;
 mod ground;
-mod judge;
 mod processed;
-mod region;
 pub mod thresholds;
 mod track;
+mod zone;
 
 pub use decide::{AlertDecider, AlertSettings, DecideError, FilterRules, HighSeverity};
+pub use evaluate::{AlertEvaluation, AlertEvaluator};
 pub use find::Detection;
 pub use ground::{CameraGeometry, GroundPosition};
-pub use judge::{AlertEvaluation, AlertEvaluator};
 pub use processed::ProcessedFrame;
-pub use region::ImageZone;
 pub use track::TrackConfirmation;
+pub use zone::ImageZone;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +32,7 @@ use unmask_frame::{FrameMetadata, MonotonicTime};
 /// Name and version of the form of alerts.
 pub const SCHEMA: &str = "unmask.alert/1";
 
-/// What happened to the thing an alert is about.
+/// What happened to the object an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertEvent {
@@ -49,7 +48,7 @@ pub enum AlertEvent {
     Degraded,
 }
 
-/// How much a thing matters.
+/// How much an object matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertSeverity {
@@ -61,7 +60,7 @@ pub enum AlertSeverity {
     High,
 }
 
-/// A thing that is told of.
+/// An object that is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackSnapshot {
     /// Its id.
@@ -69,7 +68,7 @@ pub struct TrackSnapshot {
     /// How it was last seen.
     pub last: Detection,
     /// Where it stands, where the camera's place is known.
-    pub place: GroundPosition,
+    pub position: GroundPosition,
     /// How much it matters.
     pub severity: AlertSeverity,
 }
@@ -105,7 +104,7 @@ pub struct Alert {
     /// Always [`SCHEMA`].
     #[serde(with = "shared")]
     pub schema: Arc<str>,
-    /// The same for all events of one thing; unique on a board over all its runs.
+    /// The same for all events of one object; unique on a board over all its runs.
     #[serde(with = "shared")]
     pub id: Arc<str>,
     /// What happened.
@@ -149,7 +148,7 @@ pub struct Alert {
     /// The source, as the user wrote it.
     #[serde(with = "shared")]
     pub source: Arc<str>,
-    /// In words, for events about the watch itself; else null.
+    /// Description, for events about the watch itself; else null.
     pub detail: Option<String>,
 }
 
@@ -185,18 +184,18 @@ impl AlertBuilder {
         }
     }
 
-    /// From here on the wall clock may be off by so much; nobody knows by how much, where `None`.
+    /// From here on the wall clock may be off by so much; by an unknown amount, where `None`.
     pub fn set_clock_error(&mut self, error: Option<Duration>) {
         let ns = error.map(|error| u64::try_from(error.as_nanos()).unwrap_or(u64::MAX));
         self.clock_error_ms = ns.map(milliseconds);
     }
 
     /// The alert for `track`, seen in the frame of `token`, written at `now`.
-    pub fn write(
+    pub fn track_alert(
         &self,
         event: AlertEvent,
         track: &TrackSnapshot,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
         let last = &track.last;
@@ -207,53 +206,53 @@ impl AlertBuilder {
             score_mean: last.score_mean,
             on_road: last.on_road,
             severity: track.severity,
-            distance_m: track.place.distance_m,
-            bearing_deg: track.place.bearing_deg,
-            ..self.blank(event, track.id.clone(), token, now)
+            distance_m: track.position.distance_m,
+            bearing_deg: track.position.bearing_deg,
+            ..self.base_alert(event, track.id.clone(), metadata, now)
         }
     }
 
     /// An alert about the watch itself ([`AlertEvent::Blind`], [`AlertEvent::Degraded`]), known since the
     /// frame of `token`; `id` joins those that belong together.
-    pub fn write_state(
+    pub fn status_alert(
         &self,
         event: AlertEvent,
         id: &Arc<str>,
         detail: String,
         severity: AlertSeverity,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
         Alert {
             severity,
             detail: Some(detail),
-            ..self.blank(event, id.clone(), token, now)
+            ..self.base_alert(event, id.clone(), metadata, now)
         }
     }
 
-    fn blank(
+    fn base_alert(
         &self,
         event: AlertEvent,
         id: Arc<str>,
-        token: &FrameMetadata,
+        metadata: &FrameMetadata,
         now: MonotonicTime,
     ) -> Alert {
-        let age = now.since(token.captured);
+        let age = now.since(metadata.captured);
         Alert {
             schema: self.schema.clone(),
             id,
             event,
-            frame: token.frame,
-            captured_at: rfc3339(token.captured_unix_ns),
+            frame: metadata.frame,
+            captured_at: rfc3339(metadata.captured_unix_ns),
             clock_error_ms: self.clock_error_ms,
             age_ms: milliseconds(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
-            budget_ms: milliseconds(token.budget_ns),
-            age: if token.age_known {
+            budget_ms: milliseconds(metadata.budget_ns),
+            age: if metadata.age_known {
                 AgeKnowledge::Known
             } else {
                 AgeKnowledge::Unknown
             },
-            on_time: token.age_known && now <= token.deadline(),
+            on_time: metadata.age_known && now <= metadata.deadline(),
             bbox: [0; 4],
             area_px: 0,
             score_max: 0.0,
@@ -263,7 +262,7 @@ impl AlertBuilder {
             distance_m: None,
             bearing_deg: None,
             engine: self.engine.clone(),
-            source: token.source.clone(),
+            source: metadata.source.clone(),
             detail: None,
         }
     }
@@ -288,7 +287,7 @@ fn rfc3339(ns: i128) -> String {
 mod tests {
     use super::*;
 
-    fn author() -> AlertBuilder {
+    fn builder() -> AlertBuilder {
         AlertBuilder::new(EngineId {
             name: "cpu".into(),
             precision: "fp32".into(),
@@ -296,7 +295,7 @@ mod tests {
         })
     }
 
-    fn token() -> FrameMetadata {
+    fn metadata() -> FrameMetadata {
         FrameMetadata {
             frame: 7,
             captured: MonotonicTime(1_000_000),
@@ -323,13 +322,13 @@ mod tests {
                 at_edge: false,
                 on_road: true,
             },
-            place: GroundPosition {
+            position: GroundPosition {
                 distance_m: Some(12.5),
                 bearing_deg: None,
             },
             severity: AlertSeverity::Medium,
         };
-        author().write(AlertEvent::Begin, &track, &token(), now)
+        builder().track_alert(AlertEvent::Begin, &track, &metadata(), now)
     }
 
     #[test]
@@ -394,39 +393,39 @@ mod tests {
 
     #[test]
     fn an_alert_about_the_watch_has_words_and_an_empty_box() {
-        let told = author().write_state(
+        let reported = builder().status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             "step 1 of 2: half size".into(),
             AlertSeverity::Medium,
-            &token(),
+            &metadata(),
             MonotonicTime(2_000_000),
         );
         assert_eq!(
-            (told.event, told.bbox, &*told.id),
+            (reported.event, reported.bbox, &*reported.id),
             (AlertEvent::Degraded, [0; 4], "w-1")
         );
-        assert_eq!(told.detail.as_deref(), Some("step 1 of 2: half size"));
-        let line = serde_json::to_string(&told).unwrap();
-        assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), told);
+        assert_eq!(reported.detail.as_deref(), Some("step 1 of 2: half size"));
+        let line = serde_json::to_string(&reported).unwrap();
+        assert_eq!(serde_json::from_str::<Alert>(&line).unwrap(), reported);
         assert!(line.contains(r#""event":"degraded""#), "{line}");
     }
 
     #[test]
     fn an_alert_says_how_far_its_clock_is_known() {
-        let mut author = author();
-        author.set_clock_error(Some(Duration::from_micros(1500)));
-        let told = author.write_state(
+        let mut builder = builder();
+        builder.set_clock_error(Some(Duration::from_micros(1500)));
+        let reported = builder.status_alert(
             AlertEvent::Degraded,
             &"w-1".into(),
             String::new(),
             AlertSeverity::Low,
-            &token(),
+            &metadata(),
             MonotonicTime(0),
         );
-        assert_eq!(told.clock_error_ms, Some(1.5));
+        assert_eq!(reported.clock_error_ms, Some(1.5));
         // Alerts of earlier versions, in an outbox, do not say it.
-        let line = serde_json::to_string(&told).unwrap();
+        let line = serde_json::to_string(&reported).unwrap();
         let old = line.replace(r#""clock_error_ms":1.5,"#, "");
         assert_ne!(old, line);
         assert_eq!(

@@ -6,7 +6,7 @@ use unmask_drive::GroundTruth;
 use unmask_frame::{EngineTimes, Frame};
 use unmask_score::ScoredFrame;
 
-/// A frame at the end of its way, for the view.
+/// A frame at the end of the pipeline, for the view.
 #[derive(Debug)]
 pub struct ProcessedFrame {
     /// The frame.
@@ -15,7 +15,7 @@ pub struct ProcessedFrame {
     pub truth: Option<GroundTruth>,
     /// Score and classes on the grid of the network's output.
     pub scored: ScoredFrame,
-    /// What was told about it.
+    /// What was reported about it.
     pub alerts: Vec<Alert>,
     /// What the engine's parts took.
     pub times: EngineTimes,

@@ -1,16 +1,16 @@
-//! The threshold for a wanted rate of false alarms, from normal driving.
+//! Chooses the threshold for a given rate of false alarms, from normal driving.
 //!
-//! Many deciders watch the same frames, one a threshold. Whatever they tell is false, as nothing was
-//! there. The answer is the lowest threshold at which, and above which, the wanted number is kept.
+//! Many deciders process the same frames, one per threshold. Every alert of theirs is false, as nothing was
+//! there. The answer is the lowest threshold at which, and above which, the rate is kept.
 
 use super::{AlertDecider, AlertEvent, AlertSettings, DecideError, TrackSnapshot};
 use unmask_frame::Size;
 use unmask_score::ScoredFrame;
 
 /// Thresholds tried: scores of both kinds of model end at 1.
-const TRIED: std::ops::RangeInclusive<u32> = 5..=99;
+const TRIAL_PERCENTS: std::ops::RangeInclusive<u32> = 5..=99;
 
-/// Watches frames on which nothing is to be told, at many thresholds at once.
+/// Watches frames on which nothing is to be reported, at many thresholds at once.
 #[derive(Debug)]
 pub struct ScoreBank {
     deciders: Vec<(f32, AlertDecider, u64)>,
@@ -18,7 +18,7 @@ pub struct ScoreBank {
     frames: u64,
 }
 
-/// A threshold and what it would have told.
+/// A threshold and how many alerts it would have begun.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ThresholdTrial {
     /// The threshold.
@@ -36,7 +36,7 @@ impl ScoreBank {
         settings: impl Fn(f32) -> AlertSettings,
         road: &[usize],
     ) -> Result<Self, DecideError> {
-        let deciders = TRIED.map(|percent| {
+        let deciders = TRIAL_PERCENTS.map(|percent| {
             let threshold = percent as f32 / 100.0;
             Ok((threshold, AlertDecider::new(settings(threshold), road)?, 0))
         });
@@ -63,7 +63,7 @@ impl ScoreBank {
     }
 
     /// Every threshold with its alarms, the lowest first.
-    pub fn tried(&self) -> Vec<ThresholdTrial> {
+    pub fn trials(&self) -> Vec<ThresholdTrial> {
         let one = |(threshold, _, alarms): &(f32, AlertDecider, u64)| ThresholdTrial {
             threshold: *threshold,
             alarms: *alarms,
@@ -113,9 +113,9 @@ mod tests {
         AlertSettings {
             low_threshold: threshold,
             min_area_px: 1,
-            confirm: TrackConfirmation::AT_ONCE,
+            confirm: TrackConfirmation::IMMEDIATE,
             rules: FilterRules::NONE,
-            ..AlertSettings::stills(threshold)
+            ..AlertSettings::images(threshold)
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
             };
             bank.step(&scored, Size::new(240, 40), i as i128);
         }
-        let tried = bank.tried();
+        let tried = bank.trials();
         assert_eq!((tried.len(), bank.frames()), (95, 3));
         let chosen = |allowed| lowest(&tried, allowed).unwrap().threshold;
         assert_eq!((chosen(3), chosen(2)), (0.05, 0.31));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn where_even_the_highest_tells_too_much_there_is_none() {
+    fn no_threshold_where_the_highest_reports_too_much() {
         let tried = [(0.5, 1), (0.6, 0), (0.7, 4)]
             .map(|(threshold, alarms)| ThresholdTrial { threshold, alarms });
         assert_eq!(lowest(&tried, 3), None);

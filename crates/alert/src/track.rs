@@ -1,27 +1,27 @@
-//! Follows findings from frame to frame, so that one thing has one id.
+//! Multi-object tracker: associates detections over frames, so that one object keeps one id.
 //!
-//! A finding either counts towards a beginning or it does not (the rules say which). What is
-//! confirmed is kept alive by both: it takes more to begin than to go on.
+//! A detection either counts towards a beginning or it does not (the rules say which). Confirmed
+//! tracks are continued by both: beginning takes more than continuing.
 
 use super::{AlertEvent, Detection};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Boxes grow by this share of their size before they are compared: things near the camera move
+/// Boxes grow by this share of their size before they are compared: objects near the camera move
 /// by about their own size between frames.
 const GROW: f32 = 0.25;
 /// Two boxes belong together from this share of the smaller one on.
 const OVERLAP: f32 = 0.3;
 /// History is kept in a 32-bit number.
 const WINDOW_LIMIT: u32 = 32;
-/// Most things followed at a time; further findings of a frame are left out, the smallest first.
-const FOLLOWED_LIMIT: usize = 128;
-/// Most things remembered after their end.
+/// Most objects tracked at a time; further detections of a frame are left out, the smallest first.
+const TRACKS_LIMIT: usize = 128;
+/// Most objects remembered after their end.
 const ENDED_LIMIT: usize = 32;
-/// A thing that comes again within the cool-down is told at once where its area has grown so much.
+/// An object that comes again within the cool-down is reported at once where its area has grown so much.
 const GROWN: u64 = 2;
 
-/// When a thing counts as real: seen in `hits` of the last `window` frames.
+/// When an object counts as real: seen in `hits` of the last `window` frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct TrackConfirmation {
@@ -30,8 +30,8 @@ pub struct TrackConfirmation {
 }
 
 impl TrackConfirmation {
-    /// At the first sight.
-    pub const AT_ONCE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
+    /// At the first detection.
+    pub const IMMEDIATE: TrackConfirmation = TrackConfirmation { hits: 1, window: 1 };
 
     /// In `hits` of `window` frames; `None` unless `1 <= hits <= window <= 32`.
     pub const fn new(hits: u32, window: u32) -> Option<Self> {
@@ -57,7 +57,7 @@ impl std::str::FromStr for TrackConfirmation {
                 TrackConfirmation::new(k.trim().parse().ok()?, n.trim().parse().ok()?)
             })
             .ok_or_else(|| {
-                format!("wanted K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
+                format!("expected K/N with 1 <= K <= N <= {WINDOW_LIMIT}, for example 2/3")
             })
     }
 }
@@ -76,21 +76,21 @@ impl std::fmt::Display for TrackConfirmation {
     }
 }
 
-/// How things are followed.
+/// How objects are tracked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TrackFilter {
-    /// How often a thing must be seen, by findings that count.
+    /// How often an object must be seen, by detections that count.
     pub confirm: TrackConfirmation,
-    /// Least area at confirmation, as a share of that at first sight: what is approached grows.
+    /// Minimum area at confirmation, as a share of that at first detection: what is approached grows.
     pub min_growth: f32,
-    /// Farthest that its foot may have risen since first sight, as a share of its height: what is
+    /// Farthest that its bottom edge may have risen since first detection, as a share of its height: what is
     /// approached comes down the picture.
     pub max_rise: f32,
-    /// For how long a thing that ended does not begin anew in its place.
-    pub cool_down: Duration,
+    /// For how long an object that ended does not start again in its place.
+    pub cooldown: Duration,
 }
 
-/// A thing that is followed.
+/// An object that is tracked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TrackUpdate {
     /// Its id.
@@ -103,10 +103,10 @@ pub(super) struct TrackUpdate {
 struct TrackState {
     first: Detection,
     last: Detection,
-    /// How its middle moves, px a frame.
+    /// How its middle moves, px per frame.
     shift: [f32; 2],
     /// Frames since it was last seen.
-    unseen: u32,
+    frames_since_update: u32,
     /// Bit 0 is the newest frame; 1 = seen.
     history: u32,
     /// The same for sightings that count.
@@ -116,24 +116,24 @@ struct TrackState {
 }
 
 impl TrackState {
-    fn new(finding: Detection, counts: bool) -> Self {
+    fn new(detection: Detection, counts: bool) -> Self {
         Self {
-            first: finding,
-            last: finding,
+            first: detection,
+            last: detection,
             shift: [0.0; 2],
-            unseen: 0,
+            frames_since_update: 0,
             history: 1,
             counted: u32::from(counts),
             id: None,
         }
     }
 
-    fn see(&mut self, finding: Detection, counts: bool) {
-        let (old, new) = (middle(self.last.bbox), middle(finding.bbox));
-        let frames = self.unseen.max(1) as f32;
+    fn update(&mut self, detection: Detection, counts: bool) {
+        let (old, new) = (middle(self.last.bbox), middle(detection.bbox));
+        let frames = self.frames_since_update.max(1) as f32;
         self.shift = [0, 1].map(|i| (new[i] - old[i]) / frames);
-        self.last = finding;
-        self.unseen = 0;
+        self.last = detection;
+        self.frames_since_update = 0;
         self.history |= 1;
         self.counted |= u32::from(counts);
     }
@@ -141,7 +141,7 @@ impl TrackState {
     /// Where its box should be now.
     fn expected(&self) -> [f32; 4] {
         let [x, y, w, h] = self.last.bbox.map(|v| v as f32);
-        let frames = self.unseen as f32;
+        let frames = self.frames_since_update as f32;
         let [dx, dy] = self.shift.map(|v| v * frames);
         [x + dx, y + dy, w, h]
     }
@@ -149,8 +149,8 @@ impl TrackState {
     /// Whether it behaves as something that is approached, or at least stays.
     fn is_approached(&self, rule: &TrackFilter) -> bool {
         let grown = self.last.area_px as f32 >= rule.min_growth * self.first.area_px as f32;
-        let foot = |f: &Detection| (f.bbox[1] + f.bbox[3]) as f32;
-        let rise = foot(&self.first) - foot(&self.last);
+        let bottom = |f: &Detection| (f.bbox[1] + f.bbox[3]) as f32;
+        let rise = bottom(&self.first) - bottom(&self.last);
         grown && rise <= rule.max_rise * self.last.bbox[3] as f32
     }
 }
@@ -162,28 +162,28 @@ struct EndedTrack {
     unix_ns: i128,
 }
 
-/// All things that are followed.
+/// All objects that are tracked.
 #[derive(Debug)]
 pub(super) struct Tracker {
-    rule: TrackFilter,
+    filter: TrackFilter,
     /// Stands before the number in every id, so that ids of two runs differ.
     prefix: Option<Arc<str>>,
     confirmed: u64,
-    followed: Vec<TrackState>,
+    tracks: Vec<TrackState>,
     /// Oldest first.
     ended: Vec<EndedTrack>,
-    pairs: TrackAssociation,
+    association: TrackAssociation,
 }
 
 impl Tracker {
-    pub fn new(rule: TrackFilter) -> Self {
+    pub fn new(filter: TrackFilter) -> Self {
         Self {
-            rule,
+            filter,
             prefix: None,
             confirmed: 0,
-            followed: Vec::with_capacity(FOLLOWED_LIMIT),
+            tracks: Vec::with_capacity(TRACKS_LIMIT),
             ended: Vec::with_capacity(ENDED_LIMIT),
-            pairs: TrackAssociation::default(),
+            association: TrackAssociation::default(),
         }
     }
 
@@ -192,136 +192,138 @@ impl Tracker {
         self.prefix = Some(prefix.into());
     }
 
-    /// Takes the findings of a frame captured at `unix_ns`, each with whether it counts; appends
+    /// Takes the detections of a frame captured at `unix_ns`, each with whether it counts; appends
     /// what happened to `events`, ends first.
     pub fn step(
         &mut self,
         unix_ns: i128,
-        findings: &[(Detection, bool)],
+        detections: &[(Detection, bool)],
         events: &mut Vec<(AlertEvent, TrackUpdate)>,
     ) {
         self.prefix
             .get_or_insert_with(|| format!("{:x}", unix_ns.max(0) / 1_000_000).into());
-        for thing in &mut self.followed {
-            thing.history <<= 1;
-            thing.counted <<= 1;
-            thing.unseen = thing.unseen.saturating_add(1);
+        for object in &mut self.tracks {
+            object.history <<= 1;
+            object.counted <<= 1;
+            object.frames_since_update = object.frames_since_update.saturating_add(1);
         }
-        self.pairs.find(&self.followed, findings);
-        for (&(finding, counts), partner) in findings.iter().zip(&self.pairs.partner) {
+        self.association.associate(&self.tracks, detections);
+        for (&(detection, counts), partner) in
+            detections.iter().zip(&self.association.matched_track)
+        {
             match *partner {
-                Some(i) => self.followed[i].see(finding, counts),
-                None if self.followed.len() < FOLLOWED_LIMIT => {
-                    self.followed.push(TrackState::new(finding, counts));
+                Some(i) => self.tracks[i].update(detection, counts),
+                None if self.tracks.len() < TRACKS_LIMIT => {
+                    self.tracks.push(TrackState::new(detection, counts));
                 }
                 None => {}
             }
         }
-        self.let_go(unix_ns, events);
-        self.tell(unix_ns, events);
+        self.remove_lost(unix_ns, events);
+        self.emit_events(unix_ns, events);
     }
 
-    /// Ends everything that is followed.
+    /// Ends everything that is tracked.
     pub fn finish(&mut self, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        events.extend(self.followed.drain(..).filter_map(|thing| {
-            let last = thing.last;
-            thing
+        events.extend(self.tracks.drain(..).filter_map(|object| {
+            let last = object.last;
+            object
                 .id
                 .map(|id| (AlertEvent::End, TrackUpdate { id, last }))
         }));
     }
 
     /// Ends what was not seen for a whole window.
-    fn let_go(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        let (window, ended) = (self.rule.confirm.mask(), &mut self.ended);
-        self.followed.retain_mut(|thing| {
-            let stays = thing.history & window != 0;
-            if !stays && let Some(id) = thing.id.take() {
+    fn remove_lost(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
+        let (window, ended) = (self.filter.confirm.mask(), &mut self.ended);
+        self.tracks.retain_mut(|object| {
+            let stays = object.history & window != 0;
+            if !stays && let Some(id) = object.id.take() {
                 if ended.len() == ENDED_LIMIT {
                     ended.remove(0);
                 }
                 ended.push(EndedTrack {
-                    bbox: thing.last.bbox,
-                    area_px: thing.last.area_px,
+                    bbox: object.last.bbox,
+                    area_px: object.last.area_px,
                     unix_ns,
                 });
-                let last = thing.last;
+                let last = object.last;
                 events.push((AlertEvent::End, TrackUpdate { id, last }));
             }
             stays
         });
     }
 
-    fn tell(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
-        let cool_down = i128::try_from(self.rule.cool_down.as_nanos()).unwrap_or(i128::MAX);
+    fn emit_events(&mut self, unix_ns: i128, events: &mut Vec<(AlertEvent, TrackUpdate)>) {
+        let cool_down = i128::try_from(self.filter.cooldown.as_nanos()).unwrap_or(i128::MAX);
         self.ended
             .retain(|ended| unix_ns.saturating_sub(ended.unix_ns) < cool_down);
-        let TrackFilter { confirm, .. } = self.rule;
+        let TrackFilter { confirm, .. } = self.filter;
         let ended = &self.ended;
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        for thing in self.followed.iter_mut().filter(|t| t.history & 1 == 1) {
-            let last = thing.last;
-            if let Some(id) = &thing.id {
+        for object in self.tracks.iter_mut().filter(|t| t.history & 1 == 1) {
+            let last = object.last;
+            if let Some(id) = &object.id {
                 let id = id.clone();
                 events.push((AlertEvent::Update, TrackUpdate { id, last }));
                 continue;
             }
-            let hits = (thing.counted & confirm.mask()).count_ones();
+            let hits = (object.counted & confirm.mask()).count_ones();
             // It begins with a sighting that counts, not with a doubtful one after them.
-            let ready = thing.counted & 1 == 1 && hits >= confirm.hits;
-            if !ready || !thing.is_approached(&self.rule) || cools(ended, &last) {
+            let ready = object.counted & 1 == 1 && hits >= confirm.hits;
+            if !ready || !object.is_approached(&self.filter) || is_in_cooldown(ended, &last) {
                 continue;
             }
             self.confirmed += 1;
             let id: Arc<str> = format!("{prefix}-{}", self.confirmed).into();
-            thing.id = Some(id.clone());
+            object.id = Some(id.clone());
             events.push((AlertEvent::Begin, TrackUpdate { id, last }));
         }
     }
 }
 
-/// Whether `finding` lies where something ended a short while ago, and has not grown much since.
-fn cools(ended: &[EndedTrack], finding: &Detection) -> bool {
+/// Whether `detection` lies where something ended a short while ago, and has not grown much since.
+fn is_in_cooldown(ended: &[EndedTrack], detection: &Detection) -> bool {
     ended.iter().any(|e| {
-        overlap(e.bbox.map(|v| v as f32), finding.bbox.map(|v| v as f32)) >= OVERLAP
-            && u64::from(finding.area_px) < GROWN * u64::from(e.area_px)
+        overlap(e.bbox.map(|v| v as f32), detection.bbox.map(|v| v as f32)) >= OVERLAP
+            && u64::from(detection.area_px) < GROWN * u64::from(e.area_px)
     })
 }
 
-/// Which finding belongs to which followed thing.
+/// Which detection belongs to which tracked object.
 #[derive(Debug, Default)]
 struct TrackAssociation {
-    close: Vec<(f32, usize, usize)>,
+    candidates: Vec<(f32, usize, usize)>,
     taken: Vec<bool>,
-    /// For every finding the followed thing it belongs to.
-    partner: Vec<Option<usize>>,
+    /// For every detection the tracked object it belongs to.
+    matched_track: Vec<Option<usize>>,
 }
 
 impl TrackAssociation {
     /// Best overlap first, each taken once.
-    fn find(&mut self, followed: &[TrackState], findings: &[(Detection, bool)]) {
-        self.close.clear();
-        for (i, thing) in followed.iter().enumerate() {
-            let last = thing.last.bbox.map(|v| v as f32);
-            let expected = thing.expected();
-            for (j, (finding, _)) in findings.iter().enumerate() {
-                let bbox = finding.bbox.map(|v| v as f32);
+    fn associate(&mut self, tracks: &[TrackState], detections: &[(Detection, bool)]) {
+        self.candidates.clear();
+        for (i, object) in tracks.iter().enumerate() {
+            let last = object.last.bbox.map(|v| v as f32);
+            let expected = object.expected();
+            for (j, (detection, _)) in detections.iter().enumerate() {
+                let bbox = detection.bbox.map(|v| v as f32);
                 let share = overlap(last, bbox).max(overlap(expected, bbox));
                 if share >= OVERLAP {
-                    self.close.push((share, i, j));
+                    self.candidates.push((share, i, j));
                 }
             }
         }
-        self.close
+        self.candidates
             .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        self.partner.clear();
-        self.partner.resize(findings.len(), None);
+        self.matched_track.clear();
+        self.matched_track.resize(detections.len(), None);
         self.taken.clear();
-        self.taken.resize(followed.len(), false);
-        for &(_, i, j) in &self.close {
-            if !self.taken[i] && self.partner[j].is_none() {
+        self.taken.resize(tracks.len(), false);
+        for &(_, i, j) in &self.candidates {
+            if !self.taken[i] && self.matched_track[j].is_none() {
                 self.taken[i] = true;
-                self.partner[j] = Some(i);
+                self.matched_track[j] = Some(i);
             }
         }
     }

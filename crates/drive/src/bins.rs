@@ -1,6 +1,6 @@
-//! What may touch which tile of the picture.
+//! Bins solids by the image tiles that they may touch.
 
-use super::eye::ImageRect;
+use super::camera_model::ImageRect;
 
 /// Side of a tile, px.
 pub(super) const TILE: usize = 16;

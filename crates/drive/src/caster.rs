@@ -1,11 +1,11 @@
-//! What throws shade on the ground, and where.
+//! Shadow casters on the ground.
 
-use super::eye::ImageRect;
+use super::camera_model::ImageRect;
 use super::shape::{MISS, RayHit};
 use super::space::{V, v};
 use super::stage::SceneStage;
 
-/// Shade of things further off than this is not drawn, m.
+/// Shade of objects further off than this is not drawn, m.
 const SHADE_M: f32 = 160.0;
 
 /// Ground axes along the sun's light and across it: shade is long along the light only, so that
@@ -50,11 +50,11 @@ pub(super) struct RayCaster {
 
 /// Solids that throw shade on the ground, and where it may fall.
 pub(super) fn casters(stage: &SceneStage, sun: V) -> Vec<RayCaster> {
-    let eye = &stage.eye;
+    let eye = &stage.camera;
     let axes = SunAxes::new(sun);
     let mut out: Vec<RayCaster> = Vec::new();
     for (i, s) in stage.solids.iter().enumerate() {
-        let depth = eye.see(s.pos).z.max(1.0);
+        let depth = eye.to_camera(s.pos).z.max(1.0);
         // Too small or too far for its shade to be seen.
         let px = eye.focal / depth;
         let thin = s.half.x.min(s.half.y).min(s.half.z);

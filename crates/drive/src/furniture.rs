@@ -1,4 +1,4 @@
-//! What stands on pavements: lamps, signs, lights, bollards, fences, walls.
+//! Street furniture: lamps, signs, lights, bollards, fences, walls.
 
 use super::class::{BUILDING, FENCE, POLE, SIGN};
 use super::noise::SeededRng;

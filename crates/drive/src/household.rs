@@ -252,7 +252,7 @@ pub(super) fn suitcase(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut Seed
     0.7
 }
 
-/// Balls, cushions, a helmet: one round thing.
+/// Balls, cushions, a helmet: one round object.
 pub(super) fn round(stage: &mut SceneStage, spot: &ObjectSpot, rng: &mut SeededRng) -> f32 {
     let skin = any_skin(stage, rng);
     let r = rng.range(0.16, 0.5);

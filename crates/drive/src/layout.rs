@@ -1,4 +1,4 @@
-//! Where the road runs and what kind of ground lies beside it.
+//! Layout of the street: the road and the kinds of ground along it.
 
 use super::noise::SeededRng;
 use super::space::{LocalAxes, V, fract, ramp, v};
@@ -351,15 +351,15 @@ mod tests {
                 c.pave[1] > 0.0 && !c.side_road[1]
             })
             .expect("some stretch has a pavement");
-        let eye = v(0.0, 1.4, 0.0);
+        let camera = v(0.0, 1.4, 0.0);
         let look = |d: f32| {
-            let to = v(layout.centre_at(8.0) + d, 0.0, 8.0) - eye;
-            layout.meet(eye, to).expect("it looks down").kind
+            let to = v(layout.centre_at(8.0) + d, 0.0, 8.0) - camera;
+            layout.meet(camera, to).expect("it looks down").kind
         };
         assert_eq!(look(0.0), GroundKind::Road);
         assert_eq!(look(layout.half_road - 0.1), GroundKind::Road);
         assert_eq!(look(layout.half_road + 0.05), GroundKind::Kerb);
         assert_eq!(look(layout.half_road + 1.0), GroundKind::Pavement);
-        assert!(layout.meet(eye, v(0.0, 0.1, 1.0)).is_none());
+        assert!(layout.meet(camera, v(0.0, 0.1, 1.0)).is_none());
     }
 }

@@ -4,7 +4,7 @@
 //! houses, trees, street furniture, traffic, light and weather. Now and then something that does
 //! not belong stands on or close to the road, is approached and passed. [`Drive::scene`] gives the
 //! picture of any frame with its class, instance and anomaly masks; [`Drive::random_scene`] gives
-//! stills of unrelated streets for training.
+//! images of unrelated streets for training.
 //!
 //! Everything is made from solids (`shape`) with procedural skins (`skin`), found by casting one ray
 //! a pixel into tiles of the picture, with three more where edges run. No frame depends on another,
@@ -13,17 +13,17 @@
 
 mod animals;
 mod bins;
+mod camera_model;
 mod cargo;
 mod caster;
 mod class;
-mod eye;
 mod facade;
 mod furniture;
 mod house;
 mod household;
 mod layout;
 mod noise;
-mod oddity;
+mod obstacle;
 mod people;
 mod plant;
 mod render;
@@ -45,10 +45,10 @@ mod wares;
 
 use unmask_frame::{LabelMap, Picture, PixelMap, Size};
 
-use eye::CameraModel;
+use camera_model::CameraModel;
 use layout::StreetLayout;
 use noise::{SeededRng, seed_of};
-use oddity::ObstacleKind;
+use obstacle::ObstacleKind;
 use space::{LocalAxes, ramp, v};
 use stage::SceneStage;
 use style::StreetStyle;
@@ -70,12 +70,12 @@ pub const CLASSES: [&str; 11] = [
 ];
 
 /// Smallest picture, px.
-const LEAST: Size = Size::new(64, 36);
+const MIN_SIZE: Size = Size::new(64, 36);
 /// Longest side of a picture, px.
-const MOST_PX: usize = 4096;
+const MAX_SIDE_PX: usize = 4096;
 /// Highest picture rate, Hz.
-const MOST_HZ: f64 = 240.0;
-/// A drive begins anew after this time, s: positions stay exact in 64-bit numbers.
+const MAX_RATE_HZ: f64 = 240.0;
+/// A drive starts again after this time, s: positions stay exact in 64-bit numbers.
 const LAP_S: f64 = 1e7;
 
 /// What a drive shows.
@@ -85,9 +85,9 @@ pub struct DriveSettings {
     pub seed: u64,
     /// Picture size, px: at least 64 × 36, no side longer than 4096.
     pub size: Size,
-    /// Pictures a second, Hz, in `(0, 240]`.
+    /// Pictures per second, Hz, in `(0, 240]`.
     pub rate_hz: f64,
-    /// Whether things that do not belong appear.
+    /// Whether objects that do not belong appear.
     pub anomalies: bool,
 }
 
@@ -106,20 +106,20 @@ impl Default for DriveSettings {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DriveError {
     /// The picture is too small to show a street.
-    #[error("synthetic drive: size {size} is too small; use at least {LEAST}")]
+    #[error("synthetic drive: size {size} is too small; use at least {MIN_SIZE}")]
     TooSmall {
         /// The size asked for, px.
         size: Size,
     },
     /// The picture is too large.
-    #[error("synthetic drive: size {size} is too large; use sides of at most {MOST_PX} pixels")]
+    #[error("synthetic drive: size {size} is too large; use sides of at most {MAX_SIDE_PX} pixels")]
     TooLarge {
         /// The size asked for, px.
         size: Size,
     },
-    /// The rate makes no sense.
+    /// The rate is invalid.
     #[error(
-        "synthetic drive: rate {rate_hz} Hz is out of range; use more than 0 and at most {MOST_HZ}"
+        "synthetic drive: rate {rate_hz} Hz is out of range; use more than 0 and at most {MAX_RATE_HZ}"
     )]
     Rate {
         /// The rate asked for, Hz.
@@ -134,7 +134,7 @@ pub struct LabelledScene {
     pub picture: Picture,
     /// Index into [`CLASSES`] a pixel; 255 where something stands that does not belong.
     pub classes: LabelMap,
-    /// Object a pixel: the low 16 bits of [`SceneObject::id`], never 0; 0 where no object is.
+    /// Object per pixel: the low 16 bits of [`SceneObject::id`], never 0; 0 where no object is.
     pub instances: PixelMap<u16>,
     /// 1 where something stands that does not belong, else 0.
     pub anomaly: LabelMap,
@@ -145,13 +145,13 @@ pub struct LabelledScene {
 /// What a synthetic frame shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroundTruth {
-    /// Object a pixel: the low 16 bits of its id; 0 where none is.
+    /// Object per pixel: the low 16 bits of its id; 0 where none is.
     pub instances: PixelMap<u16>,
     /// The objects, those that do not belong included.
     pub objects: Vec<SceneObject>,
 }
 
-/// A thing in a picture: a car, pedestrian, cyclist, or something that does not belong.
+/// An object in a picture: a car, pedestrian, cyclist, or something that does not belong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SceneObject {
     /// The same in every frame of a drive; its low 16 bits are unique in a picture and not 0.
@@ -177,7 +177,7 @@ pub struct Drive {
     style: StreetStyle,
 }
 
-/// Camera and things of one picture.
+/// Camera and objects of one picture.
 struct ViewPoint {
     s0: f64,
     time: f64,
@@ -186,8 +186,8 @@ struct ViewPoint {
     yaw: f32,
     pitch: f32,
     roll: f32,
-    oddities: Vec<ObstacleKind>,
-    shot: u64,
+    obstacles: Vec<ObstacleKind>,
+    view: u64,
 }
 
 impl Drive {
@@ -197,14 +197,14 @@ impl Drive {
     /// [`DriveError`] where size or rate are out of range.
     pub fn new(settings: DriveSettings) -> Result<Drive, DriveError> {
         let size = settings.size;
-        if size.w < LEAST.w || size.h < LEAST.h {
+        if size.w < MIN_SIZE.w || size.h < MIN_SIZE.h {
             return Err(DriveError::TooSmall { size });
         }
-        if size.w > MOST_PX || size.h > MOST_PX {
+        if size.w > MAX_SIDE_PX || size.h > MAX_SIDE_PX {
             return Err(DriveError::TooLarge { size });
         }
         let rate_hz = settings.rate_hz;
-        if !(rate_hz > 0.0 && rate_hz <= MOST_HZ) {
+        if !(rate_hz > 0.0 && rate_hz <= MAX_RATE_HZ) {
             return Err(DriveError::Rate { rate_hz });
         }
         let style = StreetStyle::new(settings.seed, false);
@@ -223,14 +223,14 @@ impl Drive {
         let time = frame as f64 / self.settings.rate_hz % LAP_S;
         let time = if time.is_finite() { time } else { 0.0 };
         let s0 = time * style.speed_mps;
-        let oddities = if self.settings.anomalies {
+        let obstacles = if self.settings.anomalies {
             // All that the street ahead swerves around, long before it is seen.
             let reach = f64::from(layout::REACH_M) + 40.0;
-            oddity::along_drive(style, s0 - 60.0, s0 + reach)
+            obstacle::along_drive(style, s0 - 60.0, s0 + reach)
         } else {
             Vec::new()
         };
-        let course = |z: f32| swerve(style, &oddities, s0, z, style.own_lane());
+        let course = |z: f32| swerve(style, &obstacles, s0, z, style.own_lane());
         let d = course(0.0);
         let yaw = (course(1.0) - course(-1.0)) * 0.5;
         // The car nods and rolls a little on its springs.
@@ -243,25 +243,25 @@ impl Drive {
             yaw: yaw * 0.8,
             pitch: style.pitch + 0.0016 * wave(1.3, 0.1) + 0.0009 * wave(3.1, 0.6),
             roll: 0.0018 * wave(0.7, 0.3),
-            oddities,
-            shot: frame,
+            obstacles,
+            view: frame,
         };
         self.render(style, &view)
     }
 
-    /// Still number `n`: a street unlike the others, with zero to three things that do not belong
+    /// Still number `n`: a street unlike the others, with zero to three objects that do not belong
     /// (none where [`DriveSettings::anomalies`] is off), near or far.
     pub fn random_scene(&self, n: u64) -> LabelledScene {
-        self.still(n, false)
+        self.image(n, false)
     }
 
     /// Still number `n` of those that look at a zebra crossing, 2 to 25 m ahead: seldom met in
-    /// [`Drive::random_scene`], and bright as few things that do not belong are.
+    /// [`Drive::random_scene`], and bright as few objects that do not belong are.
     pub fn random_crossing(&self, n: u64) -> LabelledScene {
-        self.still(n, true)
+        self.image(n, true)
     }
 
-    fn still(&self, n: u64, crossing: bool) -> LabelledScene {
+    fn image(&self, n: u64, crossing: bool) -> LabelledScene {
         let seed = seed_of(&[self.settings.seed, 0x5711, n]);
         let style = StreetStyle::new(seed, true);
         let mut rng = SeededRng::new(&[seed, 0x5712]);
@@ -270,7 +270,7 @@ impl Drive {
             let mut own = SeededRng::new(&[seed, 0x5713]);
             s0 = layout::crossing_after(&style, s0) - f64::from(own.range(2.0, 25.0));
         }
-        let oddities = oddity::for_still(&style, s0, &mut rng);
+        let obstacles = obstacle::for_image(&style, s0, &mut rng);
         let view = ViewPoint {
             s0,
             time: f64::from(rng.range(0.0, 500.0)),
@@ -278,12 +278,12 @@ impl Drive {
             yaw: rng.range(-0.09, 0.09),
             pitch: style.pitch,
             roll: rng.range(-0.025, 0.025),
-            oddities: if self.settings.anomalies {
-                oddities
+            obstacles: if self.settings.anomalies {
+                obstacles
             } else {
                 Vec::new()
             },
-            shot: n,
+            view: n,
         };
         self.render(&style, &view)
     }
@@ -299,13 +299,13 @@ impl Drive {
             .then(&LocalAxes::pitch(view.pitch))
             .then(&LocalAxes::roll(view.roll));
         let mut stage = SceneStage::new(CameraModel {
-            pos: v(view.d, style.eye_m, 0.0),
+            pos: v(view.d, style.camera_height_m, 0.0),
             axes,
             focal: style.focal * size.w as f32,
             size,
         });
         let keep: Vec<_> = view
-            .oddities
+            .obstacles
             .iter()
             .map(|o| ((o.s - view.s0) as f32, o.d, 1.0))
             .collect();
@@ -315,25 +315,25 @@ impl Drive {
             s: view.s0,
             d: view.d,
         };
-        let lane = |z: f32, d: f32| swerve(style, &view.oddities, view.s0, z, d);
+        let lane = |z: f32, d: f32| swerve(style, &view.obstacles, view.s0, z, d);
         traffic::build(&mut stage, style, &layout, &now, &keep, &lane);
-        for odd in &view.oddities {
+        for odd in &view.obstacles {
             let z = (odd.s - view.s0) as f32;
-            if z > -3.0 && z < oddity::VISIBLE_M {
-                oddity::place(&mut stage, &layout, odd, traffic::oddity_id(odd.number));
+            if z > -3.0 && z < obstacle::VISIBLE_M {
+                obstacle::place(&mut stage, &layout, odd, traffic::obstacle_id(odd.number));
             }
         }
         let drawn = render::draw(&mut stage, &layout, style);
-        let picture = sensor::develop(style, size, &drawn.colours, view.shot);
+        let picture = sensor::develop(style, size, &drawn.colours, view.view);
         scene(size, picture, drawn, &stage)
     }
 }
 
 /// Lateral position, m, of a car that keeps to the lane with its middle at `base` but swerves around
 /// what lies in it, `z` ahead.
-fn swerve(style: &StreetStyle, oddities: &[ObstacleKind], s0: f64, z: f32, base: f32) -> f32 {
+fn swerve(style: &StreetStyle, obstacles: &[ObstacleKind], s0: f64, z: f32, base: f32) -> f32 {
     let mut push = 0.0f32;
-    for o in oddities {
+    for o in obstacles {
         let away = base - o.d;
         let need = 2.0 - away.abs();
         if need <= 0.0 {
@@ -358,14 +358,14 @@ fn scene(
     drawn: render::RenderedScene,
     stage: &SceneStage,
 ) -> LabelledScene {
-    let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.things.len()];
+    let mut found: Vec<Option<([usize; 4], u32)>> = vec![None; stage.objects.len()];
     let mut instances = PixelMap::filled(size, 0u16);
-    for (i, (&thing, out)) in drawn.things.iter().zip(instances.data_mut()).enumerate() {
-        if thing == 0 {
+    for (i, (&object, out)) in drawn.objects.iter().zip(instances.data_mut()).enumerate() {
+        if object == 0 {
             continue;
         }
-        let index = usize::from(thing) - 1;
-        *out = stage.things[index].id as u16;
+        let index = usize::from(object) - 1;
+        *out = stage.objects[index].id as u16;
         let (x, y) = (i % size.w, i / size.w);
         let (span, area) = found[index].get_or_insert(([x, y, x, y], 0));
         *span = [
@@ -378,14 +378,14 @@ fn scene(
     }
     let mut objects: Vec<SceneObject> = found
         .iter()
-        .zip(&stage.things)
-        .filter_map(|(found, thing)| {
+        .zip(&stage.objects)
+        .filter_map(|(found, object)| {
             let (span, area_px) = (*found)?;
             Some(SceneObject {
-                id: thing.id,
-                kind: thing.kind,
-                anomaly: thing.class.is_none(),
-                class: thing.class,
+                id: object.id,
+                kind: object.kind,
+                anomaly: object.class.is_none(),
+                class: object.class,
                 bbox: [
                     span[0] as u32,
                     span[1] as u32,
@@ -393,7 +393,7 @@ fn scene(
                     (span[3] - span[1] + 1) as u32,
                 ],
                 area_px,
-                distance_m: thing.distance_m,
+                distance_m: object.distance_m,
             })
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::space::{V, floor_i, most};
+use super::space::{V, floor_i, max};
 use unmask_frame::random::{RandomBits, hash_bits};
 
 /// One seed from several numbers.
@@ -157,7 +157,7 @@ impl NoiseTexture {
             return 0.5;
         }
         // Exponent bits of the footprint in texels give the level: a logarithm without a call.
-        let texels = most(foot * SIDE as f32, 1.0);
+        let texels = max(foot * SIDE as f32, 1.0);
         let level = (texels.to_bits() >> 23).wrapping_sub(127) as usize & 15;
         let side = SIDE >> level;
         let mask = side - 1;

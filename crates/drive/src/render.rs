@@ -1,17 +1,17 @@
-//! From a stage to linear colours and a key a pixel: visibility, light, shade, smooth edges.
+//! Renders a stage to linear colours and one key per pixel: visibility, light, shade, smooth edges.
 
 mod shade;
 
 use rayon::prelude::*;
 
 use super::bins::{SolidBins, TILE};
+use super::camera_model::{CameraModel, NEAR_M};
 use super::caster::{RayCaster, SunAxes, casters};
-use super::eye::{CameraModel, NEAR_M};
 use super::layout::{GroundKind, KERB_M, StreetLayout};
 use super::noise::lattice;
 use super::shape::{MISS, RayHit};
 use super::sky::{SkyBackdrop, backdrop};
-use super::space::{V, least, most};
+use super::space::{V, max, min};
 use super::stage::{SceneStage, StageSolid};
 use super::style::StreetStyle;
 
@@ -50,7 +50,7 @@ fn backdrop_key(what: SkyBackdrop) -> u32 {
     }
 }
 
-/// Class of a key that is no solid.
+/// Class of a key that is not a solid.
 fn plain_class(key: u32) -> u8 {
     match key {
         0 => 0,
@@ -61,19 +61,19 @@ fn plain_class(key: u32) -> u8 {
     }
 }
 
-/// A finished picture before the sensor: linear colours, and class and thing of every pixel.
+/// A finished picture before the sensor: linear colours, and class and object of every pixel.
 pub(super) struct RenderedScene {
     pub colours: Vec<V>,
     pub classes: Vec<u8>,
-    /// Index into the stage's things plus 1; 0 for none.
-    pub things: Vec<u16>,
+    /// Index into the stage's objects plus 1; 0 for none.
+    pub objects: Vec<u16>,
 }
 
 /// The mean of colours that hardly differ: by no more than `spread`, relative.
 fn mean_of_close(c: [V; 4], spread: f32) -> Option<V> {
     let light = c.map(|c| c.x + c.y + c.z);
-    let lo = least(least(light[0], light[1]), least(light[2], light[3]));
-    let hi = most(most(light[0], light[1]), most(light[2], light[3]));
+    let lo = min(min(light[0], light[1]), min(light[2], light[3]));
+    let hi = max(max(light[0], light[1]), max(light[2], light[3]));
     (hi - lo <= spread * hi + 0.004).then(|| (c[0] + c[1] + (c[2] + c[3])) * 0.25)
 }
 
@@ -138,7 +138,7 @@ pub(super) fn draw(
     style: &StreetStyle,
 ) -> RenderedScene {
     stage.light(style.weather.sun);
-    let size = stage.eye.size;
+    let size = stage.camera.size;
     let (columns, rows) = (size.w.div_ceil(TILE), size.h.div_ceil(TILE));
     // Near solids first: most of what is behind them is then skipped.
     let mut order: Vec<u32> = (0..stage.solids.len() as u32)
@@ -173,7 +173,7 @@ pub(super) fn draw(
     // A tile shows a small piece of ground: most of what its pixels might touch falls away.
     let sun_axes = SunAxes::new(sun);
     let pieces: Vec<Option<RenderTile>> = (0..columns * rows)
-        .map(|i| RenderTile::of_tile(&stage.eye, i % columns, i / columns, sun_axes))
+        .map(|i| RenderTile::of_tile(&stage.camera, i % columns, i / columns, sun_axes))
         .collect();
     shades.retain(|column, row, i| {
         let c = &casters[i as usize];
@@ -209,7 +209,7 @@ pub(super) fn draw(
 
 impl RenderScene<'_> {
     fn draw(&self) -> RenderedScene {
-        let size = self.stage.eye.size;
+        let size = self.stage.camera.size;
         let mut keys = vec![0u32; size.area_px()];
         let mut depths = vec![MISS; size.area_px()];
         let mut classes = vec![0u8; size.area_px()];
@@ -238,23 +238,23 @@ impl RenderScene<'_> {
         RenderedScene {
             colours,
             classes,
-            things,
+            objects: things,
         }
     }
 
-    /// Class and thing of a key.
+    /// Class and object of a key.
     fn label(&self, key: u32) -> (u8, u16) {
         if key < FIRST_SOLID {
             return (plain_class(key), 0);
         }
         let solid = &self.stage.solids[(key - FIRST_SOLID) as usize];
         let group = &self.stage.groups[solid.group as usize];
-        (group.class, group.thing)
+        (group.class, group.object)
     }
 
     /// Finds what every pixel of a row of tiles shows.
     fn see_band(&self, row: usize, keys: &mut [u32], depths: &mut [f32]) {
-        let eye = &self.stage.eye;
+        let eye = &self.stage.camera;
         let (w, y0) = (eye.size.w, row * TILE);
         let height = keys.len() / w;
         for column in 0..w.div_ceil(TILE) {
@@ -297,7 +297,7 @@ impl RenderScene<'_> {
 
     /// Ground or backdrop in direction `dir`.
     fn floor(&self, dir: V) -> (u32, f32) {
-        match self.layout.meet(self.stage.eye.pos, dir) {
+        match self.layout.meet(self.stage.camera.pos, dir) {
             Some(hit) if hit.t < 3000.0 => (ground_key(hit.kind), hit.t),
             _ => (
                 backdrop_key(backdrop(dir, self.course, self.far_seed)),
@@ -309,14 +309,14 @@ impl RenderScene<'_> {
     /// Depth at which the ray through `(x, y)` meets the solid before `limit`.
     fn meet(&self, s: &StageSolid, x: f32, y: f32, limit: f32) -> f32 {
         let d = s.base + s.across * x + s.down * y;
-        let t = s.form.enter(&self.stage.planes, s.eye, d);
+        let t = s.form.enter(&self.stage.planes, s.camera, d);
         if t >= limit || t < NEAR_M {
             return MISS;
         }
         if s.cut != RayHit::Solid {
-            let foot = t / (self.stage.eye.focal * s.half.x.max(s.half.z));
+            let foot = t / (self.stage.camera.focal * s.half.x.max(s.half.z));
             let dice = lattice((x * 4.0) as i32, (y * 4.0) as i32, s.group);
-            if !s.cut.stands(s.eye + d * t, d, foot, dice) {
+            if !s.cut.stands(s.camera + d * t, d, foot, dice) {
                 return MISS;
             }
         }
@@ -324,10 +324,10 @@ impl RenderScene<'_> {
     }
 
     /// Colours rows of tiles from row `y0`: one pixel of four is shaded, then those between them on the diagonal,
-    /// then the rest; but a pixel whose neighbours of the step before show the same thing in nearly
+    /// then the rest; but a pixel whose neighbours of the step before show the same object in nearly
     /// the same colour takes their mean.
     fn shade_band(&self, y0: usize, keys: &[u32], depths: &[f32], out: &mut [V]) {
-        let w = self.stage.eye.size.w;
+        let w = self.stage.camera.size.w;
         let height = out.len() / w;
         // Rows above and below this band belong to others: pixels at its rim are shaded.
         let near = |x: usize, y: usize, diagonal: bool, out: &[V]| {
@@ -378,7 +378,7 @@ impl RenderScene<'_> {
     }
 
     fn shade_pixel(&self, x: usize, y: usize, keys: &[u32], depths: &[f32]) -> V {
-        let size = self.stage.eye.size;
+        let size = self.stage.camera.size;
         let w = size.w;
         let at = y * w + x;
         let key = keys[at];
@@ -386,7 +386,7 @@ impl RenderScene<'_> {
         let (fx, fy) = (x as f32 + 0.5, y as f32 + 0.5);
         let centre = self.shade(key, depths[at], fx, fy, tile);
         // Where a neighbour shows something else, two more looks smooth the edge: each only for
-        // what this pixel and its neighbours show, and each thing is shaded once.
+        // what this pixel and its neighbours show, and each object is shaded once.
         let left = keys[at - usize::from(x > 0)];
         let right = keys[at + usize::from(x + 1 < w)];
         let up = keys[if y > 0 { at - w } else { at }];
@@ -446,7 +446,7 @@ impl RenderScene<'_> {
         }
         // Ground and sky are asked for only where they are near.
         if open || depth == MISS {
-            let (low, t) = self.floor(self.stage.eye.ray(x, y));
+            let (low, t) = self.floor(self.stage.camera.ray(x, y));
             if t < depth || depth == MISS {
                 return (low, t);
             }

@@ -1,4 +1,4 @@
-//! What lens and sensor add: blur, vignette, noise, rain streaks, tone.
+//! Lens and sensor effects: blur, vignette, noise, rain streaks, tone.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use unmask_frame::{Picture, Size};
 
 use super::noise::{lattice_bits, textures};
-use super::space::{V, least, most, v};
+use super::space::{V, max, min, v};
 use super::style::StreetStyle;
 
 /// Linear values between these have entries in the tone table: 256 for every doubling, found by the
@@ -18,7 +18,7 @@ const STEPS: usize = 14 * 256 + 1;
 
 /// Entry of the tone table for a linear value.
 fn tone_index(x: f32) -> usize {
-    ((least(most(x, LOW), TOP).to_bits() - LOW.to_bits()) >> 15) as usize
+    ((min(max(x, LOW), TOP).to_bits() - LOW.to_bits()) >> 15) as usize
 }
 
 /// sRGB levels, 0 to 255, by [`tone_index`].
@@ -50,14 +50,14 @@ fn tone_table() -> &'static [f32] {
 
 /// Develops linear colours into a picture. `shot` numbers the exposure: noise and rain differ from
 /// one to the next.
-pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], shot: u64) -> Picture {
+pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], view: u64) -> Picture {
     let sensor = &style.sensor;
     // Contrast about middle grey, and rounding, are part of the table.
     let table: Vec<u8> = tone_table()
         .iter()
         .map(|tone| (118.5 + (tone - 118.0) * sensor.contrast).clamp(0.0, 255.0) as u8)
         .collect();
-    let shot_seed = super::noise::seed_of(&[style.seed, shot]) as u32;
+    let shot_seed = super::noise::seed_of(&[style.seed, view]) as u32;
     let (w, h) = (size.w, size.h);
     let rain = style.weather.rain;
     let side = sensor.blur;
@@ -91,7 +91,7 @@ pub(super) fn develop(style: &StreetStyle, size: Size, colours: &[V], shot: u64)
                 c = v(grey, grey, grey).mix(c, sensor.saturation);
                 // Shot noise grows with the root of the light; some of it is coloured.
                 let (a, b) = dice.roll();
-                let amount = sensor.noise * (0.12 + most(grey, 0.0).sqrt());
+                let amount = sensor.noise * (0.12 + max(grey, 0.0).sqrt());
                 c += v(a + 0.5 * b, a, a - 0.5 * b) * amount;
                 out[0] = table[tone_index(c.x)];
                 out[1] = table[tone_index(c.y)];

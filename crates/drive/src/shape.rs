@@ -1,10 +1,10 @@
-//! Solid shapes and where rays meet them.
+//! Solid shapes and their intersection with rays.
 //!
 //! Every shape lives in its own unit space, `[-1, 1]³`: a ray is carried there by one affine map, so
 //! a picture's rays, which share their origin, cost three multiply-adds a pixel to carry over.
 
 use super::noise::textures;
-use super::space::{V, fract, least, most, v};
+use super::space::{V, fract, max, min, v};
 
 /// A shape in its unit space.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,9 +70,9 @@ impl SolidForm {
                     let speed = p.n.dot(d);
                     let gap = p.w - p.n.dot(o);
                     if speed < -1e-9 {
-                        near = most(gap / speed, near);
+                        near = max(gap / speed, near);
                     } else if speed > 1e-9 {
-                        far = least(gap / speed, far);
+                        far = min(gap / speed, far);
                     } else if gap < 0.0 {
                         return MISS;
                     }
@@ -125,10 +125,10 @@ fn slabs(o: V, d: V) -> (f32, f32) {
     let one = |o: f32, d: f32| {
         let k = 1.0 / d;
         let (a, b) = ((-1.0 - o) * k, (1.0 - o) * k);
-        (least(a, b), most(a, b))
+        (min(a, b), max(a, b))
     };
     let (x, y, z) = (one(o.x, d.x), one(o.y, d.y), one(o.z, d.z));
-    (most(most(x.0, y.0), z.0), least(least(x.1, y.1), z.1))
+    (max(max(x.0, y.0), z.0), min(min(x.1, y.1), z.1))
 }
 
 fn enter_tube(taper: f32, hole: f32, o: V, d: V) -> f32 {

@@ -1,4 +1,4 @@
-//! What surfaces are made of: pattern, colours, and a point on one of them.
+//! Surface skins: pattern, colours, and a point on one of them.
 
 use super::space::{V, v};
 
@@ -62,7 +62,7 @@ pub(super) enum SkinPattern {
     Checks { size: f32 },
     /// Stone: coarse tones and cracks.
     Rock,
-    /// Crumpled film: many small folds.
+    /// Crumpled foil: many small folds.
     Film,
     /// Vehicle body; half width, half length, and how it is built.
     Body(BodySkin),
@@ -83,7 +83,7 @@ pub(super) struct SurfaceSkin {
     pub a: V,
     pub b: V,
     pub c: V,
-    /// Shifts the textures, so that no two things look the same.
+    /// Shifts the textures, so that no two objects look the same.
     pub shift: f32,
     /// Share of mirrored sky, head on.
     pub gloss: f32,
@@ -179,7 +179,7 @@ impl SkinPoint {
         }
     }
 
-    /// Coordinates without seams on round things: stretched where the surface turns away.
+    /// Coordinates without seams on round objects: stretched where the surface turns away.
     pub fn soft_uv(&self) -> (f32, f32) {
         (
             self.m.x * 0.87 + self.m.z * 0.71,

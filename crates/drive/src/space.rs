@@ -102,7 +102,7 @@ pub(super) fn srgb(r: u8, g: u8, b: u8) -> V {
     v(linear(r), linear(g), linear(b))
 }
 
-/// Three orthonormal axes of a placed thing: right, up, forward.
+/// Three orthonormal axes of a placed object: right, up, forward.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LocalAxes {
     pub x: V,
@@ -190,18 +190,18 @@ impl LocalAxes {
 }
 
 /// The lesser of two numbers, in one instruction: `f32::min` takes several to look for NaN.
-pub(super) fn least(a: f32, b: f32) -> f32 {
+pub(super) fn min(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
 /// The greater of two numbers, in one instruction.
-pub(super) fn most(a: f32, b: f32) -> f32 {
+pub(super) fn max(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
 /// `x` within `[0, 1]`.
 pub(super) fn in_unit(x: f32) -> f32 {
-    least(most(x, 0.0), 1.0)
+    min(max(x, 0.0), 1.0)
 }
 
 /// `0` at `a` and before, `1` at `b` and after, smooth between.
@@ -231,7 +231,7 @@ pub(super) fn cover(x: f32, a: f32, b: f32, foot: f32) -> f32 {
     if lo >= a && hi <= b {
         return 1.0;
     }
-    in_unit((least(hi, b) - most(lo, a)) / foot)
+    in_unit((min(hi, b) - max(lo, a)) / foot)
 }
 
 /// Share of a pixel of width `foot` at `x` covered by a band `[a, b]` repeated every `period`.
@@ -247,7 +247,7 @@ pub(super) fn stripes(x: f32, a: f32, b: f32, period: f32, foot: f32) -> f32 {
     if b > period - 0.5 * foot {
         c += cover(x + period, a, b, foot);
     }
-    least(c, 1.0)
+    min(c, 1.0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What stands in one picture: solids with their skins, grouped into objects, seen by an eye.
+//! The stage of one image: solids with their skins, grouped into objects, seen by a camera.
 
-use super::eye::{CameraModel, ImageRect, NEAR_M};
+use super::camera_model::{CameraModel, ImageRect, NEAR_M};
 use super::shape::{CutPlane, MISS, RayHit, SolidForm};
 use super::skin::SurfaceSkin;
 use super::space::{LocalAxes, V, v};
@@ -17,11 +17,11 @@ pub(super) struct StageSolid {
     pub skin: u32,
     pub group: u32,
     /// The eye in unit space, and the ray there as `base + x * across + y * down`.
-    pub eye: V,
+    pub camera: V,
     pub base: V,
     pub across: V,
     pub down: V,
-    /// Least depth at which a ray may meet it, m.
+    /// Minimum depth at which a ray may meet it, m.
     pub near: f32,
     pub rect: ImageRect,
 }
@@ -66,8 +66,8 @@ const BOX_EDGES: [(usize, usize); 12] = [
 pub(super) struct SolidGroup {
     /// Class index, 255 for what does not belong.
     pub class: u8,
-    /// Index into the stage's things, plus 1; 0 for none.
-    pub thing: u16,
+    /// Index into the stage's objects, plus 1; 0 for none.
+    pub object: u16,
     /// Share of direct sun that reaches it.
     pub lit: f32,
     /// A point from which the sun is looked for.
@@ -140,24 +140,24 @@ impl ObjectSpot {
 
 /// Everything in one picture.
 pub(super) struct SceneStage {
-    pub eye: CameraModel,
+    pub camera: CameraModel,
     pub solids: Vec<StageSolid>,
     pub planes: Vec<CutPlane>,
     pub skins: Vec<SurfaceSkin>,
     pub groups: Vec<SolidGroup>,
-    pub things: Vec<StageObject>,
+    pub objects: Vec<StageObject>,
     pub smudges: Vec<ContactShadow>,
 }
 
 impl SceneStage {
-    pub fn new(eye: CameraModel) -> Self {
+    pub fn new(camera: CameraModel) -> Self {
         Self {
-            eye,
+            camera,
             solids: Vec::with_capacity(2048),
             planes: Vec::with_capacity(512),
             skins: Vec::with_capacity(512),
             groups: Vec::with_capacity(256),
-            things: Vec::new(),
+            objects: Vec::new(),
             smudges: Vec::with_capacity(128),
         }
     }
@@ -166,7 +166,7 @@ impl SceneStage {
     pub fn group(&mut self, class: u8, probe: V) {
         self.groups.push(SolidGroup {
             class,
-            thing: 0,
+            object: 0,
             lit: 1.0,
             probe,
             casts: true,
@@ -175,12 +175,12 @@ impl SceneStage {
     }
 
     /// Starts a group that is an object with an identity.
-    pub fn thing(&mut self, thing: StageObject, probe: V) {
-        self.things.push(thing);
+    pub fn object(&mut self, thing: StageObject, probe: V) {
+        self.objects.push(thing);
         self.group(thing.class.unwrap_or(255), probe);
-        let number = self.things.len() as u16;
+        let number = self.objects.len() as u16;
         if let Some(g) = self.groups.last_mut() {
-            g.thing = number;
+            g.object = number;
         }
     }
 
@@ -225,10 +225,10 @@ impl SceneStage {
         let pos = spot.point(p);
         let axes = spot.axes;
         let mut half = half * spot.scale;
-        let depth = self.eye.see(pos).z;
+        let depth = self.camera.to_camera(pos).z;
         if let SolidForm::Tube { .. } = form {
             // Thin posts far off would fall between the samples.
-            let least = 0.38 * depth / self.eye.focal;
+            let least = 0.38 * depth / self.camera.focal;
             half.x = half.x.max(least);
             half.z = half.z.max(least);
         }
@@ -243,21 +243,21 @@ impl SceneStage {
             inv,
             skin,
             group: self.groups.len() as u32 - 1,
-            eye: V::ZERO,
+            camera: V::ZERO,
             base: V::ZERO,
             across: V::ZERO,
             down: V::ZERO,
             near: 0.0,
             rect: ImageRect::EMPTY,
         };
-        let eye = &self.eye;
-        let corners = solid.corners().map(|c| eye.see(c));
+        let eye = &self.camera;
+        let corners = solid.corners().map(|c| eye.to_camera(c));
         let far = corners.iter().fold(f32::NEG_INFINITY, |m, c| m.max(c.z));
         if far > NEAR_M {
             solid.rect = eye.bounds(&corners, &BOX_EDGES);
         }
         solid.near = corners.iter().fold(MISS, |m, c| m.min(c.z)).max(NEAR_M);
-        solid.eye = solid.point_in(eye.pos);
+        solid.camera = solid.point_in(eye.pos);
         solid.base = solid.dir_in(eye.ray(0.0, 0.0));
         solid.across = solid.dir_in(eye.axes.x * (1.0 / eye.focal));
         solid.down = solid.dir_in(-eye.axes.y * (1.0 / eye.focal));
@@ -298,7 +298,7 @@ impl SceneStage {
         let reach = 1.7 * (half.0 * half.0 + half.1 * half.1).sqrt();
         let pos = v(spot.pos.x, 0.0, spot.pos.z);
         let corner = |a: f32, b: f32| v(pos.x + a * reach, 0.0, pos.z + b * reach);
-        let rect = self.eye.ground_bounds([
+        let rect = self.camera.ground_bounds([
             corner(-1.0, -1.0),
             corner(1.0, -1.0),
             corner(1.0, 1.0),

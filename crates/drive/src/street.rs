@@ -9,12 +9,12 @@ use super::space::{LocalAxes, v};
 use super::stage::{ObjectSpot, SceneStage};
 use super::style::StreetStyle;
 
-/// Where small fixed things must not stand: position ahead, right of the road's centre, radius, m.
+/// Where small fixed objects must not stand: position ahead, right of the road's centre, radius, m.
 pub(super) type Keepout = (f32, f32, f32);
 
 /// Half the gap that a side road leaves between houses, m.
 const GAP_M: f32 = SIDE_ROAD_M + 2.6;
-/// Beyond this, small things are left out, m.
+/// Beyond this, small objects are left out, m.
 const SMALL_M: f32 = 130.0;
 
 /// A side of a stretch under construction.
@@ -84,7 +84,7 @@ impl StreetSide<'_> {
         self.chunk.z < SMALL_M
     }
 
-    /// Whether a small thing may stand here.
+    /// Whether a small object may stand here.
     fn free(&self, along: f32, out: f32) -> bool {
         let z = self.chunk.z + along;
         let d = self.sign * out;
@@ -434,7 +434,7 @@ impl StreetSide<'_> {
                 plant::tree(stage, style, self.spot(at, curb + 0.3), false, &mut rng);
             }
         }
-        // Low plants at the foot of things.
+        // Low plants at the bottom edge of objects.
         if rural && rng.chance(0.7) {
             let at = rng.range(1.0, 30.0);
             let spot = self.spot(at, self.back() + 1.3);

@@ -1,4 +1,4 @@
-//! What one drive looks like: street, season, weather, light, camera. All drawn from one seed.
+//! Style of a drive: street, season, weather, light, camera. All drawn from one seed.
 
 use super::noise::SeededRng;
 use super::space::{V, srgb, v};
@@ -123,7 +123,7 @@ pub(super) struct StreetStyle {
     pub lead_car: bool,
     pub walls: [V; 5],
     pub roofs: [V; 3],
-    pub eye_m: f32,
+    pub camera_height_m: f32,
     pub pitch: f32,
     /// Focal length as a share of the picture's width.
     pub focal: f32,
@@ -290,7 +290,7 @@ impl StreetStyle {
                     r.tint(c, 0.15)
                 })
             },
-            eye_m: r.range(1.2, 1.55) + wide * r.range(-0.15, 0.75),
+            camera_height_m: r.range(1.2, 1.55) + wide * r.range(-0.15, 0.75),
             pitch: r.range(-0.055, 0.01) + wide * r.range(-0.05, 0.05),
             focal: r.range(0.82, 1.05) * (1.0 + wide * r.range(-0.2, 0.45)),
         }

@@ -1,4 +1,4 @@
-//! Surfaces: what colour a point of a solid has before light falls on it.
+//! Surfaces: the colour of a point of a solid before lighting.
 
 use super::facade::facade;
 use super::noise::{lattice, textures};

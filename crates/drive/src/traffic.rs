@@ -1,4 +1,4 @@
-//! Cars, pedestrians and cyclists: where they are at a time.
+//! Traffic: positions of cars, pedestrians and cyclists over time.
 
 use std::f64::consts::TAU;
 
@@ -12,26 +12,26 @@ use super::street::Keepout;
 use super::style::StreetStyle;
 use super::vehicle::{self, VehicleKind};
 
-/// Stretch around the camera in which moving things live, m: when one leaves it at one end, another
+/// Stretch around the camera in which moving objects live, m: when one leaves it at one end, another
 /// enters at the other.
 const BEHIND_M: f64 = 12.0;
 const RANGE_M: f64 = 270.0;
 
-/// Ranges of identity numbers, below 65 536: no two things in a picture share one.
+/// Ranges of identity numbers, below 65 536: no two objects in a picture share one.
 const PARKED: u32 = 10_000;
 const CARS: u32 = 30_000;
 const WALKERS: u32 = 42_000;
 const CYCLISTS: u32 = 56_000;
 /// Identity numbers of what does not belong: 1 to this.
-const ODDITIES: u64 = 9_999;
+const OBSTACLES: u64 = 9_999;
 
 /// An id whose low 16 bits are in `1..=65_535` and unique in a picture.
-pub(super) fn oddity_id(number: u64) -> u32 {
-    let low = (number % ODDITIES) as u32 + 1;
-    low | (((number / ODDITIES) as u32) << 16)
+pub(super) fn obstacle_id(number: u64) -> u32 {
+    let low = (number % OBSTACLES) as u32 + 1;
+    low | (((number / OBSTACLES) as u32) << 16)
 }
 
-/// Where a thing that moves along the road is: ahead of the camera, m, and how often it was replaced.
+/// Where an object that moves along the road is: ahead of the camera, m, and how often it was replaced.
 fn wrapped(base: f64, speed: f64, time: f64, camera: f64) -> (f32, i64) {
     let ahead = base + speed * time - camera + BEHIND_M;
     let laps = (ahead / RANGE_M).floor();
@@ -48,8 +48,8 @@ pub(super) struct TrafficMoment {
 }
 
 fn start(stage: &mut SceneStage, spot: &ObjectSpot, id: u32, kind: &'static str, class: u8) {
-    let away = spot.pos - stage.eye.pos;
-    stage.thing(
+    let away = spot.pos - stage.camera.pos;
+    stage.object(
         StageObject {
             id,
             kind,
@@ -282,16 +282,16 @@ mod tests {
     #[test]
     fn ids_are_never_zero_and_keep_their_ranges() {
         for number in [0, 1, 9_998, 9_999, 10_000, 123_456_789] {
-            let low = oddity_id(number) & 0xffff;
-            assert!((1..=ODDITIES as u32).contains(&low));
+            let low = obstacle_id(number) & 0xffff;
+            assert!((1..=OBSTACLES as u32).contains(&low));
         }
         assert_ne!(
-            oddity_id(0),
-            oddity_id(9_999),
+            obstacle_id(0),
+            obstacle_id(9_999),
             "laps differ in the high bits"
         );
         // The most that each range can hold stays below the next.
-        const { assert!(PARKED > ODDITIES as u32) };
+        const { assert!(PARKED > OBSTACLES as u32) };
         const { assert!(PARKED + 1_999 * 10 + 9 < CARS) };
         const { assert!(CARS + 11_000 < WALKERS) };
         const { assert!(WALKERS + 12_999 < CYCLISTS) };

@@ -1,4 +1,4 @@
-//! Colours, woods and patterns that things on the road share.
+//! Colours, woods and patterns that objects on the road share.
 
 use super::noise::SeededRng;
 use super::shape::SolidForm;

@@ -33,7 +33,7 @@ const CLASSES_LIMIT: usize = 254;
 /// A model loaded into `rten`, with its buffers.
 pub struct CpuEngine {
     path: PathBuf,
-    facts: ModelMetadata,
+    metadata: ModelMetadata,
     network: CpuNetwork,
     threads: usize,
     precision: &'static str,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for CpuEngine {
         f.debug_struct("CpuEngine")
             .field("path", &self.path)
             .field("threads", &self.threads)
-            .field("output", &self.facts.output)
+            .field("output", &self.metadata.output)
             .finish_non_exhaustive()
     }
 }
@@ -76,15 +76,15 @@ impl CpuEngine {
         let threads = thread_count(options.threads)?;
         let model = network::load(path, bytes)?;
 
-        let get = |key: &str| model.fact(key);
+        let get = |key: &str| model.metadata_value(key);
         let inside = WrittenMetadata::from_metadata(path, get)?;
         let prepared = prepared(path, get)?;
         let named = prepared.is_some() || !inside.outputs.is_empty() || model.has_contract_names();
-        let whole = inside.is_whole() && named;
+        let whole = inside.is_complete() && named;
         let beside = if whole {
             WrittenMetadata::default()
         } else {
-            WrittenMetadata::from_beside(path)?
+            WrittenMetadata::from_sidecar(path)?
         };
         let mut network = match &prepared {
             Some(prepared) => CpuNetwork::prepared(path, &model, &prepared.camera.format, threads)?,
@@ -104,7 +104,7 @@ impl CpuEngine {
             return Err(EngineError::Contract {
                 path: path.to_path_buf(),
                 reason: format!(
-                    "{} classes; at most {CLASSES_LIMIT} can be told apart",
+                    "{} classes; at most {CLASSES_LIMIT} can be distinguished",
                     output.known()
                 ),
             });
@@ -115,10 +115,14 @@ impl CpuEngine {
             sha256,
             prepared,
         };
-        let facts = settle(path, inside, beside, measured)?;
-        let entry = match &facts.camera {
+        let metadata = settle(path, inside, beside, measured)?;
+        let entry = match &metadata.camera {
             Some(camera) => NetworkEntry::Frame(FrameEncoder::new(camera.format)),
-            None => NetworkEntry::Picture(Preprocessor::new(facts.input, facts.mean, facts.std)),
+            None => NetworkEntry::Picture(Preprocessor::new(
+                metadata.input,
+                metadata.mean,
+                metadata.std,
+            )),
         };
         let mut engine = Self {
             path: path.to_path_buf(),
@@ -126,7 +130,7 @@ impl CpuEngine {
             kind: PixelScore::default(),
             scorer: MaskScorer::new(),
             times: EngineTimes::default(),
-            facts,
+            metadata,
             network,
             threads,
             precision,
@@ -135,8 +139,8 @@ impl CpuEngine {
         Ok(engine)
     }
 
-    pub(super) fn facts(&self) -> &ModelMetadata {
-        &self.facts
+    pub(super) fn model_metadata(&self) -> &ModelMetadata {
+        &self.metadata
     }
 
     pub(super) fn threads(&self) -> usize {
@@ -153,9 +157,10 @@ impl CpuEngine {
 
     /// See [`super::Engine::metadata`].
     pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
-        let facts = &self.facts;
-        let mut pairs = facts.metadata();
-        if let (Some(column), OutputForm::Mask { known, .. }) = (facts.no_object, facts.output)
+        let metadata = &self.metadata;
+        let mut pairs = metadata.metadata();
+        if let (Some(column), OutputForm::Mask { known, .. }) =
+            (metadata.no_object, metadata.output)
             && column != known
         {
             pairs.push(("unmask.no_object", column.to_string()));
@@ -174,12 +179,12 @@ impl CpuEngine {
     /// See [`super::Engine::score_by`].
     pub(super) fn score_by(&mut self, kind: PixelScore) -> Result<(), EngineError> {
         let refuse = |reason: String| {
-            Err(EngineError::Kind {
+            Err(EngineError::ScoreKind {
                 path: self.path.clone(),
                 reason,
             })
         };
-        match (self.facts.output, self.facts.head) {
+        match (self.metadata.output, self.metadata.head) {
             (OutputForm::Pixel { .. }, _) => {
                 self.kind = kind;
                 Ok(())
@@ -197,11 +202,11 @@ impl CpuEngine {
 
     /// See [`super::Engine::score_masks_by`].
     pub(super) fn score_masks_by(&mut self, kind: MaskScore) -> Result<(), EngineError> {
-        let refuse = |reason: String| EngineError::Kind {
+        let refuse = |reason: String| EngineError::ScoreKind {
             path: self.path.clone(),
             reason,
         };
-        match self.facts.output {
+        match self.metadata.output {
             OutputForm::Mask { .. } => {
                 self.scorer.set_kind(kind);
                 Ok(())
@@ -219,7 +224,7 @@ impl CpuEngine {
     pub(super) fn infer(&mut self, picture: &Picture) -> Result<Inference, EngineError> {
         self.network
             .pool()
-            .run(|| self.infer_here(EngineInput::Picture(picture)))
+            .run(|| self.infer_in_pool(EngineInput::Picture(picture)))
     }
 
     /// See [`super::Engine::score_at_mask_size`].
@@ -228,7 +233,7 @@ impl CpuEngine {
         picture: &Picture,
         refine: bool,
     ) -> Result<ScoredFrame, EngineError> {
-        self.score_given(EngineInput::Picture(picture), refine)
+        self.score_input(EngineInput::Picture(picture), refine)
     }
 
     /// See [`super::Engine::score_bytes`].
@@ -237,23 +242,23 @@ impl CpuEngine {
         bytes: &[u8],
         refine: bool,
     ) -> Result<ScoredFrame, EngineError> {
-        self.score_given(EngineInput::Bytes(bytes), refine)
+        self.score_input(EngineInput::Bytes(bytes), refine)
     }
 
     /// The whole way runs inside the pool: its threads are awake, and nothing is handed over.
-    fn score_given(
+    fn score_input(
         &mut self,
         given: EngineInput<'_>,
         refine: bool,
     ) -> Result<ScoredFrame, EngineError> {
-        if !refine && self.facts.head == Some(ScoreHead::MaskRefined) {
-            return Err(EngineError::Kind {
+        if !refine && self.metadata.head == Some(ScoreHead::MaskRefined) {
+            return Err(EngineError::ScoreKind {
                 path: self.path.clone(),
                 reason: "refinement is part of the graph; prepare it again with --no-refine".into(),
             });
         }
         self.network.pool().run(|| {
-            let inference = self.infer_here(given)?;
+            let inference = self.infer_in_pool(given)?;
             let start = Instant::now();
             let scored = self.score_inference(inference, refine)?;
             self.times.score = start.elapsed();
@@ -261,7 +266,7 @@ impl CpuEngine {
         })
     }
 
-    fn infer_here(&mut self, given: EngineInput<'_>) -> Result<Inference, EngineError> {
+    fn infer_in_pool(&mut self, given: EngineInput<'_>) -> Result<Inference, EngineError> {
         let start = Instant::now();
         let refuse = |reason: String| EngineError::Frame {
             path: self.path.clone(),
@@ -310,7 +315,7 @@ impl CpuEngine {
             engine: prepared.elapsed(),
             ..EngineTimes::default()
         };
-        if output_of(&inference, self.facts.classes.len()) != self.facts.output {
+        if output_of(&inference, self.metadata.classes.len()) != self.metadata.output {
             return Err(EngineError::Contract {
                 path: self.path.clone(),
                 reason: "the shape of its outputs changes from picture to picture".into(),
@@ -333,7 +338,7 @@ impl CpuEngine {
                 size,
             } => {
                 let in_order;
-                let class_logits = match self.facts.no_object {
+                let class_logits = match self.metadata.no_object {
                     Some(column) if column < *known => {
                         in_order = no_object_last(class_logits, known + 1, column);
                         &in_order
@@ -347,7 +352,7 @@ impl CpuEngine {
                     known: *known,
                     size: *size,
                 };
-                self.scorer.score(&out, &self.facts.stuff, refine)
+                self.scorer.score(&out, &self.metadata.stuff, refine)
             }
             Inference::Pixel {
                 logits,
@@ -362,9 +367,9 @@ impl CpuEngine {
                 pixel_score(&out, self.kind)
             }
             Inference::Map(scored) => {
-                let known = self.facts.classes.len();
+                let known = self.metadata.classes.len();
                 return frames::check(scored, known)
-                    .map(|()| match &self.facts.camera {
+                    .map(|()| match &self.metadata.camera {
                         Some(camera) => spread(scored, camera),
                         None => scored.clone(),
                     })

@@ -1,4 +1,4 @@
-//! Where the shipped model lies.
+//! Finds the shipped model.
 
 use std::path::{Path, PathBuf};
 
@@ -12,18 +12,18 @@ const VARIABLE: &str = "UNMASK_MODEL";
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error(
     "no model given, and no shipped one found. Looked at: {}. Give one with --model FILE.onnx, or \
-     set {VARIABLE}", .looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+     set {VARIABLE}", .searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 )]
 pub struct ModelNotFound {
     /// Every place looked at, in order.
-    pub looked: Vec<PathBuf>,
+    pub searched: Vec<PathBuf>,
 }
 
 /// The model to use where the user gave none.
 ///
 /// `$UNMASK_MODEL` where set (then nothing else counts); else the first that exists of
 /// `engines/unmask-small.onnx` below the current folder, below the folder of the executable,
-/// below the two folders above it (a cargo build folder, or `bin/` beside `engines/`), and below
+/// below the two folders above it (a cargo build folder, or `bin/` next to `engines/`), and below
 /// `/usr/share/unmask`.
 ///
 /// # Errors
@@ -48,10 +48,10 @@ fn candidates(named: Option<PathBuf>, exe: Option<&Path>) -> Vec<PathBuf> {
         .collect()
 }
 
-fn first_of(looked: Vec<PathBuf>) -> Result<PathBuf, ModelNotFound> {
-    match looked.iter().find(|path| path.is_file()) {
+fn first_of(searched: Vec<PathBuf>) -> Result<PathBuf, ModelNotFound> {
+    match searched.iter().find(|path| path.is_file()) {
         Some(found) => Ok(found.clone()),
-        None => Err(ModelNotFound { looked }),
+        None => Err(ModelNotFound { searched }),
     }
 }
 

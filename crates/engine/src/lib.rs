@@ -44,9 +44,9 @@ pub enum Engine {
 pub enum Inference {
     /// A mask-classification network.
     Mask {
-        /// `[queries, known + 1]`, row by row; the last column is "no object".
+        /// `[queries, known + 1]`, row-major; the last column is "no object".
         class_logits: Vec<f32>,
-        /// `[queries, size.h, size.w]`, row by row.
+        /// `[queries, size.h, size.w]`, row-major.
         mask_logits: Vec<f32>,
         /// Number of queries.
         queries: usize,
@@ -57,7 +57,7 @@ pub enum Inference {
     },
     /// A per-pixel network.
     Pixel {
-        /// `[classes, size.h, size.w]`, row by row.
+        /// `[classes, size.h, size.w]`, row-major.
         logits: Vec<f32>,
         /// Number of classes.
         classes: usize,
@@ -76,7 +76,7 @@ pub enum EngineError {
     Read {
         /// The model file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The file is larger than an ONNX file can be.
@@ -112,7 +112,7 @@ pub enum EngineError {
     },
     /// Mean, classes and the like are missing or wrong.
     #[error(transparent)]
-    Facts(#[from] MetadataError),
+    Metadata(#[from] MetadataError),
     /// The threads could not be started.
     #[error("cannot start {threads} threads: ask for fewer with --threads")]
     Threads {
@@ -153,7 +153,7 @@ pub enum EngineError {
     },
     /// A score was asked for that the model cannot give.
     #[error("the model {path} cannot be scored like that: {reason}")]
-    Kind {
+    ScoreKind {
         /// The model file.
         path: PathBuf,
         /// Why, and what to do.
@@ -174,15 +174,15 @@ impl Engine {
     /// a grey picture, so that wrong shapes show now and the first frame is as fast as the rest.
     ///
     /// # Errors
-    /// A file that cannot be read, is no model, is larger than 2 GiB, has sizes that are not known
-    /// or larger than is run, does not fit the contract, lacks facts or gives NaN; each names the
+    /// A file that cannot be read, is not a model, is larger than 2 GiB, has sizes that are not known
+    /// or larger than is run, does not fit the contract, lacks metadata or gives NaN; each names the
     /// file.
     pub fn open(path: &Path, options: EngineOptions) -> Result<Engine, EngineError> {
         CpuEngine::open(path, options).map(Engine::Cpu)
     }
 
     /// As [`Engine::open`], from the bytes of the file; `path` is what messages call it, and the
-    /// place beside which `model.toml` is looked for.
+    /// place next to which `model.toml` is looked for.
     ///
     /// # Errors
     /// As [`Engine::open`].
@@ -195,9 +195,9 @@ impl Engine {
     }
 
     /// What is known about the model.
-    pub fn facts(&self) -> &ModelMetadata {
+    pub fn model_metadata(&self) -> &ModelMetadata {
         match self {
-            Engine::Cpu(engine) => engine.facts(),
+            Engine::Cpu(engine) => engine.model_metadata(),
         }
     }
 
@@ -272,7 +272,7 @@ impl Engine {
         }
     }
 
-    /// Anomaly score and best class a cell, from a camera's frame: the bytes that
+    /// Anomaly score and best class per cell, from a camera's frame: the bytes that
     /// [`ModelMetadata::camera`] describes, as the driver delivers them. Where a crop leaves parts of the
     /// frame unseen, their score is 0 and their class the first.
     ///
@@ -307,7 +307,7 @@ impl Engine {
         }
     }
 
-    /// Anomaly score a pixel, at the picture's own size (bilinear from the output grid).
+    /// Anomaly score per pixel, at the picture's own size (bilinear from the output grid).
     ///
     /// # Errors
     /// As [`Engine::score_at_mask_size`].

@@ -1,7 +1,7 @@
-//! Lowers a graph to what the runtime computes as the standard says.
+//! Lowers a graph to operators that the runtime computes as the ONNX standard defines.
 //!
 //! The runtime (`rten` 0.27) loads more than it computes right: some forms it approximates, of some
-//! attributes it takes no notice. ONNX's own node tests tell which. Every node is either of a form
+//! attributes it takes no notice. ONNX's own node tests show which. Every node is either of a form
 //! that passes them ([`forms`]), is rewritten into such forms (the other modules), or is refused
 //! here with its name, when the file is opened. An operator that is not listed is refused too: the
 //! list is what was tested.
@@ -16,11 +16,11 @@ mod tests;
 mod windows;
 
 use unmask_onnx::OnnxError;
-use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{ValueType, elements, infer};
+use unmask_onnx::constant_folding::fold_node;
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
 use unmask_onnx::read::{self, ReadLimits};
+use unmask_onnx::shape_inference::{ValueType, elements, infer_types};
 
 /// The model in `bytes` as the runtime computes it right, for those who run it without an
 /// [`Engine`](crate::Engine): inputs and outputs keep their names. What was Float16 is Float32.
@@ -30,18 +30,18 @@ use unmask_onnx::read::{self, ReadLimits};
 pub fn lowered(bytes: &[u8]) -> Result<Vec<u8>, OnnxError> {
     let limits = ReadLimits::default();
     let messages = read::whole(bytes, &limits)?;
-    let (mut graph, facts) = OnnxGraph::from_model(&messages, None, &limits)?;
+    let (mut graph, metadata) = OnnxGraph::from_model(&messages, None, &limits)?;
     drop(messages);
     lower(&mut graph)?;
     finish(&mut graph)?;
-    Ok(graph.to_model(&facts).to_bytes())
+    Ok(graph.to_model(&metadata).to_bytes())
 }
 
 /// Lowers `graph`; what it computes stays the same. Before a part of it goes to the runtime,
 /// [`finish`] it.
 ///
 /// # Errors
-/// [`Error::Node`] with the node, its operator and the attribute or input that is not computed.
+/// [`OnnxError::Node`] with the node, its operator and the attribute or input that is not computed.
 pub(crate) fn lower(graph: &mut OnnxGraph) -> Result<(), OnnxError> {
     // The runtime computes half precision in single: it says so from here on, and the rewrites and
     // the kernels of our own need to know one kind of float only.
@@ -85,7 +85,7 @@ fn fold_constants(graph: &mut OnnxGraph) {
         let Some(rest) = size.and_then(|size| left.checked_sub(size)) else {
             continue;
         };
-        let Some(data) = evaluate(graph, &node, &kinds) else {
+        let Some(data) = fold_node(graph, &node, &kinds) else {
             continue;
         };
         left = rest;
@@ -121,7 +121,7 @@ fn each_node(
             what,
         })?;
     }
-    graph.tidy().map_err(|_| OnnxError::Model {
+    graph.remove_dead_and_sort().map_err(|_| OnnxError::Model {
         what: "its nodes wait for each other: the graph has a cycle".to_owned(),
     })
 }
@@ -210,7 +210,7 @@ impl<'a> Emit<'a> {
             outputs: vec![ValueId::default()],
             attributes: attributes.clone(),
         };
-        let kinds = infer(self.graph, &node).map_err(|e| format!("{op}: {e:?}"))?;
+        let kinds = infer_types(self.graph, &node).map_err(|e| format!("{op}: {e:?}"))?;
         node.outputs.clear();
         let (dtype, shape) = kinds.into_iter().next().ok_or("writes nothing")?;
         let scope = node.scope.clone();

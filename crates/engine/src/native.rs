@@ -1,4 +1,4 @@
-//! Convolutions, and what lies between them, computed by kernels of our own.
+//! Native kernels for convolutions and the operators between them.
 //!
 //! The runtime takes no operators from outside, and its convolutions take half of a frame. So the
 //! graph is cut in three: what comes before the first convolution, the convolutions with the
@@ -6,14 +6,14 @@
 //! the runtime's.
 
 mod conv;
-mod cut;
 mod maps;
 mod plan;
+mod split;
 #[cfg(test)]
 mod tests;
 mod winograd;
 
-pub(super) use cut::{Part, Wire, cut};
+pub(super) use split::{Part, Wire, split_graph};
 
 use conv::{Clamp, Conv};
 use maps::{Map, Pool, Rounding};
@@ -21,7 +21,7 @@ use winograd::{Tiles, Winograd};
 
 /// Values that a section may read; a graph that needs more is left to the runtime.
 pub(super) const INPUTS_LIMIT: usize = 8;
-/// Bytes of weights that fit beside the maps into a core's own cache.
+/// Bytes of weights that fit next to the maps into a core's own cache.
 const OWN_CACHE_BYTES: usize = 256 << 10;
 
 /// Steps over maps, planned once, with all their memory.

@@ -1,4 +1,4 @@
-//! Plans on disk: what they depend on, what seals them, and how they are stored.
+//! TensorRT plans on disk: their key, seal and store.
 //!
 //! A TensorRT plan is executable code for one GPU, driver and library, and the library checks four
 //! bytes of it. So a plan lies next to a [`Receipt`], which names what the plan was built from

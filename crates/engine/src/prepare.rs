@@ -1,4 +1,4 @@
-//! From a picture to the network's input: resize with a triangle filter, normalise, planes.
+//! Preprocessing: resizes a picture with a triangle filter, normalises it, and splits it into planes.
 //!
 //! The filter is the one of PIL's `BILINEAR`: a triangle over two source pixels where the picture
 //! grows, widened by the scale where it shrinks, weights normalised at the edges. Computed in
@@ -55,7 +55,7 @@ impl Preprocessor {
         }
     }
 
-    /// The input for `picture`: `[3, H, W]`, row by row. `None` for a picture without pixels.
+    /// The input for `picture`: `[3, H, W]`, row-major. `None` for a picture without pixels.
     pub fn run(&mut self, picture: &Picture) -> Option<&[f32]> {
         if picture.size().area_px() == 0 {
             return None;

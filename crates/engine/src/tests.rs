@@ -26,24 +26,24 @@ fn half_red(size: Size) -> Picture {
 }
 
 #[test]
-fn facts_are_read_and_measured() {
+fn metadata_is_read_and_measured() {
     let engine = open("mask.onnx").unwrap();
-    let facts = engine.facts();
-    assert_eq!(facts.classes, ["road", "sky", "car"]);
-    assert_eq!((&*facts.road, &*facts.stuff), (&[0][..], &[1, 2][..]));
-    assert_eq!((facts.mean, facts.std), ([128.0; 3], [64.0; 3]));
-    assert_eq!(facts.threshold, Some(0.5));
-    assert_eq!(facts.input, Size::new(128, 64));
+    let metadata = engine.model_metadata();
+    assert_eq!(metadata.classes, ["road", "sky", "car"]);
+    assert_eq!((&*metadata.road, &*metadata.stuff), (&[0][..], &[1, 2][..]));
+    assert_eq!((metadata.mean, metadata.std), ([128.0; 3], [64.0; 3]));
+    assert_eq!(metadata.threshold, Some(0.5));
+    assert_eq!(metadata.input, Size::new(128, 64));
     let size = Size::new(32, 16);
     assert_eq!(
-        facts.output,
+        metadata.output,
         OutputForm::Mask {
             queries: 4,
             known: 3,
             size
         }
     );
-    assert_eq!(facts.sha256.len(), 64);
+    assert_eq!(metadata.sha256.len(), 64);
     assert_eq!(
         (engine.name(), engine.precision(), engine.threads()),
         ("cpu", "fp32", 1)
@@ -51,12 +51,12 @@ fn facts_are_read_and_measured() {
 }
 
 #[test]
-fn facts_with_commas_on_the_unit_scale_and_outputs_in_another_order_give_the_same() {
+fn metadata_in_other_forms_gives_the_same_result() {
     let picture = half_red(Size::new(128, 64));
     let want = open("mask.onnx").unwrap().score(&picture, true).unwrap();
     let mut other = open("mask_commas.onnx").unwrap();
-    assert_eq!(other.facts().std, [63.75; 3]);
-    assert_eq!(other.facts().threshold, None);
+    assert_eq!(other.model_metadata().std, [63.75; 3]);
+    assert_eq!(other.model_metadata().threshold, None);
     let got = other.score(&picture, true).unwrap();
     for (a, b) in got.data().iter().zip(want.data()) {
         assert!((a - b).abs() < 0.01, "{a} against {b}");
@@ -127,7 +127,7 @@ fn a_score_map_has_the_size_of_its_picture() {
 fn a_per_pixel_model_scores_by_softmax() {
     let mut engine = open("pixel.onnx").unwrap();
     assert_eq!(
-        engine.facts().output,
+        engine.model_metadata().output,
         OutputForm::Pixel {
             classes: 3,
             size: Size::new(32, 16)
@@ -265,7 +265,7 @@ fn models_outside_the_contract_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_foreign_model_gets_its_facts_and_output_names_from_model_toml() {
+fn a_foreign_model_gets_its_metadata_and_output_names_from_model_toml() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bare.onnx");
     std::fs::copy(model("bare.onnx"), &path).unwrap();
@@ -282,10 +282,10 @@ fn a_foreign_model_gets_its_facts_and_output_names_from_model_toml() {
         error.contains("lacks unmask.mean, unmask.std, unmask.classes"),
         "{error}"
     );
-    let facts = "mean = [128, 128, 128]\nstd = [64, 64, 64]\nclasses = ['road', 'sky', 'car']\n\
+    let metadata = "mean = [128, 128, 128]\nstd = [64, 64, 64]\nclasses = ['road', 'sky', 'car']\n\
                  road = ['road']\nstuff = [1, 2]\nthreshold = 0.5\n\
                  [outputs]\nclass_logits = 'scores'\nmask_logits = 'masks'\n";
-    std::fs::write(&toml, facts).unwrap();
+    std::fs::write(&toml, metadata).unwrap();
     let picture = half_red(Size::new(100, 50));
     let got = Engine::open(&path, EngineOptions::default())
         .unwrap()
@@ -308,7 +308,7 @@ fn nan_in_the_outputs_is_an_error_that_names_the_model() {
         error.contains("nan.onnx") && error.contains("mask_logits holds NaN"),
         "{error}"
     );
-    // The engine goes on with the next picture.
+    // The engine continues with the next picture.
     assert!(engine.score(&light, true).is_ok());
 }
 
@@ -339,5 +339,5 @@ fn mask_scores_are_of_mask_models_only() {
     assert!(pairs.all(|(sum, or)| *or >= sum - 1e-5));
     let mut engine = open("pixel.onnx").unwrap();
     let error = engine.score_masks_by(MaskScore::Max).unwrap_err();
-    assert!(matches!(error, EngineError::Kind { .. }), "{error}");
+    assert!(matches!(error, EngineError::ScoreKind { .. }), "{error}");
 }

@@ -165,7 +165,7 @@ fn pair(
 /// are not looked at.
 fn list(
     (dir, extensions, what): FileSide<'_>,
-    bad: &mut Vec<BadPicture>,
+    unreadable: &mut Vec<BadPicture>,
 ) -> Result<BTreeMap<OsString, PathBuf>, EvalError> {
     let failed = |source| EvalError::Folder {
         dir: dir.into(),
@@ -200,7 +200,7 @@ fn list(
             continue;
         };
         if let Some(first) = files.get(&stem).cloned() {
-            bad.push(BadPicture {
+            unreadable.push(BadPicture {
                 name: stem.to_string_lossy().into_owned(),
                 problem: PictureProblem::Twice { path, other: first },
             });

@@ -57,7 +57,7 @@ pub struct EvalReport {
     /// tie that the files do not hold. Counted per map.
     pub collapsed: u64,
     /// Pictures left out, in the order of the pairs given.
-    pub bad: Vec<BadPicture>,
+    pub unreadable: Vec<BadPicture>,
 }
 
 /// A pass over the data set.
@@ -71,12 +71,12 @@ pub enum EvalPass {
 
 /// Evaluates saved score maps on the threads of the current rayon pool.
 ///
-/// `progress` is called once a picture and pass, from any thread. The result does not depend on
+/// `progress` is called once per picture and pass, from any thread. The result does not depend on
 /// the number of threads.
 ///
 /// # Errors
 /// No usable picture, no anomalous or no normal pixel, a temporary file that fails, or files that
-/// change under way. A bad picture is no error: it is left out and reported.
+/// change under way. A bad picture is not an error: it is left out and reported.
 pub fn evaluate(
     pairs: &[LabelledPair],
     options: &EvalOptions,
@@ -95,7 +95,7 @@ pub fn evaluate(
         threshold,
         images: pairs.len() - bad.len(),
         collapsed,
-        bad,
+        unreadable: bad,
     })
 }
 
@@ -165,7 +165,7 @@ fn pixel_pass(
     let mut bad = bad.into_inner().unwrap_or_else(|e| e.into_inner());
     bad.sort_by_key(|(index, _)| *index);
     if bad.len() == pairs.len() {
-        return Err(EvalError::AllBad {
+        return Err(EvalError::AllUnreadable {
             count: pairs.len(),
             first: bad
                 .first()
@@ -247,7 +247,7 @@ fn load(
             EvalError::SizeMismatch {
                 scores: scores.size(),
                 labels: labels.size(),
-                mend: "save score maps at the picture's own size, or give --resize",
+                hint: "save score maps at the picture's own size, or give --resize",
             },
         )),
     }

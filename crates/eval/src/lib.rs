@@ -47,14 +47,14 @@ pub const IGNORE: u8 = 255;
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     /// Scores and labels of one picture differ in size.
-    #[error("the score map is {scores} but the label picture is {labels}; {mend}")]
+    #[error("the score map is {scores} but the label picture is {labels}; {hint}")]
     SizeMismatch {
         /// Size of the score map, px.
         scores: Size,
         /// Size of the label picture, px.
         labels: Size,
         /// What to do.
-        mend: &'static str,
+        hint: &'static str,
     },
     /// A score is NaN or infinite.
     #[error("the score at column {x}, row {y} is {value}; scores must be finite")]
@@ -128,7 +128,7 @@ pub enum EvalError {
     },
     /// No picture could be evaluated.
     #[error("none of the {count} pictures could be evaluated; the first: {first}")]
-    AllBad {
+    AllUnreadable {
         /// How many there are.
         count: usize,
         /// What was wrong with the first.
@@ -150,7 +150,7 @@ fn check(scores: &ScoreMap, labels: &LabelMap) -> Result<(), EvalError> {
         return Err(EvalError::SizeMismatch {
             scores: scores.size(),
             labels: labels.size(),
-            mend: "they must be the same",
+            hint: "they must be the same",
         });
     }
     let place = |at: usize| (at % scores.size().w, at / scores.size().w);

@@ -19,8 +19,8 @@ const CHUNK: usize = 1 << 20;
 /// [`Evaluation::add`] may be called from any number of threads; the result does not depend on
 /// their number or order.
 ///
-/// Memory: exact: `BUDGET_BYTES` and, for each picture being added, 2 bytes a pixel + 0.5 MiB;
-/// beyond the budget, 2 bytes a pixel in a temporary file. Fast: 16 MiB a thread, no file.
+/// Memory: exact: `BUDGET_BYTES` and, for each picture being added, 2 bytes per pixel + 0.5 MiB;
+/// beyond the budget, 2 bytes per pixel in a temporary file. Fast: 16 MiB a thread, no file.
 pub struct Evaluation {
     mode: CountMode,
 }
@@ -71,7 +71,7 @@ impl Evaluation {
         }
     }
 
-    /// An evaluation that goes on from `ranking`.
+    /// An evaluation that continues from `ranking`.
     pub(super) fn from_ranking(ranking: ScoreRanking) -> Self {
         Self {
             mode: CountMode::Exact(Mutex::new(ranking)),

@@ -1,7 +1,7 @@
 //! The exact ranking of all pixels of a data set, in bounded memory.
 //!
 //! A score's rank has 32 bits ([`super::sweep::rank`]). Every picture is sorted by the upper 16
-//! bits only (a counting sort into a [`Block`]: 2 bytes a pixel remain, the lower 16 bits). Blocks
+//! bits only (a counting sort into a [`ScoreBlock`]: 2 bytes per pixel remain, the lower 16 bits). Blocks
 //! stay in memory up to a budget; then they are merged, bucket by bucket, into one run in a
 //! temporary file. The final sweep walks all blocks and runs in bucket order and counts the lower
 //! 16 bits of one bucket at a time in a table of 65,536 cells. Nothing is compared or sorted
@@ -160,7 +160,7 @@ impl ScoreRanking {
         Ok(())
     }
 
-    /// Adds the pixels that [`Ranking::write`] wrote. `totals`: how many of each class.
+    /// Adds the pixels that [`ScoreRanking::write`] wrote. `totals`: how many of each class.
     pub(super) fn read(&mut self, totals: [u64; 2], from: &mut impl Read) -> io::Result<()> {
         let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let runs = read_number(from)?;
@@ -212,7 +212,7 @@ impl ScoreRanking {
         while let Some((bucket, [positives, negatives])) = next_bucket(&readers) {
             let base = u32::from(bucket) << 16;
             if positives == 0 {
-                // No metric looks between these: see `Sweep::step`.
+                // No metric looks between these: see `ThresholdSweep::step`.
                 sweep.step(base | 0xffff, 0, negatives);
             } else {
                 for reader in &mut readers {
@@ -240,7 +240,7 @@ struct BlockTable {
     positive: Vec<bool>,
 }
 
-/// Cells of the [`Table`] that share a flag.
+/// Cells of the [`BlockTable`] that share a flag.
 const GROUP: usize = 64;
 
 impl BlockTable {
@@ -264,7 +264,7 @@ impl BlockTable {
     }
 
     /// Gives all counts in rank order and clears them. Negatives without a positive between them
-    /// are given as one: see [`Sweep::step`].
+    /// are given as one: see [`ThresholdSweep::step`].
     fn drain(&mut self, mut give: impl FnMut(u16, [u64; 2])) {
         let mut between = 0;
         let [positives, negatives] = &mut self.counts;

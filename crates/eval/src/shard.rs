@@ -61,10 +61,10 @@ pub enum ShardError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file is no shard.
+    /// A file is not a shard.
     #[error(
         "{path} is not a whole shard ({what}): give files that `unmask eval --shard` wrote",
         path = path.display()

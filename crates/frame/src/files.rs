@@ -1,7 +1,7 @@
-//! How every reader opens a file: what is no regular file is refused at once. How files are made
-//! that others may have made special: without waiting.
+//! Opens files for all readers: anything but a regular file is refused at once.
+//! Files that others may have made special are created without waiting.
 //!
-//! A FIFO holds whoever opens it until somebody writes into it, and a device may give bytes without
+//! A FIFO holds whoever opens it until someone writes into it, and a device may give bytes without
 //! end: a folder of pictures with one of them in it would stop a run for ever. All readers of
 //! pictures, models, checkpoints, recordings, lists and configurations open through here.
 
@@ -48,7 +48,7 @@ pub fn read_regular_text(path: &Path, limit_bytes: u64) -> io::Result<String> {
 /// where they stay in the folder.
 ///
 /// # Errors
-/// As [`read_regular_file`]; [`io::ErrorKind::InvalidInput`] where `name` is no bare name of a
+/// As [`read_regular_file`]; [`io::ErrorKind::InvalidInput`] where `name` is not a bare name of a
 /// file, or a link that leads out of the folder.
 pub fn read_file_in(folder: &Path, name: &str, limit_bytes: u64) -> io::Result<Vec<u8>> {
     let mut parts = Path::new(name).components();
@@ -87,7 +87,7 @@ fn invalid(text: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text.into())
 }
 
-/// Refuses what is no regular file.
+/// Refuses what is not a regular file.
 fn check_kind(kind: FileType) -> io::Result<()> {
     if kind.is_file() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Whether a JPEG is whole, before it is decoded.
+//! Checks that a JPEG is complete before it is decoded.
 //!
 //! Decoders fill what is missing with grey and report nothing: of a camera's frame whose packets
 //! were lost, half a road would be left, and nothing on it. Here the headers are read, work and
@@ -471,7 +471,7 @@ impl<'a> JpegReader<'a> {
             Err(JpegFault::Ends) => return self.cut("its data ends before the last block"),
             Err(JpegFault::NoCode) => return damaged("its data holds a code that does not exist"),
             Err(JpegFault::Overrun) => return damaged("a block has more than 64 coefficients"),
-            Err(JpegFault::Left) => return damaged("its data goes on after the last block"),
+            Err(JpegFault::Left) => return damaged("its data continues after the last block"),
             Err(JpegFault::Restart) => {
                 return damaged("restart markers are missing or out of order");
             }

@@ -1,4 +1,4 @@
-//! The words that every layer of unmask shares: images, maps, frame metadata and times, and how
+//! Types shared by all layers of unmask: images, maps, frame metadata and times, and how
 //! pictures are read from and written to files. Imports no other crate of the workspace.
 #![forbid(unsafe_code)]
 
@@ -67,21 +67,21 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// A dense row-major map of one value a pixel: scores, labels, masks.
+/// A dense row-major map of one value per pixel: scores, labels, masks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelMap<T> {
     size: Size,
     data: Vec<T>,
 }
 
-/// A score a pixel. Higher = more anomalous; not bounded to `[0, 1]` (the class sum may exceed 1).
+/// A score per pixel. Higher = more anomalous; not bounded to `[0, 1]` (the class sum may exceed 1).
 pub type ScoreMap = PixelMap<f32>;
 
-/// A class or label index a pixel.
+/// A class or label index per pixel.
 pub type LabelMap = PixelMap<u8>;
 
 impl<T> PixelMap<T> {
-    /// Wraps `data`, row by row.
+    /// Wraps `data`, row-major.
     ///
     /// Returns `None` where `data.len()` is not `size.w * size.h`.
     pub fn new(size: Size, data: Vec<T>) -> Option<Self> {
@@ -93,12 +93,12 @@ impl<T> PixelMap<T> {
         self.size
     }
 
-    /// All values, row by row.
+    /// All values, row-major.
     pub fn data(&self) -> &[T] {
         &self.data
     }
 
-    /// All values, row by row, to write.
+    /// All values, row-major, to write.
     pub fn data_mut(&mut self) -> &mut [T] {
         &mut self.data
     }
@@ -196,7 +196,7 @@ impl Picture {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// Its sender waits: nothing is lost.
-    Wait,
+    Block,
     /// Something is dropped and counted: nobody waits.
     Drop,
 }
@@ -229,7 +229,7 @@ pub struct FrameMetadata {
     pub frame: u64,
     /// When the frame was captured, on the run's clock.
     pub captured: MonotonicTime,
-    /// Whether `captured` is that: else nobody knows, and it is when the frame arrived.
+    /// Whether `captured` is that: else the capture time is unknown, and it is the time of arrival.
     pub age_known: bool,
     /// When the frame was captured, wall clock, nanoseconds since the Unix epoch.
     pub captured_unix_ns: i128,
@@ -252,7 +252,7 @@ impl FrameMetadata {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Number, times and deadline.
-    pub token: FrameMetadata,
+    pub metadata: FrameMetadata,
     /// The picture.
     pub picture: Picture,
 }
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_deadline_is_capture_plus_budget() {
-        let token = FrameMetadata {
+        let metadata = FrameMetadata {
             frame: 0,
             captured: MonotonicTime(5),
             age_known: true,
@@ -306,7 +306,7 @@ mod tests {
             source: "test".into(),
             name: None,
         };
-        assert_eq!(token.deadline(), MonotonicTime(12));
+        assert_eq!(metadata.deadline(), MonotonicTime(12));
         assert_eq!(MonotonicTime(3).since(MonotonicTime(9)), Duration::ZERO);
     }
 

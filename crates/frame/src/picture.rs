@@ -37,7 +37,7 @@ impl PictureError {
 /// Reads one picture as 8-bit RGB: transparency is dropped, grey becomes three equal colours, a
 /// rotation noted in the file is not applied (labels and boxes are those of the stored rows).
 ///
-/// The format is told by the content, not by the name.
+/// The format is detected from the content, not by the name.
 ///
 /// # Errors
 /// What is wrong with the file, without its name: unreadable, no regular file, no picture, cut

@@ -1,4 +1,4 @@
-//! Text out of files and devices, as it may stand in a log.
+//! Escapes text from files and devices for logs.
 
 use std::borrow::Cow;
 

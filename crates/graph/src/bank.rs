@@ -186,7 +186,7 @@ impl FeatureBank {
             ("entries", vec![self.len(), c], encode(&self.entries)),
         ];
         let variant = serde_json::to_string(&self.variant).unwrap_or_default();
-        let facts = HashMap::from([
+        let metadata = HashMap::from([
             ("unmask.bank".to_owned(), VERSION.to_owned()),
             ("unmask.bank.backbone".to_owned(), variant),
             (
@@ -208,7 +208,7 @@ impl FeatureBank {
                 TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (*name, view))
             })
             .collect();
-        safetensors::serialize(views.map_err(what)?, Some(facts)).map_err(what)
+        safetensors::serialize(views.map_err(what)?, Some(metadata)).map_err(what)
     }
 
     /// Reads a bank.
@@ -228,10 +228,10 @@ impl FeatureBank {
             what: what.to_owned(),
         };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
-        let facts = header.metadata().clone().unwrap_or_default();
+        let metadata = header.metadata().clone().unwrap_or_default();
         let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
         let fact = |name: &str| {
-            let found = facts.get(name);
+            let found = metadata.get(name);
             found.ok_or_else(|| key(name, "is missing: give a bank that `unmask learn` wrote"))
         };
         if fact("unmask.bank")? != VERSION {
@@ -239,10 +239,10 @@ impl FeatureBank {
         }
         let number = |name: &str| -> Result<f32, GraphError> {
             let value: Option<f32> = fact(name)?.parse().ok().filter(|v: &f32| v.is_finite());
-            value.ok_or_else(|| key(name, "is no finite number"))
+            value.ok_or_else(|| key(name, "is not a finite number"))
         };
         let variant = serde_json::from_str(fact("unmask.bank.backbone")?)
-            .map_err(|_| key("unmask.bank.backbone", "is no known backbone"))?;
+            .map_err(|_| key("unmask.bank.backbone", "is not a known backbone"))?;
         let weights = CheckpointWeights::from_safetensors(path, &tensors)?;
         let tensor = |name: &str, axes: usize| -> Result<&WeightTensor, GraphError> {
             let found = weights.get(name).filter(|t| t.shape.len() == axes);

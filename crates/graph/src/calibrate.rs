@@ -1,4 +1,4 @@
-//! Calibration: which ranges the values of a graph have on real frames.
+//! Calibration: ranges of the values of a graph on real frames.
 //!
 //! The float32 graph runs on the CPU engine over frames of the camera; of every value that
 //! [`QuantizePlan`] would quantise a [`ValueHistogram`] is kept, and a [`RangeMethod`] chooses a range from it.
@@ -7,15 +7,15 @@
 mod collect;
 mod file;
 mod histogram;
-mod look;
 mod probe;
 mod range;
+mod scene_check;
 
 pub use collect::{CalibrateOptions, FRAMES_MIN, calibrate};
 pub use file::{Calibration, CalibrationFrame, SCHEMA, TensorScale};
 pub use histogram::{BINS, ValueHistogram};
-pub use look::{LIKENESS_MIN, PictureLook, likeness, look};
 pub use range::{LEVELS, PERCENTILE, RangeMethod, noise, sqnr_db};
+pub use scene_check::{CORRELATION_MIN, PictureLook, classify, neighbour_correlation};
 
 pub(super) use probe::TensorProbe;
 

@@ -1,12 +1,12 @@
-//! This project's training checkpoints: safetensors with the network's facts in the header.
+//! This project's training checkpoints: safetensors with the network's metadata in the header.
 //!
 //! Every parameter lies under its detectron2 name. `__metadata__` holds `unmask.config` (the
-//! network's sizes, JSON) and the facts of [`CheckpointMetadata`]; other entries are left alone.
+//! network's sizes, JSON) and the metadata of [`CheckpointMetadata`]; other entries are left alone.
 
-mod facts;
+mod metadata;
 mod weights;
 
-pub use facts::{CheckpointMetadata, parse_size};
+pub use metadata::{CheckpointMetadata, parse_size};
 use safetensors::SafeTensors;
 use std::fs::File;
 use std::io::Read;
@@ -19,13 +19,13 @@ use super::GraphError;
 /// The largest checkpoint that is read: 4 GiB.
 pub const FILE_LIMIT_BYTES: u64 = 4 << 30;
 
-/// A trained network: sizes, facts, parameters.
+/// A trained network: sizes, metadata, parameters.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The network's sizes and switches.
     pub config: NetworkConfig,
     /// What the model says about itself.
-    pub facts: CheckpointMetadata,
+    pub metadata: CheckpointMetadata,
     /// Parameters by detectron2 name.
     pub weights: CheckpointWeights,
     /// Whose file it was.
@@ -57,7 +57,7 @@ impl Checkpoint {
     /// Reads the checkpoint at `path`: at most 4 GiB, tensors as f32, f64, f16 or bf16.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, is no whole safetensors file, or a key is missing,
+    /// The file cannot be read, is too large, is not a whole safetensors file, or a key is missing,
     /// of a type that holds no weights, not finite, or a fact that cannot be; the error names file
     /// and key.
     pub fn read(path: &Path) -> Result<Self, GraphError> {
@@ -79,13 +79,13 @@ impl Checkpoint {
         let weights = CheckpointWeights::from_safetensors(path, &tensors)?;
 
         let none = std::collections::HashMap::new();
-        let facts = header.1.metadata().as_ref().unwrap_or(&none);
+        let metadata = header.1.metadata().as_ref().unwrap_or(&none);
         let key = |key: &str, what: String| GraphError::Key {
             path: path.to_owned(),
             key: key.to_owned(),
             what,
         };
-        let config = facts.get("unmask.config").ok_or_else(|| {
+        let config = metadata.get("unmask.config").ok_or_else(|| {
             let what = "is missing from the file's header: give a checkpoint of unmask-train";
             key("unmask.config", what.to_owned())
         })?;
@@ -94,13 +94,13 @@ impl Checkpoint {
         config
             .check()
             .map_err(|e| key("unmask.config", format!("does not describe a network: {e}")))?;
-        let facts = CheckpointMetadata::from_lookup(config.classes, |name| {
-            facts.get(name).map(String::as_str)
+        let metadata = CheckpointMetadata::from_lookup(config.classes, |name| {
+            metadata.get(name).map(String::as_str)
         })
         .map_err(|(name, what)| key(&name, what))?;
         Ok(Self {
             config,
-            facts,
+            metadata,
             weights,
             origin: CheckpointOrigin::Unmask,
         })

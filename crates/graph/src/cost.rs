@@ -1,10 +1,10 @@
-//! What a graph costs: multiply-accumulates, bytes moved, parameters; per node and per block.
+//! Cost of a graph: multiply-accumulates, bytes moved, parameters; per node and per block.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{GraphNode, OnnxGraph, ValueId, element_bytes};
 use unmask_onnx::messages::{AttributeProto, DataType, NodeProto};
 use unmask_onnx::operator::{Operator, OperatorWork};
+use unmask_onnx::shape_inference::elements;
 
 /// Costs, of a node or of a part of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

@@ -1,4 +1,4 @@
-//! How a picture gets into a graph that runs on the CPU engine.
+//! Feeds pictures to a graph that runs on the CPU engine.
 
 use rten::{ValueOrView, ValueView};
 use rten_tensor::{NdTensorView, TensorView};
@@ -15,13 +15,17 @@ pub(crate) enum GraphEntry {
 }
 
 impl GraphEntry {
-    /// The way into the model that `facts` tell of.
-    pub fn new(facts: &ModelMetadata) -> Self {
-        match &facts.camera {
+    /// The way into the model that `metadata` describes.
+    pub fn new(metadata: &ModelMetadata) -> Self {
+        match &metadata.camera {
             Some(camera) => Self::Frame(FrameEncoder::new(camera.format)),
             None => Self::Picture(
-                [1, 3, facts.input.h, facts.input.w],
-                Box::new(Preprocessor::new(facts.input, facts.mean, facts.std)),
+                [1, 3, metadata.input.h, metadata.input.w],
+                Box::new(Preprocessor::new(
+                    metadata.input,
+                    metadata.mean,
+                    metadata.std,
+                )),
             ),
         }
     }

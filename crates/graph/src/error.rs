@@ -1,4 +1,4 @@
-//! What can go wrong in this room.
+//! Errors of this crate.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub enum GraphError {
         /// The limit, bytes.
         limit: u64,
     },
-    /// A file is no safetensors file, or a damaged one.
+    /// A file is not a safetensors file, or a damaged one.
     #[error(
         "{path} is not a whole safetensors file ({what}): give the checkpoint that training wrote",
         path = path.display()
@@ -47,7 +47,7 @@ pub enum GraphError {
         /// What is wrong with it.
         what: String,
     },
-    /// A file is no checkpoint that can be imported, or a damaged one.
+    /// A file is not a checkpoint that can be imported, or a damaged one.
     #[error(
         "{path} cannot be read as a checkpoint: {what}; give a whole PyTorch (.pth), detectron2 \
          (.pkl) or safetensors file of a Mask2Former or Mask2Anomaly",
@@ -77,7 +77,7 @@ pub enum GraphError {
     },
     /// What is written about a model cannot be used.
     #[error(transparent)]
-    Facts(#[from] unmask_model::MetadataError),
+    Metadata(#[from] unmask_model::MetadataError),
     /// An ONNX file or graph cannot be used.
     #[error(transparent)]
     Onnx(#[from] unmask_onnx::OnnxError),

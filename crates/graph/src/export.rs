@@ -1,4 +1,4 @@
-//! From a checkpoint to a checked ONNX file.
+//! Exports a checkpoint to a checked ONNX file.
 
 use super::checkpoint::{Checkpoint, CheckpointOrigin};
 use super::error::GraphError;
@@ -28,21 +28,21 @@ pub struct ExportOptions {
 
 /// Writes the network of `checkpoint` as an ONNX model: opset 17, batch 1, static shapes.
 ///
-/// Input `image` float32 `[1, 3, H, W]`, RGB, normalised with the facts `unmask.mean` and
+/// Input `image` float32 `[1, 3, H, W]`, RGB, normalised with the metadata `unmask.mean` and
 /// `unmask.std`. Outputs `class_logits` `[1, Q, K + 1]` and `mask_logits` `[1, Q, H/4, W/4]`, or
-/// `logits` `[1, K, H/4, W/4]` of the per-pixel variant. The facts, and `unmask.config`, are in
+/// `logits` `[1, K, H/4, W/4]` of the per-pixel variant. The metadata, and `unmask.config`, are in
 /// `metadata_props`.
 ///
 /// # Errors
 /// [`GraphError::Unfit`] where the weights are not those of the network.
 pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelProto, GraphError> {
-    let mut facts = checkpoint.facts.clone();
-    facts.size = options.size.unwrap_or(facts.size);
+    let mut metadata = checkpoint.metadata.clone();
+    metadata.size = options.size.unwrap_or(metadata.size);
     let network = MaskNetwork::new(checkpoint.config.clone()).map_err(|e| GraphError::Option {
         what: e.to_string(),
     })?;
     let mut ops = OnnxOps::new(checkpoint.weights.clone(), options.sampling);
-    let image = ops.input("image", &[1, 3, facts.size.h, facts.size.w]);
+    let image = ops.input("image", &[1, 3, metadata.size.h, metadata.size.w]);
     match network.forward(&mut ops, &image) {
         NetworkOutputs::Mask(heads) => {
             let last = heads.last().ok_or_else(|| GraphError::Option {
@@ -57,7 +57,7 @@ pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelPr
         CheckpointOrigin::HuggingFace => in_huggingface_words(error),
         CheckpointOrigin::Unmask | CheckpointOrigin::Detectron2 => error,
     })?;
-    let mut pairs = facts.to_pairs();
+    let mut pairs = metadata.to_pairs();
     let config = serde_json::to_string(&checkpoint.config).map_err(|e| GraphError::Option {
         what: format!("the network's config cannot be written: {e}"),
     })?;
@@ -66,14 +66,14 @@ pub fn model(checkpoint: &Checkpoint, options: &ExportOptions) -> Result<ModelPr
 }
 
 /// `model` after surgery ([`surgery::run`]), and what that saved. The outputs stay equal to 1e-5 of
-/// the largest value; facts stay.
+/// the largest value; metadata stay.
 ///
 /// # Errors
 /// As [`OnnxGraph::from_model`] and [`surgery::run`]; none for what [`model()`] writes.
 pub fn lean(model: &ModelProto) -> Result<(ModelProto, SurgeryReport), GraphError> {
-    let (mut graph, facts) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
+    let (mut graph, metadata) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
     let report = surgery::run(&mut graph)?;
-    Ok((graph.to_model(&facts), report))
+    Ok((graph.to_model(&metadata), report))
 }
 
 /// Loads `bytes` into the CPU engine and runs them on a fixed test picture: every output must have
@@ -148,7 +148,7 @@ fn test_picture(shape: [usize; 4]) -> NdTensor<f32, 4> {
     })
 }
 
-/// Writes `bytes` to `path` whole or not at all: beside it under another name first, then renamed.
+/// Writes `bytes` to `path` whole or not at all: next to it under another name first, then renamed.
 ///
 /// # Errors
 /// [`GraphError::Write`]; nothing is left behind.
@@ -156,8 +156,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), GraphError> {
     write_checked(path, bytes, |_| Ok(()))
 }
 
-/// As [`write_file`], once `check` has passed the file: it lies beside its place under another
-/// name, where a user's command finds what it would find beside the file itself.
+/// As [`write_file`], once `check` has passed the file: it lies next to its place under another
+/// name, where a user's command finds what it would find next to the file itself.
 ///
 /// # Errors
 /// [`GraphError::Write`], and those of `check`; nothing is left behind, and what was at `path` stays.
@@ -173,7 +173,7 @@ pub fn write_checked<E: From<GraphError>>(
     let name = path.file_name().ok_or_else(|| {
         failed(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
-            "this is no name of a file",
+            "this is not a file name",
         ))
     })?;
     let beside = path.with_file_name(format!(
@@ -283,7 +283,7 @@ mod tests {
         let nowhere = dir.path().join("missing").join("model.onnx");
         let error = write_file(&nowhere, b"x").unwrap_err().to_string();
         assert!(error.contains("model.onnx"), "{error}");
-        // A folder stands where the file should go: the part beside it is removed again.
+        // A folder stands where the file should go: the part next to it is removed again.
         let folder = dir.path().join("folder");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("inside"), b"x").unwrap();

@@ -2,14 +2,14 @@
 //! (ResNet and Swin), Mask2Former from HuggingFace (Swin).
 //!
 //! The container (safetensors, zip of a pickle, pickles, one file or shards with an index), the
-//! naming (detectron2's, HuggingFace's), and what wrappers wrote before the names are told apart by
+//! naming (detectron2's, HuggingFace's), and what wrappers wrote before the names are distinguished by
 //! what is in the file, whatever it is called. Sizes are read off the tensors; pickles
 //! are read without doing what they say (see `docs/decisions/pickle.md`).
 
 mod archive;
 mod contents;
-mod facts;
 mod huggingface;
+mod metadata;
 mod names;
 mod pickle;
 mod sizes;
@@ -19,14 +19,14 @@ mod torch;
 use super::checkpoint::{Checkpoint, CheckpointOrigin, CheckpointWeights};
 use super::error::GraphError;
 use contents::{ImportContents, contents};
-pub use facts::CITYSCAPES;
+pub use metadata::CITYSCAPES;
 pub(crate) use names::in_huggingface_words;
 use std::path::Path;
 use unmask_network::{EfficientNet, efficientnet};
 
 /// Reads the checkpoint at `path`, whoever wrote it: a file, the index of a sharded one, or
-/// HuggingFace's folder around them. `facts` is a `model.toml` with what a foreign
-/// file does not say (classes, road, stuff, mean, std, threshold); without it, one beside
+/// HuggingFace's folder around them. `metadata` is a `model.toml` with what a foreign
+/// file does not say (classes, road, stuff, mean, std, threshold); without it, one next to
 /// the checkpoint is taken if it is there.
 ///
 /// # Errors
@@ -34,12 +34,12 @@ use unmask_network::{EfficientNet, efficientnet};
 /// checkpoint needs; a key is missing or cannot be; classes are not named. Each names file and
 /// key. Keys that are left over or misshapen are found when the network is written
 /// ([`super::export::model`]).
-pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, GraphError> {
+pub fn read(path: &Path, metadata: Option<&Path>) -> Result<Checkpoint, GraphError> {
     let path = &contents::file_of(path)?;
     let weights = match contents(path)? {
         ImportContents::Foreign(weights) => weights,
-        ImportContents::Own(_) if facts.is_some() => {
-            let what = "--facts is for checkpoints of others: this one brings its own facts";
+        ImportContents::Own(_) if metadata.is_some() => {
+            let what = "--facts is for checkpoints of others: this one brings its own metadata";
             return Err(GraphError::Option {
                 what: what.to_owned(),
             });
@@ -52,10 +52,10 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, GraphError>
         let config = sizes::read(path, &weights, said.heads()?).map_err(in_huggingface_words)?;
         said.agrees(&config)?;
         let labels = said.labels(config.classes);
-        let facts = facts::read(path, facts, config.classes, labels)?;
+        let metadata = metadata::read(path, metadata, config.classes, labels)?;
         return Ok(Checkpoint {
             config,
-            facts,
+            metadata,
             weights,
             origin: CheckpointOrigin::HuggingFace,
         });
@@ -68,10 +68,10 @@ pub fn read(path: &Path, facts: Option<&Path>) -> Result<Checkpoint, GraphError>
         });
     }
     let config = sizes::read(path, &weights, sizes::HEADS)?;
-    let facts = facts::read(path, facts, config.classes, None)?;
+    let metadata = metadata::read(path, metadata, config.classes, None)?;
     Ok(Checkpoint {
         config,
-        facts,
+        metadata,
         weights,
         origin: CheckpointOrigin::Detectron2,
     })

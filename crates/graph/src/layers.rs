@@ -1,18 +1,18 @@
-//! What each block of a network takes on the CPU engine.
+//! Times each block of a network on the CPU engine.
 //!
 //! `rten` does not hand out the times of its operators, so the graph is cut where one block ends and
 //! the next begins, each piece is loaded as a model of its own, and the pieces run one after the
 //! other on the same threads, each given what those before it wrote. What is measured is that: the
 //! sum is near the time of the whole, but not the same, since nothing is fused across a border.
 
-mod cut;
+mod split;
 
 use super::entry::GraphEntry;
 use super::error::GraphError;
-use cut::{GraphPiece, cut};
 use prost::Message;
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use serde::{Deserialize, Serialize};
+use split::{GraphPiece, split_blocks};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,21 +36,21 @@ pub struct LayerTime {
     pub share: f64,
 }
 
-/// Runs the model at `path`, whose facts are `facts`, block by block on `picture`, with `threads`
+/// Runs the model at `path`, whose metadata are `metadata`, block by block on `picture`, with `threads`
 /// (0 = all), `passes` times; the blocks in the order in which they run first.
 ///
 /// # Errors
-/// The file cannot be read as a graph ([`OnnxGraph::from_model`]), or is not the one that `facts` tell
+/// The file cannot be read as a graph ([`OnnxGraph::from_model`]), or is not the one that `metadata` describes
 /// of; the CPU engine does not run a piece of it; the picture has no pixels.
 pub fn measure(
     path: &Path,
-    facts: &ModelMetadata,
+    metadata: &ModelMetadata,
     picture: &Picture,
     threads: usize,
     passes: usize,
 ) -> Result<Vec<LayerTime>, GraphError> {
     let model = read::open(path, &ReadLimits::default())?;
-    if model.sha256 != facts.sha256 {
+    if model.sha256 != metadata.sha256 {
         return Err(unmask_onnx::OnnxError::Model {
             what: format!("{} was changed meanwhile: measure again", path.display()),
         }
@@ -63,7 +63,7 @@ pub fn measure(
     let pool = Arc::new(ThreadPool::with_num_threads(threads));
     let chain = LayerChain::new(&model.graph, pool.clone())?;
     drop(model);
-    let mut entry = GraphEntry::new(facts);
+    let mut entry = GraphEntry::new(metadata);
     // The whole way runs inside the pool, as it does in the engine.
     pool.run(|| {
         let mut times = vec![Vec::with_capacity(passes); chain.blocks.len()];
@@ -126,11 +126,11 @@ impl LayerChain {
     fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, GraphError> {
         let &[input] = graph.inputs() else {
             return Err(unmask_onnx::OnnxError::Model {
-                what: format!("it has {} inputs; wanted one", graph.inputs().len()),
+                what: format!("it has {} inputs; expected one", graph.inputs().len()),
             }
             .into());
         };
-        let pieces = cut(graph);
+        let pieces = split_blocks(graph);
         let mut last = HashMap::new();
         for (i, piece) in pieces.iter().enumerate() {
             last.extend(piece.reads.iter().map(|&id| (id, i)));

@@ -17,7 +17,6 @@ mod entry;
 mod error;
 pub mod export;
 pub mod import;
-pub mod judge;
 pub mod layers;
 pub mod lint;
 pub mod prepare;
@@ -26,6 +25,7 @@ mod probe;
 pub mod quantize;
 #[cfg(test)]
 mod read_tests;
+pub mod sensitivity;
 pub mod surgery;
 pub mod write;
 

@@ -1,12 +1,12 @@
-//! What TensorRT 10.3, 10.16 and 11.4 refuse or silently compute wrongly in a model, before an
-//! engine is built on a board.
+//! Lint for TensorRT 10.3, 10.16 and 11.4: finds what they refuse or silently compute wrongly,
+//! before an engine is built on a device.
 //!
 //! Sources: the issues named in each finding, the parser's own lists (`operators`), and what
 //! NVIDIA's TensorRT-RTX, which shares the parser of TensorRT 11, did with small graphs (`seen`).
 //! Nothing here runs TensorRT.
 
+mod measured;
 mod operators;
-mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -46,10 +46,10 @@ impl std::fmt::Display for LintSeverity {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LintFinding {
     /// What happens.
-    pub fate: LintSeverity,
+    pub severity: LintSeverity,
     /// Where: a node's name, or an input's or constant's.
     pub place: String,
-    /// The operator; empty where it is no node.
+    /// The operator; empty where it is not a node.
     pub op: String,
     /// Versions of TensorRT.
     pub versions: String,
@@ -60,7 +60,7 @@ pub struct LintFinding {
 const ALL: &str = "10.3, 10.16, 11.4, RTX 1.7";
 const NEWER: &str = "10.16, 11.4";
 /// Seen with TensorRT-RTX, whose parser is that of TensorRT 11.
-const SEEN: &str = "RTX 1.7";
+const MEASURED: &str = "RTX 1.7";
 
 /// All findings of `model`: the refusals first, then in the order of the file.
 pub fn lint(model: &ModelProto) -> Vec<LintFinding> {
@@ -82,7 +82,7 @@ pub fn lint(model: &ModelProto) -> Vec<LintFinding> {
     if let Some(graph) = &model.graph {
         lint.graph(graph);
     }
-    lint.found.sort_by_key(|f| f.fate);
+    lint.found.sort_by_key(|f| f.severity);
     lint.found
 }
 
@@ -110,7 +110,7 @@ impl<'a> LintReport<'a> {
         what: impl Into<String>,
     ) {
         self.found.push(LintFinding {
-            fate,
+            severity: fate,
             place: place.to_owned(),
             op: op.to_owned(),
             versions: versions.to_owned(),
@@ -209,7 +209,7 @@ impl<'a> LintReport<'a> {
         let Some(type_proto::Value::TensorType(tensor)) =
             info.r#type.as_ref().and_then(|t| t.value.as_ref())
         else {
-            let what = "it is no tensor: give tensors";
+            let what = "it is not a tensor: give tensors";
             self.add(LintSeverity::Refused, name, "", ALL, what);
             return;
         };
@@ -277,11 +277,11 @@ impl<'a> LintReport<'a> {
             ),
         };
         let name = name.as_str();
-        if self.foreign(node, name, op) {
+        if self.check_foreign(node, name, op) {
             return;
         }
         self.unsupported(name, op);
-        self.seen(node, name, op);
+        self.check_measured(node, name, op);
         match op {
             "GridSample" => self.grid_sample(node, name),
             "Resize" => self.resize(node, name),
@@ -445,7 +445,7 @@ impl<'a> LintReport<'a> {
                 name,
                 "Where",
                 ALL,
-                "it puts −∞ into scores: a row of them gives NaN in a softmax; `unmask prepare` \
+                "it puts −∞ into scores: a row of −∞ gives NaN in a softmax; `unmask prepare` \
                  writes −10⁴",
             );
         }

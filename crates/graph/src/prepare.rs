@@ -1,12 +1,12 @@
-//! Puts the camera and the anomaly head into a model's graph: bytes of a frame in, maps out.
+//! Adds a preprocess and a postprocess subgraph to a model: camera bytes in, maps out.
 //!
 //! The model's own nodes stay as they are; nodes before and behind them are added (`front` and
 //! `head` build them, `splice` joins the three). `docs/graph.md` describes the result.
 
 mod build;
 mod fit;
-mod front;
-mod head;
+mod postprocess;
+mod preprocess;
 mod splice;
 
 use super::{GraphError, cost};
@@ -24,7 +24,7 @@ use unmask_onnx::read::{self, ReadLimits};
 use unmask_score::PixelScore;
 
 /// What the names of the nodes before the model start with.
-pub(crate) const FRONT: &str = "front/";
+pub(crate) const PREPROCESS_SCOPE: &str = "front/";
 
 /// Opsets whose operators front and head are written for.
 const OPSETS: std::ops::RangeInclusive<i64> = 13..=19;
@@ -61,15 +61,15 @@ pub struct PreparedGraph {
     /// The ONNX file's bytes.
     pub bytes: Vec<u8>,
     /// What the file says of itself, and what its run gave.
-    pub facts: ModelMetadata,
+    pub metadata: ModelMetadata,
     /// Names and shapes of its outputs.
     pub outputs: Vec<(String, Vec<usize>)>,
     /// Nodes added before the model.
-    pub front_nodes: usize,
+    pub preprocess_nodes: usize,
     /// Nodes added behind the model.
-    pub head_nodes: usize,
+    pub postprocess_nodes: usize,
     /// Multiplications of the front, a frame.
-    pub front_macs: u64,
+    pub preprocess_macs: u64,
 }
 
 /// Prepares the model file `path`, and runs the result once on the CPU engine.
@@ -82,15 +82,15 @@ pub fn prepare(path: &Path, options: &PrepareOptions) -> Result<PreparedGraph, P
         threads: options.threads,
     };
     let engine = CpuEngine::open(path, threads)?;
-    let (names, facts) = (engine.names(), Engine::Cpu(engine).facts().clone());
-    if facts.head.is_some() {
+    let (names, metadata) = (engine.names(), Engine::Cpu(engine).model_metadata().clone());
+    if metadata.head.is_some() {
         return Err(option(format!(
             "{} is prepared already: give the model that it was made from",
             path.display()
         )));
     }
-    let model = read::open_whole(path, &ReadLimits::default())?;
-    let plan = PreparePlan::new(&model, &names, facts, options)?;
+    let model = read::open_complete(path, &ReadLimits::default())?;
+    let plan = PreparePlan::new(&model, &names, metadata, options)?;
     let joined = plan.run(model, &names)?;
     let outputs = joined
         .model
@@ -107,16 +107,16 @@ pub fn prepare(path: &Path, options: &PrepareOptions) -> Result<PreparedGraph, P
     let bytes = joined.model.to_bytes();
     // The engine's own opening run is the check: shapes, types, finite scores, known classes.
     let name = path.with_file_name("the prepared graph");
-    let facts = Engine::from_bytes(&name, bytes.clone(), threads)?
-        .facts()
+    let metadata = Engine::from_bytes(&name, bytes.clone(), threads)?
+        .model_metadata()
         .clone();
     Ok(PreparedGraph {
         bytes,
-        facts,
+        metadata,
         outputs,
-        front_nodes: joined.front_nodes,
-        head_nodes: joined.head_nodes,
-        front_macs: joined.front_macs,
+        preprocess_nodes: joined.front_nodes,
+        postprocess_nodes: joined.head_nodes,
+        preprocess_macs: joined.front_macs,
     })
 }
 
@@ -143,7 +143,7 @@ fn option(what: String) -> PrepareError {
 
 /// What is to be done, with every choice made.
 struct PreparePlan {
-    facts: ModelMetadata,
+    metadata: ModelMetadata,
     format: FrameFormat,
     fit: FrameFit,
     grid: Size,
@@ -165,7 +165,7 @@ impl PreparePlan {
     fn new(
         model: &ModelProto,
         names: &ModelNames,
-        facts: ModelMetadata,
+        metadata: ModelMetadata,
         options: &PrepareOptions,
     ) -> Result<Self, PrepareError> {
         let opset = opset(model)?;
@@ -182,7 +182,7 @@ impl PreparePlan {
         };
         let format = FrameFormat {
             pixels: options.format.unwrap_or(PixelFormat::Rgb24),
-            size: options.camera.unwrap_or(facts.input),
+            size: options.camera.unwrap_or(metadata.input),
             matrix: options.matrix,
             range: options.range,
         };
@@ -202,12 +202,12 @@ impl PreparePlan {
                 format.pixels
             )));
         }
-        let full_size = options.full_size.then_some(facts.input);
-        let grid = full_size.unwrap_or(facts.output.size());
+        let full_size = options.full_size.then_some(metadata.input);
+        let grid = full_size.unwrap_or(metadata.output.size());
         Ok(Self {
-            geometry: fit::lay(&format, options.fit, facts.input, grid),
+            geometry: fit::lay(&format, options.fit, metadata.input, grid),
             fit: options.fit,
-            facts,
+            metadata,
             format,
             grid,
             full_size,
@@ -217,34 +217,34 @@ impl PreparePlan {
     }
 
     fn run(&self, model: ModelProto, names: &ModelNames) -> Result<JoinedGraph, PrepareError> {
-        let facts = &self.facts;
-        let front = front::build(&front::PreprocessSubgraph {
+        let metadata = &self.metadata;
+        let front = preprocess::build(&preprocess::PreprocessSubgraph {
             format: &self.format,
             geometry: &self.geometry,
-            input: facts.input,
-            mean: facts.mean,
-            std: facts.std,
+            input: metadata.input,
+            mean: metadata.mean,
+            std: metadata.std,
             opset: self.opset,
         });
-        let grid = head::OutputGrid {
-            size: facts.output.size(),
+        let grid = postprocess::OutputGrid {
+            size: metadata.output.size(),
             full_size: self.full_size,
             geometry: &self.geometry,
             opset: self.opset,
         };
-        let head = match (facts.output, self.head) {
-            (OutputForm::Mask { queries, known, .. }, head) => head::mask(
+        let head = match (metadata.output, self.head) {
+            (OutputForm::Mask { queries, known, .. }, head) => postprocess::mask(
                 &grid,
-                &head::MaskHead {
+                &postprocess::MaskHead {
                     queries,
                     known,
-                    no_object: facts.no_object.unwrap_or(known),
-                    stuff: &facts.stuff,
+                    no_object: metadata.no_object.unwrap_or(known),
+                    stuff: &metadata.stuff,
                     refine: head == ScoreHead::MaskRefined,
                 },
             ),
             (OutputForm::Pixel { classes, .. }, ScoreHead::Pixel(kind)) => {
-                head::pixel(&grid, classes, kind)
+                postprocess::pixel(&grid, classes, kind)
             }
             _ => return Err(option("this model has nothing that could be scored".into())),
         };
@@ -256,8 +256,8 @@ impl PreparePlan {
             model,
             names,
             &GraphParts {
-                front,
-                head,
+                preprocess: front,
+                postprocess: head,
                 frame: (FRAME, DataType::Uint8, self.format.shape()),
             },
         )?;
@@ -298,14 +298,14 @@ impl PreparePlan {
         })
     }
 
-    /// The facts of the file, whole: it needs nothing beside it.
+    /// The metadata of the file, whole: it needs nothing next to it.
     fn pairs(&self) -> Vec<(&'static str, String)> {
-        let facts = &self.facts;
+        let metadata = &self.metadata;
         let by_rows = |size: Size| format!("{}x{}", size.h, size.w);
         let FrameView { x, y, size } = self.geometry.view;
-        let mut pairs = facts.metadata();
+        let mut pairs = metadata.metadata();
         pairs.extend([
-            ("unmask.size", by_rows(facts.input)),
+            ("unmask.size", by_rows(metadata.input)),
             ("unmask.head", self.head.to_string()),
             ("unmask.grid", by_rows(self.grid)),
             ("unmask.input.format", name_of(&self.format.pixels)),
@@ -317,7 +317,7 @@ impl PreparePlan {
                 "unmask.input.view",
                 format!("[{x}, {y}, {}, {}]", size.w, size.h),
             ),
-            ("unmask.prepared_from", facts.sha256.clone()),
+            ("unmask.prepared_from", metadata.sha256.clone()),
         ]);
         pairs
     }

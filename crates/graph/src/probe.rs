@@ -1,4 +1,4 @@
-//! For tests of this room: networks with made-up weights, and graphs run on the CPU engine.
+//! For tests of this crate: networks with made-up weights, and graphs run on the CPU engine.
 
 use super::checkpoint::{
     Checkpoint, CheckpointMetadata, CheckpointOrigin, CheckpointWeights, WeightTensor,
@@ -30,7 +30,7 @@ pub(crate) fn noise(seed: u64, n: usize) -> Vec<f32> {
 pub(crate) fn checkpoint(config: &NetworkConfig, size: Size) -> Checkpoint {
     let mut checkpoint = Checkpoint {
         config: config.clone(),
-        facts: CheckpointMetadata {
+        metadata: CheckpointMetadata {
             mean: [123.0, 116.0, 103.0],
             std: [58.0, 57.0, 57.0],
             classes: (0..config.classes).map(|c| format!("class {c}")).collect(),
@@ -148,7 +148,7 @@ pub(crate) fn run(model: &ModelProto) -> Vec<(Vec<usize>, Vec<f32>)> {
 }
 
 /// The largest difference between the outputs of `a` and `b`, as a part of the largest value.
-pub(crate) fn apart(a: &ModelProto, b: &ModelProto) -> f32 {
+pub(crate) fn largest_difference(a: &ModelProto, b: &ModelProto) -> f32 {
     let (a, b) = (run(a), run(b));
     assert_eq!(a.len(), b.len());
     let mut most = 0.0f32;

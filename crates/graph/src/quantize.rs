@@ -10,7 +10,7 @@ mod check;
 mod error;
 mod half;
 mod net;
-mod place;
+mod placement;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -19,8 +19,8 @@ mod weights;
 pub use check::runs;
 pub use error::QuantizeError;
 pub use net::{QuantizeGraph, TensorType, add_outputs};
-pub use place::{QuantizePlan, QuantizedLayer, ResidualShortcut, block_of, macs};
-pub use rewrite::{BlockSet, RewrittenGraph, WrittenGraph, rewrite, set_fact};
+pub use placement::{QuantizePlan, QuantizedLayer, ResidualShortcut, block_of, macs};
+pub use rewrite::{BlockSet, RewrittenGraph, WrittenGraph, rewrite, set_metadata};
 pub use weights::{QuantizedWeights, quantise, scale};
 
 pub(super) use net::hex;

@@ -1,14 +1,14 @@
 //! Surgery on graphs: changes that keep the outputs equal and cost less.
 //!
-//! Each pass is a file of its own; [`run`] runs them all in a fixed order and tells what each one
+//! Each pass is a file of its own; [`run`] runs them all in a fixed order and reports what each one
 //! saved.
 
+mod common_subexpressions;
 mod embedding;
 mod features;
 mod fold;
+mod identity;
 mod masks;
-mod repeats;
-mod same;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -49,7 +49,7 @@ impl SurgeryReport {
     }
 }
 
-/// A pass: its name, and what it does to a graph, telling at how many places.
+/// A pass: its name, and what it does to a graph, returning at how many places.
 type SurgeryPass = (&'static str, fn(&mut OnnxGraph) -> usize);
 
 /// All passes, in the order in which they run: constants and norms first, since others look for
@@ -68,8 +68,8 @@ const PASSES: [SurgeryPass; 9] = [
         "mask projection multiplied into the embedding",
         embedding::multiply_in,
     ),
-    ("repeated masks broadcast", repeats::broadcast),
-    ("equal computations done once", same::merge),
+    ("repeated masks broadcast", common_subexpressions::broadcast),
+    ("equal computations done once", identity::merge),
     ("projections of one value in one product", shared::merge),
 ];
 
@@ -82,9 +82,11 @@ pub fn run(graph: &mut OnnxGraph) -> Result<SurgeryReport, GraphError> {
     let mut passes = Vec::with_capacity(PASSES.len() + 1);
     let mut before = cost::total(graph);
     let mut tidied = |graph: &mut OnnxGraph, pass, changes| -> Result<PassReport, GraphError> {
-        graph.tidy().map_err(|_| unmask_onnx::OnnxError::Model {
-            what: "its nodes wait for each other: the graph has a cycle".to_owned(),
-        })?;
+        graph
+            .remove_dead_and_sort()
+            .map_err(|_| unmask_onnx::OnnxError::Model {
+                what: "its nodes wait for each other: the graph has a cycle".to_owned(),
+            })?;
         let after = cost::total(graph);
         let done = PassReport {
             pass,

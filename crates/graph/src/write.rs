@@ -1,4 +1,4 @@
-//! The network, written down as an ONNX graph.
+//! Writes the network as an ONNX graph.
 //!
 //! [`OnnxOps`] interprets [`unmask_network::ops::NetworkOps`]: every call becomes a node (opset 17, static
 //! shapes), or a constant where all that it reads is constant. What does not fit is noted and
@@ -115,7 +115,7 @@ impl OnnxOps {
         });
     }
 
-    /// Notes a problem unless `ok`.
+    /// Records a problem unless `ok`.
     fn require(&mut self, ok: bool, what: impl FnOnce() -> String) -> bool {
         if !ok {
             self.wrong(what());

@@ -15,11 +15,12 @@ use unmask_onnx::read::ReadLimits;
 /// What is wrong with `case` after surgery; `Ok(false)` where it is refused.
 fn run(case: &Case, form: Form) -> Result<bool, String> {
     let (model, left) = formed(case, form);
-    let Ok((mut graph, facts)) = OnnxGraph::from_model(&model, None, &ReadLimits::default()) else {
+    let Ok((mut graph, metadata)) = OnnxGraph::from_model(&model, None, &ReadLimits::default())
+    else {
         return Ok(false);
     };
     surgery::run(&mut graph).map_err(|e| e.to_string())?;
-    let Ok(bytes) = lowered(&graph.to_model(&facts).to_bytes()) else {
+    let Ok(bytes) = lowered(&graph.to_model(&metadata).to_bytes()) else {
         return Ok(false);
     };
     let Ok(model) = ModelOptions::with_all_ops().load(bytes) else {

@@ -190,7 +190,7 @@ fn check(rtx: &Rtx, name: &str, model: &[u8]) -> Vec<PlanLayer> {
 fn with_noise(config: &NetworkConfig, size: Size) -> Checkpoint {
     let mut checkpoint = Checkpoint {
         config: config.clone(),
-        facts: CheckpointMetadata {
+        metadata: CheckpointMetadata {
             mean: [123.0, 116.0, 103.0],
             std: [58.0, 57.0, 57.0],
             classes: (0..config.classes)

@@ -1,4 +1,4 @@
-//! What NVIDIA's parser and builder say about small graphs, beside what our lint says.
+//! What NVIDIA's parser and builder say about small graphs, next to what our lint says.
 //!
 //! `rtx_operators/*.txt` hold the graphs and the verdicts of TensorRT-RTX 1.7.1 for SM 8.6. The lint
 //! is compared with the verdicts everywhere; the verdicts with the library where `UNMASK_RTX` names
@@ -16,7 +16,7 @@ use unmask_tensorrt::{Library, Severity};
 fn refuses(findings: &[LintFinding]) -> bool {
     let refused = findings
         .iter()
-        .filter(|finding| finding.fate == LintSeverity::Refused);
+        .filter(|finding| finding.severity == LintSeverity::Refused);
     refused
         .into_iter()
         .any(|finding| finding.versions.contains("RTX"))
@@ -39,7 +39,7 @@ fn lint_says_what_the_library_says() {
         let same = refuses(&findings) == (*verdict != Verdict::Accepted);
         let told_wrong = findings
             .iter()
-            .any(|finding| finding.fate == LintSeverity::Wrong);
+            .any(|finding| finding.severity == LintSeverity::Wrong);
         if same == differs.is_some() {
             differences.push(format!(
                 "{name}: {verdict:?}, stated {differs:?}, lint {findings:?}"

@@ -1,5 +1,4 @@
-//! What a camera delivers, in words and numbers: pixel format, colour coding, how the picture
-//! meets the network's input.
+//! Camera frames: pixel format, colour coding, and how the image is fitted to the network's input.
 
 use clap::ValueEnum;
 use std::fmt;
@@ -57,7 +56,7 @@ pub enum FrameFit {
     Stretch,
 }
 
-/// The name that the command line and the facts of a file use.
+/// The name that the command line and the metadata of a file use.
 pub fn name_of<T: ValueEnum>(value: &T) -> String {
     value
         .to_possible_value()

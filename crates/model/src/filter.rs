@@ -1,6 +1,6 @@
 //! The filter that resizes pictures: the one of PIL's `BILINEAR`, a triangle over two source
 //! positions where the picture grows, widened by the scale where it shrinks, its weights
-//! normalised at the edges. The host's way ([`super::Preparer`]) and the way inside a prepared
+//! normalised at the edges. The preprocessor on the host (`Preprocessor` of `unmask-engine`) and the subgraph of a prepared
 //! graph read the same tables.
 
 /// Where each position of an axis reads, and with which weights: the same number for all.

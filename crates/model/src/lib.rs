@@ -4,16 +4,16 @@
 #![forbid(unsafe_code)]
 
 mod camera_input;
-mod facts;
 mod filter;
+mod metadata;
 mod names;
 
 pub use camera_input::{
     CameraInput, ColourMatrix, ColourRange, FrameFit, FrameFormat, FrameView, PixelFormat, name_of,
 };
-pub use facts::{
+pub use filter::ResizeAxis;
+pub use metadata::{
     ClassReference, MeasuredMetadata, MetadataError, ModelDescription, ModelMetadata, OutputForm,
     OutputNames, PreparedMetadata, ScoreHead, WrittenMetadata, describe, prepared, settle,
 };
-pub use filter::ResizeAxis;
 pub use names::{ANOMALY, CLASSES, FRAME, LogitNames, ModelNames, QUERY_EMBEDDING};

@@ -16,7 +16,7 @@ pub struct ModelNames {
     pub input: String,
     /// The outputs that are scored.
     pub logits: LogitNames,
-    /// The output that holds a vector a query, where there is one.
+    /// The output that holds a vector per query, where there is one.
     pub query_embedding: Option<String>,
 }
 

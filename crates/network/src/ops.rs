@@ -5,7 +5,7 @@
 //! them down as ONNX nodes.
 //!
 //! Interpreters never fail at a call: they note what is wrong (a missing or misshapen parameter,
-//! say) and go on with a placeholder of the asked shape, so that one pass names every problem.
+//! say) and continue with a placeholder of the asked shape, so that one pass names every problem.
 
 /// How a parameter starts.
 #[derive(Clone, Debug, PartialEq)]

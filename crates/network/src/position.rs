@@ -1,6 +1,6 @@
 //! Positions as numbers: sine embeddings and reference points, both constants of the input size.
 
-/// Sine embedding of an `h`×`w` grid, `[h*w, dim]` row by row: `dim / 2` channels of y, then of x,
+/// Sine embedding of an `h`×`w` grid, `[h*w, dim]` row-major: `dim / 2` channels of y, then of x,
 /// sine and cosine interleaved; temperature 10000, coordinates `(i + 1) / (n + 1e-6) * 2π`
 /// (DETR's, as Mask2Former uses it).
 pub fn sine(h: usize, w: usize, dim: usize) -> Vec<f32> {

@@ -1,5 +1,5 @@
-//! A graph in memory: values with static shapes, nodes, constants. What the writer fills, what
-//! passes change, what becomes an ONNX file.
+//! Intermediate representation: values with static shapes, nodes, constants. The writer builds it,
+//! passes change it, and it is emitted as an ONNX file.
 
 mod data;
 mod edit;
@@ -282,7 +282,7 @@ impl OnnxGraph {
     }
 
     /// Adds a node with one output of the given type and shape; a node that does the same on the
-    /// same inputs is there only once. It is added at the end: [`OnnxGraph::tidy`] puts nodes where
+    /// same inputs is there only once. It is added at the end: [`OnnxGraph::remove_dead_and_sort`] puts nodes where
     /// they can run.
     pub fn add_node(
         &mut self,

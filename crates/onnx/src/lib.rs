@@ -5,14 +5,14 @@
 //! computes types and shapes, [`evaluate`] folds constants.
 #![forbid(unsafe_code)]
 
+pub mod constant_folding;
 mod error;
-pub mod evaluate;
-pub mod infer;
 pub mod ir;
 pub mod memory;
 pub mod messages;
 pub mod operator;
 pub mod read;
+pub mod shape_inference;
 pub mod unique;
 
 pub use error::OnnxError;

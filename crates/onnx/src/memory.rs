@@ -1,7 +1,7 @@
-//! How much memory a graph takes while it runs, told from its shapes before it does.
+//! Memory that a graph needs to run, computed from its shapes.
 
-use super::infer::elements;
 use super::ir::{OnnxGraph, ValueId, ValueSource, element_bytes};
+use super::shape_inference::elements;
 use std::collections::HashMap;
 
 /// Memory of a graph.

@@ -118,7 +118,7 @@ impl ValueInfoProto {
         }
     }
 
-    /// The element type; [`DataType::Undefined`] where this is no dense tensor.
+    /// The element type; [`DataType::Undefined`] where this is not a dense tensor.
     pub fn dtype(&self) -> DataType {
         match self.r#type.as_ref().and_then(|t| t.value.as_ref()) {
             Some(type_proto::Value::TensorType(tensor)) => tensor.elem_type(),
@@ -126,7 +126,7 @@ impl ValueInfoProto {
         }
     }
 
-    /// The static shape; none where an axis is dynamic, or where this is no dense tensor.
+    /// The static shape; none where an axis is dynamic, or where this is not a dense tensor.
     pub fn static_shape(&self) -> Option<Vec<usize>> {
         let Some(type_proto::Value::TensorType(tensor)) = self.r#type.as_ref()?.value.as_ref()
         else {

@@ -1,5 +1,5 @@
 //! The operators that are known here, in one table: a row without one of its columns does not
-//! compile, and [shape inference](super::infer::infer) matches on every operator.
+//! compile, and [shape inference](super::shape_inference::infer_types) matches on every operator.
 
 /// Whether an output may be larger than the inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

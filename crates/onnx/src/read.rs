@@ -31,7 +31,7 @@ pub struct OnnxModel {
     /// The graph, in opset 17.
     pub graph: OnnxGraph,
     /// `metadata_props`, in order.
-    pub facts: Vec<(String, String)>,
+    pub metadata: Vec<(String, String)>,
     /// Opset of the file.
     pub opset: i64,
     /// SHA-256 of the file, and of its external data where it has some, hexadecimal.
@@ -41,7 +41,7 @@ pub struct OnnxModel {
 impl OnnxModel {
     /// The text of the fact `key`.
     pub fn fact(&self, key: &str) -> Option<&str> {
-        let found = self.facts.iter().find(|(k, _)| k == key);
+        let found = self.metadata.iter().find(|(k, _)| k == key);
         found.map(|(_, text)| text.as_str())
     }
 }
@@ -54,10 +54,10 @@ impl OnnxModel {
 pub fn open(path: &Path, limits: &ReadLimits) -> Result<OnnxModel, OnnxError> {
     let (mut proto, file_hash) = open_proto(path, limits)?;
     let sha256 = bring_weights_in(&mut proto, &file_hash, path.parent(), limits)?;
-    let (graph, facts) = OnnxGraph::from_model(&proto, None, limits)?;
+    let (graph, metadata) = OnnxGraph::from_model(&proto, None, limits)?;
     Ok(OnnxModel {
         graph,
-        facts,
+        metadata,
         opset: opset(&proto).unwrap_or_default(),
         sha256,
     })
@@ -79,7 +79,7 @@ pub fn open_proto(path: &Path, limits: &ReadLimits) -> Result<(ModelProto, Strin
 ///
 /// # Errors
 /// [`OnnxError::Read`], [`OnnxError::Limit`], [`OnnxError::External`]; as [`whole`].
-pub fn open_whole(path: &Path, limits: &ReadLimits) -> Result<ModelProto, OnnxError> {
+pub fn open_complete(path: &Path, limits: &ReadLimits) -> Result<ModelProto, OnnxError> {
     let mut model = whole(&file(path, limits)?, limits)?;
     bring_weights_in(&mut model, "", path.parent(), limits)?;
     Ok(model)

@@ -55,12 +55,12 @@ impl Components {
         self.size
     }
 
-    /// The components, in the order of their first pixel (row by row).
+    /// The components, in the order of their first pixel (row-major).
     pub fn list(&self) -> &[Component] {
         &self.list
     }
 
-    /// All runs, row by row, left to right.
+    /// All runs, row-major, left to right.
     pub fn runs(&self) -> &[CellRun] {
         &self.runs
     }

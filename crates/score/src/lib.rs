@@ -1,4 +1,4 @@
-//! From a network's output to an anomaly map: the mask score and its refinement, the per-pixel
+//! Anomaly maps from a network's output: the mask score and its refinement, the per-pixel
 //! score, and the way from the grid of the output to the picture.
 //!
 //! Everything here is pure: slices in, maps out. Formulas are those of Mask2Anomaly (arXiv
@@ -12,7 +12,7 @@ pub mod npy;
 mod pixel;
 mod upsample;
 
-pub use mask::{COVERED, LEAST_QUERIES, SURE};
+pub use mask::{COVERED, MIN_QUERIES, SURE};
 pub use mask::{MaskOutput, MaskScore, MaskScorer};
 pub use pixel::{PixelOutput, PixelScore, pixel_score};
 pub use upsample::{Upsampler, upsample};
@@ -22,9 +22,9 @@ use unmask_frame::{LabelMap, ScoreMap};
 /// What the score room makes of one frame, on the grid of the network's output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredFrame {
-    /// Anomaly score a cell. Higher = more anomalous; refined cells are exactly 0.
+    /// Anomaly score per cell. Higher = more anomalous; refined cells are exactly 0.
     pub score: ScoreMap,
-    /// Best known class a cell (index into the model's classes).
+    /// Best known class per cell (index into the model's classes).
     pub classes: LabelMap,
     /// Queries that qualified for refinement (0 where refinement was not asked for).
     pub qualified: usize,

@@ -15,7 +15,7 @@ pub const SURE: f32 = 0.95;
 /// A cell is refined away from this weighted mask probability on.
 pub const COVERED: f32 = 0.5;
 /// Refinement needs this many queries, as in the authors' inference.
-pub const LEAST_QUERIES: usize = 2;
+pub const MIN_QUERIES: usize = 2;
 
 /// How the masks of all queries become a known class's share of a cell. With `p_q` = a query's
 /// probability of the class and `m_q` = its mask's probability in the cell:
@@ -51,9 +51,9 @@ impl MaskScore {
 /// What a mask-classification network gives for one picture.
 #[derive(Clone, Copy, Debug)]
 pub struct MaskOutput<'a> {
-    /// `[queries, known + 1]`, row by row; the last column is "no object".
+    /// `[queries, known + 1]`, row-major; the last column is "no object".
     pub class_logits: &'a [f32],
-    /// `[queries, size.h, size.w]`, row by row.
+    /// `[queries, size.h, size.w]`, row-major.
     pub mask_logits: &'a [f32],
     /// Number of queries.
     pub queries: usize,
@@ -116,7 +116,7 @@ impl MaskScorer {
         check("mask_logits", out.mask_logits, out.queries * cells)?;
 
         let qualified = self.read_classes(out, if refine { stuff } else { &[] });
-        let suppress = qualified >= LEAST_QUERIES;
+        let suppress = qualified >= MIN_QUERIES;
         let mut score = vec![0.0f32; cells];
         let mut classes = vec![0u8; cells];
         let this = &*self;

@@ -85,7 +85,7 @@ pub fn read_counting(path: &Path) -> Result<(ScoreMap, u64), NpyError> {
 
 /// Writes `map` as little-endian float32 in C order, shape `[H, W]`.
 ///
-/// The file is written beside its place and moved there, so that no half-written map is left.
+/// The file is written next to its place and moved there, so that no half-written map is left.
 ///
 /// # Errors
 /// [`NpyError::Write`] where the folder is missing, not writable or full.

@@ -6,7 +6,7 @@ use unmask_frame::{LabelMap, ScoreMap, Size};
 /// What a per-pixel network gives for one picture.
 #[derive(Clone, Copy, Debug)]
 pub struct PixelOutput<'a> {
-    /// `[classes, size.h, size.w]`, row by row.
+    /// `[classes, size.h, size.w]`, row-major.
     pub logits: &'a [f32],
     /// Number of classes.
     pub classes: usize,

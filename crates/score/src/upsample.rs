@@ -1,4 +1,4 @@
-//! From the grid of a network's output to the picture: bilinear, half-pixel centres.
+//! Upsamples maps to the picture: bilinear, half-pixel centres.
 
 use unmask_frame::{ScoreMap, Size};
 

@@ -1,4 +1,4 @@
-//! What the standard library does not say about this process and its machine.
+//! Facts about the process and its host that the standard library does not provide.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -11,7 +11,7 @@ mod linux {
     }
 
     /// Runs before the standard library looks at the streams.
-    extern "C" fn look() {
+    extern "C" fn is_open() {
         // SAFETY: `fcntl` with `F_GETFD` takes any number, reads the flags of a descriptor and
         // changes nothing.
         let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
@@ -23,7 +23,7 @@ mod linux {
     // neither of which needs anything to be set up.
     #[used]
     #[unsafe(link_section = ".init_array")]
-    static BEFORE_MAIN: extern "C" fn() = look;
+    static BEFORE_MAIN: extern "C" fn() = is_open;
 }
 
 #[cfg(target_os = "linux")]

@@ -29,7 +29,7 @@ pub enum MemoryPool {
     DlaGlobalDram = 3,
 }
 
-/// How much the plan tells about its layers.
+/// How much the plan records about its layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfilingVerbosity {
     /// Names.
@@ -201,7 +201,7 @@ impl<'b> BuilderConfig<'b> {
         ignored(setting, level as i32, kept)
     }
 
-    /// How much the plan tells about its layers.
+    /// How much the plan records about its layers.
     pub fn set_profiling_verbosity(
         &mut self,
         verbosity: ProfilingVerbosity,
@@ -338,7 +338,7 @@ impl<'b> BuilderConfig<'b> {
         Ok(())
     }
 
-    /// Uses the times of kernels in `blob`, or starts anew with an empty one.
+    /// Uses the times of kernels in `blob`, or starts again with an empty one.
     pub fn set_timing_cache(&mut self, blob: &[u8]) -> Result<(), ConfigError> {
         let (abi, config) = (self.abi(), self.object());
         // SAFETY: the configuration is live; the bytes are read during the call only.

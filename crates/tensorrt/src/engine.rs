@@ -90,7 +90,7 @@ impl Runtime {
             self.library().initialise_driver()?;
         }
         let _loading = self.shared().lock();
-        // What was said before is no cause of this.
+        // What was said before is not a cause of this.
         self.shared().messages();
         let (data, size) = (plan.as_ptr().cast(), plan.len());
         // SAFETY: the runtime is live; the caller vouches for the plan, which is read during the

@@ -1,4 +1,4 @@
-//! Why the library did not do what was asked.
+//! Errors of the library.
 
 use crate::driver::DriverError;
 use crate::version::Version;
@@ -27,7 +27,7 @@ pub enum BuildError {
     /// The library made no object.
     #[error("the library made no {what}{}", cause_or_none(messages))]
     NoObject {
-        /// What was asked for.
+        /// The requested value.
         what: &'static str,
         /// What it said.
         messages: Vec<String>,
@@ -135,7 +135,7 @@ pub enum RuntimeError {
     /// There is no driver, and this needs one.
     #[error(transparent)]
     Driver(#[from] DriverError),
-    /// The library returned something that is no object: the sign that it found no driver.
+    /// The library returned something that is not an object: the sign that it found no driver.
     #[error("the library made no runtime (it returned {address:#x}): it could not start CUDA")]
     NoObject {
         /// What it returned.
@@ -150,7 +150,7 @@ pub enum RuntimeError {
     /// The engine made no context or inspector.
     #[error("the engine made no {what}{}", cause(messages))]
     NoPart {
-        /// What was asked for.
+        /// The requested value.
         what: &'static str,
         /// What the library said, the cause first.
         messages: Vec<String>,
@@ -182,7 +182,7 @@ pub enum RuntimeError {
     Unsupported {
         /// The library.
         library: Version,
-        /// What was asked for.
+        /// The requested value.
         what: &'static str,
     },
 }

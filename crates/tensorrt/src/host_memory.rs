@@ -1,4 +1,4 @@
-//! Bytes that the library owns.
+//! Host memory that the library owns.
 
 use crate::library::Library;
 use crate::sys::methods;

@@ -1,4 +1,4 @@
-//! What a loaded plan says about its layers.
+//! Inspector of the layers of a loaded plan.
 
 use crate::engine::Engine;
 use crate::error::RuntimeError;
@@ -10,7 +10,7 @@ const JSON: i32 = 1;
 
 /// Describes the layers of an engine as JSON.
 ///
-/// How much it tells was settled when the plan was built: [`Engine::describes_layers`].
+/// How much it reports was decided when the plan was built: [`Engine::describes_layers`].
 pub struct Inspector {
     inspector: Owned,
     engine: Engine,

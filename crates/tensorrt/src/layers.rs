@@ -1,4 +1,4 @@
-//! What the builder made of a network, read from its log.
+//! Layers of a built plan, parsed from the log of the builder.
 //!
 //! With [`ProfilingVerbosity::Detailed`](crate::ProfilingVerbosity::Detailed) the builder of
 //! TensorRT-RTX logs a line per layer of the plan at [`Severity::Verbose`]: kernel, tensors with
@@ -89,7 +89,7 @@ impl PlanLayer {
         }
     }
 
-    /// Whether it only orders streams: it is no kernel.
+    /// Whether it only orders streams: it is not a kernel.
     pub fn is_event(&self) -> bool {
         matches!(self.kind.as_str(), "signal" | "wait")
     }

@@ -41,7 +41,7 @@
 //! by one thread at a time. A [`Builder`] and what it makes stay on one thread.
 //!
 //! # Precision
-//! Networks are strongly typed, which is all that TensorRT 11 knows and what 10 is told: FP16 and
+//! Networks are strongly typed, which is all that TensorRT 11 knows and what 10 is asked for: FP16 and
 //! INT8 are casts and Q/DQ pairs in the graph. There are no precision flags here.
 #![warn(clippy::undocumented_unsafe_blocks)]
 

@@ -1,4 +1,4 @@
-//! Where the library's messages go.
+//! Forwards the library's messages to the log.
 
 use std::fmt;
 

@@ -52,7 +52,7 @@ impl<'b> Network<'b> {
         })
     }
 
-    /// Reads an ONNX model. `file` is where it came from: external data is looked for beside it.
+    /// Reads an ONNX model. `file` is where it came from: external data is looked for next to it.
     ///
     /// # Errors
     /// All errors that the parser found; a model without inputs, outputs or layers.

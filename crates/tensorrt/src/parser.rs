@@ -22,7 +22,7 @@ pub enum ParseError {
     /// The path has a zero byte.
     #[error("the model's path has a zero byte")]
     Path,
-    /// The parser accepted something that is no model.
+    /// The parser accepted something that is not a model.
     #[error("no ONNX model: {bytes} bytes without a layer or an output")]
     Empty {
         /// Length of what was given.

@@ -37,7 +37,7 @@ impl Builder {
         config: &BuilderConfig<'_>,
     ) -> Result<HostMemory, BuildError> {
         config.validate()?;
-        // What was said before is no cause of this build.
+        // What was said before is not a cause of this build.
         self.errors();
         let (network, config_address) = (network.object().address(), config.object().address());
         // SAFETY: all three are live and belong together; the monitor lives as long as the
@@ -45,7 +45,7 @@ impl Builder {
         let address =
             unsafe { methods::builder::build(self.abi(), self.object(), network, config_address) };
         if let Some(panic) = config.monitor().and_then(|monitor| monitor.take_panic()) {
-            // The library's frames are gone, so the monitor's panic can go on.
+            // The library's frames are gone, so the monitor's panic can continue.
             std::panic::resume_unwind(panic);
         }
         let messages = self.errors();

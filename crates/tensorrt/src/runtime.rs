@@ -114,7 +114,7 @@ impl Runtime {
 
     /// What TensorRT-RTX says about a plan without loading it.
     ///
-    /// This is no seal: the library looks at the first four bytes and the versions, and does not
+    /// This is not a seal: the library looks at the first four bytes and the versions, and does not
     /// see a changed or missing rest.
     pub fn plan_validity(&self, plan: &[u8]) -> Result<PlanValidity, RuntimeError> {
         let library = self.library().version();

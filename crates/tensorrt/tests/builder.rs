@@ -199,7 +199,7 @@ fn plan_is_built_and_all_is_freed_in_order() {
 }
 
 #[test]
-fn parser_tells_all_its_errors() {
+fn parser_reports_all_its_errors() {
     Double::each("parser_tells_all_its_errors", |double| {
         let library = double.open();
         let builder = library.builder().unwrap();
@@ -372,7 +372,7 @@ fn progress_is_reported_and_cancels() {
             "nothing is reported after the end: {seen}"
         );
         assert!(double.calls().contains(&"canceled at step 1".to_owned()));
-        // A panic ends the build, and goes on once the library's frames are gone.
+        // A panic ends the build, and continues once the library's frames are gone.
         let (built, _) = build(9, 1);
         let panic = *built.unwrap_err().downcast::<String>().unwrap();
         assert!(panic.contains("the panic of the test"), "{panic}");

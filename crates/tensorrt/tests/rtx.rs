@@ -242,7 +242,7 @@ fn external_data_stays_in_its_folder() {
 }
 
 #[test]
-fn builder_refusal_is_told() {
+fn builder_refusal_is_reported() {
     let Some((library, log, _alone)) = open("builder_refusal_is_told") else {
         return;
     };
@@ -348,7 +348,7 @@ fn timing_cache_goes_round() {
 }
 
 #[test]
-fn too_little_workspace_is_told() {
+fn too_little_workspace_is_reported() {
     let Some((library, _, _alone)) = open("too_little_workspace_is_told") else {
         return;
     };
@@ -411,7 +411,7 @@ fn plan_is_not_loaded_without_driver() {
     // The reason is left unwritten: it reads 0, never what lay there.
     let whole = runtime.plan_validity(&plan).unwrap();
     assert_eq!(whole, PlanValidity::Invalid { diagnostics: 0 });
-    // It is no seal: a plan cut to its header looks like the whole.
+    // It is not a seal: a plan cut to its header looks like the whole.
     assert_eq!(runtime.plan_validity(&plan[..64]).unwrap(), whole);
     // SAFETY: the plan is a builder's.
     let error = unsafe { runtime.load(&plan) }.map(drop).unwrap_err();

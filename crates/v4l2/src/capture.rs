@@ -1,8 +1,8 @@
-//! A camera that is watched for as long as the process lives: the newest frame, its age, what was
-//! lost, and every fault survived.
+//! Capture session: gives the newest frame with its age, counts lost frames, and recovers from
+//! faults for as long as the process runs.
 //!
 //! One outage, one event: it begins with the first fault and ends with the next frame, whatever
-//! is tried in between ([`Outage`] says when). Trying again means opening the device anew: after a
+//! is tried in between ([`CaptureOutage`] has the timing). Trying again means opening the device again: after a
 //! fault no part of a stream is trusted.
 
 mod frames;
@@ -11,10 +11,10 @@ mod start;
 
 pub use report::{CaptureEvent, CaptureSummary, LossReason, LostFrames, ReportHandle};
 
-use crate::doctor::{FrameAge, TimestampClock};
 use crate::mode::{FormatRequest, ModeError};
 use crate::outage::CaptureOutage;
 use crate::sequence::SequenceCounter;
+use crate::timestamp_clock::{FrameAge, TimestampClock};
 use crate::{
     AlignedPages, FilledBuffer, MemoryKind, Region, V4l2Api, V4l2Error, VideoFormat, VideoStream,
 };
@@ -23,17 +23,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a wait lasts at most before the wish to stop is looked at.
-const SLICE: Duration = Duration::from_millis(50);
+const WAIT_SLICE: Duration = Duration::from_millis(50);
 /// A device is silent when no frame comes for this many periods ...
 const SILENT_PERIODS: u32 = 10;
 /// ... but not sooner than this.
-const LEAST_SILENCE: Duration = Duration::from_secs(1);
+const MIN_SILENCE: Duration = Duration::from_secs(1);
 /// The period of a device that cannot say its rate.
-const USUAL_PERIOD: Duration = Duration::from_millis(33);
+const DEFAULT_PERIOD: Duration = Duration::from_millis(33);
 
 /// Whose memory frames are to lie in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum WantedCapture {
+pub enum MemoryChoice {
     /// That of the caller where the driver takes it, else the driver's.
     #[default]
     Auto,
@@ -47,9 +47,9 @@ pub struct CaptureOptions {
     /// The device.
     pub path: PathBuf,
     /// What it is to be set to.
-    pub wish: FormatRequest,
+    pub request: FormatRequest,
     /// Whose memory is filled.
-    pub memory: WantedCapture,
+    pub memory: MemoryChoice,
     /// Buffers that go round: one with the reader, one waiting, and what the driver needs.
     pub buffers: u32,
 }
@@ -58,7 +58,7 @@ pub struct CaptureOptions {
 #[derive(Debug)]
 pub struct CapturedFrame {
     /// Its bytes.
-    pub filled: FilledBuffer,
+    pub buffer: FilledBuffer,
     /// What they are.
     pub format: VideoFormat,
     /// Its number since the beginning, those that were lost included.
@@ -77,18 +77,18 @@ pub type MemoryLending = dyn Fn(usize) -> Result<Arc<dyn Region>, V4l2Error> + S
 /// A camera.
 pub struct CaptureSession {
     kernel: Arc<dyn V4l2Api>,
-    settings: CaptureOptions,
-    lend: Box<MemoryLending>,
+    options: CaptureOptions,
+    allocator: Box<MemoryLending>,
     /// Memory that was lent before: it is used again.
-    ring: Vec<Arc<dyn Region>>,
-    ring_kind: Option<MemoryKind>,
+    buffer_pool: Vec<Arc<dyn Region>>,
+    pool_kind: Option<MemoryKind>,
     live: Option<LiveStream>,
     outage: CaptureOutage,
-    doctor: TimestampClock,
+    timestamp_clock: TimestampClock,
     handle: ReportHandle,
     number: u64,
     lost: LostFrames,
-    /// Whether the last frame was damaged: a row of them is told once.
+    /// Whether the last frame was damaged: a row of them is reported once.
     damaged: bool,
     /// Whether the last frame that was given was rejected, and the one before it.
     rejected: bool,
@@ -98,13 +98,13 @@ pub struct CaptureSession {
 impl std::fmt::Debug for CaptureSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Capture")
-            .field("settings", &self.settings)
+            .field("settings", &self.options)
             .field("live", &self.live)
             .finish_non_exhaustive()
     }
 }
 
-/// A stream that goes on.
+/// A stream that continues.
 #[derive(Debug)]
 struct LiveStream {
     stream: VideoStream,
@@ -112,7 +112,7 @@ struct LiveStream {
     period: Duration,
     sequence: SequenceCounter,
     /// When the last buffer came, or the stream began.
-    heard: Duration,
+    last_buffer: Duration,
     /// What failed while a frame was at hand.
     pending: Option<V4l2Error>,
 }
@@ -133,16 +133,16 @@ pub enum CaptureError {
     Start {
         /// The device.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: V4l2Error,
     },
 }
 
 impl CaptureError {
     /// What the kernel reported, where it did.
-    pub fn fault(&self) -> Option<&V4l2Error> {
+    pub fn kernel_error(&self) -> Option<&V4l2Error> {
         match self {
-            CaptureError::Mode { source, .. } => source.fault(),
+            CaptureError::Mode { source, .. } => source.kernel_error(),
             CaptureError::Start { source, .. } => Some(source),
         }
     }
@@ -150,12 +150,12 @@ impl CaptureError {
 
 impl CaptureSession {
     /// Opens and sets the device once, so that a wrong wish shows now; streaming begins with the
-    /// first [`CaptureSession::next`]. A device that somebody else has is waited for.
+    /// first [`CaptureSession::next`]. A device that someone else has is waited for.
     ///
     /// # Errors
     /// There is no such device; it cannot be set to what is wished.
     pub fn open(kernel: Arc<dyn V4l2Api>, settings: CaptureOptions) -> Result<Self, CaptureError> {
-        Self::open_lent(
+        Self::open_with_allocator(
             kernel,
             settings,
             Box::new(|bytes| Ok(Arc::new(AlignedPages::own(bytes)?))),
@@ -166,20 +166,20 @@ impl CaptureSession {
     ///
     /// # Errors
     /// As [`CaptureSession::open`].
-    pub fn open_lent(
+    pub fn open_with_allocator(
         kernel: Arc<dyn V4l2Api>,
         settings: CaptureOptions,
-        lend: Box<MemoryLending>,
+        allocator: Box<MemoryLending>,
     ) -> Result<Self, CaptureError> {
         let mut capture = Self {
             kernel,
-            settings,
-            lend,
-            ring: Vec::new(),
-            ring_kind: None,
+            options: settings,
+            allocator,
+            buffer_pool: Vec::new(),
+            pool_kind: None,
             live: None,
             outage: CaptureOutage::default(),
-            doctor: TimestampClock::new(USUAL_PERIOD),
+            timestamp_clock: TimestampClock::new(DEFAULT_PERIOD),
             handle: ReportHandle::default(),
             number: 0,
             lost: LostFrames::default(),
@@ -189,7 +189,9 @@ impl CaptureSession {
         };
         match capture.set() {
             Ok(_) => {}
-            Err(error) if error.fault().is_some_and(V4l2Error::is_busy) => capture.fault(&error),
+            Err(error) if error.kernel_error().is_some_and(V4l2Error::is_busy) => {
+                capture.on_error(&error)
+            }
             Err(error) => return Err(error),
         }
         Ok(capture)
@@ -199,17 +201,17 @@ impl CaptureSession {
     ///
     /// # Errors
     /// As [`CaptureSession::open`].
-    pub fn set_wish(&mut self, wish: FormatRequest) -> Result<(), CaptureError> {
-        self.settings.wish = wish;
+    pub fn set_request(&mut self, request: FormatRequest) -> Result<(), CaptureError> {
+        self.options.request = request;
         match self.set() {
-            Err(error) if error.fault().is_some_and(V4l2Error::is_busy) => Ok(()),
+            Err(error) if error.kernel_error().is_some_and(V4l2Error::is_busy) => Ok(()),
             set => set.map(|_| ()),
         }
     }
 
     /// How it is set.
     pub fn settings(&self) -> &CaptureOptions {
-        &self.settings
+        &self.options
     }
 
     /// What others may know of it, and how it is stopped, while another thread waits in
@@ -218,10 +220,10 @@ impl CaptureSession {
         self.handle.clone()
     }
 
-    /// The newest frame, waited for through every fault; `None` once it was told to stop.
+    /// The newest frame, waited for through every fault; `None` once it was asked to stop.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a camera is no iterator: it has no end of its own"
+        reason = "a camera is not an iterator: it has no end of its own"
     )]
     pub fn next(&mut self) -> Option<CapturedFrame> {
         while !self.handle.is_stopped() {
@@ -231,11 +233,11 @@ impl CaptureSession {
             };
             let taken = match live.pending.take() {
                 Some(error) => Err(error),
-                None => live.stream.next(SLICE),
+                None => live.stream.next(WAIT_SLICE),
             };
             match taken {
-                Ok(Some(filled)) => {
-                    if let Some(frame) = self.newest(filled) {
+                Ok(Some(buffer)) => {
+                    if let Some(frame) = self.newest(buffer) {
                         return Some(frame);
                     }
                 }
@@ -250,33 +252,35 @@ impl CaptureSession {
 
     fn check_silence(&mut self) {
         let Some(live) = &self.live else { return };
-        let patience = LEAST_SILENCE.max(live.period * SILENT_PERIODS);
-        let silent = self.kernel.monotonic().saturating_sub(live.heard);
+        let patience = MIN_SILENCE.max(live.period * SILENT_PERIODS);
+        let silent = self.kernel.monotonic().saturating_sub(live.last_buffer);
         if silent >= patience {
             let text = format!("no frame for {:.1} s", silent.as_secs_f64());
             self.fail(LossReason::Timeout, &text);
         }
     }
 
-    fn fault(&mut self, error: &CaptureError) {
-        let cause = error.fault().map_or(LossReason::Failed, LossReason::of);
-        self.fail(cause, error);
+    fn on_error(&mut self, error: &CaptureError) {
+        let reason = error
+            .kernel_error()
+            .map_or(LossReason::Failed, LossReason::of);
+        self.fail(reason, error);
     }
 
-    /// The stream is over; the first fault of an outage is told.
-    fn fail(&mut self, cause: LossReason, error: &dyn std::fmt::Display) {
+    /// The stream is over; the first fault of an outage is reported.
+    fn fail(&mut self, reason: LossReason, error: &dyn std::fmt::Display) {
         self.live = None;
-        if self.outage.fault(self.kernel.monotonic()) {
-            let path = self.settings.path.display();
+        if self.outage.fault_occurred(self.kernel.monotonic()) {
+            let path = self.options.path.display();
             let text = format!("{path} fails: {error}; trying again until it gives frames");
-            self.tell(cause, text);
+            self.report_event(reason, text);
         } else {
             self.handle.update(|report| report.retries += 1);
         }
     }
 
-    fn tell(&mut self, cause: LossReason, text: String) {
+    fn report_event(&mut self, reason: LossReason, text: String) {
         let at = self.kernel.monotonic();
-        self.handle.tell(CaptureEvent { at, cause, text });
+        self.handle.push_event(CaptureEvent { at, reason, text });
     }
 }

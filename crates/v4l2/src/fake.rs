@@ -1,9 +1,9 @@
-//! A driver inside the process, for tests: it fills buffers as a real one does, and fails when it
-//! is told to.
+//! A driver inside the process, for tests: it fills buffers as a real one does, and injects
+//! faults on request.
 //!
-//! Its time is its own ([`Fake::virtual_time`]: waiting moves it on, so that hours of outages take
-//! no time) or that of the machine ([`Fake::real_time`]: frames come when a test calls
-//! [`Fake::produce`] on a thread of its own).
+//! Its time is its own ([`FakeKernel::virtual_time`]: waiting moves it on, so that hours of outages take
+//! no time) or that of the machine ([`FakeKernel::real_time`]: frames come when a test calls
+//! [`FakeKernel::produce`] on a thread of its own).
 
 mod calls;
 mod world;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use world::FakeWorld;
 
-/// A call that can be told to fail.
+/// A call that can be asked to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FakeCall {
     /// `open`
@@ -96,7 +96,7 @@ impl FakeCall {
 /// What befalls the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FakeEvent {
-    /// It is pulled out: every call fails, until it is plugged in and opened anew.
+    /// It is pulled out: every call fails, until it is plugged in and opened again.
     Unplug,
     /// It is plugged in again.
     Plug,
@@ -114,7 +114,7 @@ pub enum FakeEvent {
     StampOffset(i64),
     /// The next so many calls fail with this number.
     Fail(FakeCall, i32, u32),
-    /// Somebody else has the device: setting and streaming fail with EBUSY.
+    /// Someone else has the device: setting and streaming fail with EBUSY.
     Taken(bool),
 }
 
@@ -149,7 +149,7 @@ impl FakeKernel {
         Self::new(None)
     }
 
-    /// The same in the machine's time: frames come when [`Fake::produce`] is called.
+    /// The same in the machine's time: frames come when [`FakeKernel::produce`] is called.
     pub fn real_time() -> Self {
         Self::new(Some(Instant::now()))
     }
@@ -172,8 +172,8 @@ impl FakeKernel {
     }
 
     /// Has `event` befall the device now.
-    pub fn befall(&self, event: FakeEvent) {
-        self.lock().befall(event);
+    pub fn inject_event(&self, event: FakeEvent) {
+        self.lock().apply_event(event);
         self.shared.produced.notify_all();
     }
 
@@ -186,8 +186,8 @@ impl FakeKernel {
     }
 
     /// The kinds of memory that the driver does not take.
-    pub fn refuse(&self, kinds: &[MemoryKind]) {
-        self.lock().refuses = kinds.to_vec();
+    pub fn refuse_memory(&self, kinds: &[MemoryKind]) {
+        self.lock().refused_memory = kinds.to_vec();
     }
 
     /// How stamps are made, and how long a frame takes from its stamp to its arrival.

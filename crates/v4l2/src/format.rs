@@ -1,4 +1,4 @@
-//! What devices say of themselves and of their frames.
+//! Identity, formats and controls of devices.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! Video4Linux2 capture with memory that the caller owns.
 //!
-//! A [`V4l2Api`] opens [`VideoNode`]s: devices that tell their formats and controls, and that stream. A
+//! A [`V4l2Api`] opens [`VideoNode`]s: devices that report their formats and controls, and that stream. A
 //! [`VideoStream`] has the driver fill buffers in its own memory ([`MemoryPreference::Mmap`]), in that of the
 //! caller ([`MemoryPreference::User`]) or in memory shared by file ([`MemoryPreference::Shared`]). What was filled is
 //! the reader's until it drops its [`FilledBuffer`]; only then has the driver that buffer again, so that
@@ -16,7 +16,6 @@
 #![cfg(target_os = "linux")]
 
 mod capture;
-mod doctor;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod format;
@@ -28,12 +27,12 @@ mod node;
 mod outage;
 mod sequence;
 mod stream;
+mod timestamp_clock;
 
 pub use capture::{
     CaptureError, CaptureEvent, CaptureOptions, CaptureSession, CaptureSummary, CapturedFrame,
-    LossReason, LostFrames, MemoryLending, ReportHandle, WantedCapture,
+    LossReason, LostFrames, MemoryChoice, MemoryLending, ReportHandle,
 };
-pub use doctor::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
 pub use format::{
     ColourInfo, ControlInfo, DeviceIdentity, FourCc, FrameRates, FrameSizes, SizeRange, VideoFormat,
 };
@@ -47,6 +46,7 @@ pub use node::{
 pub use outage::CaptureOutage;
 pub use sequence::{SequenceCounter, SequenceStep};
 pub use stream::{BufferAllocator, FilledBuffer, MemoryPreference, VideoStream};
+pub use timestamp_clock::{ClockDomain, ClockEvent, FrameAge, TimestampClock};
 
 /// A call that the kernel refused.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub use stream::{BufferAllocator, FilledBuffer, MemoryPreference, VideoStream};
 pub struct V4l2Error {
     /// The call.
     pub call: &'static str,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: std::io::Error,
 }
 
@@ -90,7 +90,7 @@ impl V4l2Error {
         )
     }
 
-    /// Whether somebody else has the device.
+    /// Whether someone else has the device.
     pub fn is_busy(&self) -> bool {
         self.number() == Some(libc::EBUSY)
     }

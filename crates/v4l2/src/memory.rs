@@ -116,7 +116,7 @@ impl AlignedPages {
     fn synchronise(&self, flags: u64) {
         const SYNC: libc::c_ulong = 0x4008_6200;
         if let Some(file) = &self.file {
-            // SAFETY: DMA_BUF_IOCTL_SYNC reads one u64. A file that is no dma-buf refuses, and has
+            // SAFETY: DMA_BUF_IOCTL_SYNC reads one u64. A file that is not a dma-buf refuses, and has
             // no caches to keep in step.
             unsafe { libc::ioctl(file.as_raw_fd(), SYNC as libc::Ioctl, &flags) };
         }

@@ -1,4 +1,4 @@
-//! What a kernel and its devices can be asked: one function a system call.
+//! The kernel interface and its devices: one function per system call.
 
 use crate::{
     AlignedPages, ControlInfo, DeviceIdentity, FourCc, FrameRates, FrameSizes, V4l2Error,
@@ -49,7 +49,7 @@ pub struct BufferFlags(pub u32);
 impl BufferFlags {
     /// The content may be damaged.
     pub const CORRUPT: u32 = 0x40;
-    /// The bits that tell the clock of the stamp.
+    /// The bits that state the clock of the stamp.
     pub const CLOCK: u32 = 0xe000;
     /// The stamp is of the monotonic clock.
     pub const MONOTONIC: u32 = 0x2000;
@@ -84,14 +84,14 @@ pub struct DequeuedBuffer {
     pub stamp: Duration,
 }
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitOutcome {
     /// A buffer is filled.
     Ready,
     /// Nothing came in time.
     Nothing,
-    /// The device has failed: taking a buffer tells how.
+    /// The device has failed: dequeuing a buffer gives the error.
     Failed,
 }
 
@@ -197,7 +197,7 @@ pub trait VideoNode: Debug + Send + Sync {
     ///
     /// # Errors
     /// The kernel refuses.
-    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error>;
+    fn wait_readable(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error>;
 }
 
 /// What opens devices and knows the time.

@@ -1,13 +1,13 @@
-//! Outages: when to try again, and what to say.
+//! Outages: when to retry, and what to report.
 
 use std::time::Duration;
 
 /// The first wait after a fault.
-const FIRST: Duration = Duration::from_millis(50);
+const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Longer waits would cost more than a try does.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Frames must have come for this long before a fault counts as a new one.
-const STEADY: Duration = Duration::from_secs(2);
+const STEADY_TIME: Duration = Duration::from_secs(2);
 
 /// From the first fault to the next frame. Knows no clock: times are given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,15 +22,15 @@ pub struct CaptureOutage {
 }
 
 impl CaptureOutage {
-    /// Something failed at `now`. Whether this begins an outage: that is told once.
-    pub fn fault(&mut self, now: Duration) -> bool {
+    /// Something failed at `now`. Whether this begins an outage: that is reported once.
+    pub fn fault_occurred(&mut self, now: Duration) -> bool {
         let steady = self
             .recovered
-            .is_none_or(|then| now.saturating_sub(then) >= STEADY);
+            .is_none_or(|then| now.saturating_sub(then) >= STEADY_TIME);
         if self.since.is_none() && steady {
             self.wait = Duration::ZERO;
         }
-        self.wait = (self.wait * 2).clamp(FIRST, LONGEST);
+        self.wait = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
         self.retry_at = now + self.wait;
         let begins = self.since.is_none();
         if begins {
@@ -40,24 +40,24 @@ impl CaptureOutage {
     }
 
     /// How long to wait at `now` before the next try.
-    pub fn left(&self, now: Duration) -> Duration {
+    pub fn remaining_wait(&self, now: Duration) -> Duration {
         self.retry_at.saturating_sub(now)
     }
 
     /// A try is made.
-    pub fn try_again(&mut self) {
+    pub fn count_retry(&mut self) {
         self.tries += 1;
     }
 
     /// A frame came at `now`: how long the outage was and how many tries it took, if there was one.
-    pub fn frame(&mut self, now: Duration) -> Option<(Duration, u32)> {
+    pub fn frame_arrived(&mut self, now: Duration) -> Option<(Duration, u32)> {
         let since = self.since.take()?;
         self.recovered = Some(now);
         Some((now.saturating_sub(since), self.tries))
     }
 
     /// Whether no frames come.
-    pub fn is_on(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.since.is_some()
     }
 }
@@ -76,26 +76,32 @@ mod tests {
         let mut now = ms(10);
         let mut waits = Vec::new();
         for i in 0..7 {
-            assert_eq!(outage.fault(now), i == 0);
-            outage.try_again();
-            waits.push(outage.left(now).as_millis());
-            now += outage.left(now);
+            assert_eq!(outage.fault_occurred(now), i == 0);
+            outage.count_retry();
+            waits.push(outage.remaining_wait(now).as_millis());
+            now += outage.remaining_wait(now);
         }
         assert_eq!(waits, [50, 100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(outage.left(now), Duration::ZERO);
-        assert_eq!(outage.frame(now), Some((now - ms(10), 7)));
-        assert_eq!((outage.frame(now), outage.is_on()), (None, false));
+        assert_eq!(outage.remaining_wait(now), Duration::ZERO);
+        assert_eq!(outage.frame_arrived(now), Some((now - ms(10), 7)));
+        assert_eq!(
+            (outage.frame_arrived(now), outage.is_active()),
+            (None, false)
+        );
     }
 
     #[test]
     fn a_device_that_flutters_is_not_hurried() {
         let mut outage = CaptureOutage::default();
-        outage.fault(ms(0));
-        outage.frame(ms(60));
-        assert!(outage.fault(ms(500)), "a new outage, told again");
-        assert_eq!(outage.left(ms(500)), ms(100));
-        outage.frame(ms(700));
-        assert!(outage.fault(ms(700) + STEADY));
-        assert_eq!(outage.left(ms(700) + STEADY), FIRST);
+        outage.fault_occurred(ms(0));
+        outage.frame_arrived(ms(60));
+        assert!(
+            outage.fault_occurred(ms(500)),
+            "a new outage, reported again"
+        );
+        assert_eq!(outage.remaining_wait(ms(500)), ms(100));
+        outage.frame_arrived(ms(700));
+        assert!(outage.fault_occurred(ms(700) + STEADY_TIME));
+        assert_eq!(outage.remaining_wait(ms(700) + STEADY_TIME), FIRST_WAIT);
     }
 }

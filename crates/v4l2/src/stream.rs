@@ -1,4 +1,4 @@
-//! Streaming: buffers go round between driver and reader.
+//! Streaming: buffers are exchanged between driver and reader.
 
 use crate::{BufferPlace, DequeuedBuffer, MemoryKind, Region, V4l2Error, VideoNode, WaitOutcome};
 use std::ops::{Deref, Range};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// No driver has more buffers (`VIDEO_MAX_FRAME`).
-const MOST_BUFFERS: u32 = 32;
+const MAX_BUFFERS: u32 = 32;
 
 /// Makes the memory of one more buffer.
 pub type BufferAllocator<'a> = &'a mut dyn FnMut() -> Result<Arc<dyn Region>, V4l2Error>;
@@ -61,7 +61,7 @@ struct StreamState {
 #[derive(Debug)]
 pub struct FilledBuffer {
     shared: Arc<SharedStream>,
-    done: DequeuedBuffer,
+    dequeued: DequeuedBuffer,
     range: Range<usize>,
 }
 
@@ -77,7 +77,7 @@ impl VideoStream {
         count: u32,
     ) -> Result<Self, V4l2Error> {
         let kind = memory.kind();
-        let granted = node.request(kind, count.clamp(1, MOST_BUFFERS))?;
+        let granted = node.request(kind, count.clamp(1, MAX_BUFFERS))?;
         let mut shared = SharedStream {
             kind,
             regions: Vec::new(),
@@ -87,7 +87,7 @@ impl VideoStream {
                 refused: None,
             }),
         };
-        let started = shared.start(&node, memory, granted.min(MOST_BUFFERS));
+        let started = shared.start(&node, memory, granted.min(MAX_BUFFERS));
         // From here on dropping it stops the driver.
         let stream = Self {
             node,
@@ -114,7 +114,7 @@ impl VideoStream {
         if let Some(error) = self.shared.lock().refused.take() {
             return Err(error);
         }
-        let waited = self.node.wait(patience)?;
+        let waited = self.node.wait_readable(patience)?;
         if waited == WaitOutcome::Nothing {
             return Ok(None);
         }
@@ -153,7 +153,7 @@ impl VideoStream {
         let end = (done.end as usize).min(region.bytes());
         Ok(Some(FilledBuffer {
             shared: shared.clone(),
-            done,
+            dequeued: done,
             range: (done.offset as usize).min(end)..end,
         }))
     }
@@ -223,7 +223,7 @@ impl SharedStream {
                 bytes,
             },
         };
-        // The bit first: a driver on another thread may be done before this thread goes on.
+        // The bit first: a driver on another thread may be done before this thread continues.
         state.queued |= 1 << index;
         // SAFETY: `regions` keeps the memory for as long as this value lives, which the stream and
         // every `Filled` share; the stream's end, which outlives no memory, stops the driver. Nobody reads it: a buffer is
@@ -235,7 +235,7 @@ impl SharedStream {
         queued
     }
 
-    fn give_back(&self, index: u32) {
+    fn requeue(&self, index: u32) {
         self.regions[index as usize].end_read();
         let mut state = self.lock();
         if let Some(node) = state.node.clone()
@@ -248,8 +248,8 @@ impl SharedStream {
 
 impl FilledBuffer {
     /// What the driver says of it.
-    pub fn done(&self) -> &DequeuedBuffer {
-        &self.done
+    pub fn dequeued(&self) -> &DequeuedBuffer {
+        &self.dequeued
     }
 }
 
@@ -257,7 +257,7 @@ impl Deref for FilledBuffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let region = &self.shared.regions[self.done.index as usize];
+        let region = &self.shared.regions[self.dequeued.index as usize];
         // SAFETY: the range lies in the region (`Stream::take` holds it to that), whose memory
         // lives as long as `shared`. The driver does not have this buffer: it was dequeued, its
         // bit was taken from `queued`, and only the drop of this value queues it again.
@@ -270,6 +270,6 @@ impl Deref for FilledBuffer {
 
 impl Drop for FilledBuffer {
     fn drop(&mut self) {
-        self.shared.give_back(self.done.index);
+        self.shared.requeue(self.dequeued.index);
     }
 }

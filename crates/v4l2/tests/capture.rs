@@ -7,20 +7,20 @@ use std::time::Duration;
 use unmask_v4l2::fake::{FakeCall, FakeClock, FakeEvent as Befall, FakeKernel};
 use unmask_v4l2::{
     CaptureEvent, CaptureOptions, CaptureSession, CapturedFrame, ClockDomain, FormatRequest,
-    FourCc, FrameAge, LossReason, MemoryKind, V4l2Api, WantedCapture,
+    FourCc, FrameAge, LossReason, MemoryChoice, MemoryKind, V4l2Api,
 };
 
-fn settings(memory: WantedCapture) -> CaptureOptions {
+fn settings(memory: MemoryChoice) -> CaptureOptions {
     CaptureOptions {
         path: PathBuf::from("/dev/fake"),
-        wish: FormatRequest::default(),
+        request: FormatRequest::default(),
         memory,
         buffers: 4,
     }
 }
 
 fn open(fake: &FakeKernel) -> CaptureSession {
-    CaptureSession::open(Arc::new(fake.clone()), settings(WantedCapture::Auto)).unwrap()
+    CaptureSession::open(Arc::new(fake.clone()), settings(MemoryChoice::Auto)).unwrap()
 }
 
 fn events(capture: &CaptureSession) -> Vec<CaptureEvent> {
@@ -29,14 +29,14 @@ fn events(capture: &CaptureSession) -> Vec<CaptureEvent> {
 }
 
 fn causes(capture: &CaptureSession) -> Vec<LossReason> {
-    events(capture).iter().map(|event| event.cause).collect()
+    events(capture).iter().map(|event| event.reason).collect()
 }
 
 /// The next frame, whose bytes must all be its driver's number.
 fn next(capture: &mut CaptureSession) -> CapturedFrame {
     let frame = capture.next().expect("nobody stopped it");
-    let want = frame.filled.done().sequence as u8;
-    assert!(frame.filled.iter().all(|&b| b == want), "{want}");
+    let want = frame.buffer.dequeued().sequence as u8;
+    assert!(frame.buffer.iter().all(|&b| b == want), "{want}");
     frame
 }
 
@@ -50,11 +50,11 @@ const STEADY: usize = 12;
 fn frames_come_in_each_kind_of_memory() {
     for kind in [MemoryKind::Mmap, MemoryKind::User, MemoryKind::Shared] {
         let fake = FakeKernel::virtual_time();
-        let only = settings(WantedCapture::Only(kind));
+        let only = settings(MemoryChoice::Only(kind));
         let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
         for number in 0..20 {
             let frame = next(&mut capture);
-            assert_eq!((frame.number, frame.filled.len()), (number, 64 * 48 * 2));
+            assert_eq!((frame.number, frame.buffer.len()), (number, 64 * 48 * 2));
             assert_eq!(frame.age, FrameAge::Known(ms(5)));
         }
         let report = capture.handle().report();
@@ -69,23 +69,27 @@ fn frames_come_in_each_kind_of_memory() {
 #[test]
 fn where_the_driver_does_not_take_our_memory_its_own_is_mapped() {
     let fake = FakeKernel::virtual_time();
-    fake.refuse(&[MemoryKind::User]);
+    fake.refuse_memory(&[MemoryKind::User]);
     let mut capture = open(&fake);
     next(&mut capture);
     assert_eq!(capture.handle().report().memory, Some(MemoryKind::Mmap));
-    let told = events(&capture);
-    assert_eq!(told[0].cause, LossReason::Fallback);
-    assert!(told[0].text.contains("does not take ours"), "{}", told[0]);
+    let reported = events(&capture);
+    assert_eq!(reported[0].reason, LossReason::Fallback);
+    assert!(
+        reported[0].text.contains("does not take ours"),
+        "{}",
+        reported[0]
+    );
 }
 
 #[test]
 fn what_was_asked_for_by_name_is_not_replaced() {
     let fake = FakeKernel::virtual_time();
-    fake.refuse(&[MemoryKind::Shared]);
-    let only = settings(WantedCapture::Only(MemoryKind::Shared));
+    fake.refuse_memory(&[MemoryKind::Shared]);
+    let only = settings(MemoryChoice::Only(MemoryKind::Shared));
     let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
     let handle = capture.handle();
-    // It is tried again until somebody stops it.
+    // It is tried again until someone stops it.
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while handle.report().retries < 3 {
@@ -101,16 +105,16 @@ fn what_was_asked_for_by_name_is_not_replaced() {
 #[test]
 fn a_wrong_wish_or_path_shows_at_once() {
     let fake = FakeKernel::virtual_time();
-    let mut wrong = settings(WantedCapture::Auto);
-    wrong.wish.size = Some((65, 48));
+    let mut wrong = settings(MemoryChoice::Auto);
+    wrong.request.size = Some((65, 48));
     let error = CaptureSession::open(Arc::new(fake.clone()), wrong).unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("/dev/fake") && text.contains("nearest is YUYV 64x48"),
         "{text}"
     );
-    fake.befall(Befall::Unplug);
-    let error = CaptureSession::open(Arc::new(fake), settings(WantedCapture::Auto)).unwrap_err();
+    fake.inject_event(Befall::Unplug);
+    let error = CaptureSession::open(Arc::new(fake), settings(MemoryChoice::Auto)).unwrap_err();
     assert!(error.to_string().contains("open: No such file"), "{error}");
 }
 
@@ -118,15 +122,15 @@ fn a_wrong_wish_or_path_shows_at_once() {
 fn another_wish_before_the_first_frame_counts() {
     let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
-    let wish = FormatRequest {
+    let request = FormatRequest {
         fourcc: Some(FourCc(*b"NV12")),
         size: Some((128, 96)),
         ..FormatRequest::default()
     };
-    capture.set_wish(wish).unwrap();
+    capture.set_request(request).unwrap();
     let frame = next(&mut capture);
     assert_eq!(
-        (frame.format.width, frame.filled.len()),
+        (frame.format.width, frame.buffer.len()),
         (128, 128 * 96 * 3 / 2)
     );
 }
@@ -140,12 +144,12 @@ fn the_newest_frame_wins_and_the_others_are_counted() {
     fake.sleep(ms(170));
     let frame = next(&mut capture);
     assert_eq!(
-        (frame.number, frame.lost.overtaken, frame.lost.gap),
+        (frame.number, frame.lost.superseded, frame.lost.gap),
         (4, 3, 0)
     );
     let frame = next(&mut capture);
     assert_eq!(
-        (frame.number, frame.lost.gap, frame.lost.overtaken),
+        (frame.number, frame.lost.gap, frame.lost.superseded),
         (6, 1, 0)
     );
 }
@@ -155,29 +159,29 @@ fn lost_frames_are_counted_by_cause() {
     let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
-    fake.befall(Befall::Skip(3));
+    fake.inject_event(Befall::Skip(3));
     let frame = next(&mut capture);
     assert_eq!((frame.lost.gap, frame.number), (3, 15));
-    fake.befall(Befall::Corrupt(2));
+    fake.inject_event(Befall::Corrupt(2));
     let frame = next(&mut capture);
     assert_eq!((frame.lost.corrupt, frame.number), (2, 18));
-    fake.befall(Befall::Short(1));
+    fake.inject_event(Befall::Short(1));
     assert_eq!(next(&mut capture).lost.corrupt, 1);
     // A frame that took three seconds.
-    fake.befall(Befall::StampOffset(-3_000_000_000));
+    fake.inject_event(Befall::StampOffset(-3_000_000_000));
     fake.schedule(ms(40), Befall::StampOffset(0));
     assert_eq!(next(&mut capture).lost.stale, 1);
     let report = capture.handle().report();
     let lost = report.lost;
     assert_eq!(
-        (lost.gap, lost.corrupt, lost.stale, lost.overtaken),
+        (lost.gap, lost.corrupt, lost.stale, lost.superseded),
         (3, 3, 1, 0)
     );
     assert_eq!(report.count(LossReason::Corrupt), 3);
-    // A row of damaged frames is told once.
-    let told = causes(&capture);
+    // A row of damaged frames is reported once.
+    let reported = causes(&capture);
     assert_eq!(
-        told,
+        reported,
         [LossReason::Clock, LossReason::Corrupt, LossReason::Corrupt]
     );
 }
@@ -187,7 +191,7 @@ fn numbers_that_wrap_or_jump_lose_nothing() {
     let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
-    fake.befall(Befall::Sequence(u32::MAX - 1));
+    fake.inject_event(Befall::Sequence(u32::MAX - 1));
     for _ in 0..5 {
         assert_eq!(next(&mut capture).lost, Default::default());
     }
@@ -199,7 +203,7 @@ fn stamps_that_jump_are_measured_anew_and_the_age_is_unknown_meanwhile() {
     let fake = FakeKernel::virtual_time();
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
-    fake.befall(Befall::StampOffset(1 << 60));
+    fake.inject_event(Befall::StampOffset(1 << 60));
     assert_eq!(next(&mut capture).age, FrameAge::Unknown);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     assert!(matches!(next(&mut capture).age, FrameAge::Known(_)));
@@ -233,7 +237,7 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
     let mut capture = open(&fake);
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     assert_eq!(causes(&capture), [LossReason::Clock]);
-    befall.iter().for_each(|&event| fake.befall(event));
+    befall.iter().for_each(|&event| fake.inject_event(event));
     let outage = ms(5_000);
     for &event in mend {
         fake.schedule(outage, event);
@@ -243,10 +247,10 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
     let took = fake.monotonic() - began;
     // A buffer that cannot be given back is noticed one frame later.
     next(&mut capture);
-    let mut told = causes(&capture);
+    let mut reported = causes(&capture);
     // A driver that refuses our memory once is given its own.
-    told.retain(|cause| *cause != LossReason::Fallback);
-    assert_eq!(told, [want, LossReason::Recovered], "{what}");
+    reported.retain(|reason| *reason != LossReason::Fallback);
+    assert_eq!(reported, [want, LossReason::Recovered], "{what}");
     (0..STEADY).for_each(|_| drop(next(&mut capture)));
     let report = capture.handle().report();
     assert_eq!((report.recovered, report.count(want)), (1, 1), "{what}");
@@ -258,7 +262,7 @@ fn survives(what: &str, befall: &[Befall], mend: &[Befall], want: LossReason) ->
 }
 
 #[test]
-fn faults_that_last_are_told_once_and_survived() {
+fn faults_that_last_are_reported_once_and_survived() {
     let cases: [(&str, &[Befall], &[Befall], LossReason); 4] = [
         (
             "unplug",
@@ -341,7 +345,7 @@ fn every_error_of_every_call_is_survived() {
 #[test]
 fn a_device_that_somebody_else_has_is_waited_for_from_the_start() {
     let fake = FakeKernel::virtual_time();
-    fake.befall(Befall::Taken(true));
+    fake.inject_event(Befall::Taken(true));
     fake.schedule(ms(3_000), Befall::Taken(false));
     let mut capture = open(&fake);
     let began = fake.monotonic();
@@ -355,7 +359,7 @@ fn it_stops_while_it_waits_for_a_device_that_never_comes_back() {
     let fake = FakeKernel::real_time();
     let mut capture = open(&fake);
     let handle = capture.handle();
-    fake.befall(Befall::Unplug);
+    fake.inject_event(Befall::Unplug);
     let start = std::time::Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -377,7 +381,7 @@ fn a_thousand_starts_and_two_hundred_pulls_leave_nothing_behind() {
     let fake = FakeKernel::virtual_time();
     for kind in [MemoryKind::User, MemoryKind::Shared, MemoryKind::Mmap] {
         for _ in 0..334 {
-            let only = settings(WantedCapture::Only(kind));
+            let only = settings(MemoryChoice::Only(kind));
             let mut capture = CaptureSession::open(Arc::new(fake.clone()), only).unwrap();
             next(&mut capture);
         }
@@ -386,17 +390,17 @@ fn a_thousand_starts_and_two_hundred_pulls_leave_nothing_behind() {
     let mut capture = open(&fake);
     for i in 0..200 {
         next(&mut capture);
-        fake.befall(Befall::Unplug);
+        fake.inject_event(Befall::Unplug);
         fake.schedule(ms(100), Befall::Plug);
         // A frame that is still read when its device goes.
         if i % 2 == 0 {
             let held = capture.next().unwrap();
-            fake.befall(Befall::Unplug);
+            fake.inject_event(Befall::Unplug);
             fake.schedule(ms(100), Befall::Plug);
             next(&mut capture);
             assert_eq!(fake.counts().1, 1, "what is held keeps no device open");
-            let want = held.filled.done().sequence as u8;
-            assert!(held.filled.iter().all(|&b| b == want));
+            let want = held.buffer.dequeued().sequence as u8;
+            assert!(held.buffer.iter().all(|&b| b == want));
         }
     }
     let report = capture.handle().report();

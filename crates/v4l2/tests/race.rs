@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use unmask_v4l2::fake::FakeKernel;
-use unmask_v4l2::{CaptureOptions, CaptureSession, FormatRequest, MemoryKind, WantedCapture};
+use unmask_v4l2::{CaptureOptions, CaptureSession, FormatRequest, MemoryChoice, MemoryKind};
 
 fn capture(fake: &FakeKernel, kind: MemoryKind) -> CaptureSession {
     let settings = CaptureOptions {
         path: PathBuf::from("/dev/fake"),
-        wish: FormatRequest::default(),
-        memory: WantedCapture::Only(kind),
+        request: FormatRequest::default(),
+        memory: MemoryChoice::Only(kind),
         buffers: 4,
     };
     CaptureSession::open(Arc::new(fake.clone()), settings).unwrap()
@@ -52,9 +52,9 @@ fn torn(fake: &FakeKernel, kind: MemoryKind, count: usize) -> usize {
                 held.pop_front();
             }
             let whole = held.iter().all(|frame: &unmask_v4l2::CapturedFrame| {
-                let want = frame.filled.done().sequence as u8;
+                let want = frame.buffer.dequeued().sequence as u8;
                 std::thread::yield_now();
-                frame.filled.iter().all(|&b| b == want)
+                frame.buffer.iter().all(|&b| b == want)
             });
             torn += usize::from(!whole);
         }
@@ -85,7 +85,7 @@ fn a_frame_is_with_its_reader_at_once() {
         (0..2000)
             .map(|_| {
                 let frame = capture.next().unwrap();
-                assert_eq!(frame.filled[0], frame.filled.done().sequence as u8);
+                assert_eq!(frame.buffer[0], frame.buffer.dequeued().sequence as u8);
                 frame.arrived.elapsed()
             })
             .collect()
@@ -111,7 +111,7 @@ fn a_thousand_frames_allocate_nothing() {
         let mut frames = |count: u32| {
             for _ in 0..count {
                 let frame = capture.next().unwrap();
-                assert!(!frame.filled.is_empty());
+                assert!(!frame.buffer.is_empty());
             }
         };
         frames(50);

@@ -14,7 +14,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
         bail!("--closed-set needs --dataset");
     };
     let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
-    let names = engine.facts().classes.clone();
+    let names = engine.model_metadata().classes.clone();
     let (pictures, mut bad) = labelled_pictures(dataset)?;
     let bar = progress_bar(pictures.len(), "scoring");
     let mut confusion = Confusion::new(names.len());

@@ -198,10 +198,10 @@ impl ProfileReport {
             ));
         }
         for clock in &after.clocks {
-            let text = format!("{:.0} of {:.0} MHz", clock.mhz, clock.most_mhz);
+            let text = format!("{:.0} of {:.0} MHz", clock.mhz, clock.max_mhz);
             lines.push((clock.name.clone(), text));
         }
-        if let (Some(now), Some(most)) = (after.memory_mib, after.memory_most_mib) {
+        if let (Some(now), Some(most)) = (after.memory_mib, after.peak_memory_mib) {
             let text = format!("{now:.0} MiB, at most {most:.0} MiB");
             lines.push(("memory".to_string(), text));
         }
@@ -305,7 +305,7 @@ pub(super) mod tests {
         let board = |temperature_c| HostPower {
             temperatures: vec![zone(temperature_c)],
             memory_mib: Some(100.0),
-            memory_most_mib: Some(120.0),
+            peak_memory_mib: Some(120.0),
             ..HostPower::default()
         };
         let stages = [("engine", engine_ms), ("decide", 0.2)];

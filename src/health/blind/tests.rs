@@ -53,11 +53,11 @@ fn covered(shift: usize) -> Vec<u8> {
 }
 
 fn judge(rgb: &[u8]) -> Option<BlindReason> {
-    BlindLimits::default().judge(&FrameGlance::default().look(W, H, rgb), false)
+    BlindLimits::default().find_reason(&FrameStatistics::default().measure(W, H, rgb), false)
 }
 
 #[test]
-fn each_sign_is_told_from_one_picture() {
+fn each_reason_is_found_in_one_picture() {
     assert_eq!(judge(&scene(0)), None);
     assert_eq!(
         judge(&each(&scene(0), |v| v / 40)),
@@ -75,16 +75,16 @@ fn each_sign_is_told_from_one_picture() {
 
 #[test]
 fn pictures_of_any_size_are_looked_at() {
-    let mut glance = FrameGlance::default();
+    let mut glance = FrameStatistics::default();
     for (w, h) in [(1, 1), (3, 200), (96, 54), (1000, 2)] {
-        let signs = glance.look(w, h, &vec![200; w * h * 3]);
+        let signs = glance.measure(w, h, &vec![200; w * h * 3]);
         assert!((signs.luma_p99 - 200.0).abs() < 0.1, "{w}x{h}: {signs:?}");
         assert_eq!(signs.textured_share, 0.0);
     }
     // No pixels, or fewer than said, are no picture.
-    for signs in [glance.look(0, 0, &[]), glance.look(4, 4, &[255; 5])] {
+    for signs in [glance.measure(0, 0, &[]), glance.measure(4, 4, &[255; 5])] {
         assert_eq!(
-            BlindLimits::default().judge(&signs, false),
+            BlindLimits::default().find_reason(&signs, false),
             Some(BlindReason::Black)
         );
     }
@@ -101,15 +101,18 @@ fn a_judgement_once_raised_is_kept_until_it_is_clearly_over() {
         sharpness: 1.0,
     };
     let between = limits.black_luma * 1.1;
-    assert_eq!(limits.judge(&at(between), false), None);
-    assert_eq!(limits.judge(&at(between), true), Some(BlindReason::Black));
-    assert_eq!(limits.judge(&at(limits.black_luma * 1.2), true), None);
+    assert_eq!(limits.find_reason(&at(between), false), None);
+    assert_eq!(
+        limits.find_reason(&at(between), true),
+        Some(BlindReason::Black)
+    );
+    assert_eq!(limits.find_reason(&at(limits.black_luma * 1.2), true), None);
 }
 
 struct Run {
     watch: TamperMonitor,
     now: Duration,
-    told: Vec<(u128, BlindChange)>,
+    changes: Vec<(u128, BlindChange)>,
 }
 
 impl Run {
@@ -117,14 +120,15 @@ impl Run {
         Self {
             watch: TamperMonitor::new(BlindLimits::default(), PERIOD),
             now: Duration::ZERO,
-            told: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
     fn see(&mut self, frames: usize, picture: impl Fn(usize) -> Vec<u8>) {
         for i in 0..frames {
-            let change = self.watch.see(W, H, &picture(i), self.now);
-            self.told.extend(change.map(|c| (self.now.as_millis(), c)));
+            let change = self.watch.observe(W, H, &picture(i), self.now);
+            self.changes
+                .extend(change.map(|c| (self.now.as_millis(), c)));
             self.now += PERIOD;
         }
     }
@@ -142,21 +146,21 @@ fn blindness_is_raised_within_a_second_and_cleared() {
         (BlindReason::Covered, covered),
         (BlindReason::Blurred, |i| blur(&scene(i), 12)),
     ];
-    for (cause, picture) in ways {
+    for (reason, picture) in ways {
         let mut run = Run::new();
         run.see(5, scene);
-        assert_eq!(run.told, [], "{cause}");
+        assert_eq!(run.changes, [], "{reason}");
         run.see(12, picture);
-        let [(at_ms, change)] = run.told[..] else {
-            panic!("{cause}: {:?}", run.told)
+        let [(at_ms, change)] = run.changes[..] else {
+            panic!("{reason}: {:?}", run.changes)
         };
-        assert_eq!(change, BlindChange::Raised(cause));
-        assert!(at_ms <= 500 + 1000, "{cause} raised at {at_ms} ms");
-        assert_eq!(run.watch.raised(), Some(cause));
+        assert_eq!(change, BlindChange::Raised(reason));
+        assert!(at_ms <= 500 + 1000, "{reason} raised at {at_ms} ms");
+        assert_eq!(run.watch.raised(), Some(reason));
         run.see(15, scene);
-        assert_eq!(run.told.len(), 2, "{cause}: {:?}", run.told);
-        assert_eq!(run.told[1].1, BlindChange::Cleared(cause));
-        assert!(run.told[1].0 <= 1700 + 1300);
+        assert_eq!(run.changes.len(), 2, "{reason}: {:?}", run.changes);
+        assert_eq!(run.changes[1].1, BlindChange::Cleared(reason));
+        assert!(run.changes[1].0 <= 1700 + 1300);
         assert_eq!(run.watch.raised(), None);
     }
 }
@@ -169,7 +173,7 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
     run.see(5, scene);
     run.see(2, |_| scene(9));
     run.see(5, scene);
-    assert_eq!(run.told, []);
+    assert_eq!(run.changes, []);
     // Flickering between two causes is one blindness.
     run.see(10, |i| {
         if i % 2 == 0 {
@@ -178,34 +182,37 @@ fn a_short_flash_or_a_doubled_frame_is_no_blindness() {
             blur(&scene(i), 12)
         }
     });
-    assert_eq!(run.told.len(), 1, "{:?}", run.told);
+    assert_eq!(run.changes.len(), 1, "{:?}", run.changes);
     // One good frame in between does not clear it, nor raise it again.
     run.see(1, scene);
     run.see(10, covered);
-    assert_eq!(run.told.len(), 1, "{:?}", run.told);
+    assert_eq!(run.changes.len(), 1, "{:?}", run.changes);
 }
 
 #[test]
-fn silence_is_told_after_three_periods_and_ends_with_frames() {
+fn silence_is_reported_after_three_periods_and_ends_with_frames() {
     let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
     let ms = Duration::from_millis;
     assert_eq!(watch.patience(), ms(300));
     // A camera that never starts is silent, too.
-    assert_eq!(watch.wait(ms(299)), None);
+    assert_eq!(watch.check_silence(ms(299)), None);
     assert_eq!(
-        watch.wait(ms(300)),
+        watch.check_silence(ms(300)),
         Some(BlindChange::Raised(BlindReason::Silent))
     );
-    assert_eq!(watch.wait(ms(900)), None);
-    assert_eq!(watch.see(W, H, &scene(0), ms(1000)), None);
+    assert_eq!(watch.check_silence(ms(900)), None);
+    assert_eq!(watch.observe(W, H, &scene(0), ms(1000)), None);
     for i in 1..10 {
-        assert_eq!(watch.see(W, H, &scene(i), ms(1000 + 100 * i as u64)), None);
+        assert_eq!(
+            watch.observe(W, H, &scene(i), ms(1000 + 100 * i as u64)),
+            None
+        );
     }
-    let cleared = watch.see(W, H, &scene(10), ms(2000));
+    let cleared = watch.observe(W, H, &scene(10), ms(2000));
     assert_eq!(cleared, Some(BlindChange::Cleared(BlindReason::Silent)));
-    assert_eq!(watch.wait(ms(2299)), None);
+    assert_eq!(watch.check_silence(ms(2299)), None);
     assert_eq!(
-        watch.wait(ms(2300)),
+        watch.check_silence(ms(2300)),
         Some(BlindChange::Raised(BlindReason::Silent))
     );
 }
@@ -214,14 +221,14 @@ fn silence_is_told_after_three_periods_and_ends_with_frames() {
 fn times_that_stand_still_or_go_back_do_not_panic() {
     let mut watch = TamperMonitor::new(BlindLimits::default(), Duration::MAX);
     for at in [5, 5, 1, 0, u64::MAX] {
-        watch.see(W, H, &scene(0), Duration::from_nanos(at));
-        watch.wait(Duration::ZERO);
+        watch.observe(W, H, &scene(0), Duration::from_nanos(at));
+        watch.check_silence(Duration::ZERO);
     }
 }
 
 #[test]
 fn every_cause_has_a_word_of_its_own() {
-    let words: std::collections::HashSet<_> = BlindReason::ALL.iter().map(|c| c.word()).collect();
+    let words: std::collections::HashSet<_> = BlindReason::ALL.iter().map(|c| c.as_str()).collect();
     assert_eq!(words.len(), BlindReason::ALL.len());
     assert_eq!(BlindReason::Overexposed.to_string(), "overexposed");
 }
@@ -230,18 +237,18 @@ fn every_cause_has_a_word_of_its_own() {
 fn frames_that_are_old_when_they_arrive_are_not_silence() {
     let mut watch = TamperMonitor::new(BlindLimits::default(), PERIOD);
     let late = Duration::from_millis(280);
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     for i in 1..60 {
         let now = late + i as u32 * PERIOD;
-        // Twice a period a run looks whether frames fail to come.
-        told.extend(watch.wait(now - PERIOD / 2));
-        told.extend(watch.see(W, H, &scene(3 * i), now - late));
-        watch.arrive(now);
+        // Twice per period a run checks whether frames fail to come.
+        changes.extend(watch.check_silence(now - PERIOD / 2));
+        changes.extend(watch.observe(W, H, &scene(3 * i), now - late));
+        watch.frame_arrived(now);
     }
     // Before the first frame nothing had come for three periods.
     let reason = BlindReason::Silent;
     assert_eq!(
-        told,
+        changes,
         [BlindChange::Raised(reason), BlindChange::Cleared(reason)]
     );
 }

@@ -72,10 +72,10 @@ fn too_many_misses_go_down_the_ladder_and_are_told() {
         degrade: Some(DegradeSettings {
             ladder: ladder::LadderSettings {
                 steps: 1,
-                window: 4,
-                down_above: 0.5,
-                up_below: 0.0,
-                calm_windows: 2,
+                window_frames: 4,
+                degrade_above: 0.5,
+                recover_below: 0.0,
+                recover_windows: 2,
             },
             steps: vec![DegradeStep {
                 name: "every second frame".into(),
@@ -92,7 +92,7 @@ fn too_many_misses_go_down_the_ladder_and_are_told() {
     assert_eq!(alerts[0].event, AlertEvent::Degraded);
     let detail = alerts[0].detail.as_deref();
     assert_eq!(detail, Some("step 1 of 1: every second frame"));
-    assert!(summary.ledger.dropped(DropReason::LeftOut) > 0);
+    assert!(summary.ledger.dropped(DropReason::Skipped) > 0);
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn a_step_of_the_ladder_may_name_another_model_with_thresholds_of_its_own() {
         degrade: Some(DegradeSettings {
             ladder: ladder::LadderSettings {
                 steps: 1,
-                window: 2,
-                down_above: 0.5,
-                up_below: 0.0,
-                calm_windows: 2,
+                window_frames: 2,
+                degrade_above: 0.5,
+                recover_below: 0.0,
+                recover_windows: 2,
             },
             steps: vec![DegradeStep {
                 name: "the small one".into(),
@@ -131,7 +131,7 @@ fn a_step_of_the_ladder_may_name_another_model_with_thresholds_of_its_own() {
     let out = Shared::default();
     let mut sink = SinkFanout::from(JsonLines::to_writer("test", Box::new(out.clone())));
     let (mut usual, mut others) = (engine("mask.onnx"), [engine("mask_commas.onnx")]);
-    let hashes = [&usual, &others[0]].map(|e| e.facts().sha256.clone());
+    let hashes = [&usual, &others[0]].map(|e| e.model_metadata().sha256.clone());
     assert_ne!(hashes[0], hashes[1]);
     let engines = EngineSet::new(&mut usual, &mut others);
     run(engines, camera, &degrading, &mut sink, None, &mut |_| {}).unwrap();
@@ -160,8 +160,8 @@ fn heat_is_told_while_frames_come() {
         std::fs::write(zone.join(file), text).unwrap();
     }
     let hot = PipelineSettings {
-        board: board::HostSettings {
-            every_s: 0.01,
+        board: host::HostSettings {
+            interval_s: 0.01,
             root: root.path().into(),
         },
         ..settings("s")

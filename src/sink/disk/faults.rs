@@ -1,4 +1,4 @@
-//! A disk that fails on purpose.
+//! Fault injection for disk operations.
 
 use super::{DiskOperation, SinkDisk};
 use std::io;
@@ -28,17 +28,17 @@ impl Plan {
 #[derive(Debug)]
 pub struct Faults {
     plan: Mutex<Plan>,
-    asked: AtomicU64,
+    operations: AtomicU64,
     failed: AtomicU64,
 }
 
 impl Faults {
-    pub fn ask(&self, operation: DiskOperation) -> io::Result<()> {
+    pub fn inject(&self, operation: DiskOperation) -> io::Result<()> {
         let plan = *self.plan.lock().unwrap();
         if plan.of.is_some_and(|of| of != operation) {
             return Ok(());
         }
-        let number = self.asked.fetch_add(1, Relaxed) + 1;
+        let number = self.operations.fetch_add(1, Relaxed) + 1;
         if plan.first > 0 && (plan.first..plan.first + plan.length).contains(&number) {
             self.failed.fetch_add(1, Relaxed);
             return Err(io::ErrorKind::StorageFull.into());
@@ -46,10 +46,10 @@ impl Faults {
         Ok(())
     }
 
-    /// Counts anew, after `plan`.
+    /// Counts again, after `plan`.
     pub fn set(&self, plan: Plan) {
         *self.plan.lock().unwrap() = plan;
-        self.asked.store(0, Relaxed);
+        self.operations.store(0, Relaxed);
     }
 
     /// Operations that failed so far.
@@ -71,7 +71,7 @@ impl SinkDisk {
     pub fn failing(plan: Plan) -> (Self, Arc<Faults>) {
         let faults = Arc::new(Faults {
             plan: Mutex::new(plan),
-            asked: AtomicU64::new(0),
+            operations: AtomicU64::new(0),
             failed: AtomicU64::new(0),
         });
         let disk = Self {

@@ -1,4 +1,5 @@
-//! What the client library says, in words that name the fix, and whether waiting mends it.
+//! Broker faults: explains errors of the client library, names the fix, and tells outages from
+//! permanent faults.
 
 use rumqttc::v5::{self, mqttbytes::v5::DisconnectReasonCode};
 use rustls::{CertificateError, Error as TlsError};
@@ -9,8 +10,8 @@ use std::io;
 /// Why a broker takes no alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerFault {
-    /// Whether waiting does not mend it: somebody has to change something here or at the broker.
-    pub lasting: bool,
+    /// Whether waiting does not fix it: someone has to change something here or at the broker.
+    pub permanent: bool,
     /// What is wrong, and the fix where there is one.
     pub text: String,
     /// The broker closed the connection without saying why.
@@ -21,7 +22,7 @@ impl BrokerFault {
     /// One that may be over the next time: the broker is away, or the network.
     pub(super) fn outage(text: impl Into<String>) -> Self {
         Self {
-            lasting: false,
+            permanent: false,
             text: text.into(),
             closed: false,
         }
@@ -35,10 +36,10 @@ impl BrokerFault {
         }
     }
 
-    /// One that stays until somebody mends it.
-    pub(super) fn lasting(text: impl Into<String>) -> Self {
+    /// One that stays until someone fixes it.
+    pub(super) fn permanent(text: impl Into<String>) -> Self {
         Self {
-            lasting: true,
+            permanent: true,
             text: text.into(),
             closed: false,
         }
@@ -53,66 +54,66 @@ impl fmt::Display for BrokerFault {
 
 /// What the words need to know.
 #[derive(Clone, Debug)]
-pub(super) struct FaultPlace {
+pub(super) struct FaultContext {
     pub host: String,
     pub client_id: String,
     pub tls: bool,
 }
 
 /// A failure of the MQTT 3.1.1 client.
-pub(super) fn read_v3(error: &rumqttc::ConnectionError, place: &FaultPlace) -> BrokerFault {
+pub(super) fn read_v3(error: &rumqttc::ConnectionError, context: &FaultContext) -> BrokerFault {
     use rumqttc::{ConnectReturnCode as Code, ConnectionError};
     match error {
         ConnectionError::ConnectionRefused(code) => match code {
-            Code::BadUserNamePassword => bad_login(),
+            Code::BadUserNamePassword => invalid_login(),
             Code::NotAuthorized => not_authorized(),
-            Code::BadClientId => bad_client_id(place),
-            Code::RefusedProtocolVersion => {
-                BrokerFault::lasting("the broker does not speak MQTT 3.1.1; set sink.mqtt.version")
-            }
+            Code::BadClientId => invalid_client_id(context),
+            Code::RefusedProtocolVersion => BrokerFault::permanent(
+                "the broker does not speak MQTT 3.1.1; set sink.mqtt.version",
+            ),
             Code::ServiceUnavailable | Code::Success => {
                 BrokerFault::outage("the broker says that it is not available")
             }
         },
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => no_answer(),
         ConnectionError::MqttState(rumqttc::StateError::ConnectionAborted) => closed(),
-        error => read_chain(error, place),
+        error => read_chain(error, context),
     }
 }
 
 /// A failure of the MQTT 5 client.
-pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultPlace) -> BrokerFault {
+pub(super) fn read_v5(error: &v5::ConnectionError, context: &FaultContext) -> BrokerFault {
     use v5::StateError;
     use v5::mqttbytes::v5::ConnectReturnCode as Code;
     match error {
         v5::ConnectionError::ConnectionRefused(code)
         | v5::ConnectionError::MqttState(StateError::ConnFail { reason: code }) => match code {
-            Code::BadUserNamePassword | Code::BadAuthenticationMethod => bad_login(),
+            Code::BadUserNamePassword | Code::BadAuthenticationMethod => invalid_login(),
             Code::NotAuthorized | Code::Banned => not_authorized(),
-            Code::BadClientId | Code::ClientIdentifierNotValid => bad_client_id(place),
+            Code::BadClientId | Code::ClientIdentifierNotValid => invalid_client_id(context),
             Code::RefusedProtocolVersion | Code::UnsupportedProtocolVersion => {
-                BrokerFault::lasting(
+                BrokerFault::permanent(
                     "the broker does not speak MQTT 5; use --mqtt-version 3.1.1 \
                      (sink.mqtt.version = \"3.1.1\")",
                 )
             }
             Code::QoSNotSupported => no_qos_1(),
-            Code::TopicNameInvalid | Code::RetainNotSupported => BrokerFault::lasting(format!(
+            Code::TopicNameInvalid | Code::RetainNotSupported => BrokerFault::permanent(format!(
                 "the broker refuses the last will of this sender ({code:?}): it must take \
                      retained messages with QoS 1 at TOPIC/status"
             )),
             Code::ServerMoved | Code::UseAnotherServer => {
-                BrokerFault::lasting("the broker has moved; change the address")
+                BrokerFault::permanent("the broker has moved; change the address")
             }
             code => BrokerFault::outage(format!("the broker takes no connection now: {code:?}")),
         },
         v5::ConnectionError::MqttState(StateError::ServerDisconnect {
             reason_code,
             reason_string,
-        }) => disconnected(*reason_code, reason_string.as_deref(), place),
+        }) => disconnected(*reason_code, reason_string.as_deref(), context),
         v5::ConnectionError::Timeout(_) => no_answer(),
         v5::ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
-        error => read_chain(error, place),
+        error => read_chain(error, context),
     }
 }
 
@@ -120,11 +121,11 @@ pub(super) fn read_v5(error: &v5::ConnectionError, place: &FaultPlace) -> Broker
 pub(super) fn disconnected(
     code: DisconnectReasonCode,
     more: Option<&str>,
-    place: &FaultPlace,
+    context: &FaultContext,
 ) -> BrokerFault {
     let more = more.map_or_else(String::new, |more| format!(" ({})", more.escape_debug()));
     match code {
-        DisconnectReasonCode::SessionTakenOver => taken_over(place),
+        DisconnectReasonCode::SessionTakenOver => client_id_taken(context),
         DisconnectReasonCode::NotAuthorized => not_authorized(),
         DisconnectReasonCode::PacketTooLarge => BrokerFault::outage(format!(
             "the broker ended the connection: an alert is larger than it takes{more}; raise its \
@@ -135,32 +136,32 @@ pub(super) fn disconnected(
 }
 
 /// Another client came with the same id.
-pub(super) fn taken_over(place: &FaultPlace) -> BrokerFault {
-    BrokerFault::lasting(format!(
+pub(super) fn client_id_taken(context: &FaultContext) -> BrokerFault {
+    BrokerFault::permanent(format!(
         "another client uses the client id `{}`, and the broker lets only one of the two in; give \
          each sender an id of its own with sink.mqtt.client_id",
-        place.client_id
+        context.client_id
     ))
 }
 
-fn bad_login() -> BrokerFault {
-    BrokerFault::lasting(
-        "the broker refuses user or password; mend the address, sink.mqtt.user, \
+fn invalid_login() -> BrokerFault {
+    BrokerFault::permanent(
+        "the broker refuses user or password; fix the address, sink.mqtt.user, \
          sink.mqtt.password_file or $UNMASK_MQTT_PASSWORD",
     )
 }
 
 fn not_authorized() -> BrokerFault {
-    BrokerFault::lasting(
+    BrokerFault::permanent(
         "the broker lets this client not in, or not write there (NotAuthorized); give a user and \
          a password, or give this one the right to write to TOPIC and TOPIC/status",
     )
 }
 
-fn bad_client_id(place: &FaultPlace) -> BrokerFault {
-    BrokerFault::lasting(format!(
+fn invalid_client_id(context: &FaultContext) -> BrokerFault {
+    BrokerFault::permanent(format!(
         "the broker refuses the client id `{}`; choose another with sink.mqtt.client_id",
-        place.client_id
+        context.client_id
     ))
 }
 
@@ -170,7 +171,7 @@ fn closed() -> BrokerFault {
 
 /// The broker takes nothing that it would acknowledge.
 pub(super) fn no_qos_1() -> BrokerFault {
-    BrokerFault::lasting(
+    BrokerFault::permanent(
         "the broker takes QoS 0 only, and never says what it has; alerts need QoS 1: allow it at \
          the broker, or use another one",
     )
@@ -182,19 +183,19 @@ pub(super) fn refused(reason: v5::mqttbytes::v5::PubAckReason) -> BrokerFault {
     match reason {
         Reason::NotAuthorized => not_authorized(),
         Reason::TopicNameInvalid => {
-            BrokerFault::lasting("the broker refuses the topic; change it in the address")
+            BrokerFault::permanent("the broker refuses the topic; change it in the address")
         }
         reason => BrokerFault::outage(format!("the broker refuses an alert: {reason:?}")),
     }
 }
 
 /// The broker closes connections again and again soon after it accepted them.
-pub(super) fn closed_early(place: &FaultPlace, times: u32) -> BrokerFault {
-    BrokerFault::lasting(format!(
+pub(super) fn closed_early(context: &FaultContext, times: u32) -> BrokerFault {
+    BrokerFault::permanent(format!(
         "the broker closed {times} connections in a row soon after it had accepted them. Does \
          another client use the client id `{}`? Then give each an id of its own with \
          sink.mqtt.client_id. May this client write to the topic? The broker's log says which",
-        place.client_id
+        context.client_id
     ))
 }
 
@@ -203,15 +204,15 @@ fn no_answer() -> BrokerFault {
 }
 
 /// Looks through an error and its causes for what can be named.
-fn read_chain(error: &(dyn Error + 'static), place: &FaultPlace) -> BrokerFault {
+fn read_chain(error: &(dyn Error + 'static), context: &FaultContext) -> BrokerFault {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<TlsError>() {
-            return read_tls(tls, place);
+            return read_tls(tls, context);
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             if let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<TlsError>()) {
-                return read_tls(tls, place);
+                return read_tls(tls, context);
             }
             return read_io(io);
         }
@@ -255,22 +256,22 @@ const fn libc_enfile() -> i32 {
     23
 }
 
-fn read_tls(error: &TlsError, place: &FaultPlace) -> BrokerFault {
+fn read_tls(error: &TlsError, context: &FaultContext) -> BrokerFault {
     use TlsError::{AlertReceived, InvalidCertificate};
     match error {
         // Words of our own: see `tls`.
-        TlsError::General(words) => BrokerFault::lasting(words.clone()),
+        TlsError::General(words) => BrokerFault::permanent(words.clone()),
         InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => BrokerFault::outage(
             "the broker's certificate is not valid yet by this machine's clock; is the clock set?",
         ),
-        InvalidCertificate(why) => BrokerFault::lasting(certificate(why, place)),
-        AlertReceived(alert) => BrokerFault::lasting(format!(
+        InvalidCertificate(why) => BrokerFault::permanent(certificate(why, context)),
+        AlertReceived(alert) => BrokerFault::permanent(format!(
             "the broker ends the TLS handshake ({alert:?}); does it want a client certificate \
              (sink.mqtt.cert_file and key_file), or another one?"
         )),
-        TlsError::PeerIncompatible(why) => BrokerFault::lasting(format!(
+        TlsError::PeerIncompatible(why) => BrokerFault::permanent(format!(
             "the broker has no version or cipher of TLS in common with this program (TLS 1.2 and \
              1.3): {why:?}"
         )),
@@ -279,11 +280,11 @@ fn read_tls(error: &TlsError, place: &FaultPlace) -> BrokerFault {
 }
 
 /// What is wrong with the broker's certificate, and the fix.
-fn certificate(why: &CertificateError, place: &FaultPlace) -> String {
-    let host = &place.host;
+fn certificate(why: &CertificateError, context: &FaultContext) -> String {
+    let host = &context.host;
     match why {
         CertificateError::UnknownIssuer => {
-            "the broker's certificate is signed by nobody who is trusted here; name its \
+            "the broker's certificate is signed by an authority that is not trusted here; name its \
              authority's certificate with --mqtt-ca FILE (sink.mqtt.ca_file)"
                 .into()
         }
@@ -294,7 +295,7 @@ fn certificate(why: &CertificateError, place: &FaultPlace) -> String {
         }
         CertificateError::NotValidForName => format!(
             "the broker's certificate is not for `{host}`; use a name that it holds, or sign it \
-             anew with subjectAltName={}",
+             again with subjectAltName={}",
             alternative_name(host)
         ),
         CertificateError::NotValidForNameContext { presented, .. } => {
@@ -304,7 +305,7 @@ fn certificate(why: &CertificateError, place: &FaultPlace) -> String {
             };
             format!(
                 "the broker's certificate {names}, not for `{host}`; use a name that it holds, or \
-                 sign it anew with subjectAltName={}",
+                 sign it again with subjectAltName={}",
                 alternative_name(host)
             )
         }
@@ -315,7 +316,7 @@ fn certificate(why: &CertificateError, place: &FaultPlace) -> String {
         }
         CertificateError::Revoked => "the broker's certificate is revoked; renew it".into(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "the broker's certificate is not for servers; sign it anew with \
+            "the broker's certificate is not for servers; sign it again with \
              extendedKeyUsage=serverAuth"
                 .into()
         }

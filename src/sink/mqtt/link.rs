@@ -1,6 +1,6 @@
-//! The connection to a broker: made, kept, made again after a pause.
+//! The connection to a broker: connects, keeps it alive, reconnects with backoff.
 
-use super::fault::{self, BrokerFault, FaultPlace};
+use super::fault::{self, BrokerFault, FaultContext};
 use super::publisher::{LinkEvent, MqttClient, MqttPublisher, status};
 use super::{fingerprint, probe, read, tls};
 use crate::sink::thread::{SharedSink, SinkMessage};
@@ -18,16 +18,16 @@ const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 /// A broker that has not answered for so long is not asked again what is wrong.
 const ANSWER: Duration = Duration::from_secs(1);
 /// A connection that held this long was a good one: the next pause is short again.
-const GOOD: Duration = Duration::from_secs(30);
-/// How often a pause looks whether the run ends.
-const LOOK: Duration = Duration::from_millis(50);
+const STABLE: Duration = Duration::from_secs(30);
+/// How often a pause checks whether the run ends.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How often a connection is asked whether the broker still acknowledges.
 const TICK: Duration = Duration::from_millis(250);
 /// Connections in a row that the broker closes early before that is called a fault.
 const EARLY: u32 = 3;
-/// Bytes of a packet beside topic and text, at most.
-const PACKET_HEAD: usize = 32;
-/// Places in the connection's queue beside those of the window: news of this sender.
+/// Bytes of a packet besides topic and text, at most.
+const PACKET_OVERHEAD: usize = 32;
+/// Places in the queue of the connection besides those of the window: news of this sender.
 const SPARE: u16 = 4;
 
 enum LinkOptions {
@@ -39,12 +39,12 @@ enum LinkOptions {
 pub(super) struct MqttLink {
     name: String,
     topic: String,
-    place: FaultPlace,
+    context: FaultContext,
     port: u16,
     options: LinkOptions,
-    window: usize,
+    max_in_flight: usize,
     /// A broker that acknowledges nothing for so long is left.
-    patience: Duration,
+    ack_timeout: Duration,
     connect_timeout: Duration,
     backoff: Duration,
     backoff_max: Duration,
@@ -61,7 +61,7 @@ impl MqttLink {
         };
         let made = || format!("unmask-{}-{:08x}", host_name(), fingerprint(broker));
         let id = settings.client_id.clone().unwrap_or_else(made);
-        let place = FaultPlace {
+        let context = FaultContext {
             host: broker.host.clone(),
             client_id: id.clone(),
             tls: broker.tls,
@@ -73,7 +73,7 @@ impl MqttLink {
             false => broker.host.clone(),
         };
         let keep_alive = Duration::from_secs(u64::from(settings.keep_alive_s.max(5)));
-        let window = settings.window.max(1);
+        let window = settings.max_in_flight.max(1);
         let options = match settings.version {
             MqttVersion::V3 => {
                 let mut options = rumqttc::MqttOptions::new(id, host, broker.port);
@@ -119,11 +119,11 @@ impl MqttLink {
         Ok(Self {
             name,
             topic: broker.topic.clone(),
-            place,
+            context,
             port: broker.port,
             options,
-            window: usize::from(window),
-            patience: keep_alive * 3 / 2,
+            max_in_flight: usize::from(window),
+            ack_timeout: keep_alive * 3 / 2,
             connect_timeout: Duration::from_secs(settings.connect_timeout_s.max(1)),
             backoff,
             backoff_max: Duration::from_millis(settings.backoff_max_ms).max(backoff),
@@ -135,55 +135,57 @@ impl MqttLink {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
         let mut early = 0;
-        let mut reported: Option<String> = None;
+        let mut last_fault: Option<String> = None;
         while !closing() {
             let start = Instant::now();
             let (up, mut fault) = self.connect_safely(to);
-            // At the end of a run, too: the courier stops waiting for what cannot come.
+            // At the end of a run, too: the session stops waiting for what cannot come.
             let down = || to.send(SinkMessage::Link(LinkEvent::Down)).is_ok();
-            // A broker that was there is told of at once. What keeps one from being there is found
+            // A broker that was there is reported at once. What keeps one from being there is found
             // out first: a run that ends with the news would end without a word about it. Of one
             // that does not answer there is nothing to find out.
-            let told = up.is_some() || (!fault.lasting && start.elapsed() > ANSWER);
-            if told && (!down() || closing()) {
+            let reported = up.is_some() || (!fault.permanent && start.elapsed() > ANSWER);
+            if reported && (!down() || closing()) {
                 return;
             }
             match &up {
-                Some(up) if up.since.elapsed() >= GOOD => {
+                Some(up) if up.since.elapsed() >= STABLE => {
                     (pause, early) = (self.backoff, 0);
-                    reported = None;
+                    last_fault = None;
                 }
                 Some(_) if fault.closed => early += 1,
                 Some(_) => {}
                 None => fault = self.explain(fault),
             }
-            if early >= EARLY && !fault.lasting {
-                fault = fault::closed_early(&self.place, early);
+            if early >= EARLY && !fault.permanent {
+                fault = fault::closed_early(&self.context, early);
             }
             shared
                 .counters
-                .set_fault(fault.lasting.then(|| fault.text.clone()));
+                .set_fault(fault.permanent.then(|| fault.text.clone()));
             // Once for every loss, not once for every try; and not again what was reported.
             let lost = up.as_ref().is_some_and(|up| up.acknowledged);
-            // There is no next try of what waiting mends where the run ends.
-            let told_of = fault.lasting || !closing();
-            if told_of && (lost || reported.as_deref() != Some(&fault.text)) {
+            // There is no next try of what waiting fixes where the run ends.
+            let worth_reporting = fault.permanent || !closing();
+            if worth_reporting && (lost || last_fault.as_deref() != Some(&fault.text)) {
                 self.report(&fault, pause);
             }
-            reported = Some(fault.text);
-            if !told && (!down() || closing()) {
+            last_fault = Some(fault.text);
+            if !reported && (!down() || closing()) {
                 return;
             }
             let until = Instant::now() + pause;
             while Instant::now() < until && !closing() {
-                std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+                std::thread::sleep(
+                    POLL_INTERVAL.min(until.saturating_duration_since(Instant::now())),
+                );
             }
             pause = (pause * 2).min(self.backoff_max);
         }
     }
 
     fn report(&self, fault: &BrokerFault, pause: Duration) {
-        match fault.lasting {
+        match fault.permanent {
             true => error!(
                 "{}: {fault}. Waiting does not fix this; alerts are kept in the outbox, and it is \
                  tried again every {} s",
@@ -201,7 +203,7 @@ impl MqttLink {
     /// Connects once and leaves again; what kept it from that.
     pub fn try_once(mut self) -> Option<BrokerFault> {
         // Under an id of its own: the one in use would be thrown out.
-        let id = format!("{}-check", self.place.client_id);
+        let id = format!("{}-check", self.context.client_id);
         match &mut self.options {
             LinkOptions::V3(options, _) => **options = without_will_v3(options, id),
             LinkOptions::V5(options) => **options = without_will_v5(options, id),
@@ -209,34 +211,34 @@ impl MqttLink {
         // The receiver is gone: the first news ends the connection.
         let (to, _) = std::sync::mpsc::sync_channel(1);
         match self.connect_safely(&to) {
-            (Some(_), fault) => fault.lasting.then_some(fault),
+            (Some(_), fault) => fault.permanent.then_some(fault),
             (None, fault) => Some(self.explain(fault)),
         }
     }
 
     /// A connection that did not come about: TLS and plain may have been mixed up.
     fn explain(&self, fault: BrokerFault) -> BrokerFault {
-        if fault.lasting {
+        if fault.permanent {
             return fault;
         }
-        let (host, port) = (&self.place.host, self.port);
-        probe::mixed_up(host, port, self.place.tls, self.connect_timeout).unwrap_or(fault)
+        let (host, port) = (&self.context.host, self.port);
+        probe::mixed_up(host, port, self.context.tls, self.connect_timeout).unwrap_or(fault)
     }
 
-    /// As [`Link::connect`]; a panic inside the client library is a lost connection, too.
+    /// As [`MqttLink::connect`]; a panic inside the client library is a lost connection, too.
     fn connect_safely(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
         if let Err(error) = probe::descriptors() {
             return (None, fault::no_descriptors(&error));
         }
         catch_unwind(AssertUnwindSafe(|| self.connect(to))).unwrap_or_else(|_| {
-            let text = "the MQTT client broke down (see above); it is started anew";
+            let text = "the MQTT client panicked (see above); it is restarted";
             (None, BrokerFault::outage(text))
         })
     }
 
     /// One connection from its beginning to its end: when it came up, and why it ended.
     fn connect(&self, to: &SyncSender<SinkMessage>) -> (Option<Up>, BrokerFault) {
-        let queue = self.window + usize::from(SPARE);
+        let queue = self.max_in_flight + usize::from(SPARE);
         let mut up = None;
         let ended = || BrokerFault::outage("the connection ended");
         let fault = match &self.options {
@@ -257,7 +259,7 @@ impl MqttLink {
                     };
                     let step = match event {
                         Ok(Ok(event)) => read_v3(&event),
-                        Ok(Err(error)) => break fault::read_v3(&error, &self.place),
+                        Ok(Err(error)) => break fault::read_v3(&error, &self.context),
                         Err(true) => break ended(),
                         Err(false) => LinkStep::Nothing,
                     };
@@ -277,8 +279,8 @@ impl MqttLink {
                             .map_err(|e| e == v5::RecvTimeoutError::Disconnected),
                     };
                     let step = match event {
-                        Ok(Ok(event)) => read_v5(&event, &self.place),
-                        Ok(Err(error)) => break fault::read_v5(&error, &self.place),
+                        Ok(Ok(event)) => read_v5(&event, &self.context),
+                        Ok(Err(error)) => break fault::read_v5(&error, &self.context),
                         Err(true) => break ended(),
                         Err(false) => LinkStep::Nothing,
                     };
@@ -304,7 +306,7 @@ impl MqttLink {
             LinkStep::Up { packet_bytes } => match client.take() {
                 Some(client) => {
                     *up = Some(Up::now());
-                    let head = PACKET_HEAD + self.topic.len();
+                    let head = PACKET_OVERHEAD + self.topic.len();
                     Some(LinkEvent::Up(MqttPublisher {
                         client,
                         topic: self.topic.clone(),
@@ -319,7 +321,7 @@ impl MqttLink {
             LinkStep::Refused(id, reason) => Some(LinkEvent::Refused(id, reason)),
         };
         if let Some(up) = up {
-            up.watch(news.as_ref(), self.patience)?;
+            up.observe(news.as_ref(), self.ack_timeout)?;
         }
         match news {
             Some(news) => to
@@ -348,8 +350,8 @@ impl Up {
         }
     }
 
-    /// Notes what happened; fails where the broker has acknowledged nothing for too long.
-    fn watch(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
+    /// Records what happened; fails where the broker has acknowledged nothing for too long.
+    fn observe(&mut self, news: Option<&LinkEvent>, patience: Duration) -> Result<(), BrokerFault> {
         match news {
             Some(LinkEvent::Sent(id)) => {
                 self.sent.insert(*id, Instant::now());
@@ -365,7 +367,7 @@ impl Up {
             None => Ok(()),
             Some(waited) => Err(BrokerFault::outage(format!(
                 "the broker answers, but has not acknowledged an alert for {} s; look at its log \
-                 (disk, memory, plug-ins). The connection is made anew",
+                 (disk, memory, plug-ins). The connection is made again",
                 waited.as_secs()
             ))),
         }
@@ -419,7 +421,7 @@ fn read_v3(event: &rumqttc::Event) -> LinkStep {
     }
 }
 
-fn read_v5(event: &v5::Event, place: &FaultPlace) -> LinkStep {
+fn read_v5(event: &v5::Event, context: &FaultContext) -> LinkStep {
     use v5::mqttbytes::v5::{Packet, PubAckReason};
     match event {
         v5::Event::Incoming(Packet::ConnAck(answer)) => {
@@ -443,7 +445,7 @@ fn read_v5(event: &v5::Event, place: &FaultPlace) -> LinkStep {
             reason => LinkStep::Broken(fault::refused(*reason)),
         },
         v5::Event::Incoming(Packet::Disconnect(bye)) => {
-            LinkStep::Broken(fault::disconnected(bye.reason_code, None, place))
+            LinkStep::Broken(fault::disconnected(bye.reason_code, None, context))
         }
         v5::Event::Outgoing(outgoing) => read_outgoing(outgoing),
         v5::Event::Incoming(_) => LinkStep::Nothing,
@@ -454,7 +456,7 @@ fn read_outgoing(outgoing: &rumqttc::Outgoing) -> LinkStep {
     use rumqttc::Outgoing;
     match outgoing {
         Outgoing::Publish(id) => LinkStep::Sent(*id),
-        // The broker acknowledged out of order and the ids ran into each other: begin anew.
+        // The broker acknowledged out of order and the ids ran into each other: start again.
         Outgoing::AwaitAck(_) => {
             LinkStep::Broken(BrokerFault::outage("the broker acknowledges out of order"))
         }

@@ -1,4 +1,4 @@
-//! Questions asked where a connection does not come about.
+//! Diagnoses failed connections.
 
 use super::fault::BrokerFault;
 use rustls::pki_types::ServerName;
@@ -36,7 +36,7 @@ pub(super) fn mixed_up(
 ) -> Option<BrokerFault> {
     match tls {
         true => (first_byte(host, port, &CONNECT, patience)? == CONNACK).then(|| {
-            BrokerFault::lasting(format!(
+            BrokerFault::permanent(format!(
                 "port {port} speaks MQTT without TLS; name the broker's TLS port (usually 8883), \
                  or write mqtt:// to send alerts unencrypted"
             ))
@@ -45,7 +45,7 @@ pub(super) fn mixed_up(
             let hello = client_hello(host)?;
             let first = first_byte(host, port, &hello, patience)?;
             TLS_RECORDS.contains(&first).then(|| {
-                BrokerFault::lasting(format!(
+                BrokerFault::permanent(format!(
                     "port {port} speaks TLS; write mqtts:// (with --mqtt-ca FILE for an authority \
                      of your own), or name the broker's plain port (usually 1883)"
                 ))

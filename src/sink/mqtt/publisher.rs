@@ -1,4 +1,4 @@
-//! One connection, as those see it who have something to send.
+//! Publishes to one connection.
 
 use rumqttc::v5;
 
@@ -36,17 +36,17 @@ impl MqttPublisher {
 
     /// Hands `text` over; `false` where the connection takes no more.
     pub fn publish(&self, text: Vec<u8>) -> bool {
-        self.hand(&self.topic, false, text)
+        self.send_text(&self.topic, false, text)
     }
 
     /// Says that this sender is there.
-    pub fn arrive(&self) -> bool {
-        self.hand(&status(&self.topic), true, b"online".to_vec())
+    pub fn announce_online(&self) -> bool {
+        self.send_text(&status(&self.topic), true, b"online".to_vec())
     }
 
     /// Says that this sender leaves, and ends the connection.
-    pub fn leave(self) {
-        self.hand(&status(&self.topic), true, b"offline".to_vec());
+    pub fn disconnect(self) {
+        self.send_text(&status(&self.topic), true, b"offline".to_vec());
         // A connection that is gone needs no end.
         match &self.client {
             MqttClient::V3(client) => drop(client.try_disconnect()),
@@ -56,7 +56,7 @@ impl MqttPublisher {
         }
     }
 
-    fn hand(&self, topic: &str, retain: bool, text: Vec<u8>) -> bool {
+    fn send_text(&self, topic: &str, retain: bool, text: Vec<u8>) -> bool {
         match &self.client {
             MqttClient::V3(client) => client
                 .try_publish(topic, rumqttc::QoS::AtLeastOnce, retain, text)

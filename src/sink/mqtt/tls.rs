@@ -82,7 +82,7 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
     };
     let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
-        .map_err(|e| refuse(format!("is no PEM file: {e}")))?;
+        .map_err(|e| refuse(format!("is not a PEM file: {e}")))?;
     if found.is_empty() {
         return Err(refuse("holds no certificate in PEM form".into()));
     }
@@ -133,7 +133,7 @@ impl ServerCertVerifier for Verifier {
             return Err(TlsError::General(format!(
                 "the broker's certificate is marked as an authority's (CA:TRUE) and is not in \
                  sink.mqtt.ca_file; put it there (--mqtt-ca FILE) to trust this one certificate, \
-                 or sign it anew: openssl x509 -req … -extfile FILE, where FILE holds the lines \
+                 or sign it again: openssl x509 -req … -extfile FILE, where FILE holds the lines \
                  basicConstraints=CA:FALSE and subjectAltName={host}"
             )));
         }

@@ -1,4 +1,4 @@
-//! The segments of an outbox on disk: found, begun, removed.
+//! The segments of an outbox on disk: reads, starts and removes them.
 
 use super::segment::{self, OutboxSegment, name, read_segment};
 use super::{AlertOutbox, Entry, LossReason, OutboxState};
@@ -20,14 +20,14 @@ impl AlertOutbox {
             let damaged = read_segment(&file, |number, offset, bytes| {
                 let newer = last.is_none_or(|last| number > last);
                 last = last.max(Some(number));
-                // Numbers rise: what does not was copied here by somebody.
+                // Numbers rise: what does not was copied here by someone.
                 if newer && number >= acked {
                     self.entries.push_back(Entry {
                         number,
                         segment: first,
                         offset,
                         bytes,
-                        state: OutboxState::Waiting,
+                        state: OutboxState::Buffered,
                     });
                 }
             })?;
@@ -43,7 +43,7 @@ impl AlertOutbox {
         // Names count, too: the number of a segment whose every line is torn is not used again.
         let beyond = self.segments.back().map_or(0, |segment| segment.first + 1);
         self.next = last.map_or(0, |last| last + 1).max(beyond).max(acked);
-        self.waiting = self.entries.len() as u64;
+        self.buffered = self.entries.len() as u64;
         self.cursor = self.acked();
         Ok(())
     }
@@ -73,7 +73,7 @@ impl AlertOutbox {
     pub(super) fn make_room(&mut self, bytes: u64) {
         while self.segments.len() > 1 && self.bytes() + bytes > self.limits.bytes {
             let first = self.segments[0].first;
-            self.lose_where(LossReason::Dropped, |e| e.segment == first);
+            self.discard_where(LossReason::Dropped, |e| e.segment == first);
             self.remove_first();
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the files of an outbox are still there, and what others removed put back.
+//! Guards the files of an outbox: restores what other processes removed.
 
 use super::segment::{self, name};
 use super::{AlertOutbox, LossReason};
@@ -29,7 +29,7 @@ fn id_of(path: &Path) -> Option<FileId> {
 }
 
 impl AlertOutbox {
-    /// Looks whether what was written is still there, and puts back what somebody removed: folder,
+    /// Looks whether what was written is still there, and puts back what someone removed: folder,
     /// lock, `acked`, and segments out of the open files. Returns what was put back, in words.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl AlertOutbox {
             (self.lock, self.lock_id) = locked;
             found.push("its lock was removed and is made again".into());
         }
-        let lost = self.vanished;
+        let lost = self.damaged_lines;
         let mut restored = 0;
         for at in 0..self.segments.len() {
             restored += u64::from(self.restore(at)?);
@@ -60,10 +60,10 @@ impl AlertOutbox {
             self.folder_unsynced = true;
             found.push(format!("{restored} removed segments are written again"));
         }
-        if self.vanished > lost {
-            let lost = self.vanished - lost;
+        if self.damaged_lines > lost {
+            let lost = self.damaged_lines - lost;
             found.push(format!(
-                "{lost} alerts were cut off by somebody else and are lost"
+                "{lost} alerts were truncated by another process and are lost"
             ));
         }
         if self.saved.is_some() && !self.folder.join("acked").is_file() {
@@ -102,10 +102,10 @@ impl AlertOutbox {
         Ok(true)
     }
 
-    /// Segment `at` was truncated to `length` bytes by somebody else.
+    /// Segment `at` was truncated to `length` bytes by someone else.
     fn cut(&mut self, at: usize, length: u64) {
         let first = self.segments[at].first;
-        self.lose_where(LossReason::Damaged, |e| {
+        self.discard_where(LossReason::Damaged, |e| {
             e.segment == first && e.offset + u64::from(e.bytes) > length
         });
         let whole = self.entries.iter().filter(|e| e.segment == first);
@@ -119,7 +119,7 @@ impl AlertOutbox {
         segment.synced = segment.synced.min(end);
     }
 
-    /// Gives up what is on no disk: lines of segments that somebody removed and that could not be
+    /// Gives up what is on no disk: lines of segments that someone removed and that could not be
     /// put back. Call it at the end, after [`AlertOutbox::rewind`].
     pub fn give_up_missing(&mut self) {
         let missing: Vec<u64> = self
@@ -128,6 +128,6 @@ impl AlertOutbox {
             .filter(|s| id_of(&self.folder.join(name(s.first))) != Some(s.id))
             .map(|s| s.first)
             .collect();
-        self.lose_where(LossReason::Damaged, |e| missing.contains(&e.segment));
+        self.discard_where(LossReason::Damaged, |e| missing.contains(&e.segment));
     }
 }

@@ -1,4 +1,4 @@
-//! The files of an outbox: segments of lines, and the number that was acknowledged.
+//! The files of an outbox: segments of lines, and the first unacknowledged number.
 
 use super::LINE_LIMIT;
 use crate::sink::disk::{FileId, SinkDisk};
@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// A file of lines, named after the number of its first. It stays open: what somebody removes can
+/// A file of lines, named after the number of its first. It stays open: what someone removes can
 /// still be read, and put back.
 #[derive(Debug)]
 pub(super) struct OutboxSegment {

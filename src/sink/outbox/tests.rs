@@ -1,4 +1,4 @@
-//! The outbox through ends of the process, damage, faults of the disk and others' hands.
+//! The outbox across restarts, damage, disk faults and changes by other processes.
 
 mod histories;
 
@@ -31,18 +31,18 @@ fn push(outbox: &mut AlertOutbox, texts: &[&str]) {
 fn what_is_not_acknowledged_comes_again_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path());
-    assert_eq!((outbox.waiting(), outbox.take().unwrap()), (0, None));
+    assert_eq!((outbox.buffered(), outbox.take().unwrap()), (0, None));
     push(&mut outbox, &["a", "b", "c"]);
     let taken: Vec<u64> = (0..2)
         .map(|_| outbox.take().unwrap().unwrap().number)
         .collect();
-    assert_eq!((taken.as_slice(), outbox.waiting()), (&[0, 1][..], 3));
+    assert_eq!((taken.as_slice(), outbox.buffered()), (&[0, 1][..], 3));
     // Out of order: the first one still holds the place.
     assert!(outbox.ack(1) && !outbox.ack(1) && !outbox.ack(2) && !outbox.ack(9));
     outbox.save().unwrap();
     outbox.rewind();
     assert_eq!(
-        (rest(&mut outbox), outbox.waiting()),
+        (rest(&mut outbox), outbox.buffered()),
         (vec!["a".into(), "c".into()], 2)
     );
     outbox.ack(0);
@@ -50,12 +50,12 @@ fn what_is_not_acknowledged_comes_again_in_order() {
     drop(outbox);
     // The end of the process, too.
     let mut outbox = open(folder.path());
-    assert_eq!((outbox.waiting(), outbox.damaged()), (1, 0));
+    assert_eq!((outbox.buffered(), outbox.damaged()), (1, 0));
     push(&mut outbox, &["d"]);
     assert_eq!(rest(&mut outbox), ["c", "d"]);
     outbox.ack(2);
     outbox.ack(3);
-    assert_eq!(outbox.waiting(), 0);
+    assert_eq!(outbox.buffered(), 0);
     // Never saved: at least once, not at most once.
     drop(outbox);
     assert_eq!(rest(&mut open(folder.path())), ["c", "d"]);
@@ -111,7 +111,7 @@ fn damage_in_the_middle_costs_one_line() {
     outbox.ack(2);
     outbox.save().unwrap();
     drop(outbox);
-    assert_eq!(open(folder.path()).waiting(), 0);
+    assert_eq!(open(folder.path()).buffered(), 0);
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn a_full_outbox_drops_the_oldest_and_counts_them() {
         .sum();
     assert!(on_disk <= limits.bytes + 100, "{on_disk}");
     // The one on its way is neither: it may still arrive.
-    assert_eq!(outbox.dropped() + outbox.waiting(), 99);
-    assert!(outbox.dropped() >= 67 && outbox.waiting() >= 24);
+    assert_eq!(outbox.dropped() + outbox.buffered(), 99);
+    assert!(outbox.dropped() >= 67 && outbox.buffered() >= 24);
     // It arrives, and is not lost, too.
     assert!(outbox.ack(first.number) && !outbox.ack(first.number));
     let left = rest(&mut outbox).len() as u64;
@@ -143,7 +143,7 @@ fn a_full_outbox_drops_the_oldest_and_counts_them() {
     // A smaller limit holds from the start.
     drop(outbox);
     let outbox = AlertOutbox::open(folder.path(), OutboxLimits { bytes: 9 << 10 }).unwrap();
-    assert!(outbox.bytes() <= 9 << 10 && outbox.waiting() < left);
+    assert!(outbox.bytes() <= 9 << 10 && outbox.buffered() < left);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn acknowledged_segments_are_removed() {
         outbox.ack(pending.number);
         outbox.save().unwrap();
     }
-    assert_eq!((outbox.dropped(), outbox.waiting()), (0, 0));
+    assert_eq!((outbox.dropped(), outbox.buffered()), (0, 0));
     assert!(outbox.segments.len() <= 2, "{}", outbox.segments.len());
 }
 
@@ -167,7 +167,7 @@ fn bad_lines_and_folders_are_refused() {
     let mut outbox = open(folder.path());
     assert!(outbox.push(b"two\nlines").is_err());
     assert!(outbox.push(&vec![b'x'; 70_000]).is_err());
-    assert_eq!(outbox.waiting(), 0);
+    assert_eq!(outbox.buffered(), 0);
     let error = AlertOutbox::open(folder.path(), LARGE)
         .unwrap_err()
         .to_string();
@@ -217,7 +217,7 @@ fn what_somebody_removes_is_put_back() {
     // Held again: nobody else gets in.
     assert!(AlertOutbox::open(&folder, LARGE).is_err());
     push(&mut outbox, &["d"]);
-    assert_eq!((outbox.waiting(), outbox.vanished()), (3, 0));
+    assert_eq!((outbox.buffered(), outbox.removed_by_others()), (3, 0));
     drop(outbox);
     assert_eq!(rest(&mut open(&folder)), ["b", "c", "d"]);
 }
@@ -239,16 +239,16 @@ fn what_somebody_cuts_off_is_counted_once() {
     cut(2 * line + 3);
     let found = outbox.check().unwrap().unwrap();
     assert!(found.contains("2 alerts were cut off"), "{found}");
-    assert_eq!((outbox.waiting(), outbox.vanished()), (2, 2));
+    assert_eq!((outbox.buffered(), outbox.removed_by_others()), (2, 2));
     push(&mut outbox, &["eeee"]);
     // All of it, with two on their way: one arrives all the same, the other is lost.
     cut(0);
     outbox.check().unwrap();
-    assert_eq!((outbox.waiting(), outbox.vanished()), (0, 3));
+    assert_eq!((outbox.buffered(), outbox.removed_by_others()), (0, 3));
     assert!(outbox.ack(taken.number));
     outbox.rewind();
     assert!(!outbox.ack(second.number));
-    assert_eq!((outbox.waiting(), outbox.vanished()), (0, 4));
+    assert_eq!((outbox.buffered(), outbox.removed_by_others()), (0, 4));
     push(&mut outbox, &["ffff"]);
     assert_eq!(rest(&mut outbox), ["ffff"]);
     drop(outbox);
@@ -268,7 +268,7 @@ fn a_line_that_is_changed_on_disk_is_not_delivered() {
         .write_at(&file, text.replace("bbbb", "bxbb").as_bytes(), 0)
         .unwrap();
     assert_eq!(rest(&mut outbox), ["aaaa", "cccc"]);
-    assert_eq!((outbox.waiting(), outbox.vanished()), (2, 1));
+    assert_eq!((outbox.buffered(), outbox.removed_by_others()), (2, 1));
 }
 
 #[test]
@@ -284,5 +284,5 @@ fn a_disk_that_is_full_at_the_start_is_no_reason_not_to_start() {
     let mut outbox = AlertOutbox::open_on(disk, folder.path(), LARGE).unwrap();
     let failed = (0..9).take_while(|_| outbox.push(b"x").is_err()).count();
     assert!((1..=3).contains(&failed), "{failed}");
-    assert_eq!((outbox.waiting(), rest(&mut outbox).len()), (1, 1));
+    assert_eq!((outbox.buffered(), rest(&mut outbox).len()), (1, 1));
 }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 fn settings(rotate_bytes: u64, keep: u32) -> FileSettings {
-    FileSettings { rotate_bytes, keep }
+    FileSettings {
+        rotate_bytes,
+        max_files: keep,
+    }
 }
 
 fn text(path: &Path) -> String {
@@ -40,7 +43,7 @@ fn files_are_put_aside_and_the_oldest_is_removed() {
     for i in 0..8 {
         file.write(format!("{i}xxx\n").as_bytes()).unwrap();
     }
-    // Two lines a file: exactly ten bytes still fit.
+    // Two lines per file: exactly ten bytes still fit.
     assert_eq!(text(&path), "6xxx\n7xxx\n");
     assert_eq!(text(&folder.path().join("a.jsonl.1")), "4xxx\n5xxx\n");
     assert_eq!(text(&folder.path().join("a.jsonl.2")), "2xxx\n3xxx\n");
@@ -104,10 +107,10 @@ fn a_file_that_was_moved_or_removed_is_made_again_and_what_was_kept_stays() {
     assert_eq!(kept.len(), 8);
     // logrotate's `create`: the file is moved, and nothing comes for a while.
     std::fs::rename(&path, folder.path().join("moved")).unwrap();
-    file.look();
+    file.check();
     assert!(path.exists());
     file.write(b"8!\n").unwrap();
-    assert_eq!((text(&path).as_str(), file.take_trouble()), ("8!\n", None));
+    assert_eq!((text(&path).as_str(), file.take_problem()), ("8!\n", None));
     assert_eq!(text(&folder.path().join("moved")), "6!\n7!\n");
     assert_eq!(lines(&path).len(), 7, "0 to 5 and 8");
     std::fs::remove_file(&path).unwrap();
@@ -119,7 +122,7 @@ fn a_file_that_was_moved_or_removed_is_made_again_and_what_was_kept_stays() {
 }
 
 #[test]
-fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
+fn a_file_that_is_truncated_by_others_continues_from_its_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     let mut file = RotatingFile::open(&path, &settings(40, 3)).unwrap();
@@ -134,7 +137,7 @@ fn a_file_that_is_truncated_by_others_goes_on_from_its_beginning() {
     }
     file.write(b"50!\n").unwrap();
     assert_eq!(text(&path), "50!\n");
-    // Cut in the middle of a line, by somebody who wrote there, too.
+    // Cut in the middle of a line, by someone who wrote there, too.
     let mut other = OpenOptions::new().append(true).open(&path).unwrap();
     other.write_all(b"half").unwrap();
     drop(file);
@@ -180,7 +183,7 @@ fn rotate_under(plan: Plan, keep: u32, moved_at: Option<u64>) -> (u64, u64) {
     let path = folder.path().join("a");
     let (disk, faults) = SinkDisk::failing(Plan::NONE);
     let mut file = RotatingFile::open_on(disk, &path, &settings(16, keep)).unwrap();
-    file.retry = Duration::ZERO;
+    file.retry_interval = Duration::ZERO;
     faults.set(plan);
     let (mut written, mut lost) = (Vec::new(), 0);
     let mut before = lines(&path);

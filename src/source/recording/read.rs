@@ -30,7 +30,7 @@ impl RecordingSource {
     /// Reads the lines of the recording in `folder`; pictures are read as they are asked for.
     ///
     /// # Errors
-    /// The folder is no recording, of another version, or without a frame. A damaged line is no
+    /// The folder is not a recording, of another version, or without a frame. A damaged line is no
     /// error here: its frame is bad.
     pub fn open(folder: &Path) -> Result<Self, RecordingError> {
         let read = |name: &str| {
@@ -106,14 +106,14 @@ impl RecordingSource {
 
     fn shot(&self, line: &RecordingLine) -> Result<SourceFrame, BadFrame> {
         let (file, at_ns, unix_ns, age, layout) = match &line.what {
-            RecordedEvent::Seen {
+            RecordedEvent::Frame {
                 file,
                 at_ns,
                 unix_ns,
                 age,
                 bytes,
             } => (file, *at_ns, *unix_ns, age, bytes),
-            RecordedEvent::Bad { bad } => {
+            RecordedEvent::Invalid { bad } => {
                 return Err(BadFrame {
                     number: line.frame,
                     name: line.name.clone().unwrap_or_default(),

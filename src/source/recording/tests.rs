@@ -24,9 +24,9 @@ fn shot(number: u64, colour: u8, at_ms: u64, drops: FrameDrops) -> SourceFrame {
     }
 }
 
-fn lost(overtaken: u64) -> FrameDrops {
+fn lost(superseded: u64) -> FrameDrops {
     FrameDrops {
-        overtaken,
+        superseded,
         ..FrameDrops::default()
     }
 }
@@ -151,7 +151,7 @@ fn lines_that_lie_are_bad_frames() {
     ];
     std::fs::write(folder.path().join(FRAMES), lines.join("\n")).unwrap();
     let mut recording = RecordingSource::open(folder.path()).unwrap();
-    let told: Vec<String> = std::iter::from_fn(|| recording.next())
+    let reported: Vec<String> = std::iter::from_fn(|| recording.next())
         .map(|shot| shot.unwrap_err().to_string())
         .collect();
     let want = [
@@ -163,9 +163,9 @@ fn lines_that_lie_are_bad_frames() {
         "line 6",
         "line 7",
     ];
-    assert_eq!(told.len(), want.len());
-    for (told, want) in told.iter().zip(want) {
-        assert!(told.contains(want), "{told} | {want}");
+    assert_eq!(reported.len(), want.len());
+    for (reported, want) in reported.iter().zip(want) {
+        assert!(reported.contains(want), "{reported} | {want}");
     }
 }
 

@@ -90,7 +90,7 @@ impl FrameRecorder {
             frame: shot.number,
             name: shot.name.as_deref().map(str::to_string),
             drops: shot.drops,
-            what: RecordedEvent::Seen {
+            what: RecordedEvent::Frame {
                 file,
                 at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
                 unix_ns,
@@ -113,7 +113,7 @@ impl FrameRecorder {
             frame: bad.number,
             name: Some(bad.name.clone()),
             drops: FrameDrops::default(),
-            what: RecordedEvent::Bad {
+            what: RecordedEvent::Invalid {
                 bad: bad.reason.clone(),
             },
         })?;
@@ -152,7 +152,7 @@ impl FrameRecorder {
     }
 }
 
-/// Lossless, since the alerts of a replay must be those of the run; fast, since frames go on.
+/// Lossless, since the alerts of a replay must be those of the run; fast, since frames continue.
 fn png(picture: &Picture) -> std::io::Result<Vec<u8>> {
     let size = picture.size();
     let side = |px: usize| u32::try_from(px).map_err(std::io::Error::other);

@@ -91,15 +91,15 @@ fn a_jpeg_that_is_cut_or_torn_is_counted_as_the_drivers_mark_is() {
     assert_eq!((report.frames, report.drops.corrupt), (4, 5));
     assert_eq!(report.events["corrupt"], 5);
     // A row of them is one line in the log.
-    let told: Vec<String> = std::iter::from_fn(|| watch.event())
+    let reported: Vec<String> = std::iter::from_fn(|| watch.event())
         .filter(|event| event.reason == "corrupt")
         .map(|event| event.text)
         .collect();
-    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(reported.len(), 3, "{reported:?}");
     assert!(
-        told[0].contains("frame 1 is damaged: the JPEG is"),
+        reported[0].contains("frame 1 is damaged: the JPEG is"),
         "{}",
-        told[0]
+        reported[0]
     );
 }
 
@@ -315,10 +315,10 @@ fn ages_reach_the_reader_or_are_said_to_be_unknown() {
 }
 
 #[test]
-fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_told() {
+fn a_reader_goes_though_its_camera_never_comes_back_and_events_are_reported() {
     let fake = FakeKernel::real_time();
     let camera = open(&fake, &CaptureSettings::default()).unwrap();
-    fake.befall(FakeEvent::Unplug);
+    fake.inject_event(FakeEvent::Unplug);
     let camera = OpenSource::V4l2(Box::new(camera));
     let pace = RunPace::Realtime { rate_hz: 30.0 };
     let reader = SourceReader::start(camera, SourceClock::start(), pace, None).unwrap();

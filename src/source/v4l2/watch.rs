@@ -1,4 +1,4 @@
-//! What a V4L2 camera came to, asked from another thread than the one that reads it.
+//! Reports on a V4L2 camera from other threads.
 
 use crate::source::FrameDrops;
 use crate::source::capture_report::CaptureReport;
@@ -42,20 +42,22 @@ impl CopyCounter {
 
 /// See [`CaptureWatch`].
 #[derive(Clone, Debug)]
-pub(in crate::source) struct FaultWatch {
+pub(in crate::source) struct V4l2Watch {
     pub(super) handle: ReportHandle,
     pub(super) path: PathBuf,
     pub(super) copies: Arc<AtomicU8>,
 }
 
-impl FaultWatch {
+impl V4l2Watch {
     pub fn report(&self) -> CaptureReport {
         let report = self.handle.report();
         let copies =
             CopyCounter::ALL[usize::from(self.copies.load(Relaxed)) % CopyCounter::ALL.len()];
         let format = report.mode.map(|mode| mode.format);
         let number = |of: fn(&VideoFormat) -> u32| format.as_ref().map_or(0, of);
-        let counted = LossReason::ALL.iter().map(|&c| (c.word(), report.count(c)));
+        let counted = LossReason::ALL
+            .iter()
+            .map(|&c| (c.as_str(), report.count(c)));
         CaptureReport {
             device: self.path.display().to_string(),
             driver: report.identity.driver.clone(),
@@ -76,11 +78,11 @@ impl FaultWatch {
             buffers: report.buffers,
             copies_per_frame: u32::from(copies != CopyCounter::None),
             copies: copies.why(),
-            clock: report.clock.word(),
+            clock: report.clock.as_str(),
             clock_offset_ms: report.clock_offset_ns as f64 / 1e6,
             frames: report.frames,
             drops: FrameDrops {
-                overtaken: report.lost.overtaken,
+                superseded: report.lost.superseded,
                 gap: report.lost.gap,
                 corrupt: report.lost.corrupt,
                 stale: report.lost.stale,
@@ -96,9 +98,9 @@ impl FaultWatch {
     pub fn event(&self) -> Option<SourceEvent> {
         let event = self.handle.event()?;
         Some(SourceEvent {
-            reason: event.cause.word(),
+            reason: event.reason.as_str(),
             text: event.to_string(),
-            is_fault: !matches!(event.cause, LossReason::Recovered | LossReason::Clock),
+            is_fault: !matches!(event.reason, LossReason::Recovered | LossReason::Clock),
         })
     }
 

@@ -1,6 +1,6 @@
-//! The page's drawings: the timeline and the histogram of ages, as SVG.
+//! Charts of the report page: timeline and histogram of ages, as SVG.
 
-use super::{RunPage, StageSpan, escape};
+use super::{AlertSpan, RunPage, escape};
 use std::fmt::Write;
 
 /// Rows of the timeline; the rest is counted.
@@ -8,20 +8,20 @@ const TIMELINE_ROWS: usize = 40;
 /// Bars of the age histogram.
 const BINS: usize = 40;
 
-/// One row a thing: what was truly there above, what was told below.
+/// One row per object: what was truly there above, what was reported below.
 pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     const LEFT: f64 = 150.0;
     const WIDTH: f64 = 1000.0;
     const ROW: f64 = 18.0;
     let truth = page.truth.unwrap_or(&[]);
-    let rows: Vec<(&StageSpan, bool)> = truth
+    let rows: Vec<(&AlertSpan, bool)> = truth
         .iter()
         .map(|s| (s, true))
         .chain(page.alerts.iter().map(|s| (s, false)))
         .collect();
     out.push_str("<section><h2>Timeline</h2>\n");
     if rows.is_empty() {
-        out.push_str("<p>Nothing was told in this run.</p></section>\n");
+        out.push_str("<p>No alerts in this run.</p></section>\n");
         return;
     }
     let shown = rows.len().min(TIMELINE_ROWS);
@@ -45,13 +45,13 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
     }
     for (row, (span, is_truth)) in rows.iter().take(TIMELINE_ROWS).enumerate() {
         let y = row as f64 * ROW;
-        let (class, label, told) = if *is_truth {
+        let (class, label, reported) = if *is_truth {
             let (class, said) = match span.real {
                 Some(true) => ("found", "found"),
                 _ => ("missed", "missed"),
             };
-            let told = format!("{}: {said}, up to {} px", span.id, span.area_px);
-            (class, span.id.clone(), told)
+            let reported = format!("{}: {said}, up to {} px", span.id, span.area_px);
+            (class, span.id.clone(), reported)
         } else {
             let number = span.id.rsplit('-').next().unwrap_or("");
             let (class, said) = match (span.real, span.late) {
@@ -59,11 +59,11 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
                 (_, true) => ("late", ", late"),
                 _ => ("told", ""),
             };
-            let told = format!(
+            let reported = format!(
                 "alert {}: score {:.2}, up to {} px{said}",
                 span.id, span.score_max, span.area_px
             );
-            (class, format!("alert #{number}"), told)
+            (class, format!("alert #{number}"), reported)
         };
         let from = x(span.first);
         let width = (x(span.last + 1) - from).max(3.0);
@@ -77,7 +77,7 @@ pub(super) fn timeline(out: &mut String, page: &RunPage<'_>) {
             escape(&label),
             y + 3.0,
             ROW - 6.0,
-            escape(&told),
+            escape(&reported),
             span.first,
             span.last
         );
@@ -116,8 +116,8 @@ pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
     const WIDTH: f64 = 480.0;
     const HEIGHT: f64 = 220.0;
     const BASE: f64 = HEIGHT - 24.0;
-    out.push_str("<section><h2>Age of a frame when its alerts are out</h2>\n");
-    let bins = page.ledger.age_histogram(BINS);
+    out.push_str("<section><h2>Age of frames when their alerts are emitted</h2>\n");
+    let bins = page.latency.age_histogram(BINS);
     let Some(&(last_ms, _)) = bins.last() else {
         out.push_str("<p>No frame was finished.</p></section>\n");
         return;
@@ -166,8 +166,8 @@ pub(super) fn ages(out: &mut String, page: &RunPage<'_>) {
          </svg>\n<p>{} of {} frames missed the budget.</p></section>\n",
         budget + shift,
         page.budget_ms,
-        page.ledger.misses(),
-        page.ledger.frames(),
+        page.latency.misses(),
+        page.latency.frames(),
         label_y = HEIGHT - 6.0,
     );
 }

@@ -25,7 +25,7 @@ pub struct LabelledSample {
     pub name: String,
     /// The picture.
     pub picture: Picture,
-    /// `w * h` train ids row by row, [`VOID`] where unknown, [`PASTED`] on anomalies.
+    /// `w * h` train ids row-major, [`VOID`] where unknown, [`PASTED`] on anomalies.
     pub labels: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ impl LabelledSample {
     ///
     /// # Errors
     /// [`DataError::LabelValue`] where a value is neither 255 nor inside `lookup`,
-    /// [`DataError::SizeMismatch`] where `classes` does not have one value a pixel.
+    /// [`DataError::SizeMismatch`] where `classes` does not have one value per pixel.
     pub fn from_scene(
         name: impl Into<String>,
         picture: Picture,
@@ -83,7 +83,7 @@ impl LabelledSample {
     }
 }
 
-/// What gives the samples of [`Dataset::Frames`].
+/// What gives the samples of [`PictureDataset::Frames`].
 pub type FrameSource = Arc<dyn Fn(u64) -> Result<LabelledSample, DataError> + Send + Sync>;
 
 /// A set of labelled pictures, read one at a time.
@@ -151,7 +151,7 @@ impl PictureDataset {
     /// Opens `ROOT/SPLIT/{images,labels}` with IDD-Lite's 7 labels.
     ///
     /// # Errors
-    /// As [`Dataset::camvid`].
+    /// As [`PictureDataset::camvid`].
     pub fn idd_lite(root: &Path, split: &str) -> Result<Self, DataError> {
         Ok(Self::IddLite {
             pairs: pairs_by_stem(&root.join(split))?,
@@ -162,7 +162,7 @@ impl PictureDataset {
     /// Opens `ROOT/leftImg8bit/SPLIT` and `ROOT/gtFine/SPLIT`, all cities.
     ///
     /// # Errors
-    /// As [`Dataset::camvid`].
+    /// As [`PictureDataset::camvid`].
     pub fn cityscapes(root: &Path, split: &str) -> Result<Self, DataError> {
         let pictures = root.join("leftImg8bit").join(split);
         let labels = root.join("gtFine").join(split);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Why data could not be read or used: what happened, in which file (and line), and the mend.
+/// Why data could not be read or used: what happened, in which file (and line), and the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A file or folder could not be opened or listed.
@@ -21,7 +21,7 @@ pub enum DataError {
         /// What the decoder said.
         what: String,
     },
-    /// A label file does not hold one 8-bit index a pixel.
+    /// A label file does not hold one 8-bit index per pixel.
     #[error("{path} is no label map: {what}; save it as 8-bit greyscale PNG with one class index a pixel", path = path.display())]
     NotLabels {
         /// The label file.

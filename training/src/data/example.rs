@@ -68,8 +68,8 @@ pub struct TrainingExample {
 ///
 /// # Errors
 /// [`DataError::SizeMismatch`] where the sample has not one label a pixel, [`DataError::Decode`]
-/// where it has no pixels. Settings are not checked here, see [`Augment::check`] and
-/// [`Paste::check`]; odd ones give odd pictures, never a panic.
+/// where it has no pixels. Settings are not checked here, see [`AugmentSettings::check`] and
+/// [`PasteSettings::check`]; odd ones give odd pictures, never a panic.
 pub fn make_example(
     sample: &LabelledSample,
     augment: &AugmentSettings,

@@ -21,7 +21,7 @@ pub fn read_picture(path: &Path) -> Result<Picture, DataError> {
     unmask_frame::decode_picture(&bytes).map_err(|what| decode_error(path, what))
 }
 
-/// Reads a PNG with one index a pixel. Greyscale of 1, 2 or 4 bits is taken at its stored values.
+/// Reads a PNG with one index per pixel. Greyscale of 1, 2 or 4 bits is taken at its stored values.
 ///
 /// # Errors
 /// As [`read_picture`], and [`DataError::NotLabels`] where the file is no PNG, coloured (a palette

@@ -44,7 +44,7 @@ pub trait BatchProvider: Send + Sync {
     fn example(&self, seed: u64, step: u64, slot: usize) -> Result<TrainingExample, DataError>;
 }
 
-/// Everything that makes an example: the usual [`Provider`].
+/// Everything that makes an example: the usual [`BatchProvider`].
 #[derive(Clone, Debug)]
 pub struct LoaderRecipe {
     /// Where samples come from.

@@ -101,7 +101,7 @@ impl SourceMixture {
     /// Reads the sample of draw `draw`.
     ///
     /// # Errors
-    /// Those of [`Dataset::get`].
+    /// Those of [`PictureDataset::get`].
     pub fn get(&self, seed: u64, draw: u64) -> Result<LabelledSample, DataError> {
         let (set, index) = self.pick(seed, draw);
         set.get(index)

@@ -44,7 +44,7 @@ pub struct OutlierObject {
     pub h: usize,
     /// `w * h * 3` bytes, interleaved RGB, surroundings included.
     pub rgb: Vec<u8>,
-    /// `w * h` bytes: 255 on the object, 0 beside it. Every border row and column has a 255.
+    /// `w * h` bytes: 255 on the object, 0 next to it. Every border row and column has a 255.
     pub alpha: Vec<u8>,
 }
 

@@ -141,7 +141,7 @@ mod tests {
     fn shared_classes_are_not_pushed_down() {
         let labels = [GROUP; 4];
         let masks = [9.0f32, 9.0, 9.0, 9.0, -9.0, -9.0, -9.0, -9.0];
-        // The second group holds class 1, too: being sure of it is no mistake.
+        // The second group holds class 1, too: being sure of it is not a mistake.
         let shared: [&[u8]; 2] = [&[0, 1], &[1, 2]];
         assert!(loss(masks, &labels, &shared).unwrap() < 0.01);
     }

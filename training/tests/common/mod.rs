@@ -33,7 +33,7 @@ pub fn read(name: &str) -> Fixture {
         .collect()
 }
 
-/// The weights of a fixture: everything that is no input, output or gradient.
+/// The weights of a fixture: everything that is not an input, output or gradient.
 pub fn weights(params: &mut ParamStore, fixture: &Fixture) {
     for (name, (shape, values)) in fixture {
         if name.starts_with("backbone.") || name.starts_with("sem_seg_head.") {

@@ -1,6 +1,6 @@
-//! From the kernel's start to its end.
+//! Init of the virtual board: from boot to power-off.
 
-use crate::serial::tell;
+use crate::serial::report;
 use crate::{suite, sys};
 use anyhow::Context;
 use board_guest::{GuestPlan, MODULES, PLAN, ReportLine, SYSTEMD};
@@ -42,7 +42,7 @@ pub fn run_service() {
 
 fn up() {
     let (kernel, machine) = sys::uname();
-    tell(&ReportLine::Up {
+    report(&ReportLine::Up {
         kernel,
         machine,
         seconds: sys::monotonic_s(),
@@ -57,7 +57,7 @@ fn finish(work: impl FnOnce() -> anyhow::Result<()>) {
         Ok(Err(error)) => Some(format!("{error:#}")),
         Err(_) => Some("the board's init panicked".to_string()),
     };
-    tell(&match reason {
+    report(&match reason {
         Some(reason) => ReportLine::Broken { reason },
         None => ReportLine::End {
             seconds: sys::monotonic_s(),

@@ -1,4 +1,4 @@
-//! The words that the virtual board and its host share: what to do, and what came of it.
+//! Types that the virtual board and its host share: the plan and the results.
 //!
 //! The host puts a [`GuestPlan`] into the board's root file system as `/board/plan.json`; the board
 //! writes one [`ReportLine`] a happening on its serial port, each behind [`MARK`].
@@ -69,7 +69,7 @@ pub enum ReportLine {
         /// Seconds since the kernel started.
         seconds: f64,
     },
-    /// The suite cannot go on.
+    /// The suite cannot continue.
     Broken {
         /// Why.
         reason: String,

@@ -1,10 +1,10 @@
-//! Test pictures: bytes that tell every picture, place and shift from every other.
+//! Test pictures: bytes that identify picture, position and shift.
 
 /// `count` pictures of `size` bytes, each with noise of its own.
 pub fn noise(count: usize, size: usize) -> Vec<Vec<u8>> {
     (0..count as u64)
         .map(|picture| {
-            // SplitMix64: eight bytes a step.
+            // SplitMix64: eight bytes per step.
             let mut state = picture.wrapping_mul(0x632b_e59b_d9b4_e019) ^ 0x5eed;
             let mut bytes = Vec::with_capacity(size + 8);
             while bytes.len() < size {

@@ -4,7 +4,7 @@ use board_guest::{MARK, ReportLine};
 use std::io::Write;
 
 /// Writes a line of the board's own on the serial port.
-pub fn tell(line: &ReportLine) {
+pub fn report(line: &ReportLine) {
     if let Ok(json) = serde_json::to_string(line) {
         let mut out = std::io::stdout().lock();
         // With the port gone there is nobody left to tell.

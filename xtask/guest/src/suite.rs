@@ -1,11 +1,11 @@
 //! The cases, in the order in which they run.
 
-mod floor;
+mod capture;
 mod line;
 mod product;
 mod service;
 
-use crate::serial::tell;
+use crate::serial::report;
 use crate::sys;
 use board_guest::{CaseResult, GuestPlan, ReportLine};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +38,7 @@ impl CaseTrial {
 /// The cases of the bare board.
 pub fn trials() -> Vec<CaseTrial> {
     let mut trials = line::trials();
-    trials.extend(floor::trials());
+    trials.extend(capture::trials());
     trials.extend(product::trials());
     trials
 }
@@ -61,7 +61,7 @@ pub fn run(plan: &GuestPlan, trials: Vec<CaseTrial>) {
         if !wanted || (plan.fast && trial.long) {
             continue;
         }
-        tell(&ReportLine::Begin {
+        report(&ReportLine::Begin {
             name: trial.name.clone(),
         });
         let from = sys::monotonic_s();
@@ -71,7 +71,7 @@ pub fn run(plan: &GuestPlan, trials: Vec<CaseTrial>) {
             Ok(outcome) => (outcome, true),
             Err(error) => (format!("{error:#}"), false),
         };
-        tell(&ReportLine::Case(CaseResult {
+        report(&ReportLine::Case(CaseResult {
             name: trial.name,
             fault: trial.fault,
             outcome,

@@ -1,4 +1,4 @@
-//! Calls into the kernel: all that is unsafe on the board stands here.
+//! System calls: all unsafe code of the board.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -99,7 +99,7 @@ pub fn own_size() -> io::Result<(usize, u64)> {
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .and_then(|value| value.split_whitespace().next()?.parse().ok())
-        .ok_or_else(|| io::Error::other("the kernel tells no resident size"))?;
+        .ok_or_else(|| io::Error::other("the kernel reports no resident size"))?;
     Ok((files, resident))
 }
 

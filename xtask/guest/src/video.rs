@@ -1,4 +1,4 @@
-//! The board's own way to its video devices: formats, controls, a feeder and a plain reader.
+//! Plain access to the board's video devices: formats, controls, a feeder and a plain reader.
 //!
 //! It shares nothing with the product, so that each tells on the other.
 
@@ -224,7 +224,7 @@ impl VideoDevice {
         Ok(format.size as usize)
     }
 
-    /// Sets the rate in frames a second.
+    /// Sets the rate in frames per second.
     pub fn set_rate(&self, rate_hz: u32) -> anyhow::Result<()> {
         let mut parameters = StreamParameters {
             kind: self.kind,
@@ -383,7 +383,7 @@ impl PictureFeeder {
         Self::start_altered(device, pictures, |_, _| ())
     }
 
-    /// As [`Feeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
+    /// As [`PictureFeeder::start`]; `alter` has the bytes of a picture before it is shown again, and how
     /// many were shown before.
     pub fn start_altered(
         device: VideoDevice,
@@ -413,10 +413,10 @@ impl PictureFeeder {
         }
         device.switch(true)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        let reported = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let mut shown = 0;
-            while !told.load(Ordering::Relaxed) {
+            while !reported.load(Ordering::Relaxed) {
                 if let Some(done) = device.take(Duration::from_millis(200))? {
                     let mapped = memory.get_mut(done.index as usize);
                     let mapped = mapped.context("the driver gave a buffer it does not have")?;
@@ -450,7 +450,7 @@ impl PictureFeeder {
 
 impl Drop for PictureFeeder {
     fn drop(&mut self) {
-        // `stop` has told of errors already; here another error is on its way.
+        // `stop` has reported errors already; here another error is on its way.
         let _ = self.end();
     }
 }

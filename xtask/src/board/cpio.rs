@@ -41,7 +41,7 @@ impl<W: Write> CpioArchive<W> {
     /// A symbolic link in its folders.
     pub fn link(&mut self, path: &str, to: &str) -> std::io::Result<()> {
         self.inside(path)?;
-        // What lies behind it is no folder of this archive, and is not to be made one.
+        // What lies behind it is not a folder of this archive, and is not to be made one.
         self.known.insert(path.trim_start_matches('/').to_string());
         self.entry(path.trim_start_matches('/'), 0o120_777, to.as_bytes())
     }

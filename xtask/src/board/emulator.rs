@@ -20,7 +20,7 @@ pub struct BoardEmulator {
     modules: Option<PathBuf>,
 }
 
-/// The machine's own emulator, or one that is unpacked beside it.
+/// The machine's own emulator, or one that is unpacked next to it.
 pub fn find(apt: &AptCache<'_>, arch: TargetArch, cache: &Path) -> anyhow::Result<BoardEmulator> {
     let program = format!("qemu-system-{}", arch.name());
     let mut start: Vec<PathBuf> = Vec::new();
@@ -138,7 +138,7 @@ impl SerialPort {
             // The kernel may write before it on the same line, never within it.
             if let Some((_, json)) = line.split_once(MARK) {
                 let line = serde_json::from_str(json.trim())
-                    .with_context(|| format!("the board wrote what is no line: {json}"))?;
+                    .with_context(|| format!("the board wrote an invalid line: {json}"))?;
                 take(line);
             }
         }

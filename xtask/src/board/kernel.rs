@@ -64,7 +64,7 @@ pub fn prepare(
 fn assemble(runner: &ProcessRunner, root: &Path, package: &str, home: &Path) -> anyhow::Result<()> {
     let release = package
         .strip_prefix("linux-image-")
-        .with_context(|| format!("{package} is no kernel"))?;
+        .with_context(|| format!("{package} is not a kernel"))?;
     fs::create_dir_all(home)?;
     fs::copy(
         root.join("boot").join(format!("vmlinuz-{release}")),

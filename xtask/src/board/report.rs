@@ -1,4 +1,4 @@
-//! What came of the boards, for people.
+//! Report of the virtual boards.
 
 use super::debian::Init;
 use crate::arch::TargetArch;

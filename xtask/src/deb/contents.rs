@@ -1,4 +1,4 @@
-//! What lies in the package.
+//! Contents of the package.
 
 use super::name;
 use crate::arch::TargetArch;

@@ -1,4 +1,4 @@
-//! The package in the hands of dpkg, in roots of several Debian releases.
+//! Installs the package with dpkg in roots of several Debian releases.
 
 use super::name;
 use crate::arch::TargetArch;

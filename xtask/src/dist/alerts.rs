@@ -44,7 +44,7 @@ pub fn of(
         .with_context(|| format!("the binary for {} does not run", arch.name()))?;
     let text = fs::read_to_string(&file).context("no alerts were written")?;
     let alerts: Result<Alerts, _> = text.lines().map(serde_json::from_str).collect();
-    let alerts = alerts.context("an alert is no JSON")?;
+    let alerts = alerts.context("an alert is not JSON")?;
     if alerts.is_empty() {
         bail!("the binary for {} gives no alert to compare", arch.name());
     }

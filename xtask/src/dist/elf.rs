@@ -1,4 +1,4 @@
-//! What a binary asks of the C library.
+//! Symbols of the C library that a binary requires.
 
 use crate::process::ProcessRunner;
 use anyhow::Context;

@@ -23,12 +23,12 @@ fn settings(only_near_road: bool) -> AlertSettings {
         low_threshold: 0.5,
         min_area_px: 1,
         only_near_road,
-        region: None,
-        confirm: TrackConfirmation::AT_ONCE,
+        zone: None,
+        confirm: TrackConfirmation::IMMEDIATE,
         rules: FilterRules::NONE,
-        cool_down: Duration::ZERO,
-        ground: None,
-        severe: HighSeverity {
+        cooldown: Duration::ZERO,
+        camera_geometry: None,
+        high_severity: HighSeverity {
             distance_m: 10.0,
             area_share: 0.5,
         },
@@ -41,21 +41,21 @@ fn step(decider: &mut AlertDecider, scored: &ScoredFrame) -> Vec<(AlertEvent, Tr
     events
 }
 
-/// Whether a decider with `settings` tells of `scored` at once.
-fn tells(settings: AlertSettings, scored: &ScoredFrame) -> bool {
+/// Whether a decider with `settings` begins an alert on `scored` at once.
+fn begins_alert(settings: AlertSettings, scored: &ScoredFrame) -> bool {
     let mut decider = AlertDecider::new(settings, &[0]).unwrap();
     !step(&mut decider, scored).is_empty()
 }
 
 #[test]
-fn things_off_the_road_are_told_only_where_asked_for() {
+fn objects_off_the_road_are_reported_only_where_asked_for() {
     let mut near = AlertDecider::new(settings(true), &[0]).unwrap();
     assert!(step(&mut near, &frame(3, 0)).is_empty());
     assert_eq!(step(&mut near, &frame(3, 5))[0].0, AlertEvent::Begin);
     let mut all = AlertDecider::new(settings(false), &[0]).unwrap();
-    let told = step(&mut all, &frame(3, 0));
-    assert_eq!(told[0].0, AlertEvent::Begin);
-    assert!(!told[0].1.last.on_road);
+    let reported = step(&mut all, &frame(3, 0));
+    assert_eq!(reported[0].0, AlertEvent::Begin);
+    assert!(!reported[0].1.last.on_road);
     let mut ended = Vec::new();
     all.finish(&mut ended);
     assert_eq!(ended[0].0, AlertEvent::End);
@@ -65,9 +65,9 @@ fn things_off_the_road_are_told_only_where_asked_for() {
 }
 
 #[test]
-fn each_rule_alone_holds_a_thing_back() {
+fn each_rule_alone_holds_an_object_back() {
     let with = |rules: FilterRules| {
-        tells(
+        begins_alert(
             AlertSettings {
                 rules,
                 ..settings(true)
@@ -111,18 +111,18 @@ fn each_rule_alone_holds_a_thing_back() {
         ..none
     }));
     assert!(!with(FilterRules {
-        whole: true,
+        reject_truncated: true,
         ..none
     }));
 }
 
 #[test]
-fn the_region_holds_the_foot() {
+fn the_zone_holds_the_bottom_centre() {
     let with = |corners: Vec<[f32; 2]>| {
-        let region = Some(ImageZone::try_from(corners).unwrap());
-        tells(
+        let zone = Some(ImageZone::try_from(corners).unwrap());
+        begins_alert(
             AlertSettings {
-                region,
+                zone,
                 ..settings(false)
             },
             &frame(3, 5),
@@ -148,11 +148,11 @@ fn severity_follows_road_distance_and_size() {
         AlertSeverity::Medium
     );
     let mut large = settings(true);
-    large.severe.area_share = 0.01;
+    large.high_severity.area_share = 0.01;
     assert_eq!(of(large, &frame(3, 5)).severity, AlertSeverity::High);
     // 1.5 m high, focal length 80 px: a foot 20 px below the middle is 6 m away.
     let mut placed = settings(true);
-    placed.ground = Some(CameraGeometry {
+    placed.camera_geometry = Some(CameraGeometry {
         height_m: 1.5,
         pitch_deg: 0.0,
         focal_widths: 1.0,
@@ -161,15 +161,15 @@ fn severity_follows_road_distance_and_size() {
         furthest_m: 100.0,
     });
     let track = of(placed.clone(), &frame(3, 5));
-    assert!((track.place.distance_m.unwrap() - 6.0).abs() < 0.1);
-    assert!(track.place.bearing_deg.unwrap() < 0.0);
+    assert!((track.position.distance_m.unwrap() - 6.0).abs() < 0.1);
+    assert!(track.position.bearing_deg.unwrap() < 0.0);
     assert_eq!(track.severity, AlertSeverity::High);
-    placed.severe.distance_m = 5.0;
+    placed.high_severity.distance_m = 5.0;
     assert_eq!(of(placed, &frame(3, 5)).severity, AlertSeverity::Medium);
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn settings_out_of_range_are_refused() {
     let refused = |bad: AlertSettings| AlertDecider::new(bad, &[0]).unwrap_err().to_string();
     let base = || settings(true);
     let nan = AlertSettings {
@@ -185,7 +185,7 @@ fn settings_that_make_no_sense_are_refused() {
         assert!(refused(bad).contains("low threshold"));
     }
     let mut sunk = base();
-    sunk.ground = Some(CameraGeometry {
+    sunk.camera_geometry = Some(CameraGeometry {
         height_m: -1.0,
         pitch_deg: 0.0,
         focal_widths: 1.0,

@@ -8,16 +8,18 @@ fn find(
     high: f32,
     min_area_px: u32,
 ) -> Vec<Detection> {
-    let cut = HysteresisThresholds {
+    let thresholds = HysteresisThresholds {
         high,
         low: high,
         min_area_px,
     };
-    DetectionFinder::new(road).find(map, picture, cut).to_vec()
+    DetectionFinder::new(road)
+        .find(map, picture, thresholds)
+        .to_vec()
 }
 
 /// Cells as text: a digit is ten times the score on road (class 0), a letter `a` to `j` the
-/// same digits beside the road (class 1).
+/// same digits next to the road (class 1).
 fn scored(rows: &[&str]) -> ScoredFrame {
     let size = Size::new(rows[0].len(), rows.len());
     let cells: Vec<(f32, u8)> = rows
@@ -86,7 +88,7 @@ fn scores_lie_above_the_threshold_and_areas_from_the_least_on() {
 }
 
 #[test]
-fn on_road_is_what_stands_on_the_road_or_beside_it() {
+fn on_road_is_what_stands_on_the_road_or_next_to_it() {
     // The road narrows upwards; everything else is class 1.
     let rows = [
         "aaaaaaaaaa",
@@ -104,7 +106,7 @@ fn on_road_is_what_stands_on_the_road_or_beside_it() {
         found[0].on_road
     };
     assert!(stands(5, 3) && stands(4, 1), "on the road");
-    assert!(stands(1, 3) && stands(9, 4), "beside it");
+    assert!(stands(1, 3) && stands(9, 4), "next to it");
     assert!(stands(4, 0), "its foot reaches the road below");
     assert!(
         !stands(0, 0) && !stands(9, 1) && !stands(0, 1),
@@ -114,7 +116,7 @@ fn on_road_is_what_stands_on_the_road_or_beside_it() {
 
 #[test]
 fn a_verge_that_reaches_to_the_road_is_not_on_it() {
-    // A bank along the left of the road, its foot at the bottom.
+    // A bank along the left of the road, its bottom edge at the bottom.
     let rows = [
         "aaaaaaaaaa",
         "aaaa00aaaa",
@@ -124,7 +126,7 @@ fn a_verge_that_reaches_to_the_road_is_not_on_it() {
     ];
     let found = find(&scored(&rows), &[0], Size::new(10, 5), 0.8, 1);
     assert_eq!((found.len(), found[0].on_road), (1, false));
-    // The same with half of its foot on the road.
+    // The same with half of its bottom edge on the road.
     let rows = [
         "aaaaaaaaaa",
         "aaaa00aaaa",
@@ -136,7 +138,7 @@ fn a_verge_that_reaches_to_the_road_is_not_on_it() {
 }
 
 #[test]
-fn a_thing_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
+fn an_object_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
     let mut rows = ["0bbbbb", "bbbbbb", "jjjjjj", "000000", "000000"];
     let found = find(&scored(&rows), &[0], Size::new(6, 5), 0.8, 1);
     assert!(found[0].on_road);
@@ -156,25 +158,28 @@ fn a_thing_across_the_whole_road_is_on_it_and_a_stray_cell_makes_no_road() {
 #[test]
 fn a_component_reaches_down_to_the_low_threshold_but_needs_the_high_one() {
     let map = scored(&["00000000", "05900550", "00600000", "00000000"]);
-    let cut = |high, low| HysteresisThresholds {
+    let thresholds = |high, low| HysteresisThresholds {
         high,
         low,
         min_area_px: 1,
     };
     let mut finder = DetectionFinder::new(&[0]);
     let picture = Size::new(80, 40);
-    let found = finder.find(&map, picture, cut(0.8, 0.4)).to_vec();
+    let found = finder.find(&map, picture, thresholds(0.8, 0.4)).to_vec();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].bbox, found[0].area_px), ([10, 10, 20, 20], 300));
     // The low threshold alone finds both; the high one alone only the peak.
-    assert_eq!(finder.find(&map, picture, cut(0.4, 0.4)).len(), 2);
-    assert_eq!(finder.find(&map, picture, cut(0.8, 0.8))[0].area_px, 100);
-    assert!(finder.find(&map, picture, cut(0.9, 0.4)).is_empty());
+    assert_eq!(finder.find(&map, picture, thresholds(0.4, 0.4)).len(), 2);
+    assert_eq!(
+        finder.find(&map, picture, thresholds(0.8, 0.8))[0].area_px,
+        100
+    );
+    assert!(finder.find(&map, picture, thresholds(0.9, 0.4)).is_empty());
 }
 
 #[test]
-fn the_ring_tells_what_it_stands_out_from_and_stands_on() {
-    // One cell of 0.9 on road of 0.1; below it, and beside it in its own row, all is road.
+fn the_ring_reports_what_it_stands_out_from_and_stands_on() {
+    // One cell of 0.9 on road of 0.1; below it, and next to it in its own row, all is road.
     let map = scored(&[
         "bbbbbbb", "bbbbbbb", "1119111", "1111111", "1111111", "1111111",
     ]);
@@ -208,13 +213,13 @@ fn a_line_is_thin_and_the_upper_edge_is_no_edge() {
 #[test]
 fn a_finder_forgets_the_frame_before() {
     let (a, b) = (scored(&["090", "000", "009"]), scored(&["00", "99"]));
-    let cut = HysteresisThresholds {
+    let thresholds = HysteresisThresholds {
         high: 0.8,
         low: 0.5,
         min_area_px: 1,
     };
     let mut finder = DetectionFinder::new(&[0]);
-    let first = finder.find(&a, Size::new(30, 30), cut).to_vec();
-    finder.find(&b, Size::new(20, 20), cut);
-    assert_eq!(finder.find(&a, Size::new(30, 30), cut), first);
+    let first = finder.find(&a, Size::new(30, 30), thresholds).to_vec();
+    finder.find(&b, Size::new(20, 20), thresholds);
+    assert_eq!(finder.find(&a, Size::new(30, 30), thresholds), first);
 }

@@ -20,19 +20,19 @@ fn rule(confirm: TrackConfirmation) -> TrackFilter {
         confirm,
         min_growth: 0.0,
         max_rise: f32::INFINITY,
-        cool_down: Duration::ZERO,
+        cooldown: Duration::ZERO,
     }
 }
 
-/// One step in which every finding counts.
+/// One step in which every detection counts.
 fn step(
     tracker: &mut Tracker,
     unix_ns: i128,
-    findings: &[Detection],
+    detections: &[Detection],
 ) -> Vec<(AlertEvent, TrackUpdate)> {
-    let findings: Vec<(Detection, bool)> = findings.iter().map(|f| (*f, true)).collect();
+    let detections: Vec<(Detection, bool)> = detections.iter().map(|f| (*f, true)).collect();
     let mut events = Vec::new();
-    tracker.step(unix_ns, &findings, &mut events);
+    tracker.step(unix_ns, &detections, &mut events);
     events
 }
 
@@ -61,7 +61,7 @@ fn play(confirm: TrackConfirmation, frames: &[&[Detection]]) -> Vec<String> {
 }
 
 #[test]
-fn one_thing_has_one_id_from_begin_to_end() {
+fn one_object_has_one_id_from_begin_to_end() {
     let frames: [&[Detection]; 5] = [
         &[at(10, 10, 8)],
         &[at(12, 11, 9)],
@@ -70,7 +70,7 @@ fn one_thing_has_one_id_from_begin_to_end() {
         &[],
     ];
     assert_eq!(
-        play(TrackConfirmation::AT_ONCE, &frames),
+        play(TrackConfirmation::IMMEDIATE, &frames),
         ["B1", "U1", "U1", "E1", "", ""]
     );
 }
@@ -80,12 +80,12 @@ fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
     let two_of_three = TrackConfirmation::new(2, 3).unwrap();
     let a: &[Detection] = &[at(10, 10, 8)];
     let none: &[Detection] = &[];
-    // Seen once: never told.
+    // Seen once: never reported.
     assert_eq!(
         play(two_of_three, &[a, none, none, none]),
         ["", "", "", "", ""]
     );
-    // Seen, missed, seen: told; then it stays through two misses and ends at the third.
+    // Seen, missed, seen: reported; then it stays through two misses and ends at the third.
     assert_eq!(
         play(two_of_three, &[a, none, a, none, a, none, none, none]),
         ["", "", "B1", "", "U1", "", "", "E1", ""]
@@ -95,19 +95,19 @@ fn confirmation_needs_k_of_n_and_gaps_are_bridged() {
 }
 
 #[test]
-fn two_things_keep_their_own_ids() {
+fn two_objects_keep_their_own_ids() {
     let (a, b) = (at(10, 10, 8), at(100, 10, 8));
     let frames: [&[Detection]; 3] = [&[a, b], &[b, a], &[b]];
     assert_eq!(
-        play(TrackConfirmation::AT_ONCE, &frames),
+        play(TrackConfirmation::IMMEDIATE, &frames),
         ["B1 B2", "U1 U2", "E1 U2", "E2"]
     );
 }
 
 #[test]
-fn the_better_overlap_wins_and_the_other_begins_anew() {
+fn the_better_overlap_wins_and_the_other_begins_again() {
     let frames: [&[Detection]; 2] = [&[at(10, 10, 10)], &[at(17, 10, 10), at(11, 10, 10)]];
-    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::IMMEDIATE));
     step(&mut tracker, 0, frames[0]);
     let events = step(&mut tracker, 0, frames[1]);
     assert_eq!(events[0].0, AlertEvent::Update);
@@ -117,7 +117,7 @@ fn the_better_overlap_wins_and_the_other_begins_anew() {
 
 #[test]
 fn ids_carry_the_time_of_the_first_frame() {
-    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
+    let mut tracker = Tracker::new(rule(TrackConfirmation::IMMEDIATE));
     let first = step(&mut tracker, 0xabc * 1_000_000, &[at(0, 0, 5)]);
     assert_eq!(&*first[0].1.id, "abc-1");
     let second = step(&mut tracker, i128::MAX, &[at(0, 0, 5), at(50, 50, 5)]);
@@ -140,7 +140,7 @@ fn confirm_is_read_as_k_of_n() {
     );
     assert_eq!(
         "1/1".parse::<TrackConfirmation>().unwrap(),
-        TrackConfirmation::AT_ONCE
+        TrackConfirmation::IMMEDIATE
     );
     assert_eq!(TrackConfirmation::new(32, 32).unwrap().to_string(), "32/32");
     for text in ["", "2", "0/3", "4/3", "1/33", "a/b", "-1/2", "1/2/3"] {
@@ -211,8 +211,8 @@ fn what_shrinks_or_rises_is_not_approached() {
 fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
     let second_ns = 1_000_000_000;
     let cooling = TrackFilter {
-        cool_down: Duration::from_secs(3),
-        ..rule(TrackConfirmation::AT_ONCE)
+        cooldown: Duration::from_secs(3),
+        ..rule(TrackConfirmation::IMMEDIATE)
     };
     let after = |seconds: i128, again: Detection| {
         let mut tracker = Tracker::new(cooling);
@@ -236,7 +236,7 @@ fn what_ended_does_not_begin_anew_until_it_cooled_down_or_grew() {
         [AlertEvent::Begin],
         "another place"
     );
-    // Silent while it cools, told afterwards.
+    // Silent while it cools down, reported afterwards.
     let mut tracker = Tracker::new(cooling);
     step(&mut tracker, 0, &[at(10, 10, 10)]);
     step(&mut tracker, second_ns, &[]);
@@ -264,9 +264,9 @@ fn a_steady_movement_is_followed_through_a_gap() {
 }
 
 #[test]
-fn the_number_of_things_followed_is_bounded() {
-    let mut tracker = Tracker::new(rule(TrackConfirmation::AT_ONCE));
+fn the_number_of_tracks_is_bounded() {
+    let mut tracker = Tracker::new(rule(TrackConfirmation::IMMEDIATE));
     let many: Vec<Detection> = (0..500).map(|i| at(i * 40, 0, 10)).collect();
-    assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
-    assert_eq!(step(&mut tracker, 0, &many).len(), FOLLOWED_LIMIT);
+    assert_eq!(step(&mut tracker, 0, &many).len(), TRACKS_LIMIT);
+    assert_eq!(step(&mut tracker, 0, &many).len(), TRACKS_LIMIT);
 }

@@ -7,13 +7,13 @@ use crate::road::ground;
 use crate::shape::{MISS, RayHit};
 use crate::skin::SkinPoint;
 use crate::sky::{SkyBackdrop, far_colour, sky};
-use crate::space::{V, in_unit, least, most, ramp, v};
+use crate::space::{V, in_unit, max, min, ramp, v};
 use crate::stage::StageSolid;
 use crate::surface::surface;
 
 impl RenderScene<'_> {
     pub(super) fn shade(&self, key: u32, depth: f32, x: f32, y: f32, tile: (usize, usize)) -> V {
-        let eye = &self.stage.eye;
+        let eye = &self.stage.camera;
         let weather = &self.style.weather;
         let ray = eye.ray(x, y);
         let long = ray.length();
@@ -43,7 +43,7 @@ impl RenderScene<'_> {
         // Haze by distance; 1 / (1 + x + x²/2 + x³/6) is close to exp(-x) and needs no call.
         let h = far * weather.haze_per_m;
         let clear = 1.0 / (1.0 + h * (1.0 + h * (0.5 + h * (1.0 / 6.0))));
-        let toward = most(dir.dot(weather.sun), 0.0);
+        let toward = max(dir.dot(weather.sun), 0.0);
         let haze = weather.haze + weather.sun_light * (0.12 * toward * toward);
         haze.mix(colour, clear)
     }
@@ -65,11 +65,11 @@ impl RenderScene<'_> {
     }
 
     fn shade_ground(&self, hit: &GroundHit, ray: V, dir: V, tile: (usize, usize)) -> V {
-        let eye = &self.stage.eye;
+        let eye = &self.stage.camera;
         let w = &self.style.weather;
         let point = eye.pos + ray * hit.t;
         let across = hit.t / eye.focal;
-        let along = across / most(-dir.y, 0.01);
+        let along = across / max(-dir.y, 0.01);
         let look = ground(self.style, self.layout, hit, (across, along));
         let mut sun = 1.0f32;
         let q = self.sun_axes.turn(point);
@@ -112,23 +112,23 @@ impl RenderScene<'_> {
             }
         }
         let n = v(0.35 * look.bump.0, 1.0, 0.35 * look.bump.1).unit();
-        let facing = most(n.dot(w.sun), 0.0);
+        let facing = max(n.dot(w.sun), 0.0);
         let light = w.sun_light * (facing * sun) + w.sky_light * open;
         let mut colour = look.colour.times(light);
         let grazing = 1.0 - in_unit(-dir.y);
         let g2 = grazing * grazing;
         let share = look.gloss * (0.04 + 0.96 * g2 * g2 * grazing) * open;
         if share > 0.006 {
-            colour = colour.mix(self.mirrored(dir.mirror(n)), least(share, 1.0));
+            colour = colour.mix(self.mirrored(dir.mirror(n)), min(share, 1.0));
         }
         colour
     }
 
     fn shade_solid(&self, s: &StageSolid, depth: f32, ray: V, dir: V, x: f32, y: f32) -> V {
-        let eye = &self.stage.eye;
+        let eye = &self.stage.camera;
         let w = &self.style.weather;
         let group = &self.stage.groups[s.group as usize];
-        let unit = s.eye + (s.base + s.across * x + s.down * y) * depth;
+        let unit = s.camera + (s.base + s.across * x + s.down * y) * depth;
         let n_local = s.form.normal(&self.stage.planes, unit).times(s.inv).unit();
         let point = SkinPoint {
             m: unit.times(s.half),
@@ -138,7 +138,7 @@ impl RenderScene<'_> {
             lamps: w.lamps,
         };
         let face = s.axes.out(n_local);
-        let slant = least(most(-face.dot(dir), 0.15), 1.0);
+        let slant = min(max(-face.dot(dir), 0.15), 1.0);
         let look = surface(
             &self.stage.skins[s.skin as usize],
             &SkinPoint {
@@ -169,7 +169,7 @@ impl RenderScene<'_> {
             let g2 = grazing * grazing;
             let share = look.gloss + (1.0 - look.gloss) * 0.5 * g2 * g2 * grazing;
             let out = dir.mirror(n);
-            let share = least(most(share, 0.0), 0.95);
+            let share = min(max(share, 0.0), 0.95);
             colour = colour.mix(self.mirrored(out), share);
             let spark = out.dot(w.sun).max(0.0).powi(60) * group.lit;
             colour += w.sun_light * (spark * 2.5 * look.gloss);

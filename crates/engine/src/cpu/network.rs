@@ -33,7 +33,7 @@ pub(super) struct CpuNetwork {
 pub(super) struct Lowered {
     pub graph: OnnxGraph,
     /// `metadata_props`.
-    pub facts: Vec<(String, String)>,
+    pub metadata: Vec<(String, String)>,
     /// Number format in which the model asks to be computed.
     pub precision: &'static str,
     /// See [`read::Runnable::sha256`].
@@ -42,8 +42,8 @@ pub(super) struct Lowered {
 
 impl Lowered {
     /// The fact `key`.
-    pub fn fact(&self, key: &str) -> Option<&str> {
-        let found = self.facts.iter().find(|(name, _)| name == key);
+    pub fn metadata_value(&self, key: &str) -> Option<&str> {
+        let found = self.metadata.iter().find(|(name, _)| name == key);
         found.map(|(_, text)| text.as_str())
     }
 
@@ -223,10 +223,11 @@ impl CpuNetwork {
 
     /// Runs the graph. The values must be as many as the input takes.
     pub fn run(&mut self, tensor: InputTensor<'_>) -> Result<Inference, EngineError> {
-        self.run_here(tensor).map_err(|fault| fault.at(&self.path))
+        self.run_in_pool(tensor)
+            .map_err(|fault| fault.at(&self.path))
     }
 
-    fn run_here(&mut self, tensor: InputTensor<'_>) -> Result<Inference, NetworkFault> {
+    fn run_in_pool(&mut self, tensor: InputTensor<'_>) -> Result<Inference, NetworkFault> {
         let input: ValueView<'_> = match (tensor, &self.shape) {
             (InputTensor::Image(values), InputShape::Image(size)) => {
                 let view = NdTensorView::from_data([1, 3, size.h, size.w], values);
@@ -326,7 +327,7 @@ fn take<const N: usize>(name: &str, value: Value) -> Result<([usize; N], Vec<f32
     let dims = value.as_view().shape().len();
     let tensor: NdTensor<f32, N> = value.try_into().map_err(|_| {
         NetworkFault::Contract(format!(
-            "output `{name}` has {dims} dimensions of type {have:?}; wanted {N} of float32"
+            "output `{name}` has {dims} dimensions of type {have:?}; expected {N} of float32"
         ))
     })?;
     Ok((tensor.shape(), tensor.into_data()))
@@ -378,12 +379,12 @@ pub(super) fn load(path: &Path, bytes: Vec<u8>) -> Result<Lowered, EngineError> 
     } = read::runnable(bytes, path.parent(), &limits).map_err(refuse)?;
     let messages = read::whole(&bytes, &limits).map_err(refuse)?;
     drop(bytes);
-    let (mut graph, facts) = OnnxGraph::from_model(&messages, None, &limits).map_err(refuse)?;
+    let (mut graph, metadata) = OnnxGraph::from_model(&messages, None, &limits).map_err(refuse)?;
     drop(messages);
     lower(&mut graph).map_err(refuse)?;
     Ok(Lowered {
         graph,
-        facts,
+        metadata,
         precision,
         sha256,
     })
@@ -431,7 +432,7 @@ fn find_outputs(graph: &OnnxGraph, names: &OutputNames) -> Result<OutputNodes, S
     Err(format!("its outputs are [{}]", have.join(", ")))
 }
 
-/// The output with a vector a query: the one that `names` names, which must be there, or the one
+/// The output with a vector per query: the one that `names` names, which must be there, or the one
 /// that is called so.
 fn find_embedding(graph: &OnnxGraph, names: &OutputNames) -> Result<Option<String>, String> {
     let wanted = names.query_embedding.as_deref();

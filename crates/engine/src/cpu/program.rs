@@ -1,14 +1,14 @@
 //! A lowered graph, ready to run: the convolutions on kernels of our own, the rest in `rten`.
 
 use crate::lower::finish;
-use crate::native::{INPUTS_LIMIT, NativeSection, Part, Wire, cut};
+use crate::native::{INPUTS_LIMIT, NativeSection, Part, Wire, split_graph};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueView};
 use rten_tensor::TensorView;
 use std::sync::Arc;
 use unmask_onnx::ir::OnnxGraph;
 
 /// Cuts of a graph: each costs two ways through the runtime's entry.
-const CUTS_LIMIT: usize = 12;
+const SPLITS_LIMIT: usize = 12;
 
 /// A graph in parts.
 pub(crate) struct CpuProgram {
@@ -39,10 +39,10 @@ impl CpuProgram {
     /// Puts `graph`, which was lowered, into kernels and the runtime.
     ///
     /// # Errors
-    /// What the runtime says.
+    /// The error of the runtime.
     pub fn new(graph: &OnnxGraph, pool: Arc<ThreadPool>) -> Result<Self, String> {
         Ok(Self {
-            parts: ProgramParts::new(graph, CUTS_LIMIT)?,
+            parts: ProgramParts::new(graph, SPLITS_LIMIT)?,
             pool,
         })
     }
@@ -59,7 +59,7 @@ impl CpuProgram {
     /// The outputs at places `outputs`, from a value for each input of the graph.
     ///
     /// # Errors
-    /// What the runtime says.
+    /// The error of the runtime.
     pub fn run(
         &mut self,
         inputs: &[ValueView<'_>],
@@ -70,12 +70,12 @@ impl CpuProgram {
 }
 
 impl ProgramParts {
-    fn new(graph: &OnnxGraph, cuts: usize) -> Result<Self, String> {
-        let cut = match cuts {
+    fn new(graph: &OnnxGraph, splits: usize) -> Result<Self, String> {
+        let split = match splits {
             0 => None,
-            _ => cut(graph).map_err(|e| e.to_string())?,
+            _ => split_graph(graph).map_err(|e| e.to_string())?,
         };
-        let Some(cut) = cut else {
+        let Some(split) = split else {
             let names = graph.inputs().iter();
             let names = names.map(|&id| graph.value(id).label.clone().unwrap_or_default());
             let names: Vec<String> = names.map(|name| name.to_string()).collect();
@@ -83,11 +83,11 @@ impl ProgramParts {
         };
         let load = |part: &Part| LoadedProgram::new(&part.graph, &part.inputs);
         Ok(Self::Cut {
-            before: cut.before.as_ref().map(load).transpose()?,
-            section: cut.section,
-            section_inputs: cut.section_inputs,
-            after: Box::new(Self::new(&cut.after.graph, cuts - 1)?),
-            after_inputs: cut.after_inputs,
+            before: split.before.as_ref().map(load).transpose()?,
+            section: split.section,
+            section_inputs: split.section_inputs,
+            after: Box::new(Self::new(&split.after.graph, splits - 1)?),
+            after_inputs: split.after_inputs,
         })
     }
 

@@ -1,9 +1,9 @@
 //! Casts and signs.
 
 use super::Emit;
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::elements;
 
 /// The runtime casts to bool as to int32, and keeps floats that are no half precision.
 pub(super) fn cast(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {

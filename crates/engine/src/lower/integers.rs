@@ -1,9 +1,9 @@
 //! Integer convolutions and products, and quantisation.
 
 use super::{Emit, windows};
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
+use unmask_onnx::shape_inference::elements;
 
 /// Terms of a sum of products of bytes that float32 holds exactly: 2²⁴ / 255².
 const EXACT_TERMS: usize = 258;

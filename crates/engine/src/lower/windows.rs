@@ -1,10 +1,10 @@
-//! Convolutions and pools with all that the file leaves out said: the runtime takes no notice of
-//! the shapes that it follows from, and pads SAME_LOWER as SAME_UPPER.
+//! Makes the defaults of convolutions and pools explicit: the runtime ignores the shapes that they
+//! follow from, and pads SAME_LOWER as SAME_UPPER.
 
 use super::Emit;
-use unmask_onnx::infer::window_of;
 use unmask_onnx::ir::{NodeId, OnnxGraph};
 use unmask_onnx::messages::AttributeProto;
+use unmask_onnx::shape_inference::window_of;
 
 /// Writes kernel, strides, dilations and padding of node `id` out.
 pub(super) fn explicit(graph: &mut OnnxGraph, id: NodeId) -> Result<(), String> {

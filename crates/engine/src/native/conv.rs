@@ -1,4 +1,4 @@
-//! Convolutions over maps whose channels lie innermost.
+//! Convolutions over channels-last maps.
 //!
 //! A tile of pixels by two vectors of output channels is held in registers while the window is
 //! walked: an input value is broadcast, a row of weights is loaded, and every product is added to

@@ -1,5 +1,4 @@
-//! Maps whose channels lie innermost, with a border of zeros around, and what is done with them
-//! besides convolution.
+//! Channels-last maps with a border of zeros, and their operators other than convolution.
 
 use super::conv::{Clamp, bounded};
 use rayon::prelude::*;

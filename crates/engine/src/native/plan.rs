@@ -1,14 +1,14 @@
-//! From nodes to steps: what follows a convolution alone goes into it, maps that are read no more
-//! give their memory to later ones.
+//! Plans the steps of a section: fuses operators into convolutions, and reuses the memory of maps
+//! that are no longer read.
 
 use super::conv::{Clamp, Conv, Sizes};
 use super::maps::{Border, Geometry, Map, Pool, Rounding};
 use super::winograd::Winograd;
 use super::{ConvStep, NativeKernel, NativeSection, SectionStep};
 use std::collections::{HashMap, HashSet};
-use unmask_onnx::infer::window_of;
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::window_of;
 
 /// The operation that a node of a section is.
 #[derive(Clone, Debug)]

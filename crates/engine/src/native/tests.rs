@@ -1,14 +1,14 @@
 //! Sections against the runtime on the same graphs.
 
-use super::cut;
+use super::split_graph;
 use crate::cpu::CpuProgram;
 use rten::{ThreadPool, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use std::sync::Arc;
-use unmask_onnx::infer::infer;
 use unmask_onnx::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::AttributeProto;
+use unmask_onnx::shape_inference::infer_types;
 
 /// A graph that grows by its operators' names.
 struct Net {
@@ -46,7 +46,7 @@ impl Net {
             outputs: vec![ValueId::default()],
             attributes,
         };
-        let (dtype, shape) = infer(&self.graph, &node).unwrap().remove(0);
+        let (dtype, shape) = infer_types(&self.graph, &node).unwrap().remove(0);
         self.graph.push_node(node, &[(dtype, shape, None)])[0]
     }
 
@@ -106,7 +106,10 @@ impl Net {
             self.graph.add_output(&format!("y{i}"), id);
         }
         let shape = self.graph.value(self.graph.inputs()[0]).shape.clone();
-        assert!(cut(&self.graph).unwrap().is_some(), "nothing was cut");
+        assert!(
+            split_graph(&self.graph).unwrap().is_some(),
+            "nothing was cut"
+        );
         let pool = Arc::new(ThreadPool::with_num_threads(2));
         let mut own = CpuProgram::new(&self.graph, pool.clone()).unwrap();
         let mut theirs = CpuProgram::uncut(&self.graph, pool).unwrap();
@@ -236,5 +239,5 @@ fn a_graph_without_convolutions_is_not_cut() {
     let (mut net, x) = Net::new(&[1, 3, 4, 4]);
     let y = net.push("Relu", &[x], vec![]);
     net.graph.add_output("y", y);
-    assert!(cut(&net.graph).unwrap().is_none());
+    assert!(split_graph(&net.graph).unwrap().is_none());
 }

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 /// Values of a transformed tile.
 const POINTS: usize = 16;
 /// Channels below which the transforms cost more than they save.
-const LEAST: usize = 48;
+const MIN_CHANNELS: usize = 48;
 /// Vectors of output channels in a tile of products.
 const VECTORS: usize = 2;
 
@@ -68,7 +68,7 @@ impl Winograd {
     /// them that products outweigh the transforms.
     pub fn takes(inputs: usize, outputs: usize) -> bool {
         let lanes = Lanes.dispatch();
-        let whole = |channels: usize| channels >= LEAST && channels.is_multiple_of(lanes);
+        let whole = |channels: usize| channels >= MIN_CHANNELS && channels.is_multiple_of(lanes);
         whole(inputs) && whole(outputs)
     }
 

@@ -1,4 +1,4 @@
-//! A secret of this device.
+//! Device key: the secret that seals plans.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -20,9 +20,9 @@ pub enum DeviceKeyError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The file is no key.
+    /// The file is not a key.
     #[error(
-        "{}: {found} bytes instead of {KEY_BYTES}: not a device key; remove it, and build plans anew",
+        "{}: {found} bytes instead of {KEY_BYTES}: not a device key; remove it, and build plans again",
         file.display()
     )]
     Length {
@@ -110,7 +110,7 @@ impl DeviceKey {
         self.hmac(bytes).finalize().into_bytes().to_vec()
     }
 
-    /// Whether `mac` is that of `bytes`, in a time that tells nothing of either.
+    /// Whether `mac` is that of `bytes`, in constant time.
     pub(super) fn verifies(&self, bytes: &[u8], mac: &[u8]) -> bool {
         self.hmac(bytes).verify_slice(mac).is_ok()
     }

@@ -1,10 +1,10 @@
-//! What a plan depends on.
+//! Plan key: everything that a plan depends on.
 
 use super::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a plan was built from and for. If any of it changes, the plan is built anew.
+/// What a plan was built from and for. If any of it changes, the plan is built again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanKey {

@@ -1,4 +1,4 @@
-//! What is known about a plan.
+//! Receipt of a plan: its key, hash and seal.
 
 use super::{DeviceKey, PlanKey, from_hex, hex};
 use serde::{Deserialize, Serialize};

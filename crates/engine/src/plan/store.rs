@@ -1,4 +1,4 @@
-//! A folder of plans.
+//! Plan store: a folder of sealed plans.
 //!
 //! A receipt is named by its key, a plan by key and content, and the receipt says which plan is
 //! its own. So one rename, that of the receipt, takes a new plan into service: whenever a build is
@@ -10,10 +10,10 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A longer file is no receipt.
+/// A longer file is not a receipt.
 const RECEIPT_LIMIT_BYTES: u64 = 16 << 20;
 
-/// A longer file is no plan: a board's memory would not hold it.
+/// A longer file is not a plan: a board's memory would not hold it.
 const PLAN_LIMIT_BYTES: u64 = 8 << 30;
 
 /// Digits of a hash in a file's name.
@@ -31,7 +31,7 @@ pub enum PlanError {
         fix: &'static str,
     },
     /// The receipt cannot be read.
-    #[error("{}: not a receipt: {reason}; build the plan anew: {FIX}", file.display())]
+    #[error("{}: not a receipt: {reason}; build the plan again: {FIX}", file.display())]
     Receipt {
         /// The file.
         file: PathBuf,
@@ -49,7 +49,7 @@ pub enum PlanError {
         file: PathBuf,
     },
     /// The plan does not match its receipt.
-    #[error("{}: {reason}; build the plan anew: {FIX}", file.display())]
+    #[error("{}: {reason}; build the plan again: {FIX}", file.display())]
     Plan {
         /// The file.
         file: PathBuf,

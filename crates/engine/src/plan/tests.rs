@@ -29,7 +29,7 @@ fn plan() -> Vec<u8> {
         .collect()
 }
 
-fn facts() -> BuildFacts {
+fn metadata() -> BuildFacts {
     BuildFacts {
         built_at: "2026-11-29T12:00:00Z".to_owned(),
         build_time_s: 181.5,
@@ -47,13 +47,13 @@ fn facts() -> BuildFacts {
 fn plan_comes_back_with_its_receipt() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    let receipt = store.store(&key(), &plan(), facts()).unwrap();
+    let receipt = store.store(&key(), &plan(), metadata()).unwrap();
     let loaded = store.load(&key()).unwrap();
     assert_eq!(loaded.bytes, plan());
     assert_eq!(loaded.receipt, receipt);
-    assert_eq!(loaded.receipt.build, facts());
+    assert_eq!(loaded.receipt.build, metadata());
     // A new plan of the same key takes the place of the old one.
-    store.store(&key(), b"newer", facts()).unwrap();
+    store.store(&key(), b"newer", metadata()).unwrap();
     assert_eq!(store.load(&key()).unwrap().bytes, b"newer");
     let plans = std::fs::read_dir(folder.path()).unwrap().flatten();
     let plans = plans.filter(|entry| entry.path().extension().is_some_and(|e| e == "plan"));
@@ -64,7 +64,7 @@ fn plan_comes_back_with_its_receipt() {
 fn every_part_of_the_key_counts() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    store.store(&key(), &plan(), facts()).unwrap();
+    store.store(&key(), &plan(), metadata()).unwrap();
     type Change = (&'static str, fn(&mut PlanKey));
     let changes: [Change; 9] = [
         ("graph", |key| key.graph_sha256 = sha256_hex(b"other")),
@@ -102,7 +102,7 @@ fn every_part_of_the_key_counts() {
 fn changed_bytes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    let receipt = store.store(&key(), &plan(), facts()).unwrap();
+    let receipt = store.store(&key(), &plan(), metadata()).unwrap();
     let file = folder.path().join(&receipt.plan_file);
     let whole = plan();
     // A thousand single bytes, over the whole plan, by a different amount each.
@@ -144,7 +144,7 @@ fn changed_bytes_are_refused() {
 fn changed_receipts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    let receipt = store.store(&key(), &plan(), facts()).unwrap();
+    let receipt = store.store(&key(), &plan(), metadata()).unwrap();
     let file = folder.path().join(format!("{}.json", &key().hash()[..16]));
     let whole = std::fs::read(&file).unwrap();
     for at in 0..whole.len() {
@@ -183,7 +183,9 @@ fn changed_receipts_are_refused() {
 #[test]
 fn plan_of_another_device_is_refused() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    store(there.path()).store(&key(), &plan(), facts()).unwrap();
+    store(there.path())
+        .store(&key(), &plan(), metadata())
+        .unwrap();
     let store = store(here.path());
     for entry in std::fs::read_dir(there.path()).unwrap().flatten() {
         if entry.file_name() != "device.key" {
@@ -193,7 +195,7 @@ fn plan_of_another_device_is_refused() {
     let error = store.load(&key()).unwrap_err();
     assert!(matches!(error, PlanError::Seal { .. }), "{error}");
     // Renamed to another key's place, a receipt of this device is not taken either.
-    store.store(&key(), &plan(), facts()).unwrap();
+    store.store(&key(), &plan(), metadata()).unwrap();
     let mut other = key();
     other.power_mode = "15W".to_owned();
     let name = |key: &PlanKey| here.path().join(format!("{}.json", &key.hash()[..16]));
@@ -236,6 +238,6 @@ fn folder_that_cannot_be_written_is_an_error() {
     // A file where the folder should be: refused for root, too.
     std::fs::write(folder.path().join("plans"), "").unwrap();
     let store = PlanStore::new(folder.path().join("plans"), device_key);
-    let error = store.store(&key(), &plan(), facts()).unwrap_err();
+    let error = store.store(&key(), &plan(), metadata()).unwrap_err();
     assert!(matches!(error, PlanError::Io { .. }), "{error}");
 }

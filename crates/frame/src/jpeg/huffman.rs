@@ -3,7 +3,7 @@
 use super::JpegFault;
 
 /// Bits that one look into a table resolves; longer codes are rare.
-const LOOK_BITS: u32 = 9;
+const LOOKUP_BITS: u32 = 9;
 
 /// The tables that a motion JPEG may leave out (T.81, K.3.3): what they code, their number, codes
 /// by length, values.
@@ -77,7 +77,7 @@ pub(super) enum TableClass {
 pub(super) struct HuffmanTable {
     /// By the next bits: length of the code in the high byte, value in the low one; 0 for longer
     /// codes.
-    look: Box<[u16; 1 << LOOK_BITS]>,
+    lookup: Box<[u16; 1 << LOOKUP_BITS]>,
     /// By length: one more than the last code, at the top of 16 bits; 0 where there is none.
     end: [u32; 17],
     /// By length: place of a code's value, less the code.
@@ -91,7 +91,7 @@ impl HuffmanTable {
     pub fn new(counts: &[u8; 16], values: &[u8]) -> Option<Self> {
         let all: usize = counts.iter().map(|&n| usize::from(n)).sum();
         let values = values.get(..all)?.to_vec();
-        let mut look = Box::new([0u16; 1 << LOOK_BITS]);
+        let mut look = Box::new([0u16; 1 << LOOKUP_BITS]);
         let (mut end, mut offset) = ([0u32; 17], [0i32; 17]);
         let (mut code, mut at) = (0u32, 0usize);
         for length in 1..=16u32 {
@@ -101,9 +101,9 @@ impl HuffmanTable {
                 if code >= 1 << length {
                     return None;
                 }
-                if length <= LOOK_BITS {
-                    let first = (code << (LOOK_BITS - length)) as usize;
-                    let places = 1usize << (LOOK_BITS - length);
+                if length <= LOOKUP_BITS {
+                    let first = (code << (LOOKUP_BITS - length)) as usize;
+                    let places = 1usize << (LOOKUP_BITS - length);
                     look[first..first + places].fill((length as u16) << 8 | u16::from(value));
                 }
                 code += 1;
@@ -113,7 +113,7 @@ impl HuffmanTable {
             code <<= 1;
         }
         Some(Self {
-            look,
+            lookup: look,
             end,
             offset,
             values,
@@ -122,11 +122,11 @@ impl HuffmanTable {
 
     /// Length and value of the code at the top of `next`, 16 bits.
     fn find(&self, next: u32) -> Option<(u32, u8)> {
-        let found = self.look[(next >> (16 - LOOK_BITS)) as usize];
+        let found = self.lookup[(next >> (16 - LOOKUP_BITS)) as usize];
         if found != 0 {
             return Some((u32::from(found >> 8), found as u8));
         }
-        (LOOK_BITS + 1..=16).find_map(|length| {
+        (LOOKUP_BITS + 1..=16).find_map(|length| {
             let at = length as usize;
             (next < self.end[at]).then(|| {
                 let place = (next >> (16 - length)) as i32 + self.offset[at];

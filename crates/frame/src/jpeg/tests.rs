@@ -234,7 +234,7 @@ fn pictures_without_tables_get_those_of_the_standard() {
             assert!(check_jpeg(cut, None).is_err(), "{name} of {percent} %");
         }
     }
-    // Own tables are no tables of the standard: what they coded is no picture without them.
+    // Own tables are no tables of the standard: what they coded is not a picture without them.
     let own = Kind {
         optimized: true,
         ..PLAIN
@@ -314,7 +314,7 @@ fn stray_bytes_before_restart_markers_are_borne_from_avi_frames_only() {
         stray.push(jpeg[at]);
     }
     let error = check_jpeg(&stray, None).unwrap_err();
-    assert!(error.to_string().contains("goes on after"), "{error}");
+    assert!(error.to_string().contains("continues after"), "{error}");
     let avi = |jpeg: &[u8]| {
         let head = [&[0xff, 0xd8, 0xff, 0xe0, 0, 9][..], b"AVI1\0\0\0"].concat();
         [&head[..], &without(jpeg, 0xe0)[2..]].concat()
@@ -399,7 +399,7 @@ fn scans_without_end_are_not_followed() {
     let ac = [0u8; 8];
     let whole = progressive(size, &[(&[0, 0, 0], &dc), (&[1, 63, 0], &ac)]);
     assert_eq!(check_jpeg(&whole, None).unwrap().size, size);
-    // The same scan again is no progress.
+    // The same scan again is not a progress.
     let again = progressive(size, &[(&[0, 0, 0], &dc), (&[0, 0, 0], &dc)]);
     let error = check_jpeg(&again, None).unwrap_err();
     assert!(error.to_string().contains("what is there"), "{error}");

@@ -1,4 +1,4 @@
-//! The distance to a bank as nodes of a graph.
+//! Adds the distance to a feature bank to a graph, as nodes.
 
 use super::FeatureBank;
 use crate::checkpoint::CheckpointWeights;
@@ -67,7 +67,7 @@ fn features(
 /// turns the score `1 − max_c S_c` into `1 − f · max_c S_c`.
 ///
 /// # Errors
-/// [`GraphError::Option`] for a model without such input and output, or without the facts `unmask.mean` and
+/// [`GraphError::Option`] for a model without such input and output, or without the metadata `unmask.mean` and
 /// `unmask.std`; [`GraphError::Unfit`] where weights or bank do not fit the
 /// backbone, and what reading the model's graph gives.
 pub fn attach(
@@ -78,7 +78,7 @@ pub fn attach(
     let wrong = |what: &str| GraphError::Option {
         what: what.to_owned(),
     };
-    let (graph, facts) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
+    let (graph, metadata) = OnnxGraph::from_model(model, None, &ReadLimits::default())?;
     let image = match graph.inputs() {
         &[image] if graph.value(image).shape.len() == 4 => image,
         _ => {
@@ -94,7 +94,7 @@ pub fn attach(
         ));
     };
     let colour = |name: &str| -> Result<[f32; 3], GraphError> {
-        let text = facts.iter().find(|(key, _)| key == name);
+        let text = metadata.iter().find(|(key, _)| key == name);
         let value = text.and_then(|(_, text)| serde_json::from_str(text).ok());
         value.ok_or_else(|| wrong(&format!("the model does not state `{name}`")))
     };
@@ -116,7 +116,7 @@ pub fn attach(
     let mut graph = ops.finish()?;
     // A network on the same frozen backbone computes it once: equal nodes are merged.
     surgery::run(&mut graph)?;
-    Ok(graph.to_model(&facts))
+    Ok(graph.to_model(&metadata))
 }
 
 /// The output that is changed.

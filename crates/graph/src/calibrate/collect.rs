@@ -2,9 +2,9 @@
 
 use super::file::{Calibration, CalibrationFrame, SCHEMA, TensorScale};
 use super::histogram::ValueHistogram;
-use super::look::{PictureLook, look};
 use super::probe::TensorProbe;
 use super::range::{RangeMethod, sqnr_db};
+use super::scene_check::{PictureLook, classify};
 use super::{QuantizeError, QuantizeGraph, QuantizePlan};
 use crate::quantize::hex;
 use rayon::prelude::*;
@@ -34,8 +34,8 @@ pub struct CalibrateOptions {
     pub threads: usize,
 }
 
-/// Calibrates `net`: `frames` are picture files, `facts` those of the model, `model` and `dir` the
-/// names that messages and the file carry. `progress` is told the number of frames that are done.
+/// Calibrates `net`: `frames` are picture files, `metadata` those of the model, `model` and `dir` the
+/// names that messages and the file carry. `progress` receives the number of frames that are done.
 ///
 /// The result depends on the frames alone, not on their order or on the threads.
 ///
@@ -44,7 +44,7 @@ pub struct CalibrateOptions {
 /// or noise; values that are no numbers; a graph that the CPU engine does not run.
 pub fn calibrate(
     net: &QuantizeGraph,
-    facts: &ModelMetadata,
+    metadata: &ModelMetadata,
     model: &Path,
     dir: &Path,
     frames: &[PathBuf],
@@ -64,7 +64,7 @@ pub fn calibrate(
     let plan = QuantizePlan::new(net);
     let tensors = plan.tensors();
     let bytes = net.with_outputs(tensors.iter().copied());
-    let mut probe = TensorProbe::open(bytes, &tensors, facts, options.threads)?;
+    let mut probe = TensorProbe::open(bytes, &tensors, metadata, options.threads)?;
     let mut histograms = vec![ValueHistogram::default(); tensors.len()];
     for (done, frame) in frames.iter().enumerate() {
         let picture = read_picture(frame).map_err(|what| QuantizeError::Frame {
@@ -72,7 +72,7 @@ pub fn calibrate(
             what,
         })?;
         if !options.force {
-            check_look(frame, &picture)?;
+            check_scene(frame, &picture)?;
         }
         // One thread a value: no sum depends on who came first.
         let counted: Vec<Result<(), usize>> = probe.run(&picture, |values| {
@@ -146,11 +146,13 @@ fn hashes(frames: &[PathBuf]) -> Result<Vec<String>, QuantizeError> {
     frames.par_iter().map(hash).collect()
 }
 
-fn check_look(frame: &Path, picture: &Picture) -> Result<(), QuantizeError> {
-    let what = match look(picture) {
+fn check_scene(frame: &Path, picture: &Picture) -> Result<(), QuantizeError> {
+    let what = match classify(picture) {
         PictureLook::Scene => return Ok(()),
         PictureLook::Flat => "shows one brightness everywhere".to_owned(),
-        PictureLook::Noise { likeness } => format!(
+        PictureLook::Noise {
+            correlation: likeness,
+        } => format!(
             "looks like noise (neighbouring pixels correlate by {likeness:.2}, a scene by 0.9 and \
              more)"
         ),

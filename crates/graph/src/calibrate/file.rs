@@ -11,7 +11,7 @@ use unmask_frame::without_bom;
 /// Kind and version of the file.
 pub const SCHEMA: &str = "unmask.calibration/1";
 
-/// A file with more bytes is something else: a line a tensor is all there is.
+/// A file with more bytes is something else: a line per tensor is all there is.
 const LIMIT_BYTES: u64 = 64 << 20;
 
 /// Ranges of a graph's values, and where they come from.

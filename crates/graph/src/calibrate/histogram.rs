@@ -1,4 +1,4 @@
-//! How often each size of value occurs in a tensor.
+//! Histogram of the absolute values of a tensor.
 
 use std::ops::Range;
 

@@ -23,11 +23,11 @@ impl TensorProbe {
     /// all that this process may use.
     ///
     /// # Errors
-    /// [`Error::Run`]: the CPU engine does not take it, or it lacks one of the outputs.
+    /// [`QuantizeError::Run`]: the CPU engine does not take it, or it lacks one of the outputs.
     pub fn open<T: AsRef<str>>(
         bytes: Vec<u8>,
         tensors: &[T],
-        facts: &ModelMetadata,
+        metadata: &ModelMetadata,
         threads: usize,
     ) -> Result<Self, QuantizeError> {
         let failed = |what: String| QuantizeError::Run { what };
@@ -55,7 +55,7 @@ impl TensorProbe {
             model,
             input,
             outputs,
-            entry: GraphEntry::new(facts),
+            entry: GraphEntry::new(metadata),
             pool: Arc::new(ThreadPool::with_num_threads(threads)),
         })
     }
@@ -64,7 +64,7 @@ impl TensorProbe {
     /// on the threads of the engine.
     ///
     /// # Errors
-    /// [`Error::Run`]: a picture without pixels, a failure of the engine, a value of another type.
+    /// [`QuantizeError::Run`]: a picture without pixels, a failure of the engine, a value of another type.
     pub fn run<R: Send>(
         &mut self,
         picture: &Picture,

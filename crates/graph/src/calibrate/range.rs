@@ -1,4 +1,4 @@
-//! From a histogram to the range that 8 bits shall cover.
+//! Chooses the INT8 range of a tensor from its histogram.
 //!
 //! All ranges are symmetric: `[-t, t]`, in steps of `t / 127`.
 
@@ -9,7 +9,7 @@ use std::fmt;
 /// Largest integer of symmetric INT8: −128 stays unused, so that the range has no lean.
 pub const LEVELS: f64 = 127.0;
 
-/// Share of values that [`RangeMethod::Percentile`] covers unless told otherwise, percent.
+/// Share of values that [`RangeMethod::Percentile`] covers by default, percent.
 pub const PERCENTILE: f64 = 99.99;
 
 /// Groups into which the entropy method packs the bins: the levels of one sign.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct WeightTensor {
     /// Shape.
     pub shape: Vec<usize>,
-    /// Elements, row by row.
+    /// Elements, row-major.
     pub data: Arc<[f32]>,
 }
 
@@ -67,7 +67,7 @@ impl CheckpointWeights {
     /// those without one are left out.
     ///
     /// # Errors
-    /// As [`Weights::from_safetensors`]; two keys with the same name.
+    /// As [`CheckpointWeights::from_safetensors`]; two keys with the same name.
     pub(crate) fn from_safetensors_as(
         path: &Path,
         tensors: &SafeTensors<'_>,
@@ -83,7 +83,7 @@ impl CheckpointWeights {
     }
 
     /// Adds the parameter `name` from its elements as they lie in a file under `key`,
-    /// little-endian, row by row.
+    /// little-endian, row-major.
     ///
     /// # Errors
     /// A type that holds no weights, a value that is not finite, a name that is there already.
@@ -108,7 +108,7 @@ impl CheckpointWeights {
         }
         let data = as_f32(dtype, bytes).ok_or_else(|| {
             wrong(format!(
-                "holds {dtype:?}, which are no weights: store it as F32, F64, F16 or BF16"
+                "holds {dtype:?}, which is not a weight type: store it as F32, F64, F16 or BF16"
             ))
         })?;
         if let Some(at) = data.iter().position(|v| !v.is_finite()) {

@@ -126,7 +126,7 @@ fn entries(directory: &[u8]) -> Result<HashMap<String, ArchiveEntry>, String> {
             header: record.u32(42)?.into(),
         };
         let text = std::str::from_utf8(record.bytes(46, name)?)
-            .map_err(|_| "its zip archive has a name that is no text")?;
+            .map_err(|_| "its zip archive has a name that is not text")?;
         enlarge(&mut entry, record.bytes(46 + name, extra)?)?;
         entries.insert(text.to_owned(), entry);
         rest = record

@@ -1,4 +1,4 @@
-//! What a checkpoint's file holds: one file of tensors, or an index of several.
+//! Contents of a checkpoint file: one file of tensors, or an index of several.
 
 use super::names::KeyMap;
 use super::torch;
@@ -66,7 +66,7 @@ pub(super) fn contents(path: &Path) -> Result<ImportContents, GraphError> {
         return shards(path).map(ImportContents::Foreign);
     }
     if let Some(total) = shard_of(path) {
-        let index = index_beside(path);
+        let index = sibling_index(path);
         return Err(not_checkpoint(
             path,
             match index {
@@ -76,7 +76,7 @@ pub(super) fn contents(path: &Path) -> Result<ImportContents, GraphError> {
                 ),
                 None => format!(
                     "it is one of {total} files that make one checkpoint, and their index \
-                     (NAME{INDEX_ENDING}) is not beside it: put it there and give it"
+                     (NAME{INDEX_ENDING}) is not next to it: put it there and name the index"
                 ),
             },
         ));
@@ -120,8 +120,8 @@ fn one(path: &Path, keys: Option<&KeyMap>) -> Result<ImportContents, GraphError>
 }
 
 fn is_own(header: &Metadata) -> bool {
-    let facts = header.metadata().as_ref();
-    facts.is_some_and(|facts| facts.contains_key("unmask.config"))
+    let metadata = header.metadata().as_ref();
+    metadata.is_some_and(|metadata| metadata.contains_key("unmask.config"))
 }
 
 /// The tensors of all shards of the index at `path`.
@@ -136,7 +136,7 @@ fn shards(path: &Path) -> Result<CheckpointWeights, GraphError> {
             source,
         })?;
     let index: Index = serde_json::from_str(without_bom(&text))
-        .map_err(|e| broken(format!("it is no index of shards ({e})")))?;
+        .map_err(|e| broken(format!("it is not an index of shards ({e})")))?;
     let keys = KeyMap::of(index.weight_map.keys().map(String::as_str));
     let files: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
     let mut weights = CheckpointWeights::new();
@@ -144,7 +144,7 @@ fn shards(path: &Path) -> Result<CheckpointWeights, GraphError> {
     for file in files {
         let bare = Path::new(file).file_name().is_some_and(|name| name == file);
         if !bare {
-            let what = format!("it names the shard `{file}`, which is no file beside it");
+            let what = format!("it names the shard `{file}`, which is not a file next to it");
             return Err(broken(what));
         }
         let shard = path.with_file_name(file);
@@ -197,8 +197,8 @@ fn shard_of(path: &Path) -> Option<usize> {
         .filter(|&total| total > 1 && number <= total)
 }
 
-/// The index beside a shard.
-fn index_beside(shard: &Path) -> Option<PathBuf> {
+/// The index next to a shard.
+fn sibling_index(shard: &Path) -> Option<PathBuf> {
     let ending = shard.extension()?.to_str()?;
     let (name, _) = shard.file_stem()?.to_str()?.rsplit_once("-of-")?;
     let (name, _) = name.rsplit_once('-')?;

@@ -16,7 +16,7 @@ pub(super) struct ConfigValue {
 }
 
 impl ConfigValue {
-    /// Reads the `config.json` beside the checkpoint at `path`.
+    /// Reads the `config.json` next to the checkpoint at `path`.
     ///
     /// # Errors
     /// It is not there, cannot be read, or is of another model than the network can be.
@@ -27,14 +27,14 @@ impl ConfigValue {
                 path: path.clone(),
                 source: std::io::Error::new(
                     source.kind(),
-                    format!("{source} (it must lie beside the checkpoint)"),
+                    format!("{source} (it must be next to the checkpoint)"),
                 ),
             }
         })?;
         let json =
             serde_json::from_str(without_bom(&text)).map_err(|e| GraphError::NotCheckpoint {
                 path: path.clone(),
-                what: format!("it is no JSON ({e})"),
+                what: format!("it is not JSON ({e})"),
             })?;
         let said = Self { path, json };
         for (key, want) in [
@@ -104,7 +104,7 @@ impl ConfigValue {
         }
         for (key, found) in sizes {
             if let Some(said) = self.get(key).filter(|&said| said != &found) {
-                let what = format!("is {said}, the tensors beside it say {found}");
+                let what = format!("is {said}, the tensors have {found}");
                 return Err(self.wrong(key, what));
             }
         }

@@ -1,4 +1,4 @@
-//! Names of parameters: which no network reads, and HuggingFace's in detectron2's words.
+//! Parameter names: those that are ignored, and HuggingFace's mapped to detectron2's.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ const INNER_WRAPPERS: [&str; 3] = [
 const ANCHORS: [&str; 2] = ["sem_seg_head.", "model.pixel_level_module."];
 
 /// Whether a key of a checkpoint belongs to training only, or to nothing: counters, buffers that
-/// are computed anew, the criterion, Mask2Anomaly's `fusion_layer`, which its authors create and
+/// are computed again, the criterion, Mask2Anomaly's `fusion_layer`, which its authors create and
 /// never call, and the norm after the last stage, which no backbone uses.
 pub(super) fn passed_over(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key);
@@ -121,7 +121,7 @@ pub(super) fn foreign(weights: &CheckpointWeights) -> String {
          (`merge_and_unload`) and save that"
     } else {
         return format!(
-            "its keys are no Mask2Former's, with or without a wrapper's prefix (the first is \
+            "its keys are not those of Mask2Former, with or without a wrapper's prefix (the first is \
              `{first}`)"
         );
     };

@@ -1,4 +1,4 @@
-//! A pickle as a record of what it says, read without doing any of it.
+//! Reads a pickle as data, without executing it.
 //!
 //! A pickle is a program for a stack machine that may call any Python function. This reader knows
 //! the instructions, but a call is only noted down ([`Object::Call`]), and a name outside of a
@@ -34,7 +34,7 @@ impl fmt::Display for PickleError {
 /// The longest bytes that are taken for a text: names are short, and many may be the same object.
 const OLD_TEXT_LIMIT_BYTES: usize = 4096;
 /// Axes of an array: as many as NumPy allows.
-const MOST_AXES: usize = 64;
+const AXES_LIMIT: usize = 64;
 
 /// An object's place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl<'a> PickleReader<'a> {
         }
         Err(PickleError {
             at: machine.at,
-            what: format!("has more than {STEP_LIMIT} instructions and goes on"),
+            what: format!("has more than {STEP_LIMIT} instructions"),
         })
     }
 
@@ -217,6 +217,6 @@ impl<'a> PickleReader<'a> {
     pub(super) fn sizes(&self, id: ObjectId) -> Option<Vec<usize>> {
         let one = |&id: &ObjectId| usize::try_from(self.int(id)?).ok();
         let axes = self.tuple(id)?;
-        (axes.len() <= MOST_AXES).then(|| axes.iter().map(one).collect())?
+        (axes.len() <= AXES_LIMIT).then(|| axes.iter().map(one).collect())?
     }
 }

@@ -98,7 +98,7 @@ fn resnet(of: &LayerShapes<'_>) -> Result<(usize, usize), GraphError> {
         _ => {
             return Err(of.wrong(
                 "backbone.res2",
-                format!("to `res5` have {blocks:?} blocks: that is no ResNet-18, 34, 50 or 101"),
+                format!("to `res5` have {blocks:?} blocks: that is not a ResNet-18, 34, 50 or 101"),
             ));
         }
     };

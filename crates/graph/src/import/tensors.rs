@@ -45,7 +45,7 @@ const FROM_BUFFER: &[(&str, &str)] = &[
 
 /// What the dict of a network's tensors is called inside of others, in the order in which they are
 /// looked for.
-const NESTS: [&str; 6] = [
+const NESTED_KEYS: [&str; 6] = [
     "model",
     "state_dict",
     "model_state_dict",
@@ -54,12 +54,12 @@ const NESTS: [&str; 6] = [
     "module",
 ];
 /// How deep dicts lie in each other, at most.
-const MOST_NESTS: usize = 4;
+const MAX_NESTING: usize = 4;
 /// How many keys a message lists.
-const MOST_LISTED: usize = 8;
+const LISTED_KEYS: usize = 8;
 
 /// The named tensors of a checkpoint: the entries of the dict that the pickle is about, or of the
-/// one in it that is called as one of [`NESTS`], and so on inwards. What is no tensor beside
+/// one in it that is called as one of [`NESTED_KEYS`], and so on inwards. What is not a tensor next to
 /// tensors stays in the list; it is refused where it is read.
 ///
 /// # Errors
@@ -67,8 +67,8 @@ const MOST_LISTED: usize = 8;
 pub(super) fn named<'a>(pickle: &PickleReader<'a>) -> Result<Vec<(&'a str, ObjectId)>, String> {
     let no_dict = || "it holds no dict of named tensors".to_owned();
     let mut dict = pickle.dict(pickle.root()).ok_or_else(no_dict)?;
-    for _ in 0..MOST_NESTS {
-        let inner = NESTS.iter().find_map(|&nest| {
+    for _ in 0..MAX_NESTING {
+        let inner = NESTED_KEYS.iter().find_map(|&nest| {
             let found = dict.iter().find(|(key, _)| pickle.text(*key) == Some(nest));
             pickle.dict(found?.1)
         });
@@ -87,14 +87,14 @@ pub(super) fn named<'a>(pickle: &PickleReader<'a>) -> Result<Vec<(&'a str, Objec
     {
         let keys: Vec<String> = all
             .iter()
-            .take(MOST_LISTED)
+            .take(LISTED_KEYS)
             .map(|(key, _)| format!("`{key}`"))
             .collect();
-        let more = if all.len() > MOST_LISTED { ", …" } else { "" };
+        let more = if all.len() > LISTED_KEYS { ", …" } else { "" };
         return Err(format!(
             "its dict holds no tensors, but {}{more}; weights are looked for in it and under `{}`",
             keys.join(", "),
-            NESTS.join("`, `"),
+            NESTED_KEYS.join("`, `"),
         ));
     }
     Ok(all)
@@ -133,7 +133,7 @@ impl<'a> FoundTensor<'a> {
             };
             return Self::array(pickle, shape, dtype, pickle.text(order) == Some("F"), data);
         }
-        Err("is no tensor".to_owned())
+        Err("is not a tensor".to_owned())
     }
 
     /// `_rebuild_tensor_v2(storage, offset, shape, strides, …)`.
@@ -200,7 +200,7 @@ impl<'a> FoundTensor<'a> {
         self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
-    /// The elements' bytes row by row, out of those of the storage.
+    /// The elements' bytes row-major, out of those of the storage.
     ///
     /// # Errors
     /// Where they reach beyond the storage.

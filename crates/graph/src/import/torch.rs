@@ -190,7 +190,7 @@ struct PickleStream<'a> {
     places: HashMap<&'a str, Range<usize>>,
 }
 
-/// Magic number, version, system's facts, the object, storages' names; then each storage: number
+/// Magic number, version, system's metadata, the object, storages' names; then each storage: number
 /// of elements (u64) and elements. Storages say nothing of their element size: it is what the
 /// object says.
 fn stream(all: &[u8]) -> Result<(PickleReader<'_>, PickleStream<'_>), String> {

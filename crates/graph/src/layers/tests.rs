@@ -23,7 +23,7 @@ fn the_pieces_together_compute_what_the_whole_does() {
     assert_eq!(whole.len(), graph.outputs().len());
     for ((shape, wanted), (name, id)) in whole.iter().zip(graph.outputs()) {
         let Value::FloatTensor(got) = &values[id] else {
-            panic!("{name} is no float32");
+            panic!("{name} is not float32");
         };
         assert_eq!(got.shape(), shape);
         let most = wanted.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
@@ -45,7 +45,7 @@ fn every_block_has_a_time_and_the_shares_make_one() {
     std::fs::write(&path, model.encode_to_vec()).unwrap();
     let engine = Engine::open(&path, EngineOptions { threads: 1 }).unwrap();
     let grey = Picture::filled(SIZE, [90; 3]);
-    let layers = measure(&path, engine.facts(), &grey, 1, 2).unwrap();
+    let layers = measure(&path, engine.model_metadata(), &grey, 1, 2).unwrap();
     let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
     assert_eq!(names.len(), blocks.len());
     assert!(blocks.iter().all(|block| names.contains(&block.as_str())));
@@ -54,10 +54,10 @@ fn every_block_has_a_time_and_the_shares_make_one() {
     assert!((shares - 1.0).abs() < 1e-9);
 
     let empty = Picture::filled(Size::new(0, 0), [0; 3]);
-    let error = measure(&path, engine.facts(), &empty, 1, 1).unwrap_err();
+    let error = measure(&path, engine.model_metadata(), &empty, 1, 1).unwrap_err();
     assert!(error.to_string().contains("no pixels"), "{error}");
     let mut changed = std::fs::read(&path).unwrap();
     changed.extend([0xfa, 0x3f, 0]);
     std::fs::write(&path, changed).unwrap();
-    assert!(measure(&path, engine.facts(), &grey, 1, 1).is_err());
+    assert!(measure(&path, engine.model_metadata(), &grey, 1, 1).is_err());
 }

@@ -1,4 +1,4 @@
-//! What TensorRT's ONNX parser takes, by its own list: `docs/operators.md` and `docs/Changelog.md` of
+//! Operators of TensorRT's ONNX parser, by its own list: `docs/operators.md` and `docs/Changelog.md` of
 //! [onnx/onnx-tensorrt](https://github.com/onnx/onnx-tensorrt), read for 10.15; 10.3 has what
 //! the changelog does not date later, 10.16 the same as 10.15, 11.x by NVIDIA's guide to opsets alone.
 
@@ -70,7 +70,7 @@ pub(super) const RESIZE_PLACES: [&str; 5] = [
 pub(super) const TOP_K_LIMIT: i64 = 3840;
 
 /// What TensorRT-RTX 1.7 refuses and the list has: plugins that it lacks, operators without kernels.
-pub(super) const SEEN_UNSUPPORTED: &[&str] =
+pub(super) const MEASURED_UNSUPPORTED: &[&str] =
     &["DeformConv", "NonMaxSuppression", "NonZero", "RoiAlign"];
 
 /// Operators of which only the first output is taken.

@@ -36,7 +36,7 @@ fn finds(model: &ModelProto, fate: LintSeverity, place: &str, part: &str) {
     assert!(
         found
             .iter()
-            .any(|f| f.fate == fate && f.place == place && f.what.contains(part)),
+            .any(|f| f.severity == fate && f.place == place && f.what.contains(part)),
         "{found:?}"
     );
 }

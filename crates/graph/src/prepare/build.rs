@@ -1,4 +1,4 @@
-//! A short hand for the nodes that front and head are made of.
+//! Node builder for the preprocess and postprocess subgraphs.
 
 use std::sync::Arc;
 use unmask_onnx::ir::{OnnxGraph, TensorData, ValueId};

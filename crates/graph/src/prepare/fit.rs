@@ -1,4 +1,4 @@
-//! Where a camera's picture lies in the network's input, and the network's output in the picture.
+//! Geometry between camera frame, network input and network output.
 
 use unmask_frame::Size;
 use unmask_model::{FrameFit, FrameFormat, FrameView};

@@ -1,7 +1,7 @@
-//! Joins front, model and head into one graph.
+//! Joins preprocess subgraph, model and postprocess subgraph into one graph.
 
-use super::head::{CLASS_LOGITS, LOGITS, MASK_LOGITS};
-use super::{FRONT, PrepareError, front, option};
+use super::postprocess::{CLASS_LOGITS, LOGITS, MASK_LOGITS};
+use super::{PREPROCESS_SCOPE, PrepareError, option, preprocess};
 use std::collections::{HashMap, HashSet};
 use unmask_model::{LogitNames, ModelNames, QUERY_EMBEDDING};
 use unmask_onnx::messages::{
@@ -11,13 +11,13 @@ use unmask_onnx::unique::UniqueNames;
 
 /// What is put around a model.
 pub(super) struct GraphParts {
-    pub front: ModelProto,
-    pub head: ModelProto,
+    pub preprocess: ModelProto,
+    pub postprocess: ModelProto,
     /// Name, type and shape of the new input.
     pub frame: (&'static str, DataType, Vec<usize>),
 }
 
-/// The joined model: opset, producer and facts are the model's own.
+/// The joined model: opset, producer and metadata are the model's own.
 pub(super) fn splice(
     mut model: ModelProto,
     names: &ModelNames,
@@ -25,9 +25,9 @@ pub(super) fn splice(
 ) -> Result<ModelProto, PrepareError> {
     let mut graph = model.graph.take().unwrap_or_default();
     let (frame, frame_type, frame_shape) = &parts.frame;
-    let mut front = parts.front.graph.clone().unwrap_or_default();
-    let mut head = parts.head.graph.clone().unwrap_or_default();
-    put_below(&mut front, FRONT);
+    let mut front = parts.preprocess.graph.clone().unwrap_or_default();
+    let mut head = parts.postprocess.graph.clone().unwrap_or_default();
+    put_below(&mut front, PREPROCESS_SCOPE);
     put_below(&mut head, "head/");
 
     // The model's own names give way to the new ones.
@@ -51,7 +51,7 @@ pub(super) fn splice(
 
     // Front: bytes → float32 → the model's input.
     let input = now(&names.input);
-    let links = HashMap::from([(front::IMAGE.to_owned(), input.clone())]);
+    let links = HashMap::from([(preprocess::IMAGE.to_owned(), input.clone())]);
     rename(&mut front, &links);
     front.node.insert(
         0,
@@ -59,7 +59,7 @@ pub(super) fn splice(
             name: Some("front/Cast".into()),
             op_type: Some("Cast".into()),
             input: vec![(*frame).to_owned()],
-            output: vec![front::BYTES.into()],
+            output: vec![preprocess::BYTES.into()],
             attribute: vec![AttributeProto::int("to", DataType::Float as i64)],
             ..NodeProto::default()
         },
@@ -133,7 +133,7 @@ pub(super) fn splice(
 }
 
 /// What the last linear layer (MatMul with a constant, Add) before the class logits reads, with
-/// its shape: a vector a query.
+/// its shape: a vector per query.
 fn embedding(graph: &GraphProto, class: &str) -> Option<(String, Vec<usize>)> {
     let queries = match shape_of(graph, class)?[..] {
         [1, queries, _] => queries,

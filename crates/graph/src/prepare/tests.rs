@@ -1,4 +1,4 @@
-//! Fronts, heads and whole prepared graphs against restatements and the plain path.
+//! Preprocess and postprocess subgraphs and prepared graphs against restatements and the plain path.
 
 mod fronts;
 mod heads;

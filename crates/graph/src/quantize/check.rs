@@ -1,4 +1,4 @@
-//! A written file must run before it is handed out.
+//! Checks that a written file runs.
 
 use super::QuantizeError;
 use rten::{Dimension, ModelOptions, Value, ValueOrView};

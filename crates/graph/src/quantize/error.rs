@@ -1,4 +1,4 @@
-//! What can go wrong while calibrating and quantising.
+//! Errors of calibration and quantisation.
 
 use std::path::PathBuf;
 use unmask_engine::EngineError;
@@ -28,7 +28,7 @@ pub enum QuantizeError {
         /// What it said.
         what: String,
     },
-    /// A value of a tensor is no number.
+    /// A value of a tensor is not a number.
     #[error(
         "on the frame {frame}, the tensor `{tensor}` holds {count} values that are NaN or \
          infinite: the model cannot be calibrated"
@@ -76,7 +76,7 @@ pub enum QuantizeError {
         what: String,
     },
     /// The calibration file is damaged or of another kind.
-    #[error("{path} is no calibration file: {what}; write one with `unmask calibrate`", path = path.display())]
+    #[error("{path} is not a calibration file: {what}; write one with `unmask calibrate`", path = path.display())]
     NotCalibration {
         /// The file.
         path: PathBuf,

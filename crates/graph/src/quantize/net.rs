@@ -1,4 +1,4 @@
-//! A model file's graph with an index: who writes a value, who reads it, its type and shape.
+//! A graph with an index of producers, readers, types and shapes.
 //!
 //! Works on the file's own names, so that a calibration file and reports name what the user sees
 //! in any viewer.
@@ -45,7 +45,7 @@ impl QuantizeGraph {
     /// # Errors
     /// The file cannot be read, is too large or no ONNX model; as [`QuantizeGraph::new`].
     pub fn read(path: &Path) -> Result<Self, QuantizeError> {
-        Self::new(read::open_whole(path, &ReadLimits::default())?)
+        Self::new(read::open_complete(path, &ReadLimits::default())?)
     }
 
     /// Indexes `model`.
@@ -62,7 +62,7 @@ impl QuantizeGraph {
             .and_then(|o| o.version)
             .unwrap_or(0);
         if opset < OPSET_MIN {
-            return Err(unfit(format!(
+            return Err(unsupported(format!(
                 "it uses opset {opset}; quantised weights need {OPSET_MIN}: export it with opset 17"
             )));
         }
@@ -87,7 +87,7 @@ impl QuantizeGraph {
             for name in net.computed(node) {
                 let known = net.producers.contains_key(name);
                 if !known && !net.graph.input.iter().any(|i| i.name() == name) {
-                    return Err(unfit(format!(
+                    return Err(unsupported(format!(
                         "node `{}` reads `{name}` before it is written: sort the nodes",
                         node.name()
                     )));
@@ -110,10 +110,10 @@ impl QuantizeGraph {
             .iter()
             .any(|a| a.g.is_some() || !a.graphs.is_empty())
         {
-            return Err(unfit(format!("{} holds a graph of its own", at())));
+            return Err(unsupported(format!("{} holds a graph of its own", at())));
         }
         if matches!(node.op_type(), "QuantizeLinear" | "DequantizeLinear") {
-            return Err(unfit(format!(
+            return Err(unsupported(format!(
                 "{} says that it is quantised already: give the float32 model",
                 at()
             )));
@@ -126,14 +126,14 @@ impl QuantizeGraph {
         {
             match self.kinds.get(name).map(|k| k.dtype) {
                 None => {
-                    return Err(unfit(format!(
+                    return Err(unsupported(format!(
                         "the type or static shape of `{name}` at {} is not known: export it with \
                          static shapes, and with shape inference",
                         at()
                     )));
                 }
                 Some(DataType::Float16 | DataType::Bfloat16) => {
-                    return Err(unfit(format!(
+                    return Err(unsupported(format!(
                         "`{name}` at {} is in half precision already: give the float32 model",
                         at()
                     )));
@@ -144,7 +144,7 @@ impl QuantizeGraph {
         Ok(())
     }
 
-    /// SHA-256 of the graph: nodes, weights, names; not of the facts beside it.
+    /// SHA-256 of the graph: nodes, weights, names; not of the metadata next to it.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -168,18 +168,19 @@ impl QuantizeGraph {
     }
 
     /// Type and shape of a value.
-    pub fn kind(&self, name: &str) -> Option<&TensorType> {
+    pub fn tensor_type(&self, name: &str) -> Option<&TensorType> {
         self.kinds.get(name)
     }
 
     /// Whether a value is float32.
     pub fn is_float(&self, name: &str) -> bool {
-        self.kind(name).is_some_and(|k| k.dtype == DataType::Float)
+        self.tensor_type(name)
+            .is_some_and(|k| k.dtype == DataType::Float)
     }
 
     /// Shape of a value; empty where it is not known.
     pub fn shape(&self, name: &str) -> &[usize] {
-        self.kind(name).map_or(&[], |k| &k.shape)
+        self.tensor_type(name).map_or(&[], |k| &k.shape)
     }
 
     /// The constant of this name.
@@ -213,7 +214,7 @@ impl QuantizeGraph {
     /// The bytes of this model with `tensors` as further outputs.
     pub fn with_outputs<'a>(&self, tensors: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
         let mut graph = self.graph.clone();
-        add_outputs(&mut graph, tensors, |name| self.kind(name).cloned());
+        add_outputs(&mut graph, tensors, |name| self.tensor_type(name).cloned());
         self.model_with(graph).to_bytes()
     }
 }
@@ -263,7 +264,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-pub(super) fn unfit(what: String) -> QuantizeError {
+pub(super) fn unsupported(what: String) -> QuantizeError {
     QuantizeError::Unfit { what }
 }
 
@@ -300,7 +301,7 @@ fn kinds(graph: &GraphProto) -> Result<HashMap<String, TensorType>, QuantizeErro
             dims.collect::<Option<Vec<_>>>(),
             tensor.data_type.and_then(|t| DataType::try_from(t).ok()),
         ) else {
-            return Err(unfit(format!(
+            return Err(unsupported(format!(
                 "the constant `{}` is damaged",
                 tensor.name()
             )));

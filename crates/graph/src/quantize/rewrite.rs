@@ -1,7 +1,7 @@
-//! Writes a graph again in lower precision.
+//! Rewrites a graph in lower precision.
 
-use super::net::{QuantizeGraph, unfit};
-use super::place::{QuantizePlan, QuantizedLayer, block_of};
+use super::net::{QuantizeGraph, unsupported};
+use super::placement::{QuantizePlan, QuantizedLayer, block_of};
 use super::weights::{QuantizedWeights, halve, quantise, scale};
 use super::{QuantizeError, RestPrecision};
 use crate::calibrate::Calibration;
@@ -73,7 +73,7 @@ pub struct WrittenGraph {
 /// A graph in lower precision.
 #[derive(Clone, Debug)]
 pub struct RewrittenGraph {
-    /// The model, with the facts of the one it was made from.
+    /// The model, with the metadata of the one it was made from.
     pub model: ModelProto,
     /// The layers that became INT8, in running order.
     pub layers: Vec<WrittenGraph>,
@@ -350,7 +350,7 @@ impl GraphWriter<'_> {
         let tensor = self
             .net
             .constant(value)
-            .ok_or_else(|| unfit(format!("`{value}` is no constant")))?;
+            .ok_or_else(|| unsupported(format!("`{value}` is not a constant")))?;
         let QuantizedWeights {
             values,
             scales,
@@ -415,7 +415,7 @@ impl GraphWriter<'_> {
     }
 
     fn describe_as_before(&mut self, name: &str) {
-        if let Some(kind) = self.net.kind(name) {
+        if let Some(kind) = self.net.tensor_type(name) {
             self.describe(name, name, kind.dtype);
         }
     }
@@ -444,7 +444,7 @@ impl GraphWriter<'_> {
 }
 
 /// Sets the fact `key` of a model, in place of the one it has.
-pub fn set_fact(model: &mut ModelProto, key: &str, value: &str) {
+pub fn set_metadata(model: &mut ModelProto, key: &str, value: &str) {
     model.metadata_props.retain(|p| p.key() != key);
     model
         .metadata_props

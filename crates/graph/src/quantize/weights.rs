@@ -2,7 +2,7 @@
 
 use super::QuantizeError;
 use super::half;
-use super::net::{f32s, unfit};
+use super::net::{f32s, unsupported};
 use crate::calibrate::LEVELS;
 use unmask_onnx::messages::{DataType, TensorProto};
 
@@ -23,9 +23,12 @@ pub struct QuantizedWeights {
 /// [`QuantizeError::Unfit`] where it holds no float32 numbers, or NaN or infinity.
 pub fn quantise(tensor: &TensorProto, axis: usize) -> Result<QuantizedWeights, QuantizeError> {
     let name = tensor.name();
-    let data = f32s(tensor).ok_or_else(|| unfit(format!("the weights `{name}` are damaged")))?;
+    let data =
+        f32s(tensor).ok_or_else(|| unsupported(format!("the weights `{name}` are damaged")))?;
     if data.iter().any(|v| !v.is_finite()) {
-        return Err(unfit(format!("the weights `{name}` are not all finite")));
+        return Err(unsupported(format!(
+            "the weights `{name}` are not all finite"
+        )));
     }
     let dims: Vec<usize> = tensor.dims.iter().map(|&d| d as usize).collect();
     let channels = dims[axis];
@@ -71,10 +74,10 @@ pub fn scale(end: f64) -> f32 {
 /// `tensor` in FP16, under the name `name`; larger values become the largest that FP16 has.
 ///
 /// # Errors
-/// [`Error::Unfit`] where it holds no float32 numbers.
+/// [`QuantizeError::Unfit`] where it holds no float32 numbers.
 pub fn halve(tensor: &TensorProto, name: &str) -> Result<TensorProto, QuantizeError> {
     let data = f32s(tensor)
-        .ok_or_else(|| unfit(format!("the constant `{}` is damaged", tensor.name())))?;
+        .ok_or_else(|| unsupported(format!("the constant `{}` is damaged", tensor.name())))?;
     let most = half::LARGEST;
     // NaN passes `clamp` unchanged.
     let raw = data

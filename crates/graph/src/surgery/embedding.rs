@@ -5,11 +5,11 @@
 //! project than every pixel; where it ends in a linear layer of its own, the two become one.
 
 use std::collections::HashMap;
-use unmask_onnx::infer::{elements, infer};
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::{elements, infer_types};
 
-/// A matrix, row by row.
+/// A matrix, row-major.
 struct WeightMatrix {
     rows: usize,
     columns: usize,
@@ -107,7 +107,7 @@ fn find(
     })
 }
 
-/// Notes down who reads `features`; none where one of them is no mask.
+/// Notes down who reads `features`; none where one of them is not a mask.
 fn read_by_masks(
     graph: &OnnxGraph,
     features: ValueId,
@@ -206,7 +206,7 @@ fn pays(graph: &OnnxGraph, conv: NodeId, found: &EmbeddingMatch) -> bool {
     after < before
 }
 
-/// The products of `found` anew: old and new values.
+/// The products of `found` again: old and new values.
 fn rewrite(graph: &mut OnnxGraph, found: &EmbeddingMatch) -> Option<Vec<(ValueId, ValueId)>> {
     let mut embeddings: HashMap<ValueId, (ValueId, Option<ValueId>)> = HashMap::new();
     let mut replaced = Vec::new();
@@ -390,7 +390,7 @@ fn shown(
 
 /// Adds `node`, whose type and shape are inferred.
 fn add(graph: &mut OnnxGraph, node: &GraphNode) -> Option<ValueId> {
-    let (dtype, shape) = infer(graph, node).ok()?.into_iter().next()?;
+    let (dtype, shape) = infer_types(graph, node).ok()?.into_iter().next()?;
     let attributes = node.attributes.clone();
     Some(graph.add_node(
         &node.op,

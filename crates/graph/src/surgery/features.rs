@@ -4,9 +4,9 @@
 //! space: `resize(e · F) = e · resize(F)`. The masks between decoder layers are needed small only,
 //! so their products are taken with features that were made small once.
 
-use unmask_onnx::infer::infer;
 use unmask_onnx::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::DataType;
+use unmask_onnx::shape_inference::infer_types;
 
 /// A resized product: what is multiplied, in which order of axes.
 struct FeatureMatch {
@@ -139,7 +139,7 @@ fn rewrite(graph: &mut OnnxGraph, resize: &GraphNode, found: &FeatureMatch) -> O
     }
     let mut product = found.product.clone();
     product.inputs[found.place] = Some(features);
-    let (dtype, shape) = infer(graph, &product).ok()?.into_iter().next()?;
+    let (dtype, shape) = infer_types(graph, &product).ok()?.into_iter().next()?;
     let masks = graph.add_node(
         &product.op,
         &product.scope,

@@ -1,15 +1,15 @@
 //! Constants folded: what depends on weights alone is computed once; batch norms go into the
 //! convolutions before them.
 
-use unmask_onnx::evaluate::evaluate;
-use unmask_onnx::infer::{ValueType, elements};
+use unmask_onnx::constant_folding::fold_node;
 use unmask_onnx::ir::OnnxGraph;
+use unmask_onnx::shape_inference::{ValueType, elements};
 
 /// Elements of a constant that is computed here.
 const ELEMENTS_LIMIT: usize = 1 << 22;
 /// Multiply-accumulates of a product that is computed here.
 const MACS_LIMIT: u64 = 1 << 30;
-/// Elements of all constants that are computed here together: a file of a few bytes a node must
+/// Elements of all constants that are computed here together: a file of a few bytes per node must
 /// not become gigabytes.
 const TOTAL_LIMIT: usize = 1 << 26;
 
@@ -40,7 +40,7 @@ pub(super) fn constants(graph: &mut OnnxGraph) -> usize {
         if !fits {
             continue;
         }
-        let Some(data) = evaluate(graph, &node, &kinds) else {
+        let Some(data) = fold_node(graph, &node, &kinds) else {
             continue;
         };
         left = rest.unwrap_or(0);

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId};
 use unmask_onnx::messages::{AttributeProto, DataType};
+use unmask_onnx::shape_inference::elements;
 
 /// What projections must share to become one: the value read, the shape before the heads, the
 /// width of a head, the order of axes at last, whether there is a bias.

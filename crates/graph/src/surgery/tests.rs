@@ -18,9 +18,9 @@ fn stays_equal(
 ) -> (usize, NodeCost, NodeCost) {
     let (before, cost) = (graph.to_model(&[]), cost::total(graph));
     let changes = pass(graph);
-    graph.tidy().unwrap();
+    graph.remove_dead_and_sort().unwrap();
     let after = cost::total(graph);
-    let apart = probe::apart(&before, &graph.to_model(&[]));
+    let apart = probe::largest_difference(&before, &graph.to_model(&[]));
     println!("{changes} changes, {apart:.1e} apart, {cost:?} to {after:?}");
     assert!(apart <= EQUAL, "{apart} apart");
     (changes, cost, after)
@@ -186,7 +186,7 @@ fn equal_computations_become_one() {
     g.node_mut(g.producer_id(b).unwrap());
     let y = add(&mut g, "Add", &[a, b], &[2, 4]);
     g.add_output("y", y);
-    let (changes, before, after) = stays_equal(&mut g, same::merge);
+    let (changes, before, after) = stays_equal(&mut g, identity::merge);
     assert_eq!((changes, before.nodes, after.nodes), (2, 5, 3));
     assert_eq!(after.macs * 2, before.macs);
 }
@@ -311,7 +311,7 @@ fn the_mask_projection_goes_into_the_embedding() {
         let model = probe::model(&config, Size::new(128, 64), SamplingForm::Gather);
         let mut g = probe::graph(&model);
         features::resize_once(&mut g);
-        g.tidy().unwrap();
+        g.remove_dead_and_sort().unwrap();
         let (changes, before, after) = stays_equal(&mut g, embedding::multiply_in);
         assert_eq!(changes, 1);
         assert!(after.macs < before.macs && after.moved_bytes < before.moved_bytes);
@@ -426,11 +426,11 @@ fn a_mask_repeated_for_every_head_is_broadcast() {
         let y = add(&mut g, "Add", &[scores, mask], &[4, 3, 16]);
         let y = add(&mut g, "Softmax", &[y], &[4, 3, 16]);
         g.add_output("y", y);
-        let (changes, before, after) = stays_equal(&mut g, repeats::broadcast);
+        let (changes, before, after) = stays_equal(&mut g, common_subexpressions::broadcast);
         assert_eq!(changes, 1);
         assert!(after.moved_bytes < before.moved_bytes && after.nodes < before.nodes);
         assert!(g.nodes().iter().all(|n| n.op != "Expand" && n.op != "Tile"));
-        assert_eq!(stays_equal(&mut g, repeats::broadcast).0, 0);
+        assert_eq!(stays_equal(&mut g, common_subexpressions::broadcast).0, 0);
     }
 }
 
@@ -447,7 +447,7 @@ fn repeats_that_something_else_reads_stay() {
     let two = floats(&mut g, &[], vec![2.0]);
     let twice = add(&mut g, "Mul", &[y, two], &[4, 3]);
     g.add_output("twice", twice);
-    assert_eq!(stays_equal(&mut g, repeats::broadcast).0, 0);
+    assert_eq!(stays_equal(&mut g, common_subexpressions::broadcast).0, 0);
 }
 
 #[test]
@@ -457,7 +457,7 @@ fn all_passes_together_keep_the_outputs() {
         let mut g = probe::graph(&model);
         let report = run(&mut g).unwrap();
         assert!(report.macs_saved() > 0.0);
-        let apart = probe::apart(&model, &g.to_model(&[]));
+        let apart = probe::largest_difference(&model, &g.to_model(&[]));
         assert!(apart <= EQUAL, "{apart} apart");
         // A second time there is nothing left to do.
         let again = run(&mut g).unwrap();

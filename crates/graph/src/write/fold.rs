@@ -27,7 +27,7 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// For every index of `shape`, row by row, the offset by `strides` from `start`.
+/// For every index of `shape`, row-major, the offset by `strides` from `start`.
 fn walk(shape: &[usize], strides: &[usize], start: usize) -> impl Iterator<Item = usize> {
     let count: usize = shape.iter().product();
     let (shape, strides) = (shape.to_vec(), strides.to_vec());

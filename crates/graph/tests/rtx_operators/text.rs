@@ -3,7 +3,7 @@
 //! `NAME VERDICT OPSET | PART; PART; …` where a part is a tensor (`x f32[1,4]`: an input before the
 //! first node, an output behind it), a constant (`k i64[1]=5`: values, or one that is repeated) or a
 //! node (`y = Op(x, k) axis=1 mode='linear' pads=[1,1]`; `domain::Op` for another domain, `-` for
-//! no input). `!` behind the verdict: accepted and silently wrong. A line that begins with `~` gives
+//! no input). `!` behind the result: accepted and silently wrong. A line that begins with `~` gives
 //! the reason why the lint says something else about the graph before it; `#` is a comment;
 //! `function domain::Name` defines a function of one Relu.
 

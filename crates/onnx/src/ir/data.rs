@@ -3,7 +3,7 @@
 use crate::messages::DataType;
 use std::sync::Arc;
 
-/// Elements of a constant, row by row.
+/// Elements of a constant, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TensorData {
     /// float32.

@@ -1,5 +1,5 @@
-//! Changing a graph: who reads what, replacing values, dropping what is not needed, putting nodes
-//! back into an order in which they can run.
+//! Edits a graph: finds readers, replaces values, removes dead nodes, sorts nodes into running
+//! order.
 
 use super::{GraphNode, NodeId, OnnxGraph, TensorData, ValueId, ValueSource, inside};
 use crate::messages::DataType;
@@ -17,7 +17,7 @@ impl NodeId {
 }
 
 impl OnnxGraph {
-    /// The node `id`. Ids change with [`OnnxGraph::tidy`].
+    /// The node `id`. Ids change with [`OnnxGraph::remove_dead_and_sort`].
     pub fn node(&self, id: NodeId) -> &GraphNode {
         &self.nodes[id.0]
     }
@@ -148,7 +148,7 @@ impl OnnxGraph {
     ///
     /// # Errors
     /// [`GraphCycle`] with a node that waits for itself; the order is then left as it was.
-    pub fn tidy(&mut self) -> Result<(), GraphCycle> {
+    pub fn remove_dead_and_sort(&mut self) -> Result<(), GraphCycle> {
         let order = self.order().map_err(GraphCycle)?;
         let mut nodes: Vec<Option<GraphNode>> = std::mem::take(&mut self.nodes)
             .into_iter()
@@ -272,7 +272,7 @@ mod tests {
                 .chain([NodeId(1)])
                 .collect::<Vec<_>>()
         );
-        g.tidy().unwrap();
+        g.remove_dead_and_sort().unwrap();
         let ops: Vec<&str> = g.nodes().iter().map(|n| n.op.as_str()).collect();
         assert_eq!(ops, ["Exp", "Relu"]);
         assert_eq!(g.producer_id(b), Some(NodeId(1)));
@@ -295,7 +295,7 @@ mod tests {
         let inputs = [Some(exp), Some(a)];
         let sum = g.add_node("Add", &"c".into(), &inputs, vec![], DataType::Float, &[2]);
         g.add_output("y", sum);
-        g.tidy().unwrap();
+        g.remove_dead_and_sort().unwrap();
         let ops: Vec<&str> = g.nodes().iter().map(|n| n.op.as_str()).collect();
         assert_eq!(ops, ["Relu", "Exp", "Add"]);
     }
@@ -308,7 +308,7 @@ mod tests {
         let b = relu(&mut g, a, "b");
         g.add_output("y", b);
         g.node_mut(NodeId(0)).inputs[0] = Some(b);
-        let GraphCycle(node) = g.tidy().unwrap_err();
+        let GraphCycle(node) = g.remove_dead_and_sort().unwrap_err();
         assert!(node.index() < 2);
         assert_eq!(g.nodes().len(), 2);
     }

@@ -1,4 +1,4 @@
-//! From a graph in memory to an ONNX model.
+//! Emits a graph as an ONNX model.
 
 use super::{OnnxGraph, TensorData, ValueId, ValueSource};
 use crate::messages::{
@@ -9,11 +9,11 @@ use crate::unique::UniqueNames;
 use std::collections::HashMap;
 
 impl OnnxGraph {
-    /// The graph as an ONNX model (opset 17) with `facts` in `metadata_props`.
+    /// The graph as an ONNX model (opset 17) with `metadata` in `metadata_props`.
     ///
     /// Nodes are named after the part of the network they belong to, constants after the parameter
     /// they are or stem from; every name is unique. Every value carries its static shape.
-    pub fn to_model(&self, facts: &[(String, String)]) -> ModelProto {
+    pub fn to_model(&self, metadata: &[(String, String)]) -> ModelProto {
         let mut values: HashMap<ValueId, String> = HashMap::new();
         let mut names = UniqueNames::default();
         let mut graph = GraphProto {
@@ -121,7 +121,7 @@ impl OnnxGraph {
             producer_name: Some("unmask".to_owned()),
             producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             graph: Some(graph),
-            metadata_props: facts
+            metadata_props: metadata
                 .iter()
                 .map(|(k, v)| StringStringEntryProto::new(k, v))
                 .collect(),

@@ -33,7 +33,7 @@ pub struct ModelProto {
     /// The graph.
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
     /// Training graphs.
@@ -74,7 +74,7 @@ pub struct GraphProto {
     /// Quantisation parameters by tensor.
     #[prost(message, repeated, tag = "14")]
     pub quantization_annotation: Vec<TensorAnnotation>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "16")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -106,7 +106,7 @@ pub struct NodeProto {
     /// Free text.
     #[prost(string, optional, tag = "6")]
     pub doc_string: Option<String>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "9")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -236,7 +236,7 @@ pub struct TensorProto {
     /// Free text.
     #[prost(string, optional, tag = "12")]
     pub doc_string: Option<String>,
-    /// Elements, little endian, row by row.
+    /// Elements, little endian, row-major.
     #[prost(bytes = "vec", optional, tag = "9")]
     pub raw_data: Option<Vec<u8>>,
     /// Where the elements lie in another file (`location`, `offset`, `length`).
@@ -251,7 +251,7 @@ pub struct TensorProto {
     /// uint32 and uint64.
     #[prost(uint64, repeated, tag = "11")]
     pub uint64_data: Vec<u64>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "16")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -347,7 +347,7 @@ pub struct ValueInfoProto {
     /// Free text.
     #[prost(string, optional, tag = "3")]
     pub doc_string: Option<String>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "4")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }
@@ -548,7 +548,7 @@ pub struct FunctionProto {
     /// Types and shapes of values.
     #[prost(message, repeated, tag = "12")]
     pub value_info: Vec<ValueInfoProto>,
-    /// Named facts.
+    /// Named metadata.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
 }

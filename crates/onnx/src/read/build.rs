@@ -4,9 +4,8 @@ use super::guard::{self, node_error};
 use super::limits::ReadLimits;
 use super::opset::{OpsetStep, opset, to_written};
 use super::tensor::TensorReader;
+use crate::constant_folding::fold_node;
 use crate::error::OnnxError;
-use crate::evaluate::evaluate;
-use crate::infer::{InferenceError, ValueType, elements, infer};
 use crate::ir::{GraphNode, OnnxGraph, TensorData, ValueId};
 use crate::memory::memory;
 use crate::messages::{
@@ -14,6 +13,7 @@ use crate::messages::{
     ValueInfoProto, type_proto,
 };
 use crate::operator::may_grow;
+use crate::shape_inference::{InferenceError, ValueType, elements, infer_types};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ const OPSETS: std::ops::RangeInclusive<i64> = 13..=25;
 const FOLD_FLOATS: usize = 1 << 16;
 /// The same for integers, which are indices and masks.
 const FOLD_INTS: usize = 1 << 22;
-/// Elements of all constants that are computed while reading together: a file of a few bytes a node
+/// Elements of all constants that are computed while reading together: a file of a few bytes per node
 /// must not become gigabytes.
 const FOLD_TOTAL: usize = 1 << 25;
 
 impl OnnxGraph {
-    /// The graph of `model`, its opset (13 to 25) brought to 17, and the facts of its
+    /// The graph of `model`, its opset (13 to 25) brought to 17, and the metadata of its
     /// `metadata_props`.
     ///
     /// Every axis must be static. Nodes are put into an order in which they can run; those whose
@@ -112,9 +112,9 @@ impl OnnxGraph {
             });
         }
         let text = |t: &Option<String>| t.clone().unwrap_or_default();
-        let facts = model.metadata_props.iter();
-        let facts = facts.map(|p| (text(&p.key), text(&p.value))).collect();
-        Ok((graph, facts))
+        let metadata = model.metadata_props.iter();
+        let metadata = metadata.map(|p| (text(&p.key), text(&p.value))).collect();
+        Ok((graph, metadata))
     }
 }
 
@@ -290,7 +290,7 @@ impl<'a> GraphBuilder<'a> {
         // Operators that have as many outputs as are asked for count them.
         node.outputs = vec![ValueId::default(); names.len().max(1)];
         let wanted = node.outputs.len();
-        let mut kinds = match infer(&self.graph, &node) {
+        let mut kinds = match infer_types(&self.graph, &node) {
             Ok(kinds) => kinds,
             Err(unknown) => {
                 let stated = names.iter().map(|n| self.stated.get(n.as_str()).cloned());
@@ -323,7 +323,7 @@ impl<'a> GraphBuilder<'a> {
         });
         if let Some(rest) = rest
             && self.folds(&node, &kinds)
-            && let Some(data) = evaluate(&self.graph, &node, &kinds)
+            && let Some(data) = fold_node(&self.graph, &node, &kinds)
         {
             self.fold_left = rest;
             let mut first = None;

@@ -1,10 +1,10 @@
-//! What must hold of every model, whatever is done with it and whatever its operators are: an end
-//! to its nodes, tensors that can be counted, an order in which it can run.
+//! Checks for every model, whatever its operators: number of nodes, sizes of tensors, a running
+//! order without cycles.
 
 use super::limits::ReadLimits;
 use crate::error::OnnxError;
-use crate::infer::elements;
 use crate::messages::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::shape_inference::elements;
 use std::collections::HashMap;
 
 /// What to call the node in messages.
@@ -28,8 +28,8 @@ pub(super) fn node_error(node: &NodeProto, what: impl Into<String>) -> OnnxError
 /// Checks `model` against `limits`.
 ///
 /// # Errors
-/// [`Error::NotOnnx`] without a graph; [`Error::Limit`] for more nodes than are read, or a tensor
-/// with more elements or axes; [`Error::Node`] for nodes that wait for each other, or write the
+/// [`OnnxError::NotOnnx`] without a graph; [`OnnxError::Limit`] for more nodes than are read, or a tensor
+/// with more elements or axes; [`OnnxError::Node`] for nodes that wait for each other, or write the
 /// same value.
 pub(super) fn check(model: &ModelProto, limits: &ReadLimits) -> Result<(), OnnxError> {
     let graph = model.graph.as_ref().ok_or_else(|| OnnxError::NotOnnx {
@@ -82,7 +82,7 @@ fn unique_keys(model: &ModelProto) -> Result<(), OnnxError> {
 /// Refuses weights that lie outside of the file.
 ///
 /// # Errors
-/// [`Error::External`] with the constant.
+/// [`OnnxError::External`] with the constant.
 pub(super) fn weights_inside(graph: &GraphProto) -> Result<(), OnnxError> {
     each_graph(graph, &mut |graph| {
         let outside =
@@ -170,7 +170,7 @@ fn check_info(info: &ValueInfoProto, limits: &ReadLimits) -> Result<(), OnnxErro
 /// The places of the nodes, each after those it reads from.
 ///
 /// # Errors
-/// [`Error::Node`] where nodes wait for each other, or two write the same value.
+/// [`OnnxError::Node`] where nodes wait for each other, or two write the same value.
 pub(super) fn order(graph: &GraphProto) -> Result<Vec<usize>, OnnxError> {
     let mut writers: HashMap<&str, usize> = HashMap::new();
     for (i, node) in graph.node.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! How large a file may be, and what it may ask for.
+//! Limits of files.
 
 /// What a file may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

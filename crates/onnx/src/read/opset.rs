@@ -1,9 +1,9 @@
 //! Opset of a file, and the forms of newer opsets (18 to 25) in those of opset 17. From 21 on most
 //! changes are new types.
 
-use crate::infer::elements;
 use crate::ir::{GraphNode, OnnxGraph, TensorData};
 use crate::messages::{AttributeProto, DataType, ModelProto};
+use crate::shape_inference::elements;
 
 /// Opset of `ai.onnx` that the model's nodes are taken from.
 pub fn opset(model: &ModelProto) -> Option<i64> {

@@ -1,4 +1,4 @@
-//! In which number format a model asks to be computed.
+//! Precision that a model asks for.
 
 use crate::messages::{DataType, ModelProto, NodeProto};
 use std::collections::HashSet;

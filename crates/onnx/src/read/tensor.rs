@@ -2,9 +2,9 @@
 
 use super::limits::ReadLimits;
 use crate::error::OnnxError;
-use crate::infer::elements;
 use crate::ir::{TensorData, element_bytes, inside};
 use crate::messages::{GraphProto, TensorProto};
+use crate::shape_inference::elements;
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -134,7 +134,7 @@ impl<'a> TensorReader<'a> {
         let number = |key: &str, otherwise: u64| match fact(key) {
             Some(text) => text
                 .parse()
-                .map_err(|_| refuse(&format!("`{key}` is `{text}`, which is no number"))),
+                .map_err(|_| refuse(&format!("`{key}` is `{text}`, which is not a number"))),
             None => Ok(otherwise),
         };
         let (offset, length) = (number("offset", 0)?, number("length", bytes)?);
@@ -208,7 +208,7 @@ impl<'a> TensorReader<'a> {
             );
         }
         if !path.is_file() {
-            return Err("it is no file".to_owned());
+            return Err("it is not a file".to_owned());
         }
         Ok(path)
     }
@@ -219,7 +219,7 @@ impl<'a> TensorReader<'a> {
 /// hexadecimal; none where nothing was.
 ///
 /// # Errors
-/// [`Error::External`] where a file cannot be read; [`Error::Model`] for tensors that cannot be.
+/// [`OnnxError::External`] where a file cannot be read; [`OnnxError::Model`] for tensors that cannot be.
 pub(super) fn bring_in(
     graph: &mut GraphProto,
     folder: Option<&Path>,

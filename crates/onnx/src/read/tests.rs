@@ -1,4 +1,4 @@
-//! What an engine may load: files made self-contained, sizes bounded before they run.
+//! Models that an engine may load: files made self-contained, sizes bounded before they run.
 
 use super::{ReadLimits, Runnable, open, open_proto, runnable};
 use crate::OnnxError;

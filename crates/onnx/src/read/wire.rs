@@ -60,7 +60,7 @@ fn inside(kind: MessageKind, field: u64) -> Option<MessageKind> {
 /// Walks all messages.
 ///
 /// # Errors
-/// [`Error::NotOnnx`] with the first byte that departs from the form, [`Error::Limit`] where there
+/// [`OnnxError::NotOnnx`] with the first byte that departs from the form, [`OnnxError::Limit`] where there
 /// are too many messages.
 pub(super) fn check(bytes: &[u8]) -> Result<(), OnnxError> {
     let mut messages = 0;

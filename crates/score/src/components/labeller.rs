@@ -1,4 +1,4 @@
-//! Connected cells, found again and again without asking for memory.
+//! Component labeller that reuses its buffers.
 //!
 //! Runs are joined with union-find on buffers that are kept: once they have grown to the size of the
 //! map, a frame costs no allocation.
@@ -55,17 +55,17 @@ impl ComponentLabeller {
         self.number();
     }
 
-    /// Number of components, in the order of their first cell (row by row).
+    /// Number of components, in the order of their first cell (row-major).
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// All runs, row by row, left to right.
+    /// All runs, row-major, left to right.
     pub fn runs(&self) -> &[CellRun] {
         &self.runs
     }
 
-    /// The runs of component `k`, row by row.
+    /// The runs of component `k`, row-major.
     pub fn runs_of(&self, k: usize) -> impl Iterator<Item = CellRun> {
         let range = self.starts[k] as usize..self.starts[k + 1] as usize;
         self.order[range].iter().map(|&i| self.runs[i as usize])

@@ -1,26 +1,26 @@
-//! From filled buffers to the newest good frame, and what was lost on the way.
+//! Selects the newest valid frame of the filled buffers, and counts those lost.
 
-use super::{CaptureSession, CapturedFrame, LEAST_SILENCE, LossReason, LostFrames, SILENT_PERIODS};
+use super::{CaptureSession, CapturedFrame, LossReason, LostFrames, MIN_SILENCE, SILENT_PERIODS};
 use crate::FilledBuffer;
-use crate::doctor::{ClockEvent, FrameAge};
 use crate::sequence::SequenceStep;
+use crate::timestamp_clock::{ClockEvent, FrameAge};
 use std::time::Instant;
 
 impl CaptureSession {
     /// Of `filled` and what came after it the newest frame that is good.
-    pub(super) fn newest(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
-        let mut best = self.look(filled);
+    pub(super) fn newest(&mut self, buffer: FilledBuffer) -> Option<CapturedFrame> {
+        let mut best = self.process_buffer(buffer);
         loop {
             let taken = match &self.live {
                 Some(live) => live.stream.take(),
                 None => return best,
             };
             match taken {
-                Ok(Some(filled)) => {
-                    if let Some(newer) = self.look(filled)
+                Ok(Some(buffer)) => {
+                    if let Some(newer) = self.process_buffer(buffer)
                         && best.replace(newer).is_some()
                     {
-                        self.lose(|lost| lost.overtaken += 1);
+                        self.count_lost(|lost| lost.superseded += 1);
                     }
                 }
                 Ok(None) => break,
@@ -37,7 +37,7 @@ impl CaptureSession {
             self.rejected_before = std::mem::take(&mut self.rejected);
             self.handle.update(|report| report.frames += 1);
             let now = self.kernel.monotonic();
-            if let Some((took, tries)) = self.outage.frame(now) {
+            if let Some((took, tries)) = self.outage.frame_arrived(now) {
                 self.handle.update(|report| {
                     report.recovered += 1;
                     report.longest_outage = report.longest_outage.max(took);
@@ -46,7 +46,7 @@ impl CaptureSession {
                     "frames come again after {:.2} s, {tries} tries",
                     took.as_secs_f64()
                 );
-                self.tell(LossReason::Recovered, text);
+                self.report_event(LossReason::Recovered, text);
             }
         }
         best
@@ -57,49 +57,49 @@ impl CaptureSession {
     /// it counts as lost before the next.
     pub fn reject(&mut self, number: u64, lost: LostFrames, why: &str) {
         self.lost.gap += lost.gap;
-        self.lost.overtaken += lost.overtaken;
+        self.lost.superseded += lost.superseded;
         self.lost.corrupt += lost.corrupt;
         self.lost.stale += lost.stale;
         self.handle
             .update(|report| report.frames = report.frames.saturating_sub(1));
-        self.lose(|lost| lost.corrupt += 1);
+        self.count_lost(|lost| lost.corrupt += 1);
         self.rejected = true;
         if self.rejected_before {
             self.handle.count(LossReason::Corrupt);
         } else {
-            self.tell(
+            self.report_event(
                 LossReason::Corrupt,
                 format!("frame {number} is damaged: {why}"),
             );
         }
     }
 
-    fn lose(&mut self, count: impl Fn(&mut LostFrames)) {
+    fn count_lost(&mut self, count: impl Fn(&mut LostFrames)) {
         count(&mut self.lost);
         self.handle.update(|report| count(&mut report.lost));
     }
 
     /// Counts a buffer, and makes a frame of it if it is good.
-    fn look(&mut self, filled: FilledBuffer) -> Option<CapturedFrame> {
+    fn process_buffer(&mut self, buffer: FilledBuffer) -> Option<CapturedFrame> {
         let (now, wall, arrived) = (
             self.kernel.monotonic(),
             self.kernel.realtime(),
             Instant::now(),
         );
-        let done = *filled.done();
+        let done = *buffer.dequeued();
         let live = self.live.as_mut()?;
-        live.heard = now;
+        live.last_buffer = now;
         let format = live.format;
-        let late = LEAST_SILENCE.max(live.period * SILENT_PERIODS);
-        match live.sequence.note(done.sequence) {
+        let late = MIN_SILENCE.max(live.period * SILENT_PERIODS);
+        match live.sequence.update(done.sequence) {
             SequenceStep::After(0) => {}
             SequenceStep::After(missing) => {
                 self.number += u64::from(missing);
-                self.lose(|lost| lost.gap += u64::from(missing));
+                self.count_lost(|lost| lost.gap += u64::from(missing));
             }
             SequenceStep::Anew => {
-                let text = format!("the driver counts frames anew, from {}", done.sequence);
-                self.tell(LossReason::Sequence, text);
+                let text = format!("the driver counts frames again, from {}", done.sequence);
+                self.report_event(LossReason::Sequence, text);
             }
         }
         let number = self.number;
@@ -110,16 +110,16 @@ impl CaptureSession {
         } else {
             1
         };
-        let short = filled.len() < least;
+        let short = buffer.len() < least;
         if done.flags.is_corrupt() || short {
-            self.lose(|lost| lost.corrupt += 1);
+            self.count_lost(|lost| lost.corrupt += 1);
             if !std::mem::replace(&mut self.damaged, true) {
                 let why = if short {
-                    format!("it has {} of {least} bytes", filled.len())
+                    format!("it has {} of {least} bytes", buffer.len())
                 } else {
                     "the driver says so".into()
                 };
-                self.tell(
+                self.report_event(
                     LossReason::Corrupt,
                     format!("frame {number} is damaged: {why}"),
                 );
@@ -129,20 +129,22 @@ impl CaptureSession {
             return None;
         }
         self.damaged = false;
-        let (age, finding) = self.doctor.note(done.stamp, done.flags, now, wall);
-        if let Some(finding) = finding {
-            let doctor = &self.doctor;
-            self.handle.update(|report| report.set_clock(doctor));
-            self.tell_finding(finding);
+        let (age, event) = self
+            .timestamp_clock
+            .observe(done.stamp, done.flags, now, wall);
+        if let Some(event) = event {
+            let clock = &self.timestamp_clock;
+            self.handle.update(|report| report.set_clock(clock));
+            self.report_clock_event(event);
         }
         if let FrameAge::Known(age) = age
             && age > late
         {
-            self.lose(|lost| lost.stale += 1);
+            self.count_lost(|lost| lost.stale += 1);
             return None;
         }
         Some(CapturedFrame {
-            filled,
+            buffer,
             format,
             number,
             age,
@@ -151,11 +153,11 @@ impl CaptureSession {
         })
     }
 
-    fn tell_finding(&mut self, finding: ClockEvent) {
+    fn report_clock_event(&mut self, event: ClockEvent) {
         let ms = |ns: i64| ns as f64 / 1e6;
-        match finding {
+        match event {
             ClockEvent::Settled(domain, offset) => {
-                let word = domain.word();
+                let word = domain.as_str();
                 let text = if offset == 0 {
                     format!("stamps are of the clock: {word}")
                 } else {
@@ -164,11 +166,11 @@ impl CaptureSession {
                         ms(offset)
                     )
                 };
-                self.tell(LossReason::Clock, text);
+                self.report_event(LossReason::Clock, text);
             }
             ClockEvent::Jumped(off) => {
-                let text = format!("stamps jumped by {:.3} ms: measured anew", ms(-off));
-                self.tell(LossReason::Jump, text);
+                let text = format!("stamps jumped by {:.3} ms: measured again", ms(-off));
+                self.report_event(LossReason::Jump, text);
             }
         }
     }

@@ -1,23 +1,23 @@
-//! What a capture tells of itself.
+//! Report of a capture.
 
-use crate::doctor::{ClockDomain, TimestampClock};
 use crate::mode::CaptureMode;
+use crate::timestamp_clock::{ClockDomain, TimestampClock};
 use crate::{DeviceIdentity, MemoryKind, V4l2Error};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Events that wait to be told; where nobody asks, the oldest go.
-const EVENTS: usize = 64;
+/// Events that wait to be reported; if they are not fetched, the oldest are dropped.
+const EVENTS_LIMIT: usize = 64;
 
-/// Frames lost, by cause.
+/// Frames lost, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LostFrames {
     /// The driver's sequence numbers leave them out.
     pub gap: u64,
     /// A newer one was there before they were looked at.
-    pub overtaken: u64,
+    pub superseded: u64,
     /// The driver marked them as damaged, or they were cut short.
     pub corrupt: u64,
     /// They were too old when they arrived.
@@ -31,7 +31,7 @@ pub enum LossReason {
     Gone,
     /// The driver failed inside (EIO).
     Io,
-    /// Somebody else has the device.
+    /// Someone else has the device.
     Busy,
     /// The kernel refused a call.
     Refused,
@@ -41,20 +41,20 @@ pub enum LossReason {
     Failed,
     /// A frame is damaged.
     Corrupt,
-    /// The driver counts frames anew.
+    /// The driver counts frames again.
     Sequence,
     /// Stamps jumped.
     Jump,
     /// The clock of the stamps is known.
     Clock,
-    /// Frames lie in other memory than was wanted.
+    /// Frames lie in other memory than was requested.
     Fallback,
     /// Frames come again.
     Recovered,
 }
 
 impl LossReason {
-    /// All causes.
+    /// All reasons.
     pub const ALL: [LossReason; 12] = [
         LossReason::Gone,
         LossReason::Io,
@@ -81,7 +81,7 @@ impl LossReason {
     ];
 
     /// One word for logs and reports.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             LossReason::Gone => "gone",
             LossReason::Io => "io",
@@ -115,8 +115,8 @@ pub struct CaptureEvent {
     /// When, on the monotonic clock.
     pub at: Duration,
     /// What it is about.
-    pub cause: LossReason,
-    /// In words.
+    pub reason: LossReason,
+    /// Description.
     pub text: String,
 }
 
@@ -126,7 +126,7 @@ impl std::fmt::Display for CaptureEvent {
     }
 }
 
-/// What a capture came to so far.
+/// Result of a capture so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CaptureSummary {
     /// Who the device says it is.
@@ -145,7 +145,7 @@ pub struct CaptureSummary {
     pub frames: u64,
     /// Frames lost.
     pub lost: LostFrames,
-    /// Events by cause, in the order of [`LossReason::ALL`].
+    /// Events by reason, in the order of [`LossReason::ALL`].
     pub events: [u64; LossReason::ALL.len()],
     /// How often the device was opened.
     pub opened: u64,
@@ -158,9 +158,9 @@ pub struct CaptureSummary {
 }
 
 impl CaptureSummary {
-    /// Events of `cause`.
-    pub fn count(&self, cause: LossReason) -> u64 {
-        self.events[cause as usize]
+    /// Events of `reason`.
+    pub fn count(&self, reason: LossReason) -> u64 {
+        self.events[reason as usize]
     }
 
     pub(super) fn set_clock(&mut self, doctor: &TimestampClock) {
@@ -178,7 +178,7 @@ pub struct ReportHandle {
 #[derive(Debug, Default)]
 struct SharedReport {
     stopped: AtomicBool,
-    told: Mutex<ReportedEvents>,
+    reported: Mutex<ReportedEvents>,
 }
 
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ impl ReportHandle {
     /// A thread that panicked while it held the lock left a state that is still whole.
     fn lock(&self) -> MutexGuard<'_, ReportedEvents> {
         self.shared
-            .told
+            .reported
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,7 +205,7 @@ impl ReportHandle {
         self.shared.stopped.load(Relaxed)
     }
 
-    /// What it came to so far.
+    /// Its result so far.
     pub fn report(&self) -> CaptureSummary {
         self.lock().report.clone()
     }
@@ -219,16 +219,16 @@ impl ReportHandle {
         change(&mut self.lock().report);
     }
 
-    pub(super) fn count(&self, cause: LossReason) {
-        self.update(|report| report.events[cause as usize] += 1);
+    pub(super) fn count(&self, reason: LossReason) {
+        self.update(|report| report.events[reason as usize] += 1);
     }
 
-    pub(super) fn tell(&self, event: CaptureEvent) {
-        let mut told = self.lock();
-        told.report.events[event.cause as usize] += 1;
-        if told.events.len() >= EVENTS {
-            told.events.pop_front();
+    pub(super) fn push_event(&self, event: CaptureEvent) {
+        let mut reported = self.lock();
+        reported.report.events[event.reason as usize] += 1;
+        if reported.events.len() >= EVENTS_LIMIT {
+            reported.events.pop_front();
         }
-        told.events.push_back(event);
+        reported.events.push_back(event);
     }
 }

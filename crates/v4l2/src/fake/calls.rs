@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 impl V4l2Api for FakeKernel {
     fn open(&self, _: &Path) -> Result<Arc<dyn VideoNode>, V4l2Error> {
         let mut world = self.lock();
-        world.pass(FakeCall::Open)?;
-        if world.gone {
+        world.check_fault(FakeCall::Open)?;
+        if world.unplugged {
             return Err(V4l2Error::of("open", libc::ENOENT));
         }
         world.opened += 1;
@@ -88,15 +88,15 @@ impl FakeNode {
     /// The world, if the device is still there and `call` does not fail.
     fn call(&self, call: FakeCall) -> Result<MutexGuard<'_, FakeWorld>, V4l2Error> {
         let mut world = self.fake.lock();
-        if world.gone || world.plugged != self.plugged {
+        if world.unplugged || world.plugged != self.plugged {
             return Err(V4l2Error::of(call.name(), libc::ENODEV));
         }
-        world.pass(call)?;
+        world.check_fault(call)?;
         let owns = matches!(
             call,
             FakeCall::SetFormat | FakeCall::SetRate | FakeCall::Request | FakeCall::StreamOn
         );
-        if owns && world.taken {
+        if owns && world.busy {
             return Err(V4l2Error::of(call.name(), libc::EBUSY));
         }
         Ok(world)
@@ -184,7 +184,7 @@ impl VideoNode for FakeNode {
             return Ok(0);
         }
         let mut world = self.call(FakeCall::Request)?;
-        if world.refuses.contains(&kind) {
+        if world.refused_memory.contains(&kind) {
             return Err(V4l2Error::of(FakeCall::Request.name(), libc::EINVAL));
         }
         if world.streaming.is_some() {
@@ -225,7 +225,7 @@ impl VideoNode for FakeNode {
 
     unsafe fn queue(&self, index: u32, place: BufferPlace) -> Result<(), V4l2Error> {
         let mut world = self.call(FakeCall::Queue)?;
-        let wanted = world.format.bytes as usize;
+        let requested = world.format.bytes as usize;
         let refused = || V4l2Error::of(FakeCall::Queue.name(), libc::EINVAL);
         let streaming = world.streaming.as_mut().ok_or_else(refused)?;
         let slot = streaming
@@ -234,10 +234,10 @@ impl VideoNode for FakeNode {
             .ok_or_else(refused)?;
         match (streaming.kind, place) {
             (MemoryKind::Mmap, BufferPlace::Mmap) => {}
-            (MemoryKind::User, BufferPlace::User { start, bytes }) if bytes >= wanted => {
+            (MemoryKind::User, BufferPlace::User { start, bytes }) if bytes >= requested => {
                 slot.memory = Some(WrittenBuffer::At(start, bytes));
             }
-            (MemoryKind::Shared, BufferPlace::Shared { file, bytes }) if bytes >= wanted => {
+            (MemoryKind::Shared, BufferPlace::Shared { file, bytes }) if bytes >= requested => {
                 if slot.memory.is_none() {
                     // SAFETY: the caller keeps the file open while the buffer is queued.
                     let file = unsafe { std::os::fd::BorrowedFd::borrow_raw(file) };
@@ -288,11 +288,11 @@ impl VideoNode for FakeNode {
         Ok(())
     }
 
-    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
+    fn wait_readable(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
         let deadline = Instant::now() + patience;
         let mut world = self.fake.lock();
-        world.pass(FakeCall::Wait)?;
-        let dead = |world: &FakeWorld| world.gone || world.plugged != self.plugged;
+        world.check_fault(FakeCall::Wait)?;
+        let dead = |world: &FakeWorld| world.unplugged || world.plugged != self.plugged;
         if self.fake.shared.started.is_none() {
             let until = world.now + patience;
             let ready = !dead(&world) && world.run(until, true);

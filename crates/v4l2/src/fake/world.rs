@@ -17,9 +17,9 @@ pub struct FakeWorld {
     pub now: Duration,
     /// Counts how often the device was plugged in: older openings are dead.
     pub plugged: u32,
-    pub gone: bool,
+    pub unplugged: bool,
     pub silent: bool,
-    pub taken: bool,
+    pub busy: bool,
     pub corrupt: u32,
     pub short: u32,
     pub faults: Vec<(FakeCall, i32, u32)>,
@@ -30,7 +30,7 @@ pub struct FakeWorld {
     pub sequence: u32,
     pub stamp_offset: i64,
     pub clock: FakeClock,
-    pub refuses: Vec<MemoryKind>,
+    pub refused_memory: Vec<MemoryKind>,
     pub formats: Vec<FourCc>,
     pub sizes: Vec<(u32, u32)>,
     pub padding: u32,
@@ -95,7 +95,7 @@ impl BufferSlot {
             None => return,
         };
         let bytes = content.len().min(length);
-        // SAFETY: as in `write`; `content` is no part of it.
+        // SAFETY: as in `write`; `content` is not a part of it.
         unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), start, bytes) };
     }
 }
@@ -107,9 +107,9 @@ impl FakeWorld {
         let mut world = Self {
             now: Duration::from_secs(1000),
             plugged: 1,
-            gone: false,
+            unplugged: false,
             silent: false,
-            taken: false,
+            busy: false,
             corrupt: 0,
             short: 0,
             faults: Vec::new(),
@@ -120,7 +120,7 @@ impl FakeWorld {
             sequence: 0,
             stamp_offset: 0,
             clock: FakeClock::Monotonic,
-            refuses: Vec::new(),
+            refused_memory: Vec::new(),
             formats: [
                 b"YUYV", b"UYVY", b"NV12", b"NV21", b"RGB3", b"BGR3", b"GREY", b"MJPG",
             ]
@@ -165,14 +165,14 @@ impl FakeWorld {
         world
     }
 
-    pub fn befall(&mut self, event: FakeEvent) {
+    pub fn apply_event(&mut self, event: FakeEvent) {
         match event {
             FakeEvent::Unplug => {
-                self.gone = true;
+                self.unplugged = true;
                 self.streaming = None;
             }
             FakeEvent::Plug => {
-                self.gone = false;
+                self.unplugged = false;
                 self.plugged += 1;
             }
             FakeEvent::Silence(silent) => self.silent = silent,
@@ -182,12 +182,12 @@ impl FakeWorld {
             FakeEvent::Skip(frames) => self.sequence = self.sequence.wrapping_add(frames),
             FakeEvent::StampOffset(ns) => self.stamp_offset = ns,
             FakeEvent::Fail(call, number, times) => self.faults.push((call, number, times)),
-            FakeEvent::Taken(taken) => self.taken = taken,
+            FakeEvent::Taken(taken) => self.busy = taken,
         }
     }
 
-    /// Fails where it is told to.
-    pub fn pass(&mut self, call: FakeCall) -> Result<(), V4l2Error> {
+    /// Fails where it is asked to.
+    pub fn check_fault(&mut self, call: FakeCall) -> Result<(), V4l2Error> {
         if let Some(fault) = self.faults.iter_mut().find(|f| f.0 == call && f.2 > 0) {
             fault.2 -= 1;
             return Err(V4l2Error::of(call.name(), fault.1));
@@ -203,7 +203,7 @@ impl FakeWorld {
         };
         let sizes = FrameSizes::Listed(self.sizes.clone());
         let (width, height) = sizes.nearest(width, height).unwrap_or((width, height));
-        // Bytes a row, and bytes of the frame in eighths of that of one plane.
+        // Bytes per row, and bytes of the frame in eighths of that of one plane.
         let (row, eighths) = match &fourcc.0 {
             b"YUYV" | b"UYVY" => (width * 2, 8),
             b"RGB3" | b"BGR3" => (width * 3, 8),
@@ -249,7 +249,7 @@ impl FakeWorld {
         if let Some(content) = content {
             slot.put(content);
         }
-        let filled = content.map_or(self.format.bytes, |content| content.len() as u32);
+        let buffer = content.map_or(self.format.bytes, |content| content.len() as u32);
         let corrupt = self.corrupt > 0;
         self.corrupt = self.corrupt.saturating_sub(1);
         let short = self.short > 0;
@@ -269,7 +269,7 @@ impl FakeWorld {
         streaming.done.push_back(DequeuedBuffer {
             index,
             offset: 0,
-            end: filled / if short { 2 } else { 1 },
+            end: buffer / if short { 2 } else { 1 },
             flags: BufferFlags(clock | if corrupt { BufferFlags::CORRUPT } else { 0 }),
             sequence,
             stamp,
@@ -281,7 +281,7 @@ impl FakeWorld {
     pub fn run(&mut self, until: Duration, waits: bool) -> bool {
         loop {
             let ready = self.streaming.as_ref().is_some_and(|s| !s.done.is_empty());
-            if waits && (ready || self.gone) {
+            if waits && (ready || self.unplugged) {
                 return ready;
             }
             let on = self.streaming.as_ref().is_some_and(|s| s.on);
@@ -296,7 +296,7 @@ impl FakeWorld {
             if event == Some(next)
                 && let Some((_, event)) = self.events.pop_front()
             {
-                self.befall(event);
+                self.apply_event(event);
                 continue;
             }
             self.next_frame = self.now + self.period;

@@ -1,4 +1,4 @@
-//! What the device is asked: one call of the kernel each.
+//! Calls on a device: one system call each.
 
 use super::device::{LinuxDevice, SINGLE, no_planes, text};
 use crate::format::plain_name;
@@ -317,7 +317,7 @@ impl VideoNode for LinuxDevice {
         }
     }
 
-    fn wait(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
+    fn wait_readable(&self, patience: Duration) -> Result<WaitOutcome, V4l2Error> {
         let mut asked = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,

@@ -22,7 +22,7 @@ enum Step {
     Restart,
     /// The process ended in the middle of a write: the last file ends with a piece of a line.
     Tear,
-    /// Somebody removes a file of the outbox, or all of it.
+    /// Someone removes a file of the outbox, or all of it.
     Remove(usize),
     /// From here on the disk fails so.
     Fail(Plan),
@@ -72,7 +72,7 @@ impl World {
             outbox.rewind();
             let _ = outbox.check();
             outbox.give_up_missing();
-            self.lost += outbox.dropped() + outbox.vanished();
+            self.lost += outbox.dropped() + outbox.removed_by_others();
         }
         self.taken.clear();
         // A run that cannot open its outbox ends before the first alert.
@@ -114,7 +114,7 @@ impl World {
             Step::Restart => return self.restart(),
             Step::Fail(plan) => return self.faults.set(*plan),
             Step::Remove(which) => {
-                // Of what goes while no run is there to see it nobody can know.
+                // Of what goes while no run is there to see it it cannot be known.
                 if self.outbox.is_none() {
                     return;
                 }
@@ -188,16 +188,16 @@ impl World {
         let Some(outbox) = &self.outbox else { return };
         let on_disk = self.on_disk();
         for entry in &outbox.entries {
-            if matches!(entry.state, OutboxState::Waiting | OutboxState::Taken) {
+            if matches!(entry.state, OutboxState::Buffered | OutboxState::Taken) {
                 assert!(
                     on_disk.contains_key(&entry.number),
                     "{entry:?} of {history:?}"
                 );
             }
         }
-        let live = |e: &&Entry| matches!(e.state, OutboxState::Waiting | OutboxState::Taken);
+        let live = |e: &&Entry| matches!(e.state, OutboxState::Buffered | OutboxState::Taken);
         let waiting = outbox.entries.iter().filter(live).count() as u64;
-        assert_eq!(outbox.waiting(), waiting, "{history:?}");
+        assert_eq!(outbox.buffered(), waiting, "{history:?}");
         let there: BTreeSet<u64> = on_disk.into_values().collect();
         let missing = self
             .stored
@@ -205,8 +205,8 @@ impl World {
             .filter(|c| !there.contains(c) && !self.delivered.contains(c))
             .count() as u64;
         let gone = outbox.entries.iter();
-        let gone = gone.filter(|e| matches!(e.state, OutboxState::TakenAndGone(_)));
-        let lost = self.lost + outbox.dropped() + outbox.vanished() + gone.count() as u64;
+        let gone = gone.filter(|e| matches!(e.state, OutboxState::TakenAndLost(_)));
+        let lost = self.lost + outbox.dropped() + outbox.removed_by_others() + gone.count() as u64;
         assert!(
             missing <= lost,
             "{missing} missing, {lost} lost: {history:?}"
@@ -222,14 +222,14 @@ impl World {
         self.faults.set(Plan::NONE);
         self.restart();
         let outbox = self.outbox.as_mut().unwrap();
-        let waiting = outbox.waiting();
+        let waiting = outbox.buffered();
         let mut out = BTreeSet::new();
         while let Some(pending) = outbox.take().unwrap() {
             let text = String::from_utf8(pending.text).unwrap();
             assert!(out.insert(text.trim_end_matches('.').parse::<u64>().unwrap()));
         }
         assert_eq!(out.len() as u64, waiting, "{history:?}");
-        let lost = self.lost + outbox.dropped() + outbox.vanished();
+        let lost = self.lost + outbox.dropped() + outbox.removed_by_others();
         out.extend(&self.delivered);
         let missing = self.stored.difference(&out).count() as u64;
         assert!(
@@ -245,7 +245,7 @@ fn run(history: &[Step], limits: OutboxLimits) -> u64 {
     let mut touched = false;
     for step in history {
         world.step(step);
-        // Until the outbox has looked, it cannot know what somebody did.
+        // Until the outbox has looked, it cannot know what someone did.
         touched |= matches!(step, Step::Remove(_));
         if matches!(step, Step::Check) {
             world.faults.set(Plan::NONE);

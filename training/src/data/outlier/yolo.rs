@@ -15,7 +15,7 @@ use unmask_frame::without_bom;
 /// file without its picture is counted, not read from.
 ///
 /// # Errors
-/// [`DataError::Line`] for a line that is no polygon, otherwise as [`super::read_coco`].
+/// [`DataError::Line`] for a line that is not a polygon, otherwise as [`super::read_coco`].
 pub fn read_yolo(root: &Path, exclude: &[u32], cut: &CutSettings) -> Result<OutlierSet, DataError> {
     let images = root.join("images");
     let mut by_stem = BTreeMap::new();
@@ -31,7 +31,7 @@ pub fn read_yolo(root: &Path, exclude: &[u32], cut: &CutSettings) -> Result<Outl
     let mut counts = OutlierCounts::default();
     let mut pages = Vec::new();
     for path in entries(&root.join("labels"))? {
-        // Some tools leave their class list beside the labels.
+        // Some tools leave their class list next to the labels.
         if path.extension().is_none_or(|e| e != "txt") || path.ends_with("classes.txt") {
             continue;
         }
@@ -159,7 +159,7 @@ mod tests {
             (set.counts.empty, set.counts.clipped, set.outliers.len()),
             (2, 0, 1)
         );
-        // Rounding over the border by a hair is no fault.
+        // Rounding over the border by a hair is not a fault.
         assert_eq!(
             yolo("9 0 0 1.0001 0 1.0001 1\n", &[], &ALL)
                 .unwrap()

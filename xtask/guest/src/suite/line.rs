@@ -1,4 +1,4 @@
-//! The picture line: what goes into the output comes out of the camera, bit for bit.
+//! Loopback: bytes written to the output arrive at the camera bit for bit.
 
 use super::{CaseTrial, FoundCamera};
 use crate::pictures;
@@ -48,7 +48,7 @@ pub fn connect(pixels: RawFourCc) -> anyhow::Result<(VideoDevice, usize)> {
     Ok((output, size))
 }
 
-/// The output anew, once the feeder before is stopped; the camera may be read meanwhile.
+/// The output again, once the feeder before is stopped; the camera may be read meanwhile.
 pub fn reconnect(pixels: RawFourCc) -> anyhow::Result<(VideoDevice, usize)> {
     let output = VideoDevice::output(OUTPUT)?;
     let size = output.set_format(pixels, SIZE.0, SIZE.1)?;

@@ -1,9 +1,9 @@
-//! `unmask` itself on the board, as a user starts it: what it tells, and how it ends.
+//! `unmask` itself on the board, as a user starts it: its alerts and its exit.
 
 mod program;
 pub(super) mod scene;
 
-use super::floor::{PlugsIn, move_picture, other_reader, plug, webcam};
+use super::capture::{PlugsIn, move_picture, other_reader, plug, webcam};
 use super::line::{self, CAMERA};
 use super::{CaseTrial, FoundCamera};
 use crate::sys;
@@ -17,11 +17,11 @@ use std::time::Duration;
 
 /// The small model behind a front that takes the camera's bytes; the board makes it.
 const PREPARED_MODEL: &str = "/tmp/prepared.onnx";
-/// What a run on this machine is asked: every thing is told at once, and no frame is too late.
+/// What a run on this machine is asked: every thing is reported at once, and no frame is too late.
 const WATCHED: &str = "--anywhere --no-rules --confirm 1/1 --min-area 50 --threshold 0.3 \
                        --budget-ms 60000 --threads 1";
 
-/// How often the picture turns black at most, until it is told as that.
+/// How often the picture turns black at most, until it is reported as that.
 const BLACK_TIMES: usize = 5;
 
 pub(super) fn trials() -> Vec<CaseTrial> {
@@ -33,7 +33,7 @@ pub(super) fn trials() -> Vec<CaseTrial> {
         ),
         CaseTrial::new(
             "product/term",
-            "SIGTERM while things are told on stdout",
+            "SIGTERM while alerts are emitted on stdout",
             term,
         ),
         CaseTrial::new(
@@ -101,22 +101,22 @@ fn alerts() -> FoundCamera {
         camera["copies_per_frame"] == 0 && camera["memory"] == "userptr",
         "the camera's part of the summary: {camera}"
     );
-    let told = std::fs::read_to_string(file)?;
-    let begun = told
+    let reported = std::fs::read_to_string(file)?;
+    let begun = reported
         .lines()
         .map(serde_json::from_str::<Value>)
         .collect::<Result<Vec<_>, _>>()?
         .into_iter()
         .find(|alert| alert["event"] == "begin")
-        .context("no thing was told")?;
+        .context("no alert was emitted")?;
     let overlap = scene::overlap(&begun["box"])?;
     ensure!(
         overlap > 0.5,
-        "the square was told at {}, which is not where it is",
+        "the square was reported at {}, which is not where it is",
         begun["box"]
     );
     Ok(format!(
-        "12 frames, 0 copies a frame; told at {}, {:.0} % of it and the square are the same",
+        "12 frames, 0 copies per frame; reported at {}, {:.0} % of it and the square are the same",
         begun["box"],
         overlap * 100.0
     ))
@@ -138,7 +138,7 @@ fn term() -> FoundCamera {
         "the last alert is {last}"
     );
     Ok(format!(
-        "`end` is told of what had begun, exit code 0 after {took:.2} s"
+        "`end` is emitted for what had begun, exit code 0 after {took:.2} s"
     ))
 }
 
@@ -146,8 +146,8 @@ fn blind() -> FoundCamera {
     let mut feeder = show(ShownScene::Square)?;
     let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
     run.alert("a thing", |alert| alert["event"] == "begin")?;
-    let mut told = Vec::new();
-    // On a slow machine frames may fail to come, which is told as what it is: then once more.
+    let mut reported = Vec::new();
+    // On a slow machine frames may fail to come, which is reported as what it is: then once more.
     for _ in 0..BLACK_TIMES {
         let before = seeing(&run)?;
         feeder = show_instead(feeder, ShownScene::Black)?;
@@ -160,15 +160,15 @@ fn blind() -> FoundCamera {
         })?;
         let id = raised["id"].as_str().unwrap_or_default().to_string();
         let black = id.ends_with("-black");
-        told.push(id);
+        reported.push(id);
         if black {
             run.terminate()?;
             run.ends_with(0)?;
             feeder.stop()?;
-            return Ok("told as `black`; over once something is seen".into());
+            return Ok("reported as `black`; over once something is seen".into());
         }
     }
-    bail!("told as {}", told.join(", "))
+    bail!("reported as {}", reported.join(", "))
 }
 
 fn unplug() -> FoundCamera {
@@ -185,7 +185,7 @@ fn unplug() -> FoundCamera {
         alert["event"] == "blind" && !before.contains(&alert["id"])
     })?;
     let (id, blind_s) = (raised["id"].as_str().unwrap_or_default(), at - from);
-    ensure!(id.ends_with("-silent"), "told as {id}");
+    ensure!(id.ends_with("-silent"), "reported as {id}");
     // Until the old device is closed, the new one would have another name.
     run.said(" fails: ")?;
     plug(true)?;
@@ -198,18 +198,18 @@ fn unplug() -> FoundCamera {
     run.terminate()?;
     run.ends_with(0)?;
     let outages = run.count_said(" fails: ");
-    ensure!(outages == 1, "the outage was told {outages} times");
+    ensure!(outages == 1, "the outage was reported {outages} times");
     ensure!(
         blind_s < 5.0,
-        "blindness was told only after {blind_s:.1} s"
+        "blindness was reported only after {blind_s:.1} s"
     );
     Ok(format!(
-        "blind (`silent`) told {blind_s:.2} s after, over {over_s:.2} s after plugging in, one \
+        "blind (`silent`) reported {blind_s:.2} s after, over {over_s:.2} s after plugging in, one \
          log line of the outage"
     ))
 }
 
-/// Waits until every blindness that was told is over; gives their ids.
+/// Waits until every blindness that was reported is over; gives their ids.
 fn seeing(run: &RunningProgram) -> anyhow::Result<Vec<Value>> {
     let from = sys::monotonic_s();
     loop {
@@ -269,21 +269,23 @@ fn record() -> FoundCamera {
 /// What `--json` wrote.
 fn summary(of: &RunningProgram) -> anyhow::Result<Value> {
     let text = of.out().join("\n");
-    serde_json::from_str(&text).with_context(|| format!("the summary is no JSON: {text}"))
+    serde_json::from_str(&text).with_context(|| format!("the summary is not JSON: {text}"))
 }
 
 fn busy() -> FoundCamera {
     let other = other_reader()?;
     let mut run = run(SMALL_MODEL, "--camera-format YUYV --camera-size 640x360")?;
-    let told = run.said("Device or resource busy")?;
-    ensure!(told.contains(CAMERA), "{told}");
+    let reported = run.said("Device or resource busy")?;
+    ensure!(reported.contains(CAMERA), "{reported}");
     other.frame().context("the first reader was disturbed")?;
     drop(other);
     run.said("frames come again")?;
     run.terminate()?;
     run.ends_with(0)?;
-    let told = told.strip_prefix("unmask: ").unwrap_or(&told);
-    Ok(format!("told once: {told}; frames once it was free"))
+    let reported = reported.strip_prefix("unmask: ").unwrap_or(&reported);
+    Ok(format!(
+        "reported once: {reported}; frames once it was free"
+    ))
 }
 
 fn shipped() -> FoundCamera {

@@ -29,7 +29,7 @@ const CLOCK_MENDED: u32 = 252;
 /// The configuration of the cases: what comes out of the camera, through the small model.
 const CONFIG: &str = r#"
 [source]
-name = "v4l2:/dev/video0"
+uri = "v4l2:/dev/video0"
 [capture]
 format = "RGB3"
 [model]
@@ -37,12 +37,12 @@ file = "/board/mask.onnx"
 threads = 1
 [budget]
 ms = 60000.0
-[decide]
+[filter]
 threshold = 0.3
 min_area_px = 50
 only_near_road = false
 confirm = "1/1"
-cool_down_s = 0.0
+cooldown_s = 0.0
 [sink]
 alerts = ["/var/log/unmask/alerts.jsonl"]
 "#;
@@ -104,7 +104,7 @@ fn alerts() -> anyhow::Result<Vec<Value>> {
     let lines = text.lines().map(serde_json::from_str);
     lines
         .collect::<Result<_, _>>()
-        .context("an alert is no JSON")
+        .context("an alert is not JSON")
 }
 
 fn start() -> FoundCamera {

@@ -8,9 +8,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unmask_onnx::infer::elements;
 use unmask_onnx::ir::TensorData;
 use unmask_onnx::messages::{DataType, ModelProto, TensorProto};
+use unmask_onnx::shape_inference::elements;
 
 /// Inputs that shapes depend on: files have them as constants.
 const PARAMETERS: &[(&str, &[usize])] = &[
@@ -216,7 +216,7 @@ pub fn formed(case: &Case, form: Form) -> (ModelProto, Vec<(String, TensorProto)
     (model, left)
 }
 
-/// The fixture, or the same made anew from the package where there is a Python.
+/// The fixture, or the same made again from the package where there is a Python.
 pub fn fixture(dir: &Path) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     let Some(python) = unmask_oracle::python("node tests made anew") else {

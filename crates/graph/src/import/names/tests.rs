@@ -151,7 +151,7 @@ fn wrappers_are_taken_off_names() {
             assert_eq!(map.name(&criterion), None, "{wrapper}");
         }
     }
-    // One layer wrapped; a moving average beside the network keeps its own names.
+    // One layer wrapped; a moving average next to the network keeps its own names.
     let keys = [
         "model.sem_seg_head.a.weight",
         "model.backbone._orig_mod.stem.weight",

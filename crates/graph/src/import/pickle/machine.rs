@@ -1,4 +1,4 @@
-//! Follows a pickle's instructions, one at a time.
+//! Interprets the instructions of a pickle, one at a time.
 
 use super::{ObjectId, PickleObject};
 use std::collections::HashMap;
@@ -212,7 +212,7 @@ impl<'a> PickleMachine<'a> {
                 let (PickleObject::Text(module), PickleObject::Text(name)) =
                     (&self.objects[module.0], &self.objects[name.0])
                 else {
-                    return Err("names something that is no text".to_owned());
+                    return Err("names something that is not text".to_owned());
                 };
                 self.name(module, name)?;
             }
@@ -284,7 +284,7 @@ impl<'a> PickleMachine<'a> {
         let len = rest.iter().take(256).position(|&b| b == b'\n');
         let text = self.take(len.ok_or("is cut")?)?;
         self.at += 1;
-        std::str::from_utf8(text).map_err(|_| "holds a name that is no text".to_owned())
+        std::str::from_utf8(text).map_err(|_| "holds a name that is not text".to_owned())
     }
 
     fn long(&mut self, len: usize) -> Result<(), String> {
@@ -322,7 +322,7 @@ impl<'a> PickleMachine<'a> {
             .any(|(m, names)| *m == module && names.contains(&name));
         if !known {
             return Err(format!(
-                "names `{module}.{name}`, which is no part of a checkpoint's weights (where a whole \
+                "names `{module}.{name}`, which is not part of a checkpoint's weights (where a whole \
                  model was saved, save its `state_dict()` instead),"
             ));
         }
@@ -362,7 +362,7 @@ impl<'a> PickleMachine<'a> {
         let target = self.top()?;
         match &mut self.objects[target.0] {
             PickleObject::List(list) => list.append(&mut items),
-            _ => return Err("appends to something that is no list".to_owned()),
+            _ => return Err("appends to something that is not a list".to_owned()),
         }
         Ok(())
     }
@@ -371,7 +371,7 @@ impl<'a> PickleMachine<'a> {
         let target = self.top()?;
         match &mut self.objects[target.0] {
             PickleObject::Dict(items) | PickleObject::Call { items, .. } => items.append(&mut new),
-            _ => return Err("sets an item of something that is no dict".to_owned()),
+            _ => return Err("sets an item of something that is not a dict".to_owned()),
         }
         Ok(())
     }

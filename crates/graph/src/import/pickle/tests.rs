@@ -61,7 +61,7 @@ fn what_many_names_share_is_short_or_read_once() {
         assert_eq!(pickle.text(pickle.root()).is_some(), is_text);
         assert!(pickle.bytes(pickle.root(), len).is_some());
     }
-    for (axes, is_shape) in [(MOST_AXES, true), (MOST_AXES + 1, false)] {
+    for (axes, is_shape) in [(AXES_LIMIT, true), (AXES_LIMIT + 1, false)] {
         let bytes = [&b"\x80\x02("[..], &b"K\x01".repeat(axes), b"t."].concat();
         let pickle = PickleReader::read(&bytes).unwrap();
         assert_eq!(pickle.sizes(pickle.root()).is_some(), is_shape);

@@ -1,8 +1,8 @@
-//! Fronts against conversions that are written pixel by pixel, in f64.
+//! Preprocess subgraphs against conversions that are written pixel by pixel, in f64.
 
 use super::{bytes, floats, run};
 use crate::prepare::fit::lay;
-use crate::prepare::front::{BYTES, PreprocessSubgraph, build};
+use crate::prepare::preprocess::{BYTES, PreprocessSubgraph, build};
 use rten_tensor::prelude::*;
 use unmask_frame::Size;
 use unmask_model::{ColourMatrix, ColourRange, FrameFit, FrameFormat, PixelFormat};

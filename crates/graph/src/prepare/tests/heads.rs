@@ -1,8 +1,10 @@
-//! Heads against the score room, on random logits.
+//! Postprocess subgraphs against `unmask-score`, on random logits.
 
 use super::{floats, noise, run};
 use crate::prepare::fit::FitGeometry;
-use crate::prepare::head::{CLASS_LOGITS, LOGITS, MASK_LOGITS, MaskHead, OutputGrid, mask, pixel};
+use crate::prepare::postprocess::{
+    CLASS_LOGITS, LOGITS, MASK_LOGITS, MaskHead, OutputGrid, mask, pixel,
+};
 use rten::Value;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
@@ -183,7 +185,7 @@ fn the_no_object_column_may_stand_anywhere() {
 }
 
 #[test]
-fn queries_are_told_with_their_class_and_probability() {
+fn queries_are_reported_with_their_class_and_probability() {
     let case = Case::new(5, &[(1, 2, 9.0), (4, 5, 8.0)]);
     let geometry = whole(case.size);
     let part = case.part(&grid(case.size, &geometry, 17), case.known, &[2], true);

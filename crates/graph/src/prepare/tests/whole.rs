@@ -58,7 +58,7 @@ fn difference(a: &ScoreMap, b: &ScoreMap) -> f32 {
 fn rgb_of_the_models_size_scores_as_the_plain_path() {
     for name in ["mask.onnx", "mask_commas.onnx", "pixel.onnx"] {
         let (mut a, mut b) = (plain(name), prepared(name, &PrepareOptions::default()));
-        let size = a.facts().input;
+        let size = a.model_metadata().input;
         for picture in [noise(size), half_red(size)] {
             let want = a.score_at_mask_size(&picture, true).unwrap();
             let got = b.score_at_mask_size(&picture, true).unwrap();
@@ -98,9 +98,12 @@ fn a_file_says_what_it_takes_and_how_it_scores() {
         ..PrepareOptions::default()
     };
     let engine = prepared("mask.onnx", &options);
-    let (facts, of_plain) = (engine.facts(), plain("mask.onnx").facts().clone());
-    let camera = facts.camera.unwrap();
-    assert_eq!(facts.head, Some(ScoreHead::MaskRefined));
+    let (metadata, of_plain) = (
+        engine.model_metadata(),
+        plain("mask.onnx").model_metadata().clone(),
+    );
+    let camera = metadata.camera.unwrap();
+    assert_eq!(metadata.head, Some(ScoreHead::MaskRefined));
     assert_eq!(camera.fit, FrameFit::Letterbox);
     assert_eq!(camera.view.size, Size::new(200, 100));
     assert_eq!(
@@ -112,16 +115,16 @@ fn a_file_says_what_it_takes_and_how_it_scores() {
             range: ColourRange::Full,
         }
     );
-    assert_eq!(facts.input, of_plain.input);
-    assert_eq!((facts.mean, facts.std), (of_plain.mean, of_plain.std));
-    assert_eq!(facts.classes, of_plain.classes);
+    assert_eq!(metadata.input, of_plain.input);
+    assert_eq!((metadata.mean, metadata.std), (of_plain.mean, of_plain.std));
+    assert_eq!(metadata.classes, of_plain.classes);
     assert_eq!(
-        (&facts.road, &facts.stuff),
+        (&metadata.road, &metadata.stuff),
         (&of_plain.road, &of_plain.stuff)
     );
-    assert_eq!(facts.threshold, of_plain.threshold);
+    assert_eq!(metadata.threshold, of_plain.threshold);
     let (known, size) = (3, Size::new(32, 16));
-    assert_eq!(facts.output, OutputForm::Map { known, size });
+    assert_eq!(metadata.output, OutputForm::Map { known, size });
     // 200x100 has the input's shape.
     let made = prepare(&fixture("mask.onnx"), &options).unwrap();
     let outputs: Vec<_> = made.outputs.iter().map(|o| (&*o.0, &*o.1)).collect();
@@ -136,7 +139,7 @@ fn a_file_says_what_it_takes_and_how_it_scores() {
     );
     let model = ModelProto::from_bytes(&made.bytes).unwrap();
     assert_eq!(model.fact("unmask.prepared_from"), Some(&*of_plain.sha256));
-    assert!(made.front_macs > 0 && made.front_nodes > 5 && made.head_nodes > 10);
+    assert!(made.preprocess_macs > 0 && made.preprocess_nodes > 5 && made.postprocess_nodes > 10);
 }
 
 #[test]
@@ -152,13 +155,13 @@ fn every_format_and_fit_sees_the_same_scene() {
                     ..PrepareOptions::default()
                 };
                 let mut engine = prepared("mask.onnx", &options);
-                let format = engine.facts().camera.unwrap().format;
+                let format = engine.model_metadata().camera.unwrap().format;
                 let scene = half_red(size);
                 let frame = format.encode(&scene).unwrap();
                 let at_once = engine.score(&scene, true).unwrap();
                 assert_eq!(at_once.size(), size);
                 let map = engine.score_bytes(&frame, true).unwrap().score;
-                let view = engine.facts().camera.unwrap().view;
+                let view = engine.model_metadata().camera.unwrap().view;
                 let what = format!("{format} {fit}");
                 for x in [0.05, 0.2, 0.36, 0.64, 0.8, 0.95] {
                     for y in [0.05, 0.5, 0.95] {
@@ -197,9 +200,9 @@ fn per_pixel_models_score_by_the_kind_asked_for() {
         };
         let mut b = prepared("pixel.onnx", &options);
         b.score_by(kind).unwrap();
-        assert_eq!(b.facts().head, Some(ScoreHead::Pixel(kind)));
+        assert_eq!(b.model_metadata().head, Some(ScoreHead::Pixel(kind)));
         // A threshold found by one score says nothing about another.
-        assert_eq!(b.facts().threshold.is_some(), kind == MaxSoftmax);
+        assert_eq!(b.model_metadata().threshold.is_some(), kind == MaxSoftmax);
         let want = a.score(&picture, true).unwrap();
         assert!(difference(&want, &b.score(&picture, true).unwrap()) <= 2e-5);
         let other = if kind == Entropy { MaxLogit } else { Entropy };
@@ -301,7 +304,7 @@ fn options_that_do_not_fit_are_refused() {
     refused("gone.onnx", &PrepareOptions::default(), &["gone.onnx"]);
 }
 
-/// The model of a fixture, changed, beside a `model.toml`, in a folder of its own.
+/// The model of a fixture, changed, next to a `model.toml`, in a folder of its own.
 fn changed(
     name: &str,
     toml: &str,

@@ -1,4 +1,4 @@
-//! Where INT8 goes and where float32 stays.
+//! Placement of INT8 and float32.
 
 use super::*;
 

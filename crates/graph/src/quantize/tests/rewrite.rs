@@ -158,11 +158,11 @@ fn a_range_that_is_missing_is_named() {
 }
 
 #[test]
-fn the_hash_is_that_of_the_graph_not_of_the_facts() {
+fn the_hash_is_that_of_the_graph_not_of_the_metadata() {
     let mut model = residual().model();
     let hash = QuantizeGraph::new(model.clone()).unwrap().hash().to_owned();
-    set_fact(&mut model, "unmask.threshold", "0.5");
-    set_fact(&mut model, "unmask.threshold", "0.6");
+    set_metadata(&mut model, "unmask.threshold", "0.5");
+    set_metadata(&mut model, "unmask.threshold", "0.6");
     assert_eq!(model.metadata_props.len(), 1);
     assert_eq!(QuantizeGraph::new(model.clone()).unwrap().hash(), hash);
     model.graph.as_mut().unwrap().initializer[0]

@@ -1,4 +1,4 @@
-//! What is said of a network that does not fit its weights or itself.
+//! Errors of networks that do not fit their weights or themselves.
 
 use super::*;
 

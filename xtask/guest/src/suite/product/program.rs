@@ -63,7 +63,7 @@ impl RunningProgram {
         let alerts = lines.iter().map(|line| serde_json::from_str(line));
         alerts
             .collect::<Result<_, _>>()
-            .context("a line of stdout is no alert")
+            .context("a line of stdout is not an alert")
     }
 
     /// The first alert on stdout that is `wanted`, waited for, and when it came.
@@ -135,7 +135,7 @@ impl RunningProgram {
         self.ends_within(code, LIMIT_S)
     }
 
-    /// As [`Program::ends_with`], within so many seconds.
+    /// As [`RunningProgram::ends_with`], within so many seconds.
     pub fn ends_within(&mut self, code: i32, limit_s: f64) -> anyhow::Result<()> {
         let from = sys::monotonic_s();
         let status = loop {

@@ -1,4 +1,4 @@
-//! What the camera is shown: a road with a square on it, or nothing.
+//! Scenes for the camera: a road with a square on it, or nothing.
 
 use super::super::line;
 use crate::pictures;
@@ -83,21 +83,22 @@ fn inside(x: u32, y: u32) -> bool {
 }
 
 /// How much of `told` (a box of an alert) and the square is the same: 1 all, 0 nothing.
-pub fn overlap(told: &Value) -> anyhow::Result<f64> {
-    let told: Vec<f64> = serde_json::from_value(told.clone()).context("the alert has no box")?;
+pub fn overlap(reported: &Value) -> anyhow::Result<f64> {
+    let reported: Vec<f64> =
+        serde_json::from_value(reported.clone()).context("the alert has no box")?;
     ensure!(
-        told.len() == 4,
+        reported.len() == 4,
         "the alert's box has {} numbers",
-        told.len()
+        reported.len()
     );
     let square = SQUARE.map(f64::from);
     let side = |at: usize| {
-        let from = told[at].max(square[at]);
-        let to = (told[at] + told[at + 2]).min(square[at] + square[at + 2]);
+        let from = reported[at].max(square[at]);
+        let to = (reported[at] + reported[at + 2]).min(square[at] + square[at + 2]);
         (to - from).max(0.0)
     };
     let both = side(0) * side(1);
-    let either = told[2] * told[3] + square[2] * square[3] - both;
+    let either = reported[2] * reported[3] + square[2] * square[3] - both;
     Ok(both / either)
 }
 

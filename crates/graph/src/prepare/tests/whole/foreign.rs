@@ -7,13 +7,13 @@ const TOML: &str = "mean = [128, 128, 128]\nstd = [64, 64, 64]\nclasses = ['road
 const OUTPUTS: &str = "[outputs]\nclass_logits = 'scores'\nmask_logits = 'masks'\n";
 
 #[test]
-fn a_foreign_model_takes_its_facts_into_the_prepared_file() {
+fn a_foreign_model_takes_its_metadata_into_the_prepared_file() {
     let toml = format!("{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, |_| {});
-    // The prepared file stands alone: no model.toml lies beside it.
+    // The prepared file stands alone: no model.toml lies next to it.
     let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
-    assert_eq!(engine.facts().classes, ["road", "sky", "car"]);
-    assert_eq!(engine.facts().threshold, Some(0.5));
+    assert_eq!(engine.model_metadata().classes, ["road", "sky", "car"]);
+    assert_eq!(engine.model_metadata().threshold, Some(0.5));
     let picture = noise(Size::new(128, 64));
     let want = plain("mask.onnx").score(&picture, true).unwrap();
     assert!(difference(&want, &engine.score(&picture, true).unwrap()) <= 1e-5);
@@ -34,7 +34,7 @@ fn no_object_may_be_the_first_column() {
     let toml = format!("no_object = 0\n{TOML}{OUTPUTS}");
     let (_folder, path) = changed("bare.onnx", &toml, first);
     let mut foreign = Engine::open(&path, THREADS).unwrap();
-    assert_eq!(foreign.facts().no_object, Some(0));
+    assert_eq!(foreign.model_metadata().no_object, Some(0));
     let mut engine = open(&prepare(&path, &PrepareOptions::default()).unwrap().bytes);
     for picture in [noise(Size::new(128, 64)), half_red(Size::new(128, 64))] {
         let want = plain("mask.onnx").score(&picture, true).unwrap();
@@ -86,7 +86,7 @@ fn what_is_wrong_in_model_toml_is_named_by_its_key() {
 
 #[test]
 fn an_output_that_is_named_as_the_queries_embedding_is_passed_on() {
-    // `base` [1,4,4] stands in for a vector a query.
+    // `base` [1,4,4] stands in for a vector per query.
     let give = |m: &mut ModelProto| {
         let graph = m.graph.as_mut().unwrap();
         graph.node.push(NodeProto {
@@ -187,7 +187,7 @@ fn the_shipped_model_gives_its_queries_embeddings() {
     );
     assert!(embedding[2] >= 16);
     let (mut a, mut b) = (Engine::open(&path, THREADS).unwrap(), open(&made.bytes));
-    let picture = noise(a.facts().input);
+    let picture = noise(a.model_metadata().input);
     let want = a.score_at_mask_size(&picture, true).unwrap().score;
     let got = b.score_at_mask_size(&picture, true).unwrap().score;
     assert!(difference(&want, &got) <= 1e-4);

@@ -165,7 +165,7 @@ impl<'a> AlertPipeline<'a> {
         let run_id = new_run_id();
         let recorded = feed.is_recording();
         if !recorded {
-            // A recording gives the same ids however often it is watched.
+            // A recording gives the same ids however often it is replayed.
             decider.set_run_id(&run_id);
         }
         let health = CameraHealth::new(&feed, settings.pace, &run_id);

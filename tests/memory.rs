@@ -99,7 +99,7 @@ fn a_long_run_does_not_grow() {
     let lost = summary["sinks"].as_array().unwrap().iter().any(lost);
     assert_eq!(out.status.code(), Some(2 * i32::from(lost)), "{out:?}");
     let count = |key: &str| summary[key].as_u64().unwrap();
-    let (served, dropped, objects) = (count("frames"), count("dropped_frames"), count("things"));
+    let (served, dropped, objects) = (count("frames"), count("dropped_frames"), count("tracks"));
     assert_eq!(served + dropped, frames, "{summary}");
     // A machine that is busy elsewhere serves fewer, and still sees things come and go.
     assert!(objects > 0 && count("evidence_frames") > 0, "{summary}");

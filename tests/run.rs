@@ -79,7 +79,7 @@ fn json_needs_a_file_for_alerts_and_then_owns_stdout() {
     assert!(out.status.success(), "{}", text(&out.stderr));
     let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(report["frames"], 3);
-    assert_eq!(report["things"], 1);
+    assert_eq!(report["tracks"], 1);
     assert_eq!(report["budget_misses"], 3);
     assert_eq!(report["stages"].as_array().unwrap().len(), 9);
     assert_eq!(report["engine"]["input_height"], 64);

@@ -168,7 +168,7 @@ fn build(
     }
     let phases = sink.clone();
     config.set_progress(move |progress| {
-        // The library counts steps for the first tenth of a build; the clock tells the rest.
+        // The library counts steps for the first tenth of a build; the clock gives the rest.
         if let BuildProgress::Started {
             phase,
             parent: None,
@@ -195,8 +195,8 @@ fn build(
     }
     if let (Some(file), Some(timings)) = (cache, config.timing_cache()) {
         // Without it the next build takes longer, and nothing else.
-        let beside = file.with_extension("new");
-        let _ = write(&beside, &timings).map(|()| std::fs::rename(&beside, file));
+        let new = file.with_extension("new");
+        let _ = write(&new, &timings).map(|()| std::fs::rename(&new, file));
     }
     let kinds = summary.operations.iter();
     Ok(BuiltPlan {

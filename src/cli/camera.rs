@@ -115,7 +115,7 @@ pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitOutcome> {
         let text = serde_json::to_string_pretty(&found)?;
         writeln!(std::io::stdout().lock(), "{text}").context("cannot write what was found")?;
     } else {
-        tell(&found)?;
+        print_summary(&found)?;
     }
     let (had, wanted) = (found.frames.len() as u64, args.frames * args.cycles);
     if had < wanted && outcome == ExitOutcome::Clean {
@@ -124,7 +124,7 @@ pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitOutcome> {
     Ok(outcome)
 }
 
-fn tell(found: &FoundDevice) -> anyhow::Result<()> {
+fn print_summary(found: &FoundDevice) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let camera = &found.camera;
     writeln!(out, "{camera}")?;
@@ -244,7 +244,7 @@ fn take(
     Ok(found)
 }
 
-/// Tells events on stderr as they come, and stops the camera when the time is over.
+/// Logs events as they come, and stops the camera when the time is over.
 #[cfg(target_os = "linux")]
 fn follow(
     watch: &crate::source::CaptureWatch,
@@ -254,19 +254,19 @@ fn follow(
     stop: &std::sync::atomic::AtomicBool,
 ) -> Vec<ReportedFault> {
     use std::sync::mpsc::RecvTimeoutError;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     loop {
         let waited = ended.recv_timeout(std::time::Duration::from_millis(20));
         while let Some(event) = watch.event() {
             event.log();
-            told.push(ReportedFault {
+            reported.push(ReportedFault {
                 cause: event.reason,
                 after_s: start.elapsed().as_secs_f64(),
                 text: event.text,
             });
         }
         if waited != Err(RecvTimeoutError::Timeout) {
-            return told;
+            return reported;
         }
         let is_over = deadline.is_some_and(|at| std::time::Instant::now() >= at);
         if is_over || stop.load(std::sync::atomic::Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Opening the model that a verb was given.
+//! Opening the model that a subcommand was given.
 
 use super::score_kind::ScoreKind;
 use anyhow::{Context, ensure};

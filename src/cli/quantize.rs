@@ -95,7 +95,7 @@ fn drop(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: &QuantizeArgs) -> anyhow::Result<ExitOutcome> {
     let model = &model::path(args.model.as_deref())?;
-    // Its facts may lie beside it, where those of the file to be written will not.
+    // Its metadata may lie next to it, where that of the file to be written will not.
     let (facts, metadata) = {
         let engine = Engine::open(model, engine_options(args))
             .with_context(|| format!("cannot use the model {}", model.display()))?;
@@ -290,16 +290,16 @@ fn judged(
         .report
         .clone()
         .unwrap_or_else(|| args.out.with_extension(""));
-    let beside = |ending: &str| {
+    let sibling = |ending: &str| {
         let mut name = stem.clone().into_os_string();
         name.push(ending);
         PathBuf::from(name)
     };
     let table = verdict.to_markdown();
-    write_file(&beside(".md"), table.as_bytes())?;
+    write_file(&sibling(".md"), table.as_bytes())?;
     let json = serde_json::to_string_pretty(&verdict)? + "\n";
-    write_file(&beside(".json"), json.as_bytes())?;
-    write_file(&beside(".svg"), verdict.to_svg()?.as_bytes())?;
+    write_file(&sibling(".json"), json.as_bytes())?;
+    write_file(&sibling(".svg"), verdict.to_svg()?.as_bytes())?;
     if !args.json {
         println!("{table}");
     }

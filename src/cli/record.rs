@@ -130,7 +130,7 @@ pub(super) fn run(args: &RecordArgs) -> anyhow::Result<ExitOutcome> {
     if let (0, Some(first)) = (recorder.frames(), first_bad) {
         anyhow::bail!("not one frame could be recorded; the first: {first}");
     }
-    tell(args, &recorder, took)?;
+    print_summary(args, &recorder, took)?;
     Ok(if recorder.bad() > 0 {
         ExitOutcome::SomeBadInputs
     } else {
@@ -171,7 +171,11 @@ impl RecordTimes {
     }
 }
 
-fn tell(args: &RecordArgs, recorder: &FrameRecorder, took: Duration) -> anyhow::Result<()> {
+fn print_summary(
+    args: &RecordArgs,
+    recorder: &FrameRecorder,
+    took: Duration,
+) -> anyhow::Result<()> {
     let drops = recorder.drops();
     if args.json {
         let summary = serde_json::json!({

@@ -154,7 +154,7 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
     let text = if args.json {
         serde_json::to_string_pretty(&answer)? + "\n"
     } else {
-        told(&answer)
+        in_words(&answer)
     };
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
@@ -167,7 +167,7 @@ pub(super) fn run(args: &ThresholdArgs) -> anyhow::Result<ExitOutcome> {
 }
 
 /// The answer in words.
-fn told(answer: &ThresholdAnswer) -> String {
+fn in_words(answer: &ThresholdAnswer) -> String {
     let mut out = format!(
         "threshold {:.2}: {} false alarms in {} frames ({:.2} hours), {:.1} an hour\n",
         answer.threshold,
@@ -204,12 +204,12 @@ mod tests {
             hours: 0.1,
             tried: Vec::new(),
         };
-        let said = told(&answer);
+        let said = in_words(&answer);
         assert!(
             said.contains("too short") && said.contains("3.0 hours"),
             "{said}"
         );
         answer.upper_95_per_hour = 0.9;
-        assert!(!told(&answer).contains("too short"));
+        assert!(!in_words(&answer).contains("too short"));
     }
 }

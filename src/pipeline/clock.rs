@@ -24,7 +24,7 @@ pub(super) struct WallClock {
 }
 
 impl AlertPipeline<'_> {
-    /// Follows the wall clock, and tells where it was set.
+    /// Follows the wall clock, and reports where it was set.
     pub(super) fn follow_clock(
         &mut self,
         on_event: &mut dyn FnMut(RunEvent<'_>),

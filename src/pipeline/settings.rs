@@ -33,7 +33,7 @@ pub struct PipelineSettings {
     pub refine: bool,
     /// What is reported.
     pub decide: Decide,
-    /// Frames at the start that are watched and told of, but not entered into the ledger.
+    /// Frames at the start that are processed, but left out of the latency statistics.
     pub warm_up: u64,
     /// Ends the run so long after the warm-up, as if the source had ended.
     pub longest: Option<Duration>,
@@ -41,7 +41,7 @@ pub struct PipelineSettings {
     pub degrade: Option<DegradeSettings>,
     /// What the threads of the frame's way are given.
     pub realtime: RealtimeSettings,
-    /// How the machine is watched, in real time.
+    /// How the host is monitored, in real time.
     pub board: host::HostSettings,
     /// Set from outside, the run ends as if the source had ended.
     pub stop: Arc<AtomicBool>,

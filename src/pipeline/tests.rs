@@ -352,7 +352,7 @@ fn a_run_ends_with_its_time_but_not_before_the_warm_up_does() {
     };
     let ran = run_folder(folder.path(), "mask.onnx", &short, None);
     let summary = ran.result.unwrap();
-    // The frames of the warm-up were watched, and none after them.
+    // The frames of the warm-up were processed, and none after them.
     assert_eq!(summary.ledger.frames(), 0);
     assert!(summary.first_frame.is_some());
 }

@@ -62,14 +62,14 @@ impl FinishedRun {
         for span in gallery.spans_mut() {
             span.real = evaluator.is_true_positive(&span.id);
         }
-        let spans = evaluated.evaluation.objects.iter().map(|thing| AlertSpan {
-            id: thing.kind.to_string(),
-            first: thing.frames.0,
-            last: thing.frames.1,
+        let spans = evaluated.evaluation.objects.iter().map(|object| AlertSpan {
+            id: object.kind.to_string(),
+            first: object.frames.0,
+            last: object.frames.1,
             score_max: 0.0,
-            area_px: thing.area_px,
+            area_px: object.area_px,
             late: false,
-            real: Some(thing.found.is_some()),
+            real: Some(object.found.is_some()),
         });
         Some(spans.collect())
     }

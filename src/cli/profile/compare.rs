@@ -25,7 +25,7 @@ pub(super) fn table(a: &ProfileReport, b: &ProfileReport) -> String {
         );
     }
     if a.source != b.source || a.realtime != b.realtime || a.rate_hz != b.rate_hz {
-        out.push_str("The two watched different sources or paces: compare with care.\n");
+        out.push_str("The two have different sources or pacing: compare with care.\n");
     }
     let _ = writeln!(
         out,

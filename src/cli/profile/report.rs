@@ -153,7 +153,7 @@ impl ProfileReport {
         Ok(profile)
     }
 
-    /// The first frame, beside the others.
+    /// The first frame, next to the others.
     pub fn first_frame(&self) -> String {
         let p99_ms = self.work.p99_ms;
         format!(
@@ -163,7 +163,7 @@ impl ProfileReport {
         )
     }
 
-    /// The time of all blocks together, ms; beside the engine's it tells what the cutting costs.
+    /// The time of all blocks together, ms; next to the engine's it shows what the cutting costs.
     pub fn layers_ms(&self) -> f64 {
         self.layers.iter().flatten().map(|layer| layer.ms).sum()
     }
@@ -177,7 +177,7 @@ impl ProfileReport {
             .filter_map(|(name, times)| Some((name, times?)))
     }
 
-    /// What the machine tells before and after, one line a thing.
+    /// The host before and after, one line per part.
     pub fn board(&self) -> Vec<(String, String)> {
         let (before, after) = (&self.before, &self.after);
         let mut lines = Vec::new();
@@ -239,7 +239,7 @@ impl ProfileReport {
         if self.unknown_age > 0 {
             let _ = writeln!(
                 out,
-                "{} frames are of unknown age: the source does not tell when they were captured",
+                "{} frames are of unknown age: the source does not give their capture time",
                 self.unknown_age
             );
         }

@@ -167,9 +167,9 @@ fn heat_is_told_while_frames_come() {
         ..settings("s")
     };
     let (summary, alerts) = run_realtime(20, 50.0, hot);
-    let told: Vec<_> = alerts.iter().filter(|a| a.id.contains("-board-")).collect();
-    assert_eq!((told.len(), summary.alerts), (1, 1));
-    assert_eq!(told[0].event, AlertEvent::Degraded);
-    let detail = told[0].detail.as_deref().unwrap();
+    let reported: Vec<_> = alerts.iter().filter(|a| a.id.contains("-board-")).collect();
+    assert_eq!((reported.len(), summary.alerts), (1, 1));
+    assert_eq!(reported[0].event, AlertEvent::Degraded);
+    let detail = reported[0].detail.as_deref().unwrap();
     assert!(detail.contains("gpu-thermal is at 96.0 °C"), "{detail}");
 }

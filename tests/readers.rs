@@ -174,7 +174,7 @@ fn pickles_are_read_or_refused() {
         change: plain,
         // None of them is a whole network: read to the end, its tensors belong to nothing.
         is_whole: |outcome| {
-            matches!(outcome, Err(error) if error.contains("its keys are no Mask2Former's"))
+            matches!(outcome, Err(error) if error.contains("its keys are not those of Mask2Former"))
         },
         made: 60,
     }

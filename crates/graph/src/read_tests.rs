@@ -331,7 +331,7 @@ fn external_data_is_read_in_the_models_folder_only() {
         (outside.display().to_string(), "own folder"),
         ("missing.bin".to_owned(), "external_data=False"),
         (String::new(), "own folder"),
-        (".".to_owned(), "no file"),
+        (".".to_owned(), "not a file"),
     ];
     if cfg!(unix) {
         #[cfg(unix)]
@@ -343,7 +343,7 @@ fn external_data_is_read_in_the_models_folder_only() {
         assert!(matches!(error, OnnxError::External { .. }), "{error}");
         assert!(error.to_string().contains(part), "{location}: {error}");
     }
-    for (length, part) in [("9", "9 bytes"), ("x", "no number")] {
+    for (length, part) in [("9", "9 bytes"), ("x", "not a number")] {
         let error = open_with("w.bin", length).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }

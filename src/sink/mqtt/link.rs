@@ -12,6 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+mod tests;
+
 /// Environment variable with the password, where neither address nor settings have one.
 const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 /// A broker that has not answered for so long is not asked again what is wrong.
@@ -129,13 +132,13 @@ impl MqttLink {
         })
     }
 
-    /// Connects again and again until the run ends.
+    /// Connects again and again until the run ends; at least once, however short the run is.
     pub fn run(&self, to: &SyncSender<SinkMessage>, shared: &SharedSink) {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
         let mut early = 0;
         let mut reported: Option<String> = None;
-        while !closing() {
+        loop {
             let start = Instant::now();
             let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the courier stops waiting for what cannot come.
@@ -176,6 +179,9 @@ impl MqttLink {
             let until = Instant::now() + pause;
             while Instant::now() < until && !closing() {
                 std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+            }
+            if closing() {
+                return;
             }
             pause = (pause * 2).min(self.backoff_max);
         }

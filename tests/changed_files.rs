@@ -114,7 +114,10 @@ fn try_changed(kind: &str, seeds: &[Vec<u8>], read: impl Fn(&Path, &[u8]) -> Res
             panic!("{kind} {number} panicked; it is in {}", path.display())
         });
         if let Err(reason) = outcome {
-            assert!(!reason.is_empty(), "{kind} {number}: refused without a word");
+            assert!(
+                !reason.is_empty(),
+                "{kind} {number}: refused without a word"
+            );
             refused += 1;
         }
     }
@@ -131,7 +134,11 @@ fn file(path: &Path) -> Vec<u8> {
 }
 
 fn fixture(path: &str) -> Vec<u8> {
-    file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path))
+    file(
+        &Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(path),
+    )
 }
 
 fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -178,7 +185,8 @@ fn changed_labels_and_scores_are_read_or_refused() {
 #[test]
 fn changed_configurations_are_read_or_refused() {
     let full = common::unmask(Path::new("."), &["config"]).stdout;
-    let short = b"[sink]\nalerts = [\"a.jsonl\", \"mqtt://u:p@h/t\"]\n[[ladder.steps]]\nname = \"x\"\n\
+    let short =
+        b"[sink]\nalerts = [\"a.jsonl\", \"mqtt://u:p@h/t\"]\n[[ladder.steps]]\nname = \"x\"\n\
                   every = 2\n[decide]\nconfirm = \"4/6\"\nregion = [[0.4, 0.5], [1.0, 1.0]]\n";
     try_changed("config", &[full, short.to_vec()], |_, bytes| {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
@@ -203,7 +211,9 @@ fn read_recording(folder: &Path) -> Result<(), String> {
     }
     match bad {
         Some(bad) => Err(bad.to_string()),
-        None => reader.failure().map_or(Ok(()), |error| Err(error.to_string())),
+        None => reader
+            .failure()
+            .map_or(Ok(()), |error| Err(error.to_string())),
     }
 }
 
@@ -233,7 +243,9 @@ fn changed_recordings_are_read_or_refused() {
 
 /// Files that fuzzing kept, whole ones and others.
 fn kept(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();

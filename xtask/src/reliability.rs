@@ -143,6 +143,7 @@ fn build(repository: &Path) -> anyhow::Result<PathBuf> {
     if !status.success() {
         bail!("the program cannot be built");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     Ok(repository.join(target).join("debug/unmask"))
 }

@@ -88,9 +88,7 @@ impl MetricsClients {
     }
 
     fn leave(&self, number: u64) {
-        self.open()
-            .clients
-            .retain(|client| client.number != number);
+        self.open().clients.retain(|client| client.number != number);
         self.left.notify_one();
     }
 

@@ -47,13 +47,15 @@ pub fn sinks(summary: &Value) -> Vec<SinkAccount> {
 /// What the broker's sink says; nothing where there is none.
 pub fn broker_sink(summary: &Value) -> SinkAccount {
     let mut all = sinks(summary).into_iter();
-    all.find(|sink| sink.name.starts_with("mqtt")).unwrap_or_default()
+    all.find(|sink| sink.name.starts_with("mqtt"))
+        .unwrap_or_default()
 }
 
 /// What the file's sink says; nothing where there is none.
 pub fn file_sink(summary: &Value) -> SinkAccount {
     let mut all = sinks(summary).into_iter();
-    all.find(|sink| !sink.name.contains("://")).unwrap_or_default()
+    all.find(|sink| !sink.name.contains("://"))
+        .unwrap_or_default()
 }
 
 /// The alert of a line of JSON.

@@ -222,7 +222,8 @@ impl Connection {
         let yes = connack(self.version_5, 0, &[]);
         match self.conduct {
             Conduct::Refuses(reason) => {
-                self.stream.write_all(&connack(self.version_5, reason, &[]))?;
+                self.stream
+                    .write_all(&connack(self.version_5, reason, &[]))?;
                 return Ok(false);
             }
             Conduct::ClosesAfterConnack => {

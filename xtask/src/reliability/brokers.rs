@@ -1,11 +1,11 @@
 //! Brokers that misbehave for a while, and then do not.
 
+use super::SuiteContext;
 use super::account::{broker_sink, outbox};
 use super::broker::{Broker, Conduct};
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -98,9 +98,13 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
                 .unwrap_or_else(|_| Err(anyhow::anyhow!("a case panicked")))
         })
     })?;
-    let mut result = result.into_inner().map_err(|_| anyhow::anyhow!("poisoned"))?;
+    let mut result = result
+        .into_inner()
+        .map_err(|_| anyhow::anyhow!("poisoned"))?;
     let conducts = BOTH.len() + ONLY_5.len();
-    result.figures.push(format!("{conducts} kinds of misbehaviour, 25 of them with both versions of MQTT"));
+    result.figures.push(format!(
+        "{conducts} kinds of misbehaviour, 25 of them with both versions of MQTT"
+    ));
     Ok(result)
 }
 
@@ -144,13 +148,17 @@ fn try_one(
     if sink.delivered > taken.len() as u64 {
         failures.push(format!("{sink:?}, but the broker took {}", taken.len()));
     }
-    let nowhere = sink.told.saturating_sub(taken.union(&on_disk.whole).count() as u64 + sink.lost);
+    let nowhere = sink
+        .told
+        .saturating_sub(taken.union(&on_disk.whole).count() as u64 + sink.lost);
     if nowhere > 0 {
         failures.push(format!("{nowhere} alerts are nowhere: {sink:?}"));
     }
     // A broker that takes no such alert keeps its connection, and each alert is counted.
     if taken.len() == taken_before && sink.lost == 0 {
-        failures.push(format!("nothing came once the broker was good: {sink:?}; {said}"));
+        failures.push(format!(
+            "nothing came once the broker was good: {sink:?}; {said}"
+        ));
     }
     if status.code() != Some(if sink.lost > 0 { 2 } else { 0 }) {
         failures.push(format!("{status}, {} lost", sink.lost));

@@ -21,16 +21,38 @@ const START: &str = "@2000-01-01 00:00:00";
 /// after, and what `captured_at` then begins with. Times of libfaketime count from the start of
 /// the process.
 const SETS: [(&str, &str, &str, &str); 4] = [
-    ("set by 26 years", START, "@2026-11-29 12:00:00", "2026-11-29T12:00:"),
-    ("back by a day", "@2026-11-29 12:00:00", "@2026-11-28 12:00:00", "2026-11-28T12:00:"),
-    ("back before 1970", "@2026-11-29 12:00:00", "@1969-12-31 12:00:00", "1969-12-31T12:00:"),
-    ("ahead by 100 years", "@2026-11-29 12:00:00", "@2126-11-29 12:00:00", "2126-11-29T12:00:"),
+    (
+        "set by 26 years",
+        START,
+        "@2026-11-29 12:00:00",
+        "2026-11-29T12:00:",
+    ),
+    (
+        "back by a day",
+        "@2026-11-29 12:00:00",
+        "@2026-11-28 12:00:00",
+        "2026-11-28T12:00:",
+    ),
+    (
+        "back before 1970",
+        "@2026-11-29 12:00:00",
+        "@1969-12-31 12:00:00",
+        "1969-12-31T12:00:",
+    ),
+    (
+        "ahead by 100 years",
+        "@2026-11-29 12:00:00",
+        "@2126-11-29 12:00:00",
+        "2126-11-29T12:00:",
+    ),
 ];
 
 pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
     let mut result = tests::clock(context)?;
     let Some(library) = libfaketime() else {
-        result.skipped.push("clocks that are set (wants libfaketime)".into());
+        result
+            .skipped
+            .push("clocks that are set (wants libfaketime)".into());
         return Ok(result);
     };
     equal_starts(context, &library, &mut result)?;
@@ -44,7 +66,11 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
 /// libfaketime for programs with threads.
 fn libfaketime() -> Option<PathBuf> {
     let named = std::env::var_os("FAKETIME_LIB").map(PathBuf::from);
-    let folders = ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    let folders = [
+        "/usr/lib",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
     let known = folders.map(|folder| Path::new(folder).join("faketime/libfaketimeMT.so.1"));
     named.into_iter().chain(known).find(|file| file.is_file())
 }
@@ -107,7 +133,10 @@ impl ClockRun {
     /// `captured_at` of the last alert of something seen.
     fn last_captured_at(&self) -> String {
         let text = self.lines();
-        let alerts = text.lines().rev().map(serde_json::from_str::<serde_json::Value>);
+        let alerts = text
+            .lines()
+            .rev()
+            .map(serde_json::from_str::<serde_json::Value>);
         alerts
             .flatten()
             .find_map(|alert| Some(alert["captured_at"].as_str()?.to_string()))
@@ -138,7 +167,10 @@ fn equal_starts(
     if ids.len() != all || all == 0 {
         failures.push(format!("{} different ids of {all}", ids.len()));
     }
-    result.figures.push(format!("{all} ids of {EQUAL} equal starts, {} different", ids.len()));
+    result.figures.push(format!(
+        "{all} ids of {EQUAL} equal starts, {} different",
+        ids.len()
+    ));
     result.add("equal starts", &failures);
     Ok(())
 }
@@ -151,7 +183,9 @@ fn set_clock(
 ) -> anyhow::Result<()> {
     let mut run = start(context, library, before, 240)?;
     let scene = run.scene.path("a.jsonl");
-    run.run.wait_until(LIMIT, || fs::metadata(&scene).is_ok_and(|file| file.len() > 0));
+    run.run.wait_until(LIMIT, || {
+        fs::metadata(&scene).is_ok_and(|file| file.len() > 0)
+    });
     std::thread::sleep(Duration::from_secs(2));
     let clock = FakeClock {
         library,

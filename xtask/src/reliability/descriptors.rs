@@ -1,11 +1,11 @@
 //! Runs that may open few files: each works, or says what it lacks.
 
+use super::SuiteContext;
 use super::account::{AlertLines, broker_sink, file_sink, named, outbox};
 use super::broker::{Broker, Conduct};
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use std::process::Command;
 
 /// Limits that are tried.
@@ -66,8 +66,13 @@ fn try_one(
     let mut nowhere = 0;
     if worked {
         let in_file = AlertLines::read(named(scene.folder(), "a.jsonl"));
-        let known = broker.taken().union(&outbox(&scene.path("outbox")).whole).count() as u64;
-        nowhere = file.told.saturating_sub(in_file.whole.len() as u64 + file.lost)
+        let known = broker
+            .taken()
+            .union(&outbox(&scene.path("outbox")).whole)
+            .count() as u64;
+        nowhere = file
+            .told
+            .saturating_sub(in_file.whole.len() as u64 + file.lost)
             + sent.told.saturating_sub(known + sent.lost);
         if nowhere > 0 {
             failures.push(format!("{nowhere} alerts are nowhere: {file:?}, {sent:?}"));

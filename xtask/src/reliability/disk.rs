@@ -1,12 +1,12 @@
 //! Disks that are full or out of inodes, outboxes that somebody removes. Wants root for disks of
 //! its own.
 
+use super::SuiteContext;
 use super::account::{AlertLines, broker_sink, file_sink, named, outbox};
 use super::broker::Broker;
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use anyhow::ensure;
 use std::fs::{self, File};
 use std::io::Write;
@@ -167,7 +167,9 @@ fn try_disk(
     if !scene.path("disk/a.jsonl").exists() {
         failures.push("the file is not there".into());
     }
-    let of_file = file.told.saturating_sub(in_file.whole.len() as u64 + file.lost);
+    let of_file = file
+        .told
+        .saturating_sub(in_file.whole.len() as u64 + file.lost);
     let known = taken.union(&on_disk.whole).count() as u64;
     let of_broker = sent.told.saturating_sub(known + sent.lost);
     if of_file + of_broker > 0 {
@@ -180,7 +182,10 @@ fn try_disk(
         failures.push(format!("the counters do not add up: {sent:?}"));
     }
     if sent.waiting > on_disk.lines {
-        failures.push(format!("{} wait, {} are on disk", sent.waiting, on_disk.lines));
+        failures.push(format!(
+            "{} wait, {} are on disk",
+            sent.waiting, on_disk.lines
+        ));
     }
     let lost = file.lost + sent.lost;
     if status.code() != Some(if lost > 0 { 2 } else { 0 }) {
@@ -243,13 +248,19 @@ fn try_removal(
     let known = taken.union(&on_disk.whole).count() as u64;
     let nowhere = sink.told.saturating_sub(known + sink.lost);
     if nowhere > 0 || sink.told == 0 {
-        failures.push(format!("{nowhere} of {} alerts are nowhere: {said}", sink.told));
+        failures.push(format!(
+            "{nowhere} of {} alerts are nowhere: {said}",
+            sink.told
+        ));
     }
     if sink.delivered + sink.waiting + sink.lost != sink.told {
         failures.push(format!("the counters do not add up: {sink:?}"));
     }
     if sink.waiting > on_disk.lines {
-        failures.push(format!("{} wait, {} are on disk", sink.waiting, on_disk.lines));
+        failures.push(format!(
+            "{} wait, {} are on disk",
+            sink.waiting, on_disk.lines
+        ));
     }
     if with_broker && taken.is_empty() {
         failures.push(format!("nothing reached the broker: {said}"));

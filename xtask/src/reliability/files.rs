@@ -1,10 +1,10 @@
 //! What others do to an alerts file: moved, removed, copied and truncated, its place taken.
 
+use super::SuiteContext;
 use super::account::{AlertLines, file_sink, named};
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use rustix::process::Signal;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -49,9 +49,9 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
             try_one(context, meddling, keep, &mut result)?;
         }
     }
-    result.figures.push(
-        "`keep` 0, 1, 3 and 1000; the file is meddled with four times per run".to_string(),
-    );
+    result
+        .figures
+        .push("`keep` 0, 1, 3 and 1000; the file is meddled with four times per run".to_string());
     Ok(result)
 }
 
@@ -71,7 +71,10 @@ fn try_one(
         ),
     )?;
     let file = scene.path("a.jsonl");
-    let mut run = Running::start(&scene, &mut context.program.watch(&scene, "recording:drive"))?;
+    let mut run = Running::start(
+        &scene,
+        &mut context.program.watch(&scene, "recording:drive"),
+    )?;
     run.wait_until(LIMIT, || file.exists());
     for number in 0..4 {
         std::thread::sleep(Duration::from_millis(500));
@@ -101,7 +104,9 @@ fn try_one(
     let mut nowhere = 0;
     if keep == 1000 {
         // Nothing is old enough to go.
-        nowhere = sink.told.saturating_sub(found.whole.len() as u64 + sink.lost);
+        nowhere = sink
+            .told
+            .saturating_sub(found.whole.len() as u64 + sink.lost);
         if nowhere > 0 {
             failures.push(format!("{nowhere} of {} alerts are nowhere", sink.told));
         }

@@ -1,10 +1,10 @@
 //! Every frame that arrives ends exactly once, whatever the load and the settings.
 
+use super::SuiteContext;
 use super::account::file_sink;
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::{PICTURES, Scene};
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use std::fs;
 
 const RUNS: u64 = 30;

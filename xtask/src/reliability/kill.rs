@@ -1,11 +1,11 @@
 //! SIGKILL at any moment: what was in the outbox arrives, what was in the file stays.
 
+use super::SuiteContext;
 use super::account::{AlertKey, AlertLines, named, outbox};
 use super::broker::Broker;
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::fs;

@@ -108,7 +108,11 @@ impl Running {
                 return Ok(status);
             }
             if start.elapsed() > limit {
-                bail!("it did not end within {} s: {}", limit.as_secs(), self.said());
+                bail!(
+                    "it did not end within {} s: {}",
+                    limit.as_secs(),
+                    self.said()
+                );
             }
             std::thread::sleep(LOOK);
         }

@@ -79,8 +79,8 @@ fn write_picture(path: &Path, left: Option<u32>) -> anyhow::Result<()> {
     let mut rgb = Vec::with_capacity((width * height * 3) as usize);
     for y in 0..height {
         for x in 0..width {
-            let square = left
-                .is_some_and(|left| (left..left + 24).contains(&x) && (60..84).contains(&y));
+            let square =
+                left.is_some_and(|left| (left..left + 24).contains(&x) && (60..84).contains(&y));
             rgb.extend(if square { [0, 0, 0] } else { [255, 0, 0] });
         }
     }

@@ -1,10 +1,10 @@
 //! How long it takes from a signal to the end, whatever is waited for.
 
+use super::SuiteContext;
 use super::broker::{Broker, Conduct};
 use super::program::{LIMIT, Running};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use anyhow::ensure;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
@@ -164,12 +164,20 @@ fn command(context: &SuiteContext, scene: &Scene, waits: Waits) -> anyhow::Resul
         Waits::Drawing => {
             let folder = scene.path("drawn");
             std::fs::create_dir(&folder)?;
-            let made = Command::new("mkfifo").arg(folder.join("000000.png")).status()?;
+            let made = Command::new("mkfifo")
+                .arg(folder.join("000000.png"))
+                .status()?;
             ensure!(made.success(), "mkfifo failed");
             watch("pictures:list.txt", &["--rate", "1", "--overlays", "drawn"])
         }
         Waits::Record => other(&[
-            "record", "--source", "pictures:list.txt", "--rate", "1", "--realtime", "--out",
+            "record",
+            "--source",
+            "pictures:list.txt",
+            "--rate",
+            "1",
+            "--realtime",
+            "--out",
             "recorded",
         ]),
         Waits::Score => {
@@ -179,14 +187,27 @@ fn command(context: &SuiteContext, scene: &Scene, waits: Waits) -> anyhow::Resul
                 let (from, to) = (scene.path("many/00.png"), format!("many/{number:06}.png"));
                 std::fs::hard_link(from, scene.path(&to))?;
             }
-            other(&["score", "--model", &model, "--images", "many", "--out", "maps"])
+            other(&[
+                "score", "--model", &model, "--images", "many", "--out", "maps",
+            ])
         }
         Waits::Thresholds => other(&[
-            "thresholds", "--model", &model, "--frames", "list.txt",
-            "--false-alarms-per-hour", "1",
+            "thresholds",
+            "--model",
+            &model,
+            "--frames",
+            "list.txt",
+            "--false-alarms-per-hour",
+            "1",
         ]),
         Waits::Profile => other(&[
-            "profile", "--model", &model, "--source", "pictures:list.txt", "--realtime", "--rate",
+            "profile",
+            "--model",
+            &model,
+            "--source",
+            "pictures:list.txt",
+            "--realtime",
+            "--rate",
             "1",
         ]),
     })

@@ -1,12 +1,12 @@
 //! A long run with everything on: a file that is rotated, evidence, metrics that are asked for, slow
 //! clients, and a broker that comes and goes.
 
+use super::SuiteContext;
 use super::account::{AlertKey, AlertLines, broker_sink, file_sink, named, outbox};
 use super::broker::Broker;
 use super::program::{Running, unexpected_end};
 use super::scene::{RATE_HZ, Scene};
 use super::suite::SuiteResult;
-use super::SuiteContext;
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,9 @@ impl Sample {
     fn take(run: &Running, start: Instant) -> Option<Self> {
         let folder = format!("/proc/{}", run.id());
         let status = fs::read_to_string(format!("{folder}/status")).ok()?;
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let memory = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
         Some(Self {
             at_s: start.elapsed().as_secs_f64(),
             memory_kib: memory.split_whitespace().next()?.parse().ok()?,
@@ -136,7 +138,10 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
             scrapes += 1;
             unanswered += u64::from(!scrape(metrics));
         }
-        if samples.last().is_some_and(|last| last.at_s > 60.0 * context.minutes as f64 - 15.0) {
+        if samples
+            .last()
+            .is_some_and(|last| last.at_s > 60.0 * context.minutes as f64 - 15.0)
+        {
             broker.come()?;
             broker.since = Instant::now();
         }
@@ -149,7 +154,9 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
     let in_file = AlertLines::read(named(scene.folder(), "a.jsonl"));
     let on_disk = outbox(&scene.path("outbox"));
     let known = broker.taken.union(&on_disk.whole).count() as u64;
-    let nowhere = file.told.saturating_sub(in_file.whole.len() as u64 + file.lost)
+    let nowhere = file
+        .told
+        .saturating_sub(in_file.whole.len() as u64 + file.lost)
         + sent.told.saturating_sub(known + sent.lost);
     if nowhere > 0 || file.told == 0 {
         failures.push(format!("{nowhere} alerts are nowhere: {file:?}, {sent:?}"));
@@ -164,7 +171,10 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
     let differs = (sum != frames).then(|| format!("{sum} of {frames} frames are accounted for"));
     result.add("frame sums", &differs.into_iter().collect::<Vec<_>>());
     let lost = (unanswered > 0).then(|| format!("{unanswered} of {scrapes} were not answered"));
-    result.add("metrics next to slow clients", &lost.into_iter().collect::<Vec<_>>());
+    result.add(
+        "metrics next to slow clients",
+        &lost.into_iter().collect::<Vec<_>>(),
+    );
 
     let growth = growth(&samples);
     let hours = samples.last().map_or(0.0, |last| last.at_s) / 3600.0;
@@ -227,7 +237,11 @@ fn growth(samples: &[Sample]) -> ProcessGrowth {
     };
     let memory = |part: &[Sample]| mean(part, |sample| sample.memory_kib);
     let open = |part: &[Sample]| mean(part, |sample| sample.descriptors as f64);
-    let counts = || samples[n / 3..n - 2].iter().map(|sample| sample.descriptors);
+    let counts = || {
+        samples[n / 3..n - 2]
+            .iter()
+            .map(|sample| sample.descriptors)
+    };
     ProcessGrowth {
         early_kib: samples[n / 3].memory_kib,
         late_kib: samples[n - 3].memory_kib,

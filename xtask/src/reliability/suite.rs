@@ -24,7 +24,8 @@ impl SuiteResult {
     pub fn add(&mut self, case: &str, failures: &[String]) {
         self.tried += 1;
         if !failures.is_empty() {
-            self.failures.push(format!("{case}: {}", failures.join("; ")));
+            self.failures
+                .push(format!("{case}: {}", failures.join("; ")));
         }
     }
 

@@ -50,8 +50,8 @@ fn today() -> String {
 
 /// Puts `rows` into the table of `page`; rows of other suites stay.
 pub fn write(page: &Path, rows: &[(&str, String)]) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(page)
-        .with_context(|| format!("cannot read {}", page.display()))?;
+    let text =
+        std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
     let text = put(&text, rows)?;
     std::fs::write(page, text).with_context(|| format!("cannot write {}", page.display()))
 }

@@ -18,7 +18,11 @@ pub fn inject(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
 
 /// Certificates, logins, last will.
 pub fn tls(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    run(context, &[&["--test", "broker_faults", "--test", "mqtt"]], &[])
+    run(
+        context,
+        &[&["--test", "broker_faults", "--test", "mqtt"]],
+        &[],
+    )
 }
 
 /// Ids and clocks, without libfaketime.
@@ -33,12 +37,20 @@ pub fn metrics(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
 
 /// stdout and stderr that are absent, full or without a reader; files that are none.
 pub fn streams(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    run(context, &[&["--test", "stdout", "--test", "special_files"]], &[])
+    run(
+        context,
+        &[&["--test", "stdout", "--test", "special_files"]],
+        &[],
+    )
 }
 
 /// Changed files of every reader.
 pub fn fuzz(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    run(context, &[&["--test", "changed_files", "--test", "readers"]], &[])
+    run(
+        context,
+        &[&["--test", "changed_files", "--test", "readers"]],
+        &[],
+    )
 }
 
 /// Runs the tests of each of `targets` whose names contain one of `filters`.
@@ -78,7 +90,10 @@ fn add(result: &mut SuiteResult, stdout: &str) {
         if let Some(passed) = line.strip_prefix("test result: ") {
             let words: Vec<&str> = passed.split_whitespace().collect();
             // `test result: ok. 12 passed; 0 failed; …`
-            cases += words.get(1).and_then(|count| count.parse().ok()).unwrap_or(0);
+            cases += words
+                .get(1)
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0);
             continue;
         }
         // The runner may have written the test's name at the start of the line.

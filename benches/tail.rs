@@ -149,14 +149,11 @@ struct FrameProbe {
 impl FrameProbe {
     fn end_frame(&mut self) {
         let end = Instant::now();
-        let probe = match &self.probe {
-            Some(probe) => probe,
+        if self.probe.is_none() {
             // The first frame is there: this is the thread.
-            None => match ThreadProbe::open() {
-                Ok(probe) => self.probe.insert(probe),
-                Err(_) => return,
-            },
-        };
+            self.probe = ThreadProbe::open().ok();
+        }
+        let Some(probe) = &self.probe else { return };
         let after = probe.read();
         if let Some((start, before)) = self.start {
             let begin = Instant::now();

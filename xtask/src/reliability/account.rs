@@ -21,8 +21,6 @@ pub struct SinkAccount {
     pub waiting: u64,
     /// Lost and counted.
     pub lost: u64,
-    /// Lost, by reason.
-    pub reasons: String,
 }
 
 /// What the sinks of a run say, in the order of its settings.
@@ -39,7 +37,6 @@ pub fn sinks(summary: &Value) -> Vec<SinkAccount> {
             lost: sink["lost"].as_object().map_or(0, |lost| {
                 lost.values().filter_map(Value::as_u64).sum::<u64>()
             }),
-            reasons: sink["lost"].to_string(),
         })
         .collect()
 }

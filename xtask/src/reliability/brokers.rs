@@ -81,7 +81,7 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE)
             .map(|_| {
-                scope.spawn(|| {
+                scope.spawn(|| -> anyhow::Result<()> {
                     loop {
                         let case = next.lock().ok().and_then(|mut cases| cases.next());
                         let Some((version, conduct)) = case else {

@@ -149,7 +149,11 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     }
     #[cfg(feature = "offline")]
     let profile = ProfileReport {
-        layers: layers::measure(usize::from(args.layer_passes), &seen),
+        // A profile that is told to end has no time for it.
+        layers: match super::shutdown::is_requested() {
+            true => None,
+            false => layers::measure(usize::from(args.layer_passes), &seen),
+        },
         ..profile
     };
     Ok((profile, seen.outcome()))

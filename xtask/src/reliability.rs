@@ -70,13 +70,14 @@ struct SuiteContext {
 type RunSuite = fn(&SuiteContext) -> anyhow::Result<SuiteResult>;
 
 /// All suites, in the order of the table.
-const SUITES: [(&str, RunSuite); 14] = [
+const SUITES: [(&str, RunSuite); 15] = [
     ("inject", tests::inject),
     ("files", files::run),
     ("disk", disk::run),
     ("kill", kill::run),
     ("brokers", brokers::run),
     ("tls", tests::tls),
+    ("ids", tests::ids),
     ("clock", clock::run),
     ("descriptors", descriptors::run),
     ("signals", signals::run),

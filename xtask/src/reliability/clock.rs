@@ -1,10 +1,10 @@
 //! Wall clocks that start equal, are set, go back, jump and drift. Wants libfaketime.
 
+use super::SuiteContext;
 use super::account::{AlertLines, named};
 use super::program::{LIMIT, Running, unexpected_end};
 use super::scene::Scene;
 use super::suite::SuiteResult;
-use super::{SuiteContext, tests};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ const SETS: [(&str, &str, &str, &str); 4] = [
 ];
 
 pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    let mut result = tests::clock(context)?;
+    let mut result = SuiteResult::default();
     let Some(library) = libfaketime() else {
         result
             .skipped

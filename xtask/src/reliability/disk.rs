@@ -210,7 +210,7 @@ fn try_removal(
     result: &mut SuiteResult,
 ) -> anyhow::Result<()> {
     let scene = Scene::new()?;
-    scene.recording("drive", 800, 10)?;
+    scene.recording("drive", 1600, 10)?;
     let port = free_port()?;
     context.program.configure(
         &scene,
@@ -240,6 +240,8 @@ fn try_removal(
     }
     std::thread::sleep(Duration::from_secs(2));
     let broker = with_broker.then(|| Broker::start_on(port)).transpose()?;
+    // On a busy machine the run may be over by then.
+    let met = with_broker && run.is_running();
     let status = run.wait(LIMIT)?;
     let (said, sink) = (run.said(), broker_sink(&run.summary()));
     let mut failures: Vec<String> = unexpected_end(status, &said).into_iter().collect();
@@ -262,7 +264,7 @@ fn try_removal(
             sink.waiting, on_disk.lines
         ));
     }
-    if with_broker && taken.is_empty() {
+    if met && taken.is_empty() {
         failures.push(format!("nothing reached the broker: {said}"));
     }
     let silent = removal != Removal::Acked && !said.contains("removed");

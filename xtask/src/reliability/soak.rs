@@ -105,7 +105,7 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
         &scene,
         &format!(
             "[sink]\nclose_ms = 20000\nalerts = [\"a.jsonl\", \"mqtt://127.0.0.1:{port}/road\"]\n\
-             metrics = \"{metrics}\"\n[sink.file]\nrotate_bytes = 65536\nkeep = 100000\n\
+             metrics = \"{metrics}\"\n[sink.file]\nrotate_bytes = 524288\nkeep = 1000\n\
              [sink.mqtt]\noutbox = \"outbox\"\nbackoff_ms = 100\nbackoff_max_ms = 1000\n\
              [sink.evidence]\nfolder = \"kept\"\nframes = 50\nspacing_ms = 10000\n"
         ),
@@ -159,7 +159,9 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
         .saturating_sub(in_file.whole.len() as u64 + file.lost)
         + sent.told.saturating_sub(known + sent.lost);
     if nowhere > 0 || file.told == 0 {
-        failures.push(format!("{nowhere} alerts are nowhere: {file:?}, {sent:?}"));
+        failures.push(format!(
+            "{nowhere} alerts are nowhere: {file:?}, {sent:?}; {said}"
+        ));
     }
     result.add("alerts", &failures);
     result.alerts = file.told + sent.told;

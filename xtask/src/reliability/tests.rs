@@ -12,8 +12,13 @@ const LIMIT: Duration = Duration::from_secs(3600);
 
 /// Faults of the disk on the n-th operation, and the models of outbox and session.
 pub fn inject(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    let filters = ["sink::rotate", "sink::outbox", "sink::mqtt::courier"];
+    let filters = ["sink::rotate", "sink::outbox", "sink::mqtt"];
     run(context, &[&["--lib"]], &filters)
+}
+
+/// Ids and evidence of boards whose clocks start equal.
+pub fn ids(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
+    run(context, &[&["--lib"]], &["clock::", "sink::evidence"])
 }
 
 /// Certificates, logins, last will.
@@ -23,11 +28,6 @@ pub fn tls(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
         &[&["--test", "broker_faults", "--test", "mqtt"]],
         &[],
     )
-}
-
-/// Ids and clocks, without libfaketime.
-pub fn clock(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
-    run(context, &[&["--lib"]], &["clock::", "sink::evidence"])
 }
 
 /// The metrics endpoint with slow clients.

@@ -2,8 +2,8 @@
 //! [--frames 5000] [--priority 50]`.
 //!
 //! Prints what frames take in the engine and outside it up to p99.9, and of the slowest frames what
-//! they waited for: a core (the kernel's run queue), pages, or nothing that the kernel knows of
-//! (the clock, caches, a neighbour on the same core). Between frames a fixed piece of work is timed:
+//! the pipeline's thread waited for: a core (the kernel's run queue), pages, or, where it was neither
+//! on a core nor ready for one, the engine's thread, which gets each frame and hands it back. Between frames a fixed piece of work is timed:
 //! what that varies by, the machine varies by. Without `--source`, small pictures are watched by the
 //! tests' model; with `--priority` the frame's threads get SCHED_FIFO.
 
@@ -15,6 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use unmask::budget::realtime::RealtimeSettings;
 use unmask::budget::{FrameStage, LatencyPercentiles};
 use unmask::pipeline::{PipelineSettings, RunEvent, run};
 use unmask::sink::JsonLines;
@@ -236,7 +237,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(source) => source.clone(),
         None => pictures(folder.path(), args.frames + WARM_UP)?,
     };
-    // One thread: all that the engine computes is then on the pipeline's own.
+    let realtime = RealtimeSettings {
+        priority: args.priority,
+        ..Default::default()
+    };
+    // Before the engine: its threads are to have it, too.
+    realtime.enter()?;
     let mut engine = Engine::open(&args.model, EngineOptions { threads: 1 })?;
     let threshold = engine.facts().threshold.unwrap_or(0.5);
     let camera = OpenSource::open(&source, 10.0)?;

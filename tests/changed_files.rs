@@ -58,22 +58,22 @@ const AWKWARD: [&[u8]; 14] = [
     b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
 ];
 
-/// `seed` with one to six changes.
+/// `seed` with one to three changes.
 fn change(seed: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = seed.to_vec();
-    for _ in 0..=dice.roll(6) {
+    for _ in 0..=dice.roll(3) {
         let at = dice.roll(bytes.len());
         let length = dice.roll(INSERT_LIMIT).min(bytes.len() - at);
-        match dice.roll(7) {
-            0 if !bytes.is_empty() => bytes[at] ^= 1 << dice.roll(8),
-            1 if !bytes.is_empty() => bytes[at] = dice.next() as u8,
-            2 => bytes.truncate(at),
-            3 => drop(bytes.drain(at..at + length)),
-            4 => {
+        match dice.roll(14) {
+            0..=3 if !bytes.is_empty() => bytes[at] ^= 1 << dice.roll(8),
+            4..=7 if !bytes.is_empty() => bytes[at] = dice.next() as u8,
+            8 => bytes.truncate(at),
+            9 => drop(bytes.drain(at..at + length)),
+            10 => {
                 let piece = bytes[at..at + length].to_vec();
                 bytes.splice(at..at, piece);
             }
-            5 => {
+            11 | 12 => {
                 let word = AWKWARD[dice.roll(AWKWARD.len())];
                 let end = (at + word.len()).min(bytes.len());
                 bytes.splice(at..end, word.iter().copied());

@@ -164,9 +164,11 @@ fn command(context: &SuiteContext, scene: &Scene, waits: Waits) -> anyhow::Resul
         Waits::Drawing => {
             let folder = scene.path("drawn");
             std::fs::create_dir(&folder)?;
-            let made = Command::new("mkfifo").arg(folder.join("00.png")).status()?;
+            let made = Command::new("mkfifo")
+                .arg(folder.join("000000.png"))
+                .status()?;
             ensure!(made.success(), "mkfifo failed");
-            watch("pictures:list.txt", &["--rate", "1", "--overlays", "drawn"])
+            watch("synthetic:1", &["--rate", "0.02", "--overlays", "drawn"])
         }
         Waits::Record => other(&[
             "record",

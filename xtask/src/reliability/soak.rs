@@ -136,7 +136,8 @@ pub fn run(context: &SuiteContext) -> anyhow::Result<SuiteResult> {
         slow.retain_mut(|stream| stream.write_all(b"x").is_ok());
         if run.is_running() && samples.len() > 3 {
             scrapes += 1;
-            unanswered += u64::from(!scrape(metrics));
+            // The run may end meanwhile.
+            unanswered += u64::from(!scrape(metrics) && run.is_running());
         }
         if samples
             .last()

@@ -157,6 +157,7 @@ pub struct LatencyStats {
     stages: [StageTimes; FrameStage::ALL.len()],
     age: StageTimes,
     work: StageTimes,
+    outside: StageTimes,
     budget: Duration,
     misses: u64,
     unknown: u64,
@@ -176,6 +177,7 @@ impl LatencyStats {
             stages: std::array::from_fn(|_| StageTimes::new()),
             age: StageTimes::new(),
             work: StageTimes::new(),
+            outside: StageTimes::new(),
             budget,
             misses: 0,
             unknown: 0,
@@ -209,9 +211,17 @@ impl LatencyStats {
         self.last_age = None;
     }
 
-    /// Records what a frame took from its admission to its alerts, without its wait.
-    pub fn finish_work(&mut self, took: Duration) {
+    /// Records what a frame took from its admission to its alerts, without its wait, and how much of
+    /// that the engine ran.
+    pub fn finish_work(&mut self, took: Duration, engine: Duration) {
         self.work.add(took);
+        self.outside.add(took.saturating_sub(engine));
+    }
+
+    /// Percentiles of what each frame took outside the engine, from its admission to its alerts:
+    /// the pipeline's own share.
+    pub fn outside_engine(&self) -> LatencyPercentiles {
+        self.outside.percentiles()
     }
 
     /// Percentiles of what frames took from their admission to their alerts.
@@ -391,6 +401,19 @@ mod tests {
         ledger.idle_waits = true;
         assert!((ledger.outside_engine_share() - 6.0 / 96.0).abs() < 1e-9);
         assert_eq!(LatencyStats::new(ms(1), false).outside_engine_share(), 0.0);
+    }
+
+    #[test]
+    fn share_outside_is_per_frame() {
+        let mut ledger = LatencyStats::new(ms(100), true);
+        for _ in 0..999 {
+            ledger.finish_work(ms(51), ms(50));
+        }
+        // A slow engine is not the pipeline's share.
+        ledger.finish_work(ms(95), ms(90));
+        let outside = ledger.outside_engine();
+        assert!((outside.p50_ms - 1.0).abs() < 0.01 && (outside.max_ms - 5.0).abs() < 0.05);
+        assert!((ledger.work().max_ms - 95.0).abs() < 0.5);
     }
 
     #[test]

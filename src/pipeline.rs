@@ -238,10 +238,11 @@ impl<'a> AlertPipeline<'a> {
                     }
                     let queued = admitted.since(captured);
                     self.summary.ledger.add(FrameStage::Queue, queued);
+                    let engine = seen.times.engine;
                     self.decide(seen)?;
                     let work = self.clock.now().since(admitted);
                     self.summary.first_frame.get_or_insert(work);
-                    self.summary.ledger.finish_work(work);
+                    self.summary.ledger.finish_work(work, engine);
                     self.learn(admission, admitted)?;
                     on_event(RunEvent::Frame);
                 }

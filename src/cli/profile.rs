@@ -159,7 +159,11 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
     }
     #[cfg(feature = "offline")]
     let profile = ProfileReport {
-        layers: layers::measure(usize::from(args.layer_passes), &finished),
+        // A profile that is asked to end has no time for it.
+        layers: match super::shutdown::is_requested() {
+            true => None,
+            false => layers::measure(usize::from(args.layer_passes), &finished),
+        },
         ..profile
     };
     Ok((profile, pipeline_run::outcome(&finished)))

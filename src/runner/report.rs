@@ -21,6 +21,7 @@ pub struct RunReport {
     budget_misses: u64,
     unknown_age: u64,
     outside_engine_share: f64,
+    outside_engine: LatencyPercentiles,
     age: LatencyPercentiles,
     stages: Vec<StageReport>,
     threshold: f32,
@@ -68,6 +69,7 @@ impl FinishedRun {
             budget_misses: ledger.misses(),
             unknown_age: ledger.unknown_age(),
             outside_engine_share: rounded(ledger.outside_engine_share()),
+            outside_engine: ledger.outside_engine(),
             age: ledger.age(),
             stages: FrameStage::ALL
                 .iter()

@@ -1,12 +1,16 @@
-//! Prometheus endpoint: `GET /metrics`, one request at a time, everything bounded.
+//! Prometheus endpoint: `GET /metrics`, everything bounded.
 
 mod accept;
+mod clients;
+#[cfg(test)]
+mod tests;
 
 use super::counters::{DiscardReason, SinkReport};
 use super::metrics::MetricsSnapshot;
 use super::thread::SharedSink;
 use super::{RunMetrics, SinkError, SinkFanout};
 use crate::budget::DropReason as DropCause;
+use clients::MetricsClients;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -32,6 +36,7 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct MetricsExporter {
     address: SocketAddr,
     ending: Arc<AtomicBool>,
+    clients: Arc<MetricsClients>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,8 +55,11 @@ impl MetricsExporter {
             metrics: sinks.metrics().clone(),
             sinks: sinks.shared_counters(),
         }));
+        let registry = Arc::new(registry);
         let ending = Arc::new(AtomicBool::new(false));
         let ended = ending.clone();
+        let clients = Arc::new(MetricsClients::default());
+        let served = clients.clone();
         let thread = std::thread::Builder::new()
             .name("metrics".into())
             .spawn(move || {
@@ -59,11 +67,13 @@ impl MetricsExporter {
                     if ended.load(Relaxed) {
                         return;
                     }
-                    match stream {
-                        // A client that goes away is its own affair.
-                        Ok(stream) => drop(answer(stream, &registry)),
-                        // Out of descriptors, for one: no reason to spin.
-                        Err(_) => std::thread::sleep(Duration::from_millis(100)),
+                    let registry = registry.clone();
+                    // A client that goes away is its own affair.
+                    let serve = move |stream: &TcpStream| drop(answer(stream, &registry));
+                    let served = stream.and_then(|stream| served.serve(stream, serve));
+                    if served.is_err() {
+                        // Out of descriptors or threads, for one: no reason to spin.
+                        std::thread::sleep(Duration::from_millis(100));
                     }
                 }
             })
@@ -71,6 +81,7 @@ impl MetricsExporter {
         Ok(Self {
             address,
             ending,
+            clients,
             thread: Some(thread),
         })
     }
@@ -96,12 +107,12 @@ impl Drop for MetricsExporter {
         if let (true, Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
         }
+        self.clients.close();
     }
 }
 
-fn answer(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = read_request(&mut stream)?;
+fn answer(stream: &TcpStream, registry: &Registry) -> io::Result<()> {
+    let request = read_request(stream)?;
     let mut words = request.split(|&b| b == b' ' || b == b'\r');
     let (method, path) = (words.next().unwrap_or(b""), words.next().unwrap_or(b""));
     let path = path.split(|&b| b == b'?').next().unwrap_or(path);
@@ -126,12 +137,29 @@ fn answer(mut stream: TcpStream, registry: &Registry) -> io::Result<()> {
          Connection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body.as_bytes())
+    write_answer(stream, &(head + &body))
+}
+
+/// Writes `text`, or fails at a limit of time in all.
+fn write_answer(mut stream: &TcpStream, text: &str) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_write_timeout(Some(left))?;
+        match stream.write(rest)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => rest = &rest[written..],
+        }
+    }
+    Ok(())
 }
 
 /// Reads to the end of the head, or fails: at a limit of bytes and of time in all.
-fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_request(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + PATIENCE;
     let mut request = Vec::new();
     let mut piece = [0; 1024];

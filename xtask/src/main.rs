@@ -10,6 +10,7 @@ mod dist;
 mod names;
 mod package;
 mod process;
+mod reliability;
 mod rtx;
 mod toolchain;
 
@@ -28,6 +29,8 @@ enum XtaskCommand {
     Dist(dist::DistArgs),
     /// Count type names of one word, and names that several types share
     Names(names::NamesArgs),
+    /// Try files, disks, brokers, clocks, signals and limits against the program
+    Reliability(reliability::ReliabilityArgs),
     /// Build our graphs with NVIDIA's TensorRT-RTX, which needs no GPU
     Rtx(rtx::RtxArgs),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         XtaskCommand::Deb(args) => deb::run(&args),
         XtaskCommand::Dist(args) => dist::run(&args),
         XtaskCommand::Names(args) => names::run(&args),
+        XtaskCommand::Reliability(args) => reliability::run(&args),
         XtaskCommand::Rtx(args) => rtx::run(&args),
     };
     match done {

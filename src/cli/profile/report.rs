@@ -49,6 +49,9 @@ pub(super) struct ProfileReport {
     /// What a frame took from its admission to its alerts, without its wait.
     #[serde(default)]
     pub work: LatencyPercentiles,
+    /// What of that a frame spent outside the engine: the pipeline's own share.
+    #[serde(default)]
+    pub outside_engine: LatencyPercentiles,
     /// From capture to the writing of the alerts.
     pub age: LatencyPercentiles,
     pub stages: BTreeMap<String, LatencyPercentiles>,
@@ -130,6 +133,7 @@ impl ProfileReport {
             jitter_ms: ledger.jitter_ms(),
             first_frame_ms: summary.first_frame.map_or(0.0, |t| t.as_secs_f64() * 1e3),
             work: ledger.work(),
+            outside_engine: ledger.outside_engine(),
             age: ledger.age(),
             stages: stages.into_iter().collect(),
             outside_engine_share: ledger.outside_engine_share(),
@@ -257,6 +261,7 @@ impl ProfileReport {
             );
         };
         self.stages().for_each(|(name, times)| line(name, times));
+        line("outside engine", self.outside_engine);
         line("capture to alert", self.age);
         let _ = writeln!(
             out,
@@ -337,6 +342,7 @@ pub(super) mod tests {
             jitter_ms: 0.5,
             first_frame_ms: 45.0,
             work: times(engine_ms + 1.0),
+            outside_engine: times(1.0),
             age: times(engine_ms + 5.0),
             stages: stages.map(|(n, ms)| (n.to_string(), times(ms))).into(),
             outside_engine_share: 0.05,

@@ -13,6 +13,9 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
+#[cfg(test)]
+mod tests;
+
 /// Environment variable with the password, where neither address nor settings have one.
 const PASSWORD: &str = "UNMASK_MQTT_PASSWORD";
 /// A broker that has not answered for so long is not asked again what is wrong.
@@ -130,13 +133,13 @@ impl MqttLink {
         })
     }
 
-    /// Connects again and again until the run ends.
+    /// Connects again and again until the run ends; at least once, however short the run is.
     pub fn run(&self, to: &SyncSender<SinkMessage>, shared: &SharedSink) {
         let closing = || shared.closing.load(Relaxed);
         let mut pause = self.backoff;
         let mut early = 0;
         let mut last_fault: Option<String> = None;
-        while !closing() {
+        loop {
             let start = Instant::now();
             let (up, mut fault) = self.connect_safely(to);
             // At the end of a run, too: the session stops waiting for what cannot come.
@@ -179,6 +182,9 @@ impl MqttLink {
                 std::thread::sleep(
                     POLL_INTERVAL.min(until.saturating_duration_since(Instant::now())),
                 );
+            }
+            if closing() {
+                return;
             }
             pause = (pause * 2).min(self.backoff_max);
         }

@@ -127,8 +127,9 @@ impl MqttSession {
                         self.handle(message);
                     }
                 }
-                // The link holds a sender, so the ring is only empty, never cut off.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                // The run and the connection have ended: nobody is left to wait for.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
                     if self.shared.closing.load(Relaxed) && self.is_finished() {
                         break;
                     }

@@ -252,5 +252,5 @@ fn no_fault_of_the_disk_destroys_what_is_kept() {
         }
     }
     assert!(tried > 500, "{tried}");
-    println!("{tried} histories with {failed} faults of the disk: nothing destroyed");
+    println!("\n{tried} tried, {tried} held, 0 lost: {failed} faults under a rotated file");
 }

@@ -58,6 +58,20 @@ pub fn power_off() -> ! {
     std::process::exit(1)
 }
 
+/// Sets the wall clock ahead by so many seconds, or back.
+pub fn move_wall_clock(by_s: i64) -> io::Result<()> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the structure is written before it is read, and lives until both calls return.
+    checked(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut time) })?;
+    time.tv_sec += by_s as libc::time_t;
+    // SAFETY: as above.
+    checked(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) })?;
+    Ok(())
+}
+
 /// Asks a process to end.
 pub fn terminate(process: u32) -> io::Result<()> {
     signal(process, libc::SIGTERM)

@@ -282,5 +282,5 @@ fn every_fault_of_the_disk_adds_up_whatever_the_broker_does() {
         }
     }
     assert!(tried >= 420, "{tried}");
-    println!("{tried} histories with {failed} faults, {lost} alerts lost, each of them counted");
+    println!("\n{tried} tried, {tried} held, {lost} lost: {failed} faults under a session");
 }

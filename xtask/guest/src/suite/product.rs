@@ -21,6 +21,9 @@ const PREPARED_MODEL: &str = "/tmp/prepared.onnx";
 const WATCHED: &str = "--anywhere --no-rules --confirm 1/1 --min-area 50 --threshold 0.3 \
                        --budget-ms 60000 --threads 1";
 
+/// By how much the wall clock is set: 26 years.
+const CLOCK_STEP_S: i64 = 26 * 365 * 86_400;
+
 /// How often the picture turns black at most, until it is reported as that.
 const BLACK_TIMES: usize = 5;
 
@@ -55,6 +58,11 @@ pub(super) fn trials() -> Vec<CaseTrial> {
             "product/busy",
             "another program has the camera when `unmask run` starts",
             busy,
+        ),
+        CaseTrial::new(
+            "product/clock",
+            "the wall clock is set ahead by 26 years under `unmask run`, and back",
+            clock,
         ),
         CaseTrial {
             long: true,
@@ -286,6 +294,56 @@ fn busy() -> FoundCamera {
     Ok(format!(
         "reported once: {reported}; frames once it was free"
     ))
+}
+
+/// Puts the wall clock back when dropped.
+struct ClockReset;
+
+impl Drop for ClockReset {
+    fn drop(&mut self) {
+        // The case has failed already where this does.
+        let _ = sys::move_wall_clock(-CLOCK_STEP_S);
+    }
+}
+
+fn clock() -> FoundCamera {
+    let feeder = show(ShownScene::Square)?;
+    let mut run = run(SMALL_MODEL, "--camera-format RGB3")?;
+    let (begun, _) = run.alert("a thing", |alert| alert["event"] == "begin")?;
+    let year =
+        |alert: &Value| -> Option<u32> { alert["captured_at"].as_str()?.get(..4)?.parse().ok() };
+    let before = year(&begun).context("an alert without a year")?;
+    let step = |direction: &'static str| {
+        move |alert: &Value| {
+            let detail = alert["detail"].as_str().unwrap_or_default();
+            detail.contains(direction)
+        }
+    };
+    sys::move_wall_clock(CLOCK_STEP_S).context("cannot set the clock")?;
+    let reset = ClockReset;
+    run.alert("the step ahead", step("set forward"))?;
+    run.alert("a time 26 years later", |alert| {
+        year(alert).is_some_and(|year| year >= before + 25)
+    })?;
+    drop(reset);
+    let (back, _) = run.alert("the step back", step("set back"))?;
+    ensure!(
+        year(&back) <= Some(before + 1),
+        "the step back is told at {back}"
+    );
+    run.terminate()?;
+    run.ends_with(0)?;
+    feeder.stop()?;
+    let ids = run.alerts()?;
+    let of_clock = ids.iter().filter(|alert| {
+        alert["event"] == "degraded"
+            && alert["id"]
+                .as_str()
+                .is_some_and(|id| id.contains("-clock-"))
+    });
+    let steps = of_clock.count();
+    ensure!(steps == 2, "{steps} steps were told");
+    Ok("two steps told, times of alerts follow both".into())
 }
 
 fn shipped() -> FoundCamera {

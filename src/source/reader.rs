@@ -426,7 +426,7 @@ mod tests {
         std::fs::rename(&aside, folder.path().join("drive")).unwrap();
         assert!(reader.take().is_none());
         let error = reader.failure().unwrap().to_string();
-        assert!(error.contains("no head of a recording"), "{error}");
+        assert!(error.contains("not the header of a recording"), "{error}");
     }
 
     #[test]

@@ -238,7 +238,7 @@ fn what_somebody_cuts_off_is_counted_once() {
     // In the middle of the third.
     cut(2 * line + 3);
     let found = outbox.check().unwrap().unwrap();
-    assert!(found.contains("2 alerts were cut off"), "{found}");
+    assert!(found.contains("2 alerts were truncated"), "{found}");
     assert_eq!((outbox.buffered(), outbox.removed_by_others()), (2, 2));
     push(&mut outbox, &["eeee"]);
     // All of it, with two on their way: one arrives all the same, the other is lost.

@@ -266,7 +266,7 @@ fn a_config_of_another_network_is_refused() {
             "\"num_queries\": 100",
             "`num_queries` is 100",
         ),
-        ("\"model_type\": \"mask2former\"", "nonsense", "no JSON"),
+        ("\"model_type\": \"mask2former\"", "nonsense", "not JSON"),
     ] {
         let error = altered(from, to).unwrap_err();
         assert!(error.contains(says), "{to}: {error}");
@@ -479,7 +479,7 @@ fn shards_are_put_together() {
         "{error}"
     );
     for (text, says) in [
-        ("{}", "no index of shards"),
+        ("{}", "not an index of shards"),
         (
             "{\"weight_map\": {\"a\": \"../b.safetensors\"}}",
             "not a file next to it",
@@ -510,7 +510,7 @@ fn a_safetensors_file_of_another_network_is_named_as_such() {
     .unwrap();
     let error = read(&path).unwrap_err();
     assert!(
-        error.contains("no Mask2Former's") && error.contains("`fc.bias`"),
+        error.contains("not those of Mask2Former") && error.contains("`fc.bias`"),
         "{error}"
     );
 }

@@ -210,7 +210,7 @@ mod tests {
             assert!(error.contains(said) && error.contains("c.toml"), "{error}");
         }
         let error = Calibration::read(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("no calibration file"), "{error}");
+        assert!(error.contains("not a calibration file"), "{error}");
     }
 
     #[test]

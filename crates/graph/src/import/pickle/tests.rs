@@ -89,7 +89,7 @@ fn instructions_that_cannot_be_followed_are_refused() {
         (b"\x80\x02t.", "a mark that it did not set"),
         (b"\x80\x02h\x07.", "did not remember"),
         (b"\x80\x02NNs.", "empty stack"),
-        (b"\x80\x02NNNs.", "no dict"),
+        (b"\x80\x02NNNs.", "not a dict"),
         (b"\x80\x02NNa.", "not a list"),
         (b"\x80\x02}(Nu.", "without a value"),
         (b"\x80\x02N)R.", "no name"),

@@ -14,7 +14,7 @@ const MAX_FILES_LIMIT: u32 = 1000;
 pub struct SinkSettings {
     /// Places for alerts; stdout, where there are none.
     pub alerts: Vec<SinkUri>,
-    /// Alerts that a sink's queue holds.
+    /// Capacity of the queue of each sink, alerts.
     #[serde(alias = "ring")]
     pub queue_capacity: usize,
     /// How long the end of a run waits for slow sinks, ms.

@@ -3,5 +3,7 @@
 pub mod blind;
 pub mod board;
 mod file;
+pub mod limits;
 pub mod power;
+pub mod sample;
 pub mod thermal;

@@ -10,11 +10,15 @@ use super::ExitOutcome;
 use super::run::watch::{self, WatchRun};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
 use crate::health::power::board;
+use crate::health::sample::HostSampler;
 use anyhow::{Context, bail};
 use report::ProfileReport;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// Time between two readings of the machine while it is measured.
+const READ_PERIOD: Duration = Duration::from_millis(500);
 
 /// Arguments of `unmask profile`.
 #[derive(clap::Args, Debug)]
@@ -26,6 +30,9 @@ Examples:
   unmask profile --json > now.json
   unmask profile --compare before.json now.json
   unmask profile --overload
+
+What limits the machine (clocks, power mode, heat, current, load) is told in words, from readings taken
+while frames are measured: `[board]` in the configuration. On a Jetson the memory's clock is root's to read.
 
 The first --warm-up frames are not measured. Alerts are formed and written, but to nowhere.
 
@@ -135,11 +142,15 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
         sinks: crate::sink::SinkSettings::default(),
         config,
     };
-    let root = Path::new("/");
-    let before = board(root);
+    let root = watch.config.board.root.clone();
+    let before = board(&root);
+    let sampler = HostSampler::start(root.clone(), READ_PERIOD)
+        .context("cannot start the thread that reads the machine")?;
     let seen = watch.run(&args.watch, None, None)?;
-    let after = board(root);
-    let profile = ProfileReport::of(&seen, before, after);
+    // Not the loading of the model and the warm-up, when the board has little to do.
+    let during = sampler.finish(seen.summary().took);
+    let after = board(&root);
+    let profile = ProfileReport::of(&seen, before, during, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
             "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \

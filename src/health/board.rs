@@ -228,6 +228,7 @@ mod tests {
                 name: "cpu0".into(),
                 mhz: 100.0,
                 most_mhz,
+                hardware_mhz: None,
             }],
             ..HostPower::default()
         }

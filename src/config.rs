@@ -16,6 +16,7 @@ pub use ladder::{LadderConfig, LadderStep};
 
 use crate::budget::realtime::RealtimeSettings;
 use crate::health::board;
+use crate::health::crashes::SafeModeSettings;
 use crate::sink;
 use crate::source::CaptureSettings;
 use place::{key_at, line_of};
@@ -77,6 +78,8 @@ pub struct RunConfig {
     pub realtime: RealtimeSettings,
     /// How the machine is watched.
     pub board: board::HostSettings,
+    /// What a service does after crashes.
+    pub safe_mode: SafeModeSettings,
     /// Where alerts go, and what the outside sees.
     pub sink: sink::SinkSettings,
 }

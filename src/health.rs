@@ -2,6 +2,7 @@
 
 pub mod blind;
 pub mod board;
+pub mod crashes;
 mod file;
 pub mod limits;
 pub mod power;

@@ -13,6 +13,7 @@ mod deadline;
 mod engines;
 mod outcome;
 mod publish;
+mod safe;
 mod settings;
 mod sight;
 
@@ -149,7 +150,10 @@ impl<'a> AlertPipeline<'a> {
         to_view: Option<SyncSender<ProcessedFrame>>,
     ) -> Result<Self, PipelineError> {
         let clock = SourceClock::start();
-        let mut decider = AlertDecider::new(settings.decide.clone(), &engines.at(0).facts().road)?;
+        let usual = engines.at(0).map(|engine| engine.facts());
+        let road = usual.map_or(&[][..], |facts| &facts.road);
+        let mut decider = AlertDecider::new(settings.decide.clone(), road)?;
+        feed.serve(usual.and_then(|facts| facts.camera.as_ref()))?;
         let authors = engines.authors();
         let board = match settings.pace {
             RunPace::Realtime { .. } => {
@@ -157,7 +161,6 @@ impl<'a> AlertPipeline<'a> {
             }
             RunPace::AsTaken => None,
         };
-        feed.serve(engines.at(0).facts().camera.as_ref())?;
         let run_id = new_run_id();
         let recorded = feed.is_recording();
         if !recorded {
@@ -215,11 +218,16 @@ impl<'a> AlertPipeline<'a> {
     }
 
     fn run(mut self, note: &mut dyn FnMut(RunEvent<'_>)) -> Result<RunSummary, PipelineError> {
+        self.tell_safe_mode(AlertEvent::Degraded)?;
         loop {
             let asked = Instant::now();
             let Some((shot, captured)) = self.next_frame(note)? else {
                 break;
             };
+            if self.engines.absence().is_some() {
+                self.finish_unscored(shot, captured, note);
+                continue;
+            }
             let waited = asked.elapsed();
             let Some(admission) = self.admit(captured) else {
                 note(RunEvent::Frame);
@@ -249,6 +257,7 @@ impl<'a> AlertPipeline<'a> {
                 }
             }
         }
+        self.tell_safe_mode(AlertEvent::End)?;
         if let Some(token) = self.last.take() {
             let mut ended = std::mem::take(&mut self.events);
             self.decider.finish(&mut ended);
@@ -311,7 +320,9 @@ impl<'a> AlertPipeline<'a> {
             let (high, low) = step.and_then(|step| step.thresholds).unwrap_or(usual);
             self.decider.set_thresholds(high, low);
         }
-        let engine = self.engines.at(at);
+        let Some(engine) = self.engines.at(at) else {
+            return Err(bad("there is no engine to score it".into()));
+        };
         let takes = engine.facts().camera.map(|camera| camera.format);
         let scored = match &bytes {
             Some(bytes) if takes == Some(*bytes.format()) => engine.score_bytes(bytes, refine),

@@ -1,6 +1,7 @@
 //! `unmask run`.
 
 pub(super) mod beside;
+mod safe;
 pub(super) mod watch;
 
 use super::{ExitOutcome, camera_args};
@@ -26,7 +27,8 @@ stderr; with --alerts FILE --json it goes to stdout as JSON instead.
 Alerts that a broker does not have wait on disk. Every place and what it promises: docs/sinks.md.
 
 Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
-lost, counted and named; 1 the run failed.")]
+lost, counted and named; 1 the run failed; 78 the configuration is wrong. A service that crashes again
+and again goes into safe mode: [safe_mode] in the configuration.")]
 pub struct RunArgs {
     /// Where frames come from: v4l2:/dev/video0, pictures:DIR or pictures:LIST.txt, recording:DIR,
     /// synthetic or synthetic:SEED
@@ -116,7 +118,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
         only_alerting: false,
         title,
     });
+    let starts = safe::note_start(&watch.config.safe_mode);
+    if let Some(reason) = starts.as_ref().and_then(|starts| starts.safe_mode()) {
+        let done = safe::run(&watch, reason)?;
+        safe::note_end(starts);
+        return Ok(done);
+    }
     let seen = watch.run(&args.watch, gallery, None)?;
+    safe::note_end(starts);
     let outcome = seen.outcome();
     if args.json {
         let text = serde_json::to_string_pretty(&seen.report())?;

@@ -15,7 +15,8 @@ Examples:
 
 Brokers are asked whether they would take alerts; nothing is sent. One that is away is no error.
 
-Exit code: 0 the configuration is good; 1 it is not: the error names line, key and what is wanted.")]
+Exit code: 0 the configuration is good; 78 it is not: the error names line, key and what is wanted; 1 a
+file that it names is missing, or a broker will not take alerts.")]
 pub struct ValidateArgs {
     /// Do not ask brokers
     #[arg(long)]

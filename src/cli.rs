@@ -1,7 +1,7 @@
 //! The command line: thin subcommands. `anyhow` lives here and in `main` only.
 //!
 //! Exit codes: 0 success; 1 the run failed; 2 the run ended but some inputs were bad (counted and
-//! reported), or the command line is wrong.
+//! reported), or the command line is wrong; 78 the configuration is wrong.
 
 use crate::sink::without_password;
 use clap::{Parser, Subcommand};
@@ -193,11 +193,12 @@ pub fn main() -> ExitCode {
         Ok(ExitOutcome::Stopped) => shutdown::end_by_signal(),
         Err(error) => {
             let text = escape_control(&error_chain(error.as_ref())).into_owned();
+            let code = failure::exit_code(&error);
             if json && !error.is::<failure::Printed>() {
-                failure::print_json(&text, 1);
+                failure::print_json(&text, i32::from(code));
             }
             error!("{text}");
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }

@@ -15,6 +15,7 @@ pub use filter::FilterConfig;
 pub use ladder::{LadderConfig, LadderStep};
 
 use crate::budget::realtime::RealtimeSettings;
+use crate::health::crashes::SafeModeSettings;
 use crate::health::host;
 use crate::sink;
 use crate::source::CaptureSettings;
@@ -80,6 +81,8 @@ pub struct RunConfig {
     /// How the host is monitored.
     #[serde(alias = "board")]
     pub host: host::HostSettings,
+    /// What a service does after repeated crashes.
+    pub safe_mode: SafeModeSettings,
     /// Sinks, metrics, evidence and display.
     pub sink: sink::SinkSettings,
 }

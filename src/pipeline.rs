@@ -14,6 +14,7 @@ mod engines;
 mod host_events;
 mod outcome;
 mod publish;
+mod safe_mode;
 mod settings;
 
 use crate::budget::ladder::{DegradeLadder, LadderChange};
@@ -150,10 +151,10 @@ impl<'a> AlertPipeline<'a> {
         to_view: Option<SyncSender<ProcessedFrame>>,
     ) -> Result<Self, PipelineError> {
         let clock = SourceClock::start();
-        let mut decider = AlertDecider::new(
-            settings.decide.clone(),
-            &engines.at(0).model_metadata().road,
-        )?;
+        let usual = engines.at(0).map(|engine| engine.model_metadata());
+        let road = usual.map_or(&[][..], |metadata| &metadata.road);
+        let mut decider = AlertDecider::new(settings.decide.clone(), road)?;
+        feed.serve(usual.and_then(|metadata| metadata.camera.as_ref()))?;
         let alert_builders = engines.alert_builders();
         let board = match settings.pace {
             RunPace::Realtime { .. } => {
@@ -161,7 +162,6 @@ impl<'a> AlertPipeline<'a> {
             }
             RunPace::Offline => None,
         };
-        feed.serve(engines.at(0).model_metadata().camera.as_ref())?;
         let run_id = new_run_id();
         let recorded = feed.is_recording();
         if !recorded {
@@ -219,11 +219,16 @@ impl<'a> AlertPipeline<'a> {
     }
 
     fn run(mut self, on_event: &mut dyn FnMut(RunEvent<'_>)) -> Result<RunSummary, PipelineError> {
+        self.publish_safe_mode(AlertEvent::Degraded)?;
         loop {
             let asked = Instant::now();
             let Some((frame, captured)) = self.next_frame(on_event)? else {
                 break;
             };
+            if self.engines.absence().is_some() {
+                self.finish_unscored(frame, captured, on_event);
+                continue;
+            }
             let waited = asked.elapsed();
             let Some(admission) = self.admit(captured) else {
                 on_event(RunEvent::Frame);
@@ -254,6 +259,7 @@ impl<'a> AlertPipeline<'a> {
                 }
             }
         }
+        self.publish_safe_mode(AlertEvent::End)?;
         if let Some(token) = self.last.take() {
             let mut ended = std::mem::take(&mut self.events);
             self.decider.finish(&mut ended);
@@ -321,7 +327,9 @@ impl<'a> AlertPipeline<'a> {
             let (high, low) = step.and_then(|step| step.thresholds).unwrap_or(usual);
             self.decider.set_thresholds(high, low);
         }
-        let engine = self.engines.at(at);
+        let Some(engine) = self.engines.at(at) else {
+            return Err(bad("there is no engine to score it".into()));
+        };
         let takes = engine.model_metadata().camera.map(|camera| camera.format);
         let scored = match &bytes {
             Some(bytes) if takes == Some(*bytes.format()) => engine.score_bytes(bytes, refine),

@@ -23,6 +23,7 @@ mod error;
 mod log;
 mod page;
 mod report;
+pub mod safe_mode;
 mod telemetry;
 
 pub use error::RunError;

@@ -177,3 +177,68 @@ fn what_does_not_fit_is_refused_and_the_root_stays_as_it_was() {
     refused(&root, &arm, &["--nonsense"], "unknown option");
     assert_eq!(listing(&root), before);
 }
+
+/// A program `ssh` in `folder`: each address is a root below `hosts`, where the command's archive is unpacked;
+/// `gone` cannot be reached.
+fn fake_ssh(folder: &Path) {
+    let script = r#"#!/bin/sh
+host=${1#*@}
+case $host in gone) echo "ssh: no route to host" >&2; exit 255 ;; esac
+case $2 in
+dpkg*) echo arm64 ;;
+*) mkdir -p "$HOSTS/$host" && tar -C "$HOSTS/$host" -x && printf '%s' "$2" >"$HOSTS/$host/command" ;;
+esac
+"#;
+    let file = folder.join("bin/ssh");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, script).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn every_board_of_a_list_gets_its_own_and_one_that_fails_keeps_no_other_from_it() {
+    let Some(bench) = Bench::new("every_board_of_a_list_gets_its_own") else {
+        return;
+    };
+    let package = bench.package("arm64");
+    fake_ssh(&bench.path(""));
+    let count = 8;
+    let mut list = "name,address,mqtt_user,mqtt_password,client_key\n".to_string();
+    for n in 0..count {
+        list += &format!("mast-{n},jetson@board{n},user-{n},secret {n},key-{n}\n");
+        fs::write(bench.path(&format!("key-{n}")), format!("key of {n}")).unwrap();
+    }
+    list += "mast-far,jetson@gone,far,none,key-0\nmast-new,,new,none,key-0\n";
+    fs::write(bench.path("many.csv"), list).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let out = Command::new("sh")
+        .args([SCRIPT, "boards"])
+        .arg(&package)
+        .args(["--boards", "many.csv", "--config", "config.toml"])
+        .current_dir(bench.path(""))
+        .env("PATH", format!("{}:{path}", bench.path("bin").display()))
+        .env("HOSTS", bench.path("hosts"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(
+        !out.status.success() && said.contains("1 boards failed"),
+        "{said}"
+    );
+    assert!(said.contains("gone cannot be reached"), "{said}");
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(told.contains("mast-new: no address"), "{told}");
+    for n in 0..count {
+        let root = bench.path(&format!("hosts/board{n}"));
+        let text = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+        assert!(text("etc/unmask/unmask.toml").contains(&format!("user-{n}@broker/road/mast-{n}")));
+        assert_eq!(
+            text("etc/unmask/environment"),
+            format!("UNMASK_MQTT_PASSWORD=secret {n}\n")
+        );
+        assert_eq!(text("etc/unmask/client.key"), format!("key of {n}"));
+        let key = fs::metadata(root.join("etc/unmask/client.key")).unwrap();
+        assert_eq!(key.mode() & 0o777, 0o600);
+        assert!(text("command").contains("dpkg --force-confold --install"));
+    }
+}

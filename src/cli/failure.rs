@@ -1,5 +1,6 @@
 //! How a subcommand that failed says so: a line on stderr, and an object on stdout for `--json`.
 
+use crate::config::ConfigError;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
@@ -7,6 +8,17 @@ use std::io::Write;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Printed(pub String);
+
+/// A configuration that is wrong, as sysexits.h and systemd number it: a restart would find the same.
+const BAD_CONFIG: u8 = 78;
+
+/// Exit code of a subcommand that failed with `error`.
+pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.is::<ConfigError>() {
+        true => BAD_CONFIG,
+        false => 1,
+    }
+}
 
 /// Whether `args` ask for JSON. Asked of the bare arguments, since those that cannot be parsed are
 /// answered in JSON, too.

@@ -10,13 +10,17 @@ use super::run_args::RunOptions;
 use super::{ExitOutcome, pipeline_run};
 use crate::budget::overload::{FRAMES, PERIOD, TIMES, row};
 use crate::health::power::host;
+use crate::health::sample::HostSampler;
 use crate::runner::{AlertOutput, RunBuilder};
 use crate::sink::SinkSettings;
 use anyhow::{Context, bail};
 use report::ProfileReport;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// Time between two readings of the machine while it is measured.
+const READ_PERIOD: Duration = Duration::from_millis(500);
 
 /// Arguments of `unmask profile`.
 #[derive(clap::Args, Debug)]
@@ -28,6 +32,10 @@ Examples:
   unmask profile --json > now.json
   unmask profile --compare before.json now.json
   unmask profile --overload
+
+What limits the machine (clocks, power mode, heat, current, load) is reported in words, from readings
+taken while frames are measured: `[host]` in the configuration. On a Jetson only root can read the
+memory's clock.
 
 The first --warm-up frames are not measured. Alerts are formed, but discarded.
 
@@ -136,6 +144,7 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
         args.realtime || config.source.realtime,
     );
     config.sink = SinkSettings::default();
+    let root = config.host.root.clone();
     let builder = RunBuilder::new(source, config)
         .frames(longest.is_none().then_some(frames))
         .rate_hz(rate_hz)
@@ -145,11 +154,14 @@ fn measure(args: &ProfileArgs) -> anyhow::Result<(ProfileReport, ExitOutcome)> {
         .duration(longest)
         .confirm(args.options.confirm())
         .alerts(AlertOutput::Discard);
-    let root = Path::new("/");
-    let before = host(root);
+    let before = host(&root);
+    let sampler = HostSampler::start(root.clone(), READ_PERIOD)
+        .context("cannot start the thread that reads the host")?;
     let finished = pipeline_run::execute(builder)?;
-    let after = host(root);
-    let profile = ProfileReport::of(&finished, before, after);
+    // Not the loading of the model and the warm-up, when the board has little to do.
+    let during = sampler.finish(finished.summary().took);
+    let after = host(&root);
+    let profile = ProfileReport::of(&finished, before, during, after);
     if profile.on_time + profile.late + profile.unknown_age == 0 {
         bail!(
             "no frame was measured: the warm-up of {} took them all. Ask for more --frames or \

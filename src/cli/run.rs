@@ -3,8 +3,8 @@
 use super::camera_args::CaptureArgs;
 use super::run_args::RunOptions;
 use super::telemetry_args::TelemetryArgs;
-use super::{ExitOutcome, pipeline_run};
-use crate::runner::{AlertOutput, GalleryOutput, RunBuilder};
+use super::{ExitOutcome, pipeline_run, shutdown};
+use crate::runner::{AlertOutput, GalleryOutput, RunBuilder, safe_mode};
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
 use anyhow::{Context, bail};
@@ -32,7 +32,8 @@ stderr; with --alerts FILE --json it goes to stdout as JSON instead.
 Alerts that a broker does not have yet wait on disk. docs/sinks.md says what every sink guarantees.
 
 Exit code: 0 all frames were used and no alert was lost; 2 some frames were bad or some alerts were
-lost, counted and named; 1 the run failed."
+lost, counted and named; 1 the run failed; 78 the configuration is wrong. A service that crashes
+repeatedly enters safe mode: [safe_mode] in the configuration."
 )]
 pub struct RunArgs {
     /// Source: v4l2:/dev/video0, pictures:DIR, recording:DIR, synthetic
@@ -122,12 +123,22 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitOutcome> {
         title: format!("unmask run · {source}"),
     });
     let waits = args.wait || config.source.waits();
+    let starts = safe_mode::record_start(&config.safe_mode);
     let builder = RunBuilder::new(source, config)
         .wait_for_source(waits)
         .confirm(args.options.confirm())
         .alerts(AlertOutput::Sinks(sinks))
         .gallery(gallery);
+    if let Some(reason) = starts.as_ref().and_then(|starts| starts.safe_mode()) {
+        let clean = safe_mode::execute(builder, reason, shutdown::on_request())?;
+        safe_mode::record_end(starts);
+        return Ok(match clean {
+            true => ExitOutcome::Clean,
+            false => ExitOutcome::SomeBadInputs,
+        });
+    }
     let finished = pipeline_run::execute(builder)?;
+    safe_mode::record_end(starts);
     let outcome = pipeline_run::outcome(&finished);
     if args.json {
         let text = serde_json::to_string_pretty(&finished.report())?;

@@ -17,7 +17,8 @@ Examples:
 Connects to every broker, to find out whether it would accept alerts; nothing is published. A broker
 that cannot be reached is no error.
 
-Exit code: 0 the configuration is valid; 1 it is not: the error names line, key and what is wanted.")]
+Exit code: 0 the configuration is valid; 78 it is not: the error names line, key and what is wanted; 1 a
+file that it names is missing, or a broker refuses alerts.")]
 pub struct ValidateArgs {
     /// Do not connect to brokers
     #[arg(long)]

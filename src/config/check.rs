@@ -23,6 +23,16 @@ impl RunConfig {
                 self.source.rate_hz > 0.0 && self.source.rate_hz <= 1000.0,
                 "a number above 0 and at most 1000",
             ),
+            (
+                "safe_mode.within_s",
+                self.safe_mode.within_s > 0.0 && self.safe_mode.within_s <= 86_400.0,
+                "a number above 0 and at most 86400 (a day)",
+            ),
+            (
+                "safe_mode.calm_s",
+                self.safe_mode.calm_s > 0.0 && self.safe_mode.calm_s <= 604_800.0,
+                "a number above 0 and at most 604800 (a week)",
+            ),
             ("model.threads", self.model.threads <= 1024, "at most 1024"),
             (
                 "budget.ms",

@@ -229,6 +229,7 @@ mod tests {
                 name: "cpu0".into(),
                 mhz: 100.0,
                 max_mhz,
+                hardware_mhz: None,
             }],
             ..HostPower::default()
         }

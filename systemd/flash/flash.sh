@@ -12,7 +12,9 @@ Usage:
 Options:
   --config FILE    the configuration; @NAME@, @MQTT_USER@ and other columns of the list in it are filled in
   --boards CSV     the list: a header line with at least the column `name`; `address` for ssh;
-                   `mqtt_password` goes to /etc/unmask/environment; fields without commas and quotes
+                   `mqtt_password` goes to /etc/unmask/environment, the files that `client_cert` and
+                   `client_key` name (beside the list) to /etc/unmask/client.pem and client.key; fields
+                   without commas and quotes
   --name NAME      the line of the list that this board is
 
 A root gets the package for its first start, when dpkg installs it; done twice, it is as done once.
@@ -82,7 +84,22 @@ stage() {
             (umask 077 && printf 'UNMASK_MQTT_PASSWORD=%s\n' "$password" >"$1/etc/unmask/environment")
             chmod 600 "$1/etc/unmask/environment"
         fi
+        identity client_cert client.pem 644 "$1"
+        identity client_key client.key 600 "$1"
     fi
+}
+
+# The file that a column names, to /etc/unmask/$2 with the mode $3 below $4. The package gives a key of root's
+# to the service's group once there is one.
+identity() {
+    file=$(column "$1")
+    [ -n "$file" ] || return 0
+    case $file in
+    /*) ;;
+    *) file=$(dirname "$boards")/$file ;;
+    esac
+    [ -f "$file" ] || die "$boards, column $1 of $name: there is no file $file"
+    install -m "$3" "$file" "$4/etc/unmask/$2"
 }
 
 into_root() {

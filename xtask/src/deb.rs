@@ -22,10 +22,11 @@ Examples:
   cargo xtask deb --arch both
   cargo xtask deb --arch x86_64 --try
 
-Writes target/dist/unmask_VERSION_ARCH.deb around the binary of `cargo xtask dist`. It is packed twice, and the
-bytes must be equal; lintian looks at it where it is installed. With --try it is installed, upgraded over an
-older one with an edited configuration, removed and purged in Debian roots (mmdebstrap, its own rights or
-root).
+Writes target/dist/unmask_VERSION_ARCH.deb around the binary of `cargo xtask dist`. It is packed twice, the second
+time a day later by the packer's clock, and the bytes must be equal; lintian looks at it where it is installed.
+With --try it is installed, upgraded over an older one with an edited configuration, removed and purged in
+Debian roots, and put into such a root as before flashing (mmdebstrap, its own rights or root; for another
+processor the kernel must know qemu-user-static by binfmt_misc).
 
 Exit code: 0 packed and every check passed; 1 not.")]
 pub struct DebArgs {
@@ -36,6 +37,10 @@ pub struct DebArgs {
     /// Install, upgrade, remove and purge it in Debian roots
     #[arg(long = "try")]
     attempt: bool,
+
+    /// Take the binary that `cargo xtask dist` left instead of building it anew
+    #[arg(long)]
+    no_build: bool,
 
     /// Debian releases of these roots
     #[arg(long, value_delimiter = ',', default_values_t = ["bullseye", "bookworm", "trixie"].map(String::from))]
@@ -59,17 +64,24 @@ pub fn run(args: &DebArgs) -> anyhow::Result<bool> {
     let apt = AptCache::new(&runner, cache.folder(), cache.work())?;
     let pages = pages(&runner, &cache)?;
     for arch in args.arch.all() {
-        let program = dist::build(&apt, &runner, arch, &cache)?;
+        let program = match args.no_build {
+            true => dist::built(&runner, arch, &cache)?,
+            false => dist::build(&apt, &runner, arch, &cache)?,
+        };
         let contents = Contents::new(&runner, arch, &cache, program, &pages)?;
-        let package = pack(&runner, &contents, &cache)?;
+        let package = pack(&apt, &runner, &contents, &cache)?;
         lint(&runner, &package)?;
         if args.attempt {
             // An older version of the same package, to upgrade from.
             let older = contents.older();
             let before = cache.work().join("older.deb");
-            one(&runner, &older, &cache, &before)?;
+            one(&runner, &older, &cache, &before, None)?;
+            // One that no root of this processor may take.
+            let other = cache.work().join("other.deb");
+            one(&runner, &contents.for_another(), &cache, &other, None)?;
             for release in &args.releases {
-                roots::attempt(&runner, arch, release, &before, &package, &cache)?;
+                let packages = [&*before, &*package, &*other];
+                roots::attempt(&runner, arch, release, packages, &cache)?;
             }
         }
     }
@@ -88,19 +100,64 @@ fn pages(runner: &ProcessRunner, cache: &Cache) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Packs twice and compares the bytes.
-fn pack(runner: &ProcessRunner, contents: &Contents, cache: &Cache) -> anyhow::Result<PathBuf> {
+/// Packs twice, today and on another day, and compares the bytes.
+fn pack(
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    contents: &Contents,
+    cache: &Cache,
+) -> anyhow::Result<PathBuf> {
     let name = contents.file_name();
     let package = cache.repository().join("target/dist").join(&name);
-    one(runner, contents, cache, &package)?;
+    one(runner, contents, cache, &package, None)?;
     let again = cache.work().join(&name);
-    one(runner, contents, cache, &again)?;
+    let clock = other_clock(apt, runner, cache)?;
+    one(runner, contents, cache, &again, Some(&clock))?;
     let (a, b) = (fs::read(&package)?, fs::read(&again)?);
     if a != b {
         bail!("{name}: two packings of the same files differ");
     }
-    println!("{}: {:.1} MB", package.display(), a.len() as f64 / 1e6);
+    let sum = runner.output(
+        Command::new("sha256sum").arg(&package),
+        Duration::from_secs(60),
+    )?;
+    println!(
+        "{}: {:.1} MB, the same bytes a day later, sha256 {}",
+        package.display(),
+        a.len() as f64 / 1e6,
+        sum.split_whitespace().next().unwrap_or_default()
+    );
     Ok(package)
+}
+
+/// How much later the second packing is made.
+const LATER: &str = "+1d";
+
+/// The library that has a program believe in another day, once it is seen to work.
+fn other_clock(
+    apt: &AptCache<'_>,
+    runner: &ProcessRunner,
+    cache: &Cache,
+) -> anyhow::Result<PathBuf> {
+    let root = cache.folder().join("faketime");
+    if !root.exists() {
+        apt.unpack(&["libfaketime"], false, &root, &[])?;
+    }
+    let host = TargetArch::host()?.name();
+    let library = root.join(format!(
+        "usr/lib/{host}-linux-gnu/faketime/libfaketime.so.1"
+    ));
+    let day = |later: bool| -> anyhow::Result<String> {
+        let mut date = Command::new("date");
+        if later {
+            date.env("LD_PRELOAD", &library).env("FAKETIME", LATER);
+        }
+        runner.output(date.args(["--utc", "+%F"]), Duration::from_secs(10))
+    };
+    if day(true)? == day(false)? {
+        bail!("{} does not change the day", library.display());
+    }
+    Ok(library)
 }
 
 fn one(
@@ -108,6 +165,7 @@ fn one(
     contents: &Contents,
     cache: &Cache,
     to: &Path,
+    clock: Option<&Path>,
 ) -> anyhow::Result<()> {
     let tree = cache.work().join("tree");
     clear(&tree)?;
@@ -119,6 +177,9 @@ fn one(
         .args(["--root-owner-group", "-Zxz", "--build"])
         .arg(&tree)
         .arg(to);
+    if let Some(clock) = clock {
+        pack.env("LD_PRELOAD", clock).env("FAKETIME", LATER);
+    }
     runner
         .output(&mut pack, Duration::from_secs(300))
         .with_context(|| format!("cannot pack {}", to.display()))?;

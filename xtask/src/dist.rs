@@ -111,6 +111,17 @@ fn compiles(
     Ok(())
 }
 
+/// The binary that was built before, checked.
+pub fn built(runner: &ProcessRunner, arch: TargetArch, cache: &Cache) -> anyhow::Result<PathBuf> {
+    let repository = cache.repository();
+    let program = repository
+        .join("target/dist")
+        .join(arch.name())
+        .join("unmask");
+    check(runner, &program, repository)?;
+    Ok(program)
+}
+
 /// Builds, strips and checks the binary. Gives its place.
 pub fn build(
     apt: &AptCache<'_>,

@@ -21,10 +21,14 @@ pub const PROGRAM: &str = "/usr/bin/unmask";
 pub const CONFFILES: [&str; 1] = ["/etc/unmask/unmask.toml"];
 
 /// All files but the program, its pages and its completions.
-pub const FILES: [Entry; 12] = [
+pub const FILES: [Entry; 13] = [
     entry(
         "systemd/unmask.service",
         "/usr/lib/systemd/system/unmask.service",
+    ),
+    entry(
+        "systemd/unmask-build.service",
+        "/usr/lib/systemd/system/unmask-build.service",
     ),
     entry("systemd/sysusers.conf", "/usr/lib/sysusers.d/unmask.conf"),
     entry("systemd/tmpfiles.conf", "/usr/lib/tmpfiles.d/unmask.conf"),
@@ -70,6 +74,26 @@ pub fn mode(target: &str) -> u32 {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    /// The directives below `[Service]` that shut something out, in the order of the file.
+    fn hardening(unit: &str) -> Vec<String> {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let text = std::fs::read_to_string(repository.join("systemd").join(unit)).unwrap();
+        let from = text.find("NoNewPrivileges").unwrap();
+        let to = text.find("[Install]").unwrap_or(text.len());
+        text[from..to]
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(String::from)
+            .collect()
+    }
+
+    #[test]
+    fn both_units_shut_out_the_same() {
+        let watch = hardening("unmask.service");
+        assert!(watch.len() > 20, "{watch:?}");
+        assert_eq!(hardening("unmask-build.service"), watch);
+    }
 
     #[test]
     fn every_file_is_there_and_goes_to_a_place_of_its_own() {

@@ -23,6 +23,7 @@ pub(super) fn table(a: &ProfileReport, b: &ProfileReport) -> String {
             p.source,
             p.budget_ms
         );
+        let _ = writeln!(out, "   {}", p.machine());
     }
     if a.source != b.source || a.realtime != b.realtime || a.rate_hz != b.rate_hz {
         out.push_str("The two have different sources or pacing: compare with care.\n");

@@ -1,6 +1,7 @@
 //! A profile: what was measured, as JSON and as a table.
 
 use crate::budget::{DropReason, FrameStage, LatencyPercentiles};
+use crate::health::limits::{limits, title};
 use crate::health::power::HostPower;
 use crate::runner::FinishedRun;
 use anyhow::Context;
@@ -62,7 +63,13 @@ pub(super) struct ProfileReport {
     /// Time of each block of the network, measured apart; null where it was not.
     pub layers: Option<Vec<Layer>>,
     pub before: HostPower,
+    /// Over the measured frames: means of clocks and loads, the highest temperatures.
+    #[serde(default)]
+    pub during: Option<HostPower>,
     pub after: HostPower,
+    /// What limits the machine, in words.
+    #[serde(default)]
+    pub limits: Vec<String>,
 }
 
 /// What computed.
@@ -97,7 +104,12 @@ impl From<unmask_graph::layers::LayerTime> for Layer {
 
 impl ProfileReport {
     /// The profile of a run that was made.
-    pub fn of(finished: &FinishedRun, before: HostPower, after: HostPower) -> Self {
+    pub fn of(
+        finished: &FinishedRun,
+        before: HostPower,
+        during: Option<HostPower>,
+        after: HostPower,
+    ) -> Self {
         let (summary, metadata) = (finished.summary(), finished.metadata());
         let (realtime, rate_hz) = finished.pacing();
         let ledger = &summary.ledger;
@@ -139,7 +151,9 @@ impl ProfileReport {
             outside_engine_share: ledger.outside_engine_share(),
             ages: ledger.age_histogram(BINS),
             layers: None,
+            limits: limits(&before, during.as_ref().unwrap_or(&after)),
             before,
+            during,
             after,
         }
     }
@@ -185,6 +199,9 @@ impl ProfileReport {
     pub fn board(&self) -> Vec<(String, String)> {
         let (before, after) = (&self.before, &self.after);
         let mut lines = Vec::new();
+        if let Some(model) = &after.model {
+            lines.push(("board".to_string(), model.clone()));
+        }
         if let Some(mode) = &after.power_mode {
             lines.push(("power mode".to_string(), mode.clone()));
         }
@@ -201,15 +218,34 @@ impl ProfileReport {
                 format!("{from}{:.1} °C{near}", zone.temperature_c),
             ));
         }
-        for clock in &after.clocks {
-            let text = format!("{:.0} of {:.0} MHz", clock.mhz, clock.max_mhz);
+        let during = self.during.as_ref().unwrap_or(after);
+        for clock in &during.clocks {
+            let load = during.loads.iter().find(|load| load.name == clock.name);
+            let load = load.map_or(String::new(), |load| {
+                format!(", busy {:.0} %", load.percent)
+            });
+            let text = format!("{:.0} of {:.0} MHz{load}", clock.mhz, clock.max_mhz);
             lines.push((clock.name.clone(), text));
         }
         if let (Some(now), Some(most)) = (after.memory_mib, after.peak_memory_mib) {
             let text = format!("{now:.0} MiB, at most {most:.0} MiB");
             lines.push(("memory".to_string(), text));
         }
+        lines.extend(
+            self.limits
+                .iter()
+                .map(|text| ("limit".into(), text.clone())),
+        );
         lines
+    }
+
+    /// The board, its power mode and what limits it, in one line.
+    pub fn machine(&self) -> String {
+        let limits = match self.limits.as_slice() {
+            [] => "no limit found".to_string(),
+            all => all.join("; "),
+        };
+        format!("{}: {limits}", title(&self.after))
     }
 
     /// For people.
@@ -357,6 +393,8 @@ pub(super) mod tests {
                     .into(),
             ),
             before: board(50.0),
+            during: None,
+            limits: vec![],
             after: board(93.0),
         }
     }

@@ -29,6 +29,12 @@ pub const SERVICE_SUITE: &str = "service-suite";
 /// The argument that has it open devices and write down what came of it.
 pub const PROBE: &str = "probe";
 
+/// The argument that has it try what the service's rules shut out, and write down what came of it.
+pub const RULES_PROBE: &str = "probe-rules";
+
+/// The argument that has it sleep for so many seconds.
+pub const NAP: &str = "nap";
+
 /// What every line of the board's own begins with: all else on the port is the kernel's.
 pub const MARK: &str = "@@board ";
 

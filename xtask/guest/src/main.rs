@@ -14,7 +14,7 @@ mod sys;
 mod video;
 
 #[cfg(target_os = "linux")]
-use board_guest::{PROBE, SERVICE_SUITE};
+use board_guest::{NAP, PROBE, RULES_PROBE, SERVICE_SUITE};
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -24,11 +24,20 @@ fn main() {
         _ if std::process::id() == 1 => board::run(),
         Some((task, [])) if task == SERVICE_SUITE => board::run_service(),
         Some((task, [file, devices @ ..])) if task == PROBE => suite::probe(file, devices),
+        Some((task, [file])) if task == RULES_PROBE => suite::probe_rules(file),
+        Some((task, [seconds])) if task == NAP => nap(seconds),
         _ => {
             eprintln!("this is the init of a virtual board: `cargo xtask board` starts it there");
             std::process::exit(1);
         }
     }
+}
+
+/// What a unit of a case starts in the place of work that takes its time.
+#[cfg(target_os = "linux")]
+fn nap(seconds: &str) {
+    let seconds = seconds.parse().unwrap_or(0);
+    std::thread::sleep(std::time::Duration::from_secs(seconds));
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -48,8 +48,8 @@ pub fn service_trials() -> Vec<CaseTrial> {
     service::trials()
 }
 
-/// Opens devices for a case of the service.
-pub use service::probe;
+/// What cases of the service start under a unit.
+pub use service::{probe, probe_rules};
 
 /// Runs what the plan wants, and tells of each case as it ends.
 pub fn run(plan: &GuestPlan, trials: Vec<CaseTrial>) {

@@ -87,6 +87,88 @@ pub fn kill(process: u32) -> io::Result<()> {
     signal(process, libc::SIGKILL)
 }
 
+/// Opens a socket of a family and closes it.
+pub fn open_socket(family: libc::c_int) -> io::Result<()> {
+    // SAFETY: no memory is involved; the descriptor is ours alone and is closed at once.
+    let fd = checked(unsafe { libc::socket(family, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: opened above, and not used any more.
+    checked(unsafe { libc::close(fd) })?;
+    Ok(())
+}
+
+/// Goes into a user namespace of its own.
+pub fn leave_user_namespace() -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    checked(unsafe { libc::unshare(libc::CLONE_NEWUSER) })?;
+    Ok(())
+}
+
+/// Takes on the execution domain of 32-bit programs, and that of before again.
+pub fn change_personality() -> io::Result<()> {
+    const PER_LINUX32: libc::c_ulong = 8;
+    // SAFETY: no memory is involved; it counts for programs that are started later, and there are none.
+    let before = checked(unsafe { libc::personality(PER_LINUX32) })?;
+    // SAFETY: as above.
+    checked(unsafe { libc::personality(before as libc::c_ulong) })?;
+    Ok(())
+}
+
+/// Looks into a process that there is none of: an error that says so is the kernel's own answer.
+pub fn trace_nobody() -> io::Result<()> {
+    let nobody: libc::pid_t = libc::pid_t::MAX;
+    let null = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: no process has this number; nothing is read or written.
+    let done = unsafe { libc::ptrace(libc::PTRACE_PEEKDATA, nobody, null, null) };
+    match done {
+        -1 => match io::Error::last_os_error() {
+            e if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            e => Err(e),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Makes a segment of shared memory that outlives the process.
+pub fn make_shared_memory(key: libc::key_t) -> io::Result<()> {
+    // SAFETY: no memory is mapped.
+    checked(unsafe { libc::shmget(key, 4096, libc::IPC_CREAT | 0o600) })?;
+    Ok(())
+}
+
+/// What the kernel calls the keyring of this session.
+pub fn session_keyring() -> io::Result<String> {
+    const KEYCTL_DESCRIBE: libc::c_long = 6;
+    const KEY_SPEC_SESSION_KEYRING: libc::c_long = -3;
+    let mut text = [0u8; 200];
+    // SAFETY: the kernel writes at most as many bytes as it is told, and the buffer outlives the call.
+    let length = unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            KEYCTL_DESCRIBE,
+            KEY_SPEC_SESSION_KEYRING,
+            text.as_mut_ptr(),
+            text.len(),
+        )
+    };
+    let length = checked(length as libc::c_int)? as usize;
+    let end = length.saturating_sub(1).min(text.len());
+    Ok(String::from_utf8_lossy(&text[..end]).into_owned())
+}
+
+/// Sets the wall clock forward.
+pub fn move_clock(by: Duration) -> io::Result<()> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` outlives the call.
+    checked(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut time) })?;
+    time.tv_sec += by.as_secs() as libc::time_t;
+    // SAFETY: `time` outlives the call.
+    checked(unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) })?;
+    Ok(())
+}
+
 fn signal(process: u32, number: libc::c_int) -> io::Result<()> {
     let process = libc::pid_t::try_from(process).map_err(io::Error::other)?;
     // SAFETY: no memory is involved.
@@ -108,13 +190,18 @@ pub fn monotonic_s() -> f64 {
 /// Open files and resident memory (KiB) of this process.
 pub fn own_size() -> io::Result<(usize, u64)> {
     let files = std::fs::read_dir("/proc/self/fd")?.count();
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let resident = status
+    let resident = resident_kib(std::process::id())?;
+    Ok((files, resident))
+}
+
+/// Resident memory of another process, KiB.
+pub fn resident_kib(process: u32) -> io::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .and_then(|value| value.split_whitespace().next()?.parse().ok())
-        .ok_or_else(|| io::Error::other("the kernel reports no resident size"))?;
-    Ok((files, resident))
+        .ok_or_else(|| io::Error::other("the kernel reports no resident size"))
 }
 
 /// Kernel release and machine.

@@ -72,6 +72,22 @@ impl Contents {
         }
     }
 
+    /// The same as a package of the other processor, by its description.
+    pub fn for_another(&self) -> Self {
+        Self {
+            version: self.version.clone(),
+            changelog: self.changelog.clone(),
+            arch: match self.arch {
+                TargetArch::X86_64 => TargetArch::Aarch64,
+                TargetArch::Aarch64 => TargetArch::X86_64,
+            },
+            repository: self.repository.clone(),
+            program: self.program.clone(),
+            pages: self.pages.clone(),
+            ..*self
+        }
+    }
+
     /// `unmask_VERSION_ARCH.deb`.
     pub fn file_name(&self) -> String {
         format!("unmask_{}_{}.deb", self.version, name(self.arch))

@@ -1,5 +1,7 @@
 //! The packaged service under systemd: how it starts, what it may open, how it comes back.
 
+mod life;
+mod rules;
 mod unit;
 
 use super::line::CAMERA;
@@ -60,6 +62,11 @@ pub(super) fn trials() -> Vec<CaseTrial> {
             devices,
         ),
         CaseTrial::new(
+            "service/rules",
+            "what each rule of the unit shuts out is tried, with all rules and without that one",
+            rules::case,
+        ),
+        CaseTrial::new(
             "service/clock",
             "ProtectClock=yes with DevicePolicy=auto, as no unit should have it before systemd 252",
             clock,
@@ -75,6 +82,31 @@ pub(super) fn trials() -> Vec<CaseTrial> {
             "service/config",
             "a mistake in the configuration, and its correction",
             config,
+        ),
+        CaseTrial::new(
+            "service/safe",
+            "five crashes in a row, a covered camera, and a calm time",
+            life::safe_mode,
+        ),
+        CaseTrial::new(
+            "service/build",
+            "engines are to be built beside the watch",
+            life::build,
+        ),
+        CaseTrial::new(
+            "service/unplug",
+            "the camera is unplugged under the service, and plugged in",
+            life::unplug,
+        ),
+        CaseTrial::new(
+            "service/time",
+            "the wall clock is set five hours on",
+            life::clock_set,
+        ),
+        CaseTrial::new(
+            "service/disk",
+            "the disk of the alerts is full, and has room again",
+            life::disk_full,
         ),
         CaseTrial::new(
             "service/exposure",
@@ -147,6 +179,8 @@ fn probed(name: &str, rules: &[&str]) -> anyhow::Result<[String; 2]> {
         _ => anyhow::bail!("the probe wrote {text:?}"),
     }
 }
+
+pub use rules::probe as probe_rules;
 
 /// Opens each device, and writes a line of each: what a case of this file starts under a unit.
 pub fn probe(file: &str, devices: &[String]) {
@@ -267,7 +301,7 @@ fn crash() -> FoundCamera {
 }
 
 fn config() -> FoundCamera {
-    let (unit, feeder) = running("Restart=no\n")?;
+    let (unit, feeder) = running("")?;
     unit.stop()?;
     fs::write(
         "/etc/unmask/unmask.toml",
@@ -279,11 +313,24 @@ fn config() -> FoundCamera {
     let line = line
         .with_context(|| format!("the key is not named: {said}"))?
         .to_string();
+    // Longer than RestartSec=: with this exit code it is not tried again.
+    std::thread::sleep(Duration::from_secs(5));
+    let state = (
+        unit.show("ActiveState")?,
+        unit.show("ExecMainStatus")?,
+        unit.show("NRestarts")?,
+    );
+    ensure!(
+        state == ("failed".into(), "78".into(), "0".into()),
+        "state, exit code and restarts are {state:?}"
+    );
     fs::write("/etc/unmask/unmask.toml", CONFIG)?;
     unit.start()?;
     unit.stop()?;
     feeder.stop()?;
-    Ok(format!("it does not start, the journal says: {line}"))
+    Ok(format!(
+        "exit code 78, not started again, the journal says: {line}"
+    ))
 }
 
 fn exposure() -> FoundCamera {

@@ -21,9 +21,12 @@ pub struct Unit {
 impl Unit {
     /// The service.
     pub fn packaged() -> Self {
-        Self {
-            name: "unmask.service".into(),
-        }
+        Self::named("unmask.service")
+    }
+
+    /// Any other that is installed.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.into() }
     }
 
     /// A unit with all lines of the packaged one, that runs `command` once, with `rules` behind.

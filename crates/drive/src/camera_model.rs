@@ -52,7 +52,7 @@ impl CameraModel {
     }
 
     /// Point in camera axes.
-    pub fn to_camera(&self, p: V) -> V {
+    pub fn camera_coordinates(&self, p: V) -> V {
         self.axes.inward(p - self.pos)
     }
 
@@ -100,7 +100,7 @@ impl CameraModel {
 
     /// Pixels of a four-sided piece of ground.
     pub fn ground_bounds(&self, corners: [V; 4]) -> ImageRect {
-        let corners = corners.map(|c| self.to_camera(c));
+        let corners = corners.map(|c| self.camera_coordinates(c));
         self.bounds(&corners, &[(0, 1), (1, 2), (2, 3), (3, 0)])
     }
 }

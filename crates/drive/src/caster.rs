@@ -54,7 +54,7 @@ pub(super) fn casters(stage: &SceneStage, sun: V) -> Vec<RayCaster> {
     let axes = SunAxes::new(sun);
     let mut out: Vec<RayCaster> = Vec::new();
     for (i, s) in stage.solids.iter().enumerate() {
-        let depth = eye.to_camera(s.pos).z.max(1.0);
+        let depth = eye.camera_coordinates(s.pos).z.max(1.0);
         // Too small or too far for its shade to be seen.
         let px = eye.focal / depth;
         let thin = s.half.x.min(s.half.y).min(s.half.z);

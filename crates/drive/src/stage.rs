@@ -225,7 +225,7 @@ impl SceneStage {
         let pos = spot.point(p);
         let axes = spot.axes;
         let mut half = half * spot.scale;
-        let depth = self.camera.to_camera(pos).z;
+        let depth = self.camera.camera_coordinates(pos).z;
         if let SolidForm::Tube { .. } = form {
             // Thin posts far off would fall between the samples.
             let least = 0.38 * depth / self.camera.focal;
@@ -251,7 +251,7 @@ impl SceneStage {
             rect: ImageRect::EMPTY,
         };
         let eye = &self.camera;
-        let corners = solid.corners().map(|c| eye.to_camera(c));
+        let corners = solid.corners().map(|c| eye.camera_coordinates(c));
         let far = corners.iter().fold(f32::NEG_INFINITY, |m, c| m.max(c.z));
         if far > NEAR_M {
             solid.rect = eye.bounds(&corners, &BOX_EDGES);

@@ -116,6 +116,9 @@ impl ThreadProbe {
     }
 }
 
+/// A part of what a frame took, ms.
+type TimePart = fn(&FrameTimes) -> f64;
+
 /// A frame: from the end of the one before it to its own.
 #[derive(Clone, Copy, Debug)]
 struct FrameTimes {
@@ -361,7 +364,7 @@ fn causes(out: &mut impl io::Write, frames: &[FrameTimes]) -> io::Result<()> {
             out,
             "{name}: mean of the {slowest} slowest, and of the rest"
         )?;
-        let rows: [(&str, fn(&FrameTimes) -> f64); 6] = [
+        let rows: [(&str, TimePart); 6] = [
             ("  took, ms", |f| f.wall.as_secs_f64() * 1e3),
             ("  of it outside, ms", |f| f.outside().as_secs_f64() * 1e3),
             ("  on a core, ms", |f| f.kernel.cpu_ns as f64 / 1e6),

@@ -99,6 +99,7 @@ fn plan_is_built_once_and_sealed() {
         (&again["built"], &again["plan"]),
         (&false.into(), &report["plan"])
     );
+    assert_eq!(folder.build(&["--needed"]).status.code(), Some(1));
     let forced = folder.report(&["--force"]);
     assert_eq!(forced["built"], true);
     assert_eq!(folder.plans().len(), 1);
@@ -112,6 +113,7 @@ fn change_of_the_recipe_is_announced_and_builds_anew() {
     folder.report(&[]);
     let recipe = folder.folder.path().join("r.toml");
     fs::write(recipe, "model = \"model.onnx\"\noptimization_level = 2\n").unwrap();
+    assert_eq!(folder.build(&["--needed"]).status.code(), Some(0));
     let output = folder.build(&[]);
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tracing::{info, warn};
 use unmask_engine::plan::{BuildFacts, DeviceKey, PlanError, PlanKey, PlanStore, sha256_hex};
-use unmask_tensorrt::{Library, Severity};
+use unmask_tensorrt::{Library, OpenError, Severity};
 
 /// Arguments of `unmask build`.
 #[derive(clap::Args, Debug)]
@@ -55,6 +55,12 @@ pub struct BuildArgs {
     /// With --dry-run, a plan is built for it and discarded.
     #[arg(long)]
     explain: bool,
+
+    /// Report by the exit code whether a plan is to be built, and build none
+    ///
+    /// 0: one is to be built; 1: it is up to date, or there is no TensorRT.
+    #[arg(long, conflicts_with_all = ["dry_run", "force"], hide_short_help = true)]
+    needed: bool,
 
     /// Build even if the plan is up to date
     #[arg(long)]
@@ -111,7 +117,13 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<ExitOutcome> {
     let model_sha256 = sha256_hex(&model);
     drop(model);
     let folder = args.library.clone().or_else(library_folder);
-    let library = Library::find(folder.as_deref(), |_: Severity, _: &str| {})?;
+    let library = match Library::find(folder.as_deref(), |_: Severity, _: &str| {}) {
+        Err(OpenError::NotFound { .. }) if args.needed => {
+            info!("there is no TensorRT here: nothing can be built");
+            return Ok(ExitOutcome::Refused);
+        }
+        found => found?,
+    };
     let job = WorkerJob {
         recipe: loaded.recipe.clone(),
         model: loaded.model.clone(),
@@ -137,7 +149,14 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<ExitOutcome> {
         .with_context(|| format!("cannot create the folder {}", plans.display()))?;
     let device_key = DeviceKey::open_or_create(&plans.join("device.key"))?;
     let store = PlanStore::new(&plans, device_key);
-    match store.load(&key) {
+    let loaded_plan = store.load(&key);
+    if args.needed {
+        return Ok(match loaded_plan {
+            Ok(_) => ExitOutcome::Refused,
+            Err(_) => ExitOutcome::Clean,
+        });
+    }
+    match loaded_plan {
         Ok(plan) if !args.force => {
             eprintln!(
                 "{} is up to date",

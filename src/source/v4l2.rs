@@ -157,14 +157,14 @@ impl V4l2Source {
     pub(super) fn next(&mut self) -> Option<Result<SourceFrame, BadFrame>> {
         loop {
             let frame = self.capture.next()?;
-            if let Some(taken) = self.to_source_frame(frame) {
+            if let Some(taken) = self.source_frame_of(frame) {
                 return Some(taken);
             }
         }
     }
 
     /// What `frame` shows; none where it is damaged.
-    fn to_source_frame(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
+    fn source_frame_of(&mut self, frame: CapturedFrame) -> Option<Result<SourceFrame, BadFrame>> {
         let CapturedFrame {
             buffer: filled,
             format,

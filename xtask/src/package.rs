@@ -21,7 +21,7 @@ pub const PROGRAM: &str = "/usr/bin/unmask";
 pub const CONFFILES: [&str; 1] = ["/etc/unmask/unmask.toml"];
 
 /// All files but the program, its pages and its completions.
-pub const FILES: [Entry; 13] = [
+pub const FILES: [Entry; 14] = [
     entry(
         "systemd/unmask.service",
         "/usr/lib/systemd/system/unmask.service",
@@ -44,6 +44,10 @@ pub const FILES: [Entry; 13] = [
     entry(
         "engines/unmask-small.toml",
         "/usr/share/unmask/engines/unmask-small.toml",
+    ),
+    entry(
+        "engines/unmask-small.plan.toml",
+        "/usr/share/unmask/engines/unmask-small.plan.toml",
     ),
     entry(
         "engines/per-pixel-small.toml",

@@ -124,7 +124,7 @@ fn figures(line: &str) -> Option<(u64, u64, Option<&str>)> {
 }
 
 #[cfg(test)]
-mod tests {
+mod unit {
     use super::*;
 
     #[test]

@@ -34,6 +34,11 @@ pub fn show(what: ShownScene) -> anyhow::Result<PictureFeeder> {
 /// Shows something else to a camera that may be read meanwhile.
 pub fn show_instead(before: PictureFeeder, what: ShownScene) -> anyhow::Result<PictureFeeder> {
     before.stop()?;
+    show_again(what)
+}
+
+/// As [`show`], to a camera that may be read meanwhile.
+pub fn show_again(what: ShownScene) -> anyhow::Result<PictureFeeder> {
     let (output, bytes) = line::reconnect(FORMAT)?;
     PictureFeeder::start_altered(output, &painted(bytes, what), renew)
 }

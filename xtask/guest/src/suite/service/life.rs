@@ -3,7 +3,7 @@
 
 use super::super::FoundCamera;
 use super::super::capture::{PlugsIn, plug};
-use super::super::product::scene::{ShownScene, show_instead};
+use super::super::product::scene::{ShownScene, show_again, show_instead};
 use super::unit::{Unit, wait};
 use super::{ALERTS, CONFIG, alerts, running};
 use crate::sys;
@@ -86,10 +86,13 @@ pub fn safe_mode() -> FoundCamera {
 pub fn build() -> FoundCamera {
     let build = Unit::named("unmask-build.service");
     build.start()?;
-    let state = (build.show("ActiveState")?, build.show("Result")?);
+    let state = (
+        build.show("ActiveState")?,
+        build.show("ExecMainStartTimestampMonotonic")?,
+    );
     ensure!(
-        state == ("inactive".into(), "exec-condition".into()),
-        "a program without `build` leaves {state:?}"
+        state == ("inactive".into(), "0".into()),
+        "a board without TensorRT leaves {state:?}"
     );
     build.drop_in(&format!(
         "ExecCondition=\nExecCondition=/init {NAP} 0\nExecStart=\nExecStart=/init {NAP} 40\n"
@@ -112,7 +115,7 @@ pub fn build() -> FoundCamera {
     build.drop_in("")?;
     unit.stop()?;
     feeder.stop()?;
-    Ok("skipped without `unmask build`; with a build of 40 s the watch is ready and alerts meanwhile, and is \
+    Ok("skipped without TensorRT; with a build of 40 s the watch is ready and alerts meanwhile, and is \
         started again once after it"
         .into())
 }
@@ -122,6 +125,8 @@ pub fn unplug() -> FoundCamera {
     let (unit, feeder) = running("")?;
     let (known, pid) = (alerts()?.len(), unit.pid()?);
     plug(false)?;
+    // The line's other end goes with it.
+    let _ = feeder.stop();
     let from = sys::monotonic_s();
     let blind = alert("blindness", known, |alert| alert["event"] == "blind")?;
     let blind_s = sys::monotonic_s() - from;
@@ -130,7 +135,7 @@ pub fn unplug() -> FoundCamera {
         Ok(unit.journal()?.contains(" fails: ").then_some(()))
     })?;
     plug(true)?;
-    let feeder = show_instead(feeder, ShownScene::Square)?;
+    let feeder = show_again(ShownScene::Square)?;
     alert("its end", known, |alert| {
         alert["event"] == "end" && alert["id"] == blind["id"]
     })?;

@@ -270,8 +270,10 @@ pub fn case() -> FoundCamera {
             "the unit does not shut out what {name}= is for"
         );
     }
-    ensure!(shared_memory()? == 0, "RemoveIPC=yes leaves shared memory");
     let mut wrong = Vec::new();
+    if shared_memory()? > 0 {
+        wrong.push("RemoveIPC=yes leaves shared memory".to_string());
+    }
     for rule in &RULES {
         let _ = fs::remove_dir(format!("{GROUP}/own"));
         let found = probed(&rule.name.to_lowercase(), rule.off)?;

@@ -58,7 +58,8 @@ impl<'a> EngineSet<'a> {
             None => EngineId {
                 name: "none".into(),
                 precision: "none".into(),
-                hash: "".into(),
+                // The schema wants a SHA-256.
+                hash: "0".repeat(64).into(),
             },
         };
         std::iter::once(usual)

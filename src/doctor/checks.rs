@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::config::RunConfig;
+use crate::health::limits::limits;
 use crate::health::power;
 use crate::source::SourceUri;
 use std::io::ErrorKind;
@@ -13,8 +14,6 @@ use unmask_tensorrt::{Driver, DriverError, Library, OpenError, Severity};
 const LEAST_DISK_BYTES: u64 = 512 << 20;
 /// Below this much available memory, a model may not fit, MiB.
 const LEAST_MEMORY_MIB: u64 = 256;
-/// A clock below this share of its highest is throttled, or governed down.
-const LOW_CLOCK_SHARE: f64 = 0.7;
 
 /// The source that the configuration names.
 pub(super) fn source(root: &Path, config: &RunConfig) -> Finding {
@@ -202,28 +201,18 @@ pub(super) fn clocks(root: &Path) -> Vec<Finding> {
     if let Some(mode) = &host.power_mode {
         findings.push(Finding::ok("power mode", mode));
     }
-    let low = host
-        .clocks
-        .iter()
-        .filter(|clock| clock.max_mhz > 0.0 && clock.mhz < LOW_CLOCK_SHARE * clock.max_mhz);
-    let low: Vec<String> = low
-        .map(|clock| {
-            format!(
-                "{} at {:.0} of {:.0} MHz",
-                clock.name, clock.mhz, clock.max_mhz
-            )
-        })
-        .collect();
-    match (low.is_empty(), host.power_mode.is_some()) {
-        (true, _) if host.clocks.is_empty() => {}
-        (true, _) => findings.push(Finding::ok(PART, "at their highest")),
+    let limits = limits(&host, &host);
+    if limits.is_empty() && !host.clocks.is_empty() {
+        findings.push(Finding::ok(PART, "nothing limits the machine"));
+    }
+    for limit in limits {
         // Elsewhere an idle machine lowers its clocks, as it should.
-        (false, false) => findings.push(Finding::ok(PART, low.join(", "))),
-        (false, true) => findings.push(Finding::warning(
-            PART,
-            low.join(", "),
-            "jetson_clocks (and `nvpmodel -m 0` for the highest power mode)",
-        )),
+        if host.power_mode.is_none() {
+            findings.push(Finding::ok(PART, limit));
+            continue;
+        }
+        let (found, fix) = limit.split_once(": ").unwrap_or((&limit, "jetson_clocks"));
+        findings.push(Finding::warning(PART, found, fix));
     }
     findings
 }

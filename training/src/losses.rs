@@ -317,7 +317,7 @@ pub struct MarginLoss {
     pub sign: ContrastiveSign,
     /// Pasted pixels below this score cost (1.0 in the authors' code, 0.75 in the paper).
     pub outlier: f32,
-    /// Known pixels above this score cost; only with [`Sign::Separating`].
+    /// Known pixels above this score cost; only with [`ContrastiveSign::Separating`].
     pub inlier: f32,
     /// Share of the known pixels, the costliest of a batch, whose mean counts once more (0 to 1; 0 as
     /// in the paper). Stripes of a crossing are few: in the mean over all they are not heard.
@@ -351,7 +351,7 @@ impl Default for MarginLoss {
 
 /// The margin loss of mask contrastive learning, summed over the heads: mean over known pixels plus
 /// mean over pasted pixels of a squared distance, halved, at label size. Void pixels count as known
-/// for [`Sign::Authors`] (as in their code) and not at all for [`Sign::Separating`].
+/// for [`ContrastiveSign::Authors`] (as in their code) and not at all for [`ContrastiveSign::Separating`].
 pub fn margin_loss(
     stacked: &StackedTargets,
     targets: &LossTargets<'_>,

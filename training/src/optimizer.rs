@@ -194,7 +194,7 @@ impl OptimizerState {
         (out, time)
     }
 
-    /// The reverse of [`Memory::to_vectors`], on the inner device of `params`. Names that are no
+    /// The reverse of [`OptimizerState::to_vectors`], on the inner device of `params`. Names that are no
     /// part of a memory are passed over.
     pub fn restore(
         &mut self,

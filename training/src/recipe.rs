@@ -205,7 +205,7 @@ impl TrainingRecipe {
     ///
     /// # Errors
     /// [`RecipeError::Read`], [`RecipeError::Parse`] with line and key, and what
-    /// [`Recipe::check`] finds.
+    /// [`TrainingRecipe::check`] finds.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text = unmask_frame::read_regular_text(path, u64::MAX).map_err(|source| {
             RecipeError::Read {

@@ -92,9 +92,9 @@ pub struct OutlierCounts {
     pub run_length: usize,
     /// Left out because no polygon has three corners, or no pixel centre lies inside.
     pub empty: usize,
-    /// Left out because they are smaller than [`Cut::min_area_px`].
+    /// Left out because they are smaller than [`CutSettings::min_area_px`].
     pub small: usize,
-    /// Left out by [`Cut::max_objects`].
+    /// Left out by [`CutSettings::max_objects`].
     pub over_limit: usize,
     /// Kept, but parts of the polygon lay outside the picture and were cut off.
     pub clipped: usize,

@@ -171,7 +171,7 @@ impl TamperMonitor {
         self.raised
     }
 
-    /// How long to wait for a frame before calling [`TamperMonitor::wait`].
+    /// How long to wait for a frame before calling [`TamperMonitor::check_silence`].
     pub fn patience(&self) -> Duration {
         self.silent_after
     }

@@ -61,7 +61,7 @@ impl CameraHealth {
         }
     }
 
-    /// How long a frame is waited for before [`Sight::wait`] is asked.
+    /// How long a frame is waited for before [`CameraHealth::wait`] is asked.
     fn patience(&self) -> Duration {
         let watch = self.watch.as_ref().filter(|_| self.realtime);
         watch.map_or(LOOK, |watch| watch.patience().min(LOOK))

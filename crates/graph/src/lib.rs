@@ -5,7 +5,7 @@
 //!
 //! [`bank`] adds a second score to a model: the distance to features of normal frames.
 //!
-//! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`judge`]
+//! [`calibrate`] takes ranges from frames, [`quantize`] writes a model in lower precision, [`sensitivity`]
 //! measures what that costs. [`layers`] measures what each block of a network takes.
 #![forbid(unsafe_code)]
 

@@ -3,7 +3,7 @@
 //! runs the same file.
 //!
 //! [`QuantizeGraph`] indexes a model, [`QuantizePlan`] says where INT8 may go and where float32 must stay,
-//! [`rewrite()`] writes the graph again. Ranges come from [`super::calibrate`]; [`super::judge`]
+//! [`rewrite()`] writes the graph again. Ranges come from [`super::calibrate`]; [`super::sensitivity`]
 //! measures what a choice costs.
 
 mod check;

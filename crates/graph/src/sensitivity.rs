@@ -1,6 +1,6 @@
 //! Sensitivity to INT8 by block: AuPRC and FPR95 of anomalies.
 //!
-//! [`judge()`] measures the float32 model, then each block in INT8 alone, then all together; while
+//! [`measure_sensitivity`] measures the float32 model, then each block in INT8 alone, then all together; while
 //! that costs more than allowed, the block that costs most goes back to higher precision.
 
 mod bench;

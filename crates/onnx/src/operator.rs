@@ -29,7 +29,7 @@ pub enum OperatorWork {
     Corners,
 }
 
-/// Whether [`evaluate`](super::evaluate::evaluate) computes it from constants.
+/// Whether [`constant_folding`](super::constant_folding) computes it from constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folding {
     /// It does.

@@ -252,24 +252,8 @@ impl RunBuilder {
         })?;
         let (degrade, mut ladder_engines) = engines::ladder(&self, &metadata)?;
         let settings = PipelineSettings {
-            source: self.source.to_string().into(),
-            frames: self.frames,
-            pace: if self.realtime {
-                RunPace::Realtime {
-                    rate_hz: self.rate_hz,
-                }
-            } else {
-                RunPace::Offline
-            },
-            budget,
-            refine: config.model.refine,
-            decide: self.alert_settings(threshold),
-            warm_up: self.warm_up_frames,
-            longest: self.duration,
             degrade,
-            realtime: config.realtime.clone(),
-            board: config.host.clone(),
-            stop: Arc::default(),
+            ..self.pipeline_settings(budget, threshold)
         };
         // Before anyone learns that frames can come: the first must not take longer than others.
         for engine in std::iter::once(&mut engine).chain(&mut ladder_engines) {
@@ -317,6 +301,31 @@ impl RunBuilder {
             model,
             threshold,
         })
+    }
+
+    /// What the pipeline is told, without a degrade ladder.
+    fn pipeline_settings(&self, budget: Duration, threshold: f32) -> PipelineSettings {
+        let config = &self.config;
+        PipelineSettings {
+            source: self.source.to_string().into(),
+            frames: self.frames,
+            pace: if self.realtime {
+                RunPace::Realtime {
+                    rate_hz: self.rate_hz,
+                }
+            } else {
+                RunPace::Offline
+            },
+            budget,
+            refine: config.model.refine,
+            decide: self.alert_settings(threshold),
+            warm_up: self.warm_up_frames,
+            longest: self.duration,
+            degrade: None,
+            realtime: config.realtime.clone(),
+            board: config.host.clone(),
+            stop: Arc::default(),
+        }
     }
 
     /// The alert rules with `threshold`, the model's or the user's.

@@ -15,7 +15,7 @@ use unmask_tensorrt::{
 };
 
 /// A longer file is no ONNX model.
-const MODEL_LIMIT_BYTES: u64 = 2 << 30;
+pub const MODEL_LIMIT_BYTES: u64 = 2 << 30;
 
 /// Where events go: the pipe to the supervisor.
 type EventSink = Arc<Mutex<dyn Write + Send>>;

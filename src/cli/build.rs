@@ -112,7 +112,7 @@ pub(super) fn work() -> ExitCode {
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<ExitOutcome> {
     let path = args.recipe.as_deref().context("no recipe given")?;
     let loaded = BuildRecipe::read(path)?;
-    let model = unmask_frame::read_regular_file(&loaded.model, 2 << 30)
+    let model = unmask_frame::read_regular_file(&loaded.model, worker::MODEL_LIMIT_BYTES)
         .with_context(|| format!("cannot read the model {}", loaded.model.display()))?;
     let model_sha256 = sha256_hex(&model);
     drop(model);

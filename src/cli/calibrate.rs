@@ -1,9 +1,9 @@
 //! `unmask calibrate`.
 
+use super::progress;
 use super::{ExitOutcome, model};
 use crate::source::PictureSource;
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use unmask_engine::{Engine, EngineOptions};
 use unmask_graph::calibrate::{CalibrateOptions, PERCENTILE, RangeMethod, calibrate};
@@ -91,7 +91,8 @@ pub(super) fn run(args: &CalibrateArgs) -> anyhow::Result<ExitOutcome> {
         threads: args.threads,
     };
     let count = pictures.paths().len();
-    let bar = progress_bar(args.frames_limit.unwrap_or(count).min(count), "calibrating");
+    let frames = args.frames_limit.unwrap_or(count).min(count);
+    let bar = progress::start(Some(frames as u64), "calibrating");
     let calibration = calibrate(
         &net,
         &facts,
@@ -150,15 +151,6 @@ fn made_folder(file: PathBuf) -> anyhow::Result<PathBuf> {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     Ok(file)
-}
-
-/// A bar on stderr; hidden where that is no terminal.
-pub(super) fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(len as u64).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing::warn;
 
 use super::label_values::LabelValues;
+use super::progress;
 use super::score_kind::ScoreKind;
 use super::{ExitOutcome, model, model::parse_size, shutdown};
 use unmask_eval::dataset::{label_folder, labelled_pictures, saved_scores};
@@ -200,7 +200,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     if let (Some(_), Some(out)) = (args.shard, &args.out) {
         return shards::write(args, &pairs, bad, &options, out);
     }
-    let bar = progress_bar(2 * pairs.len(), "evaluating");
+    let bar = progress::start(Some((2 * pairs.len()) as u64), "evaluating");
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build()
@@ -263,7 +263,7 @@ fn score_pictures(
     shard: Option<(usize, usize)>,
 ) -> anyhow::Result<(Vec<LabelledPair>, Vec<BadPicture>)> {
     let (pictures, mut bad) = shards::keep(labelled_pictures(dataset)?, shard);
-    let bar = progress_bar(pictures.len(), "scoring");
+    let bar = progress::start(Some(pictures.len() as u64), "scoring");
     let mut pairs = Vec::new();
     for (index, found) in pictures.into_iter().enumerate() {
         let scored = read_picture(&found.picture)
@@ -291,15 +291,6 @@ fn score_pictures(
     }
     bar.finish_and_clear();
     Ok((pairs, bad))
-}
-
-fn progress_bar(len: usize, what: &'static str) -> ProgressBar {
-    // On stderr, and hidden where that is no terminal.
-    let bar = ProgressBar::new(len as u64).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn report_bad(bad: &[BadPicture], good: usize) {

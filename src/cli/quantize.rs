@@ -1,7 +1,8 @@
 //! `unmask quantize`.
 
-use super::calibrate::{place, progress_bar, read};
+use super::calibrate::{place, read};
 use super::label_values::LabelValues;
+use super::progress;
 use super::{ExitOutcome, model};
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -266,7 +267,7 @@ fn judged(
         refine: !args.no_refine,
         threads: args.threads,
     };
-    let bar = progress_bar(1, "judging");
+    let bar = progress::start(Some(1), "judging");
     let mut progress = |what: &str, done: usize, total: usize| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);

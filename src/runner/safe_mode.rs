@@ -59,20 +59,14 @@ pub fn execute(builder: RunBuilder, reason: &str, stop: Arc<AtomicBool>) -> Resu
     let mut sinks = SinkFanout::open(uris, &config.sink, WhenFull::Drop)?;
     let telemetry = TelemetryWorkers::start(&config.sink, &sinks)?;
     let settings = PipelineSettings {
-        source: builder.source.to_string().into(),
-        frames: builder.frames,
         pace: RunPace::Realtime {
             rate_hz: builder.rate_hz,
         },
-        budget,
         refine: false,
-        decide: builder.alert_settings(threshold.unwrap_or(1.0)),
         warm_up: 0,
         longest: Some(calm),
-        degrade: None,
-        realtime: config.realtime.clone(),
-        board: config.host.clone(),
         stop,
+        ..builder.pipeline_settings(budget, threshold.unwrap_or(1.0))
     };
     let ran = pipeline::run(
         EngineSet::none(reason),

@@ -1,6 +1,7 @@
 //! Closed-set metrics: IoU of the model's own classes.
 
-use super::{EvalArgs, progress_bar, report_bad};
+use super::{EvalArgs, report_bad};
+use crate::cli::progress;
 use crate::cli::{ExitOutcome, model};
 use anyhow::{Context, bail};
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitOutcome> {
     let mut engine = model::open(args.model.as_deref(), args.size, args.threads, args.score)?;
     let names = engine.model_metadata().classes.clone();
     let (pictures, mut bad) = labelled_pictures(dataset)?;
-    let bar = progress_bar(pictures.len(), "scoring");
+    let bar = progress::start(Some(pictures.len() as u64), "scoring");
     let mut confusion = Confusion::new(names.len());
     let mut images = 0;
     for found in pictures {

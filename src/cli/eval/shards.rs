@@ -1,7 +1,8 @@
 //! Parts of an evaluation, their merge, and recall by size.
 
-use super::{EvalArgs, progress_bar, report_bad};
+use super::{EvalArgs, report_bad};
 use crate::cli::ExitOutcome;
+use crate::cli::progress;
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -34,7 +35,7 @@ pub(super) fn write(
     options: &EvalOptions,
     out: &Path,
 ) -> anyhow::Result<ExitOutcome> {
-    let bar = progress_bar(2 * pairs.len(), "evaluating");
+    let bar = progress::start(Some(2 * pairs.len() as u64), "evaluating");
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build()
